@@ -1,0 +1,1 @@
+"""Runs the configured checks again and again, and publishes their verdicts."""

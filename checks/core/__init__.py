@@ -1,0 +1,1 @@
+"""What every check stands on: results, ranges, options, the network interface and verdict files."""

@@ -1,0 +1,83 @@
+"""How does one check run in a command, with no event loop and next to nothing imported?"""
+
+from __future__ import annotations
+
+import select
+from _thread import allocate_lock, start_new_thread
+from time import monotonic
+
+import _signal
+
+from checks.core.net import Address, Net, addresses
+from checks.core.result import UNKNOWN, Result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from _socket import socket
+
+
+class BlockingNet(Net):
+    """A Net that waits by poll()."""
+
+    __slots__ = ()
+
+    async def wait(self, sock: socket, write: bool, until: float) -> bool:
+        """Wait in poll(); an error or a hang-up counts as ready, the next call on the socket tells which."""
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT if write else select.POLLIN)
+        return bool(poll.poll(max(0.0, until - monotonic()) * 1000))
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep."""
+        select.poll().poll(seconds * 1000)
+
+    async def lookup(self, host: bytes, family: int) -> list[Address]:
+        """Resolve in a thread that is left behind at the deadline: getaddrinfo() itself cannot be bounded."""
+        done = allocate_lock()
+        done.acquire()
+        found: list[Address] = []
+        failed: list[OSError] = []
+
+        def work() -> None:
+            try:
+                found.extend(addresses(host, family))
+            except OSError as error:
+                failed.append(error)
+            done.release()
+
+        start_new_thread(work, ())
+        if not done.acquire(timeout=max(0.0, self.remaining())):
+            raise self.expired(f"the name {host.decode()} could not be resolved")
+        if failed:
+            raise failed[0]
+        return found
+
+
+class _Overrun(BaseException):
+    """The alarm went off: the run took longer than its deadline outside of any wait."""
+
+
+def _alarm(_number: int, _frame: object) -> None:
+    raise _Overrun
+
+
+def run(check: Coroutine[object, None, Result], timeout: float) -> Result:
+    """Drive a check on a BlockingNet to its end and return its Result; its own bugs pass through as exceptions.
+
+    A run that hangs outside of the network (a stuck /proc, a regular expression gone wild) is ended by a timer
+    a twentieth of a second after the deadline.
+    """
+    _signal.signal(_signal.SIGALRM, _alarm)
+    _signal.setitimer(_signal.ITIMER_REAL, timeout + 0.05)
+    try:
+        check.send(None)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    except _Overrun:
+        return Result(UNKNOWN, f"the check did not end within its {timeout:g} s", expired=True)
+    finally:
+        _signal.setitimer(_signal.ITIMER_REAL, 0)
+    raise RuntimeError("a check waited for something other than its Net")

@@ -1,0 +1,174 @@
+"""How does a check reach the network without knowing who drives it?
+
+A check awaits the methods of a Net and of the Streams that it opens. All sockets are non-blocking; what a driver
+supplies is how to wait and how to look a name up: by poll() for a command that runs one check, by an event loop
+for an agent that runs thousands. Every wait ends at the one deadline of the run.
+"""
+
+from __future__ import annotations
+
+import _socket
+from posix import strerror
+from time import monotonic
+
+from checks.core.stream import NetError, Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EPERM, _ENOENT, _EAGAIN, _ENOMEM, _EACCES, _ENFILE, _EMFILE = 1, 2, 11, 12, 13, 23, 24
+_EAFNOSUPPORT, _EADDRNOTAVAIL, _ECONNRESET, _ENOBUFS, _ETIMEDOUT, _ECONNREFUSED, _EINPROGRESS = (
+    97, 99, 104, 105, 110, 111, 115,
+)  # fmt: skip
+_KINDS = {
+    _ECONNREFUSED: "closed",
+    _ECONNRESET: "closed",
+    _ENOENT: "closed",
+    _ETIMEDOUT: "filtered",
+    _EAGAIN: "filtered",
+    **dict.fromkeys((_EPERM, _EACCES, _ENOMEM, _ENFILE, _EMFILE, _ENOBUFS, _EADDRNOTAVAIL), "local"),
+}
+_SEVERITY = ("closed", "filtered", "unreachable", "local")
+
+
+class Address:
+    """One address of a host: a numeric IPv4 or IPv6 address, or the path of a unix socket."""
+
+    __slots__ = ("family", "host", "rest")
+
+    def __init__(self, family: int, host: str, rest: tuple[int, ...] = ()) -> None:
+        self.family = family
+        self.host = host
+        self.rest = rest  # flow label and scope of an IPv6 address
+
+    def at(self, port: int) -> str | tuple[str | int, ...]:
+        """Return what connect() takes."""
+        return self.host if self.family == _socket.AF_UNIX else (self.host, port, *self.rest)
+
+    def name(self, port: int) -> str:
+        """Return the address as people write it, with the port."""
+        if self.family == _socket.AF_UNIX:
+            return self.host
+        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+
+
+class Net:
+    """The network as one run of a check sees it."""
+
+    __slots__ = ("deadline", "end", "timeout")
+
+    def begin(self, timeout: float) -> None:
+        """Start the clock: the whole run ends ``timeout`` seconds from now."""
+        self.timeout = timeout
+        self.deadline = self.end = monotonic() + timeout
+
+    def share(self, parts: int) -> None:
+        """Give what comes next one of so many equal parts of the time that the run has left."""
+        now = monotonic()
+        self.timeout = max(0.0, self.end - now) / parts
+        self.deadline = now + self.timeout
+
+    def remaining(self) -> float:
+        """Return the seconds that are left, negative when the deadline has passed."""
+        return self.deadline - monotonic()
+
+    def expired(self, what: str) -> NetError:
+        """Return the error of a run that met its deadline with ``what`` as the last thing to say."""
+        return NetError("expired", f"{what} within {self.timeout:.3g} s")
+
+    async def wait(self, sock: _socket.socket, write: bool, until: float) -> bool:
+        """Wait until the socket can be read (or written); False where the monotonic time ``until`` comes first."""
+        raise NotImplementedError
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        raise NotImplementedError
+
+    async def lookup(self, host: bytes, family: int) -> list[Address]:
+        """Ask the system's resolver; raises OSError, or NetError at the deadline."""
+        raise NotImplementedError
+
+    async def resolve(self, host: str, family: int = 0) -> list[Address]:
+        """Return every address of a host, in the order to try them; raises NetError.
+
+        ``host`` is a name, an IPv4 or IPv6 address or the absolute path of a unix socket; ``family`` AF_INET or
+        AF_INET6 leaves the other one out.
+        """
+        if host.startswith("/"):
+            return [Address(_socket.AF_UNIX, host)]
+        try:
+            raw = host.encode("ascii" if host.isascii() else "idna")
+            return addresses(raw, family, _socket.AI_NUMERICHOST)
+        except UnicodeError:
+            raise NetError("unresolved", f"{host!r} is not a host name") from None
+        except OSError:
+            pass  # a name then
+        try:
+            return await self.lookup(raw, family)
+        except NetError:
+            raise
+        except OSError as error:
+            raise NetError("unresolved", f"cannot resolve {host}: {error.args[-1]}") from None
+
+    async def connect(self, targets: Sequence[Address], port: int = 0, source: str | None = None) -> Stream:
+        """Connect to the first address that answers; raises NetError with what each of them did.
+
+        The time that is left is shared out among the addresses, so that a silent one cannot use up the time of
+        those behind it. ``source`` is an own address.
+        """
+        errors: list[NetError] = []
+        for index, address in enumerate(targets):
+            now = monotonic()
+            try:
+                return await self._attempt(address, port, source, now + (self.deadline - now) / (len(targets) - index))
+            except NetError as error:
+                errors.append(error)
+        errors.sort(key=lambda error: _SEVERITY.index(error.kind))
+        raise NetError(errors[0].kind, "; ".join(error.text for error in errors))
+
+    async def _attempt(self, address: Address, port: int, source: str | None, until: float) -> Stream:
+        name = address.name(port)
+        begun = monotonic()
+        sock = None
+        try:
+            sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+            if source is not None and address.family != _socket.AF_UNIX:
+                _bind(sock, address.family, source)
+            code = sock.connect_ex(address.at(port))
+            while code == _EAGAIN and monotonic() < until:  # a full unix backlog cannot be polled for
+                await self.pause(min(0.01, until - begun))
+                code = sock.connect_ex(address.at(port))
+            if code == _EINPROGRESS:
+                ready = await self.wait(sock, True, until)
+                code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR) if ready else _ETIMEDOUT
+            if not code:
+                stream, sock = Stream(self, sock, name), None
+                return stream
+        except NetError:
+            raise
+        except OSError as error:  # from socket(): no IPv6 on this node, or no descriptors left
+            code = error.errno or 0
+        finally:
+            if sock is not None:
+                sock.close()
+        kind = _KINDS.get(code, "unreachable")
+        reason = f"no answer in {monotonic() - begun:.2g} s" if kind == "filtered" else strerror(code)
+        raise NetError(kind, f"{name} is {kind} ({reason})" if kind != "local" else f"cannot try {name}: {reason}")
+
+
+def addresses(host: bytes, family: int, flags: int = 0) -> list[Address]:
+    """Resolve by getaddrinfo() on the spot, which may block unless ``flags`` keep it from asking; raises OSError."""
+    found: dict[tuple[object, ...], Address] = {}
+    for entry in _socket.getaddrinfo(host, 0, family, _socket.SOCK_STREAM, 0, flags):
+        where = entry[4]
+        found.setdefault(where, Address(entry[0], str(where[0]), tuple(int(part) for part in where[2:])))
+    return list(found.values())
+
+
+def _bind(sock: _socket.socket, family: int, source: str) -> None:
+    try:
+        sock.bind((source, 0))
+    except OSError as error:
+        kind = "unreachable" if (":" in source) is (family == _socket.AF_INET) else "local"
+        raise NetError(kind, f"cannot use the source address {source}: {error.strerror or error.args[-1]}") from None

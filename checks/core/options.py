@@ -1,0 +1,165 @@
+"""Which options does a check take? Its signature says: the same one is the command line and the YAML.
+
+A keyword-only parameter is an option, its annotation a type that is built from a text, a missing default makes
+it required. ``bool`` is a flag, ``tuple[T, ...]`` may be given several times, ``T | None`` may be left out.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import FunctionType
+
+# The letters of the Monitoring Plugins guidelines, and of genhash and check_mysql where those have none.
+# A letter may stand for several options: a check that takes two of them gives it to the one named first here.
+LETTERS = {
+    "H": ("host",),
+    "p": ("port",),
+    "P": ("port",),
+    "4": ("ipv4",),
+    "6": ("ipv6",),
+    "w": ("warning",),
+    "c": ("critical",),
+    "t": ("timeout",),
+    "S": ("tls",),
+    "s": ("send", "socket"),
+    "e": ("expect", "status"),
+    "r": ("regex",),
+    "u": ("path", "user"),
+    "V": ("virtualhost",),
+    "f": ("defaults_file",),
+    "g": ("group",),
+    "d": ("database",),
+    "n": ("ignore_auth",),
+    "C": ("command",),
+    "a": ("argument",),
+    "v": ("verbose",),
+}
+
+
+class UsageError(ValueError):
+    """The operator asked for something that cannot be; the text says what was given and what is wanted."""
+
+
+class Option:
+    """One option: ``name`` as in Python and YAML, ``flag`` as on the command line."""
+
+    __slots__ = ("build", "default", "flag", "kind", "letters", "name", "repeats", "required")
+
+    def __init__(
+        self, name: str, kind: str, build: Callable[[str], object], repeats: bool, required: bool, default: object
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.build = build
+        self.repeats = repeats
+        self.required = required
+        self.default = default
+        self.flag = "--" + name.replace("_", "-")
+        self.letters: tuple[str, ...] = ()
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it stands alone, without a value."""
+        return self.kind == "bool"
+
+    def value(self, text: str) -> object:
+        """Build the value from a text; raises UsageError."""
+        try:
+            return self.build(text)
+        except ValueError as error:
+            raise UsageError(f"{self.flag} {text!r}: {error}") from None
+
+
+def options(function: Callable[..., object]) -> dict[str, Option]:
+    """Return the options of a function by name, in the order of its signature."""
+    code_of: FunctionType = function  # type: ignore[assignment]
+    code, defaults = code_of.__code__, code_of.__kwdefaults__ or {}
+    found = {}
+    first = code.co_argcount
+    for name in code.co_varnames[first : first + code.co_kwonlyargcount]:
+        kind = str(code_of.__annotations__[name]).removesuffix(" | None")
+        repeats = kind.startswith("tuple[")
+        kind = kind.removeprefix("tuple[").removesuffix(", ...]")
+        build = code_of.__globals__.get(kind) or _BUILTIN[kind]
+        found[name] = Option(name, kind, build, repeats, name not in defaults, defaults.get(name))
+    for letter, names in LETTERS.items():
+        owner = next((found[name] for name in names if name in found), None)
+        if owner is not None:
+            owner.letters += (letter,)
+    return found
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value - value != 0:
+        raise ValueError("a finite number is wanted")
+    return value
+
+
+_BUILTIN: dict[str, Callable[[str], object]] = {"str": str, "int": int, "float": _number, "bool": bool}
+
+
+def parse(known: Mapping[str, Option], arguments: Sequence[str]) -> dict[str, object]:
+    """Return the values that a command line gives; raises UsageError at the first thing that is wrong."""
+    by_flag = {option.flag: option for option in known.values()}
+    by_letter = {letter: option for option in known.values() for letter in option.letters}
+    values: dict[str, object] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        if argument.startswith("--"):
+            flag, equals, text = argument.partition("=")
+            option = by_flag.get(flag)
+            if option is None:
+                raise UsageError(f"there is no option {flag}")
+            if option.is_flag and equals:
+                raise UsageError(f"{flag} takes no value")
+            _store(values, option, text if equals else None, rest)
+        elif len(argument) > 1 and argument[0] == "-":
+            _letters(values, by_letter, argument[1:], rest)
+        else:
+            raise UsageError(f"{argument!r} belongs to no option")
+    return values
+
+
+def complete(known: Mapping[str, Option], values: dict[str, object]) -> dict[str, object]:
+    """Return the values if nothing that is required is missing; raises UsageError."""
+    missing = [option for option in known.values() if option.required and option.name not in values]
+    if missing:
+        raise UsageError(
+            "wanted as well: " + ", ".join("/".join((*(f"-{x}" for x in o.letters), o.flag)) for o in missing)
+        )
+    return values
+
+
+def _letters(values: dict[str, object], by_letter: Mapping[str, Option], letters: str, rest: object) -> None:
+    """Read ``-v``, ``-46``, ``-p80`` or ``-p`` and its value."""
+    for index, letter in enumerate(letters):
+        option = by_letter.get(letter)
+        if option is None:
+            raise UsageError(f"there is no option -{letter}")
+        if not option.is_flag:
+            _store(values, option, letters[index + 1 :] or None, rest)
+            return
+        _store(values, option, None, rest)
+
+
+def _store(values: dict[str, object], option: Option, text: str | None, rest: object) -> None:
+    if option.is_flag:
+        if option.name == "verbose":  # the one flag that counts
+            values["verbose"] = int(str(values.get("verbose", 0))) + 1
+        else:
+            values[option.name] = True
+        return
+    if text is None:
+        text = next(rest, None)  # type: ignore[call-overload]
+        if text is None:
+            raise UsageError(f"{option.flag} wants a value")
+    if option.repeats:
+        before = values.get(option.name, ())
+        values[option.name] = (*before, option.value(text))  # type: ignore[misc]
+    elif option.name in values:
+        raise UsageError(f"{option.flag} is given twice")
+    else:
+        values[option.name] = option.value(text)

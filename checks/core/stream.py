@@ -1,0 +1,99 @@
+"""How are bytes sent and received on a connection, whoever drives the check?"""
+
+from __future__ import annotations
+
+from _socket import MSG_NOSIGNAL
+
+from checks.core.result import CRITICAL, UNKNOWN, Result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Sequence
+
+    from checks.core.net import Net
+    from checks.core.result import Metric, State
+
+
+class NetError(OSError):
+    """What came back in place of an answer, in words fit for the operator.
+
+    ``kind`` is one of: closed (refused), filtered (no answer to the connection), unreachable, unresolved (the
+    name), reset (cut off), expired (no answer within the deadline), tls, local (this node's own trouble).
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.text = text
+
+    @property
+    def state(self) -> State:
+        """UNKNOWN where the other side was never asked, else CRITICAL."""
+        return UNKNOWN if self.kind in ("unresolved", "local") else CRITICAL
+
+    def result(self, what: str, metrics: Sequence[Metric] = ()) -> Result:
+        """Return the Result of a check that tried ``what`` and got this."""
+        return Result(self.state, f"{what}: {self.text}", metrics, expired=self.kind in ("expired", "filtered"))
+
+
+class Stream:
+    """A connection of one run, by name ("127.0.0.1:80"); leaving its ``with`` block closes it."""
+
+    __slots__ = ("name", "net", "sock")
+
+    def __init__(self, net: Net, sock: _socket.socket, name: str) -> None:
+        self.net = net
+        self.sock = sock
+        self.name = name
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; raises NetError."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self.sock.send(view, MSG_NOSIGNAL) :]
+            except BlockingIOError:
+                if not await self.net.wait(self.sock, True, self.net.deadline):
+                    raise self.net.expired(f"{self.name} took no more data") from None
+            except OSError as error:
+                raise self._broken(error) from None
+
+    async def receive(self, size: int = 65536) -> bytes:
+        """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""
+        while True:
+            try:
+                data = self.sock.recv(size)
+            except BlockingIOError:
+                if not await self.net.wait(self.sock, False, self.net.deadline):
+                    raise self.net.expired(f"no answer from {self.name}") from None
+            except OSError as error:
+                raise self._broken(error) from None
+            else:
+                # a peer that drips a byte at a time never makes us wait for long, so look at the clock here as well
+                if len(data) < size and self.net.remaining() <= 0:
+                    raise self.net.expired(f"no whole answer from {self.name}")
+                return data
+
+    async def receive_exactly(self, size: int) -> bytes:
+        """Return just that many bytes; raises NetError, also where the stream ends before."""
+        data = b""
+        while len(data) < size:
+            more = await self.receive(size - len(data))
+            if not more:
+                raise NetError("reset", f"{self.name} closed the connection after {len(data)} of {size} bytes")
+            data += more
+        return data
+
+    def close(self) -> None:
+        """Close without waiting for anything."""
+        self.sock.close()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _broken(self, error: OSError) -> NetError:
+        return NetError("reset", f"{self.name} cut the connection off ({error.strerror})")

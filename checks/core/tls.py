@@ -1,0 +1,93 @@
+"""How is a connection encrypted, whoever drives the check? Imported only by who speaks TLS."""
+
+from __future__ import annotations
+
+import ssl
+
+from checks.core.stream import NetError, Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class TlsStream(Stream):
+    """A Stream inside TLS, by memory buffers, so that it needs no more of the driver than a plain one."""
+
+    __slots__ = ("_incoming", "_outgoing", "_tls", "plain")
+
+    def __init__(self, plain: Stream, context: ssl.SSLContext, server_name: str | None) -> None:
+        super().__init__(plain.net, plain.sock, plain.name)
+        self.plain = plain
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+
+    @property
+    def version(self) -> str:
+        """The protocol that was agreed upon, such as TLSv1.3."""
+        return self._tls.version() or "TLS"
+
+    def certificate(self) -> bytes:
+        """Return the peer's certificate in DER form, verified or not; empty where it sent none."""
+        return self._tls.getpeercert(binary_form=True) or b""
+
+    async def handshake(self) -> None:
+        """Agree on keys and verify the certificate; raises NetError."""
+        await self._step(lambda: self._tls.do_handshake() or b"")
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; raises NetError."""
+        self._tls.write(data)
+        await self.plain.send(self._outgoing.read())
+
+    async def receive(self, size: int = 65536) -> bytes:
+        """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""
+        return await self._step(lambda: self._tls.read(size))
+
+    async def _step(self, step: Callable[[], bytes]) -> bytes:
+        while True:
+            try:
+                data = step()
+                await self._flush()
+                return data
+            except ssl.SSLWantReadError:
+                await self._flush()
+                if more := await self.plain.receive():
+                    self._incoming.write(more)
+                else:
+                    self._incoming.write_eof()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError) as error:
+                if isinstance(error, ssl.SSLEOFError) and not self._tls.version():
+                    raise NetError("tls", f"{self.name} closed the connection during the TLS handshake") from None
+                return b""
+            except ssl.SSLCertVerificationError as error:
+                raise NetError("tls", f"the certificate of {self.name} is not valid: {error.verify_message}") from None
+            except ssl.SSLError as error:
+                reason = (error.reason or str(error)).replace("_", " ").lower()
+                raise NetError("tls", f"no TLS with {self.name}: {reason}") from None
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await self.plain.send(self._outgoing.read())
+
+
+def client_context(ca_file: str | None = None, insecure: bool = False) -> ssl.SSLContext:
+    """Return the settings of a client: the system's CAs or those of ``ca_file``; ``insecure`` verifies nothing.
+
+    Raises NetError (local) where the CA file cannot be read.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise NetError("local", f"cannot read CA certificates from {ca_file}: {error.strerror or error}") from None
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def start_tls(stream: Stream, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
+    """Go over to TLS on an open connection; raises NetError where the handshake or the certificate fails."""
+    tls = TlsStream(stream, context, server_name)
+    await tls.handshake()
+    return tls

@@ -1,0 +1,136 @@
+"""Is a TCP port open?"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from _socket import AF_INET, AF_INET6
+
+from checks.core.range import Range, judge
+from checks.core.result import CRITICAL, Metric, Result, State, one_line
+from checks.core.stream import NetError
+from checks.core.values import Escaped, Seconds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from checks.core.net import Address, Net
+
+_MOST_PORTS = 1024
+_MOST_ANSWER = 65536
+
+
+class Ports(tuple[int, ...]):
+    """Ports and ranges of ports in the order given, such as 80 or 80,443,8000-8010."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Ports:
+        """Build it from its text; raises ValueError with what is wanted."""
+        found: dict[int, None] = {}
+        for part in str(text).split(","):
+            low, dash, high = part.strip().partition("-")
+            first, last = _port(low), _port(high if dash else low)
+            if first > last:
+                raise ValueError(f"the range {part} runs backwards")
+            found.update(dict.fromkeys(range(first, last + 1)))
+        if len(found) > _MOST_PORTS:
+            raise ValueError(f"at most {_MOST_PORTS} ports in one check")
+        return tuple.__new__(cls, found)
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise ValueError("ports are numbers from 1 to 65535, such as 80 or 80,443,8000-8010")
+
+
+async def port(
+    net: Net,
+    *,
+    host: str,
+    port: Ports | None = None,
+    ipv4: bool = False,
+    ipv6: bool = False,
+    source: str | None = None,
+    send: Escaped | None = None,
+    expect: Escaped | None = None,
+    refused: State = CRITICAL,
+    warning: Range | None = None,
+    critical: Range | None = None,
+    timeout: Seconds = Seconds(10),
+) -> Result:
+    r"""Is a TCP port open?
+
+    Every port must be open, on at least one of the addresses of the host. What is not open is named as nmap
+    would: closed (refused), filtered (no answer) or unreachable.
+
+    host: name, IPv4 or IPv6 address, or absolute path of a unix socket
+    port: port, or ports and ranges such as 80,443,8000-8010; not for a unix socket
+    ipv4: try IPv4 addresses only
+    ipv6: try IPv6 addresses only
+    source: own address to connect from
+    send: text to send to each port once it is open; knows \r \n \t \0 \\ \xHH
+    expect: text that must come back; the same escapes
+    refused: state of a closed port, so that a port that must be closed can be watched
+    warning: range of seconds that it may take
+    critical: range of seconds that it may take
+    timeout: deadline in seconds for the whole run
+    """
+    net.begin(timeout)
+    begun = monotonic()
+    if host.startswith("/") is (port is not None):
+        return Result(State.UNKNOWN, f"{host} has no ports" if port else f"{host}: no port to try was given")
+    try:
+        targets = await net.resolve(host, 0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6)
+    except NetError as error:
+        return error.result(host)
+    ports = port or (0,)
+    lines: list[str] = []
+    errors: list[NetError] = []
+    for index, number in enumerate(ports):
+        net.share(len(ports) - index)
+        try:
+            lines.append(await _try(net, targets, number, source, send, expect))
+        except NetError as error:
+            errors.append(error)
+    time = monotonic() - begun
+    states = [judge(time, warning, critical)]
+    states += [refused if error.kind == "closed" else error.state for error in errors]
+    if len(ports) > 1:
+        lines.insert(0, f"{len(ports) - len(errors)} of {len(ports)} ports of {host} are open")
+    text = "; ".join([error.text for error in errors] or lines[:1])
+    metrics = [Metric("time", time, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)]
+    if len(ports) > 1:
+        metrics.append(Metric("open", len(ports) - len(errors), minimum=0, maximum=len(ports)))
+    expired = any(error.kind in ("filtered", "expired") for error in errors)
+    return Result(max(states), f"{text} ({time * 1000:.3g} ms)", metrics, notes=lines, expired=expired)
+
+
+async def _try(
+    net: Net, targets: list[Address], port: int, source: str | None, send: bytes | None, expect: bytes | None
+) -> str:
+    """Return what an open port is worth saying; raises NetError for any other."""
+    with await net.connect(targets, port, source) as stream:
+        if send:
+            await stream.send(send)
+        if not expect:
+            return f"{stream.name} is open"
+        answer = b""
+        try:
+            while expect not in answer and len(answer) < _MOST_ANSWER:
+                more = await stream.receive()
+                if not more:
+                    break
+                answer += more
+        except NetError as error:
+            if not answer:
+                raise
+            raise NetError(error.kind, _unexpected(stream.name, answer, expect)) from None
+        if expect not in answer:
+            raise NetError("reset", _unexpected(stream.name, answer, expect))
+        return f"{stream.name} is open and sent what was expected"
+
+
+def _unexpected(name: str, answer: bytes, expect: bytes) -> str:
+    said = one_line(repr(answer)[1:], 120) if answer else "nothing"
+    return f"{name} is open but sent {said}, not {one_line(repr(expect)[1:], 60)}"

@@ -1,0 +1,1 @@
+"""The wire formats that checks speak, as parsers and builders without any input or output."""

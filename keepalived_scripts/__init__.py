@@ -1,0 +1,1 @@
+"""What keepalived calls on a node."""

@@ -1,0 +1,1 @@
+"""Checks as Nagios and Icinga plugins, by nagiosplugin."""

@@ -1,0 +1,1 @@
+"""Real servers on loopback, each a context manager in a file of its own."""
