@@ -6,7 +6,7 @@ import select
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # the signal module would bring enum along
 
 from checks.core.net import Address, Net, addresses
 from checks.core.result import UNKNOWN, Result

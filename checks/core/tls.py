@@ -33,7 +33,7 @@ class TlsStream(Stream):
 
     async def handshake(self) -> None:
         """Agree on keys and verify the certificate; raises NetError."""
-        await self._step(lambda: self._tls.do_handshake() or b"")
+        await self._step(self._handshake)
 
     async def send(self, data: bytes) -> None:
         """Send all of it; raises NetError."""
@@ -43,6 +43,10 @@ class TlsStream(Stream):
     async def receive(self, size: int = 65536) -> bytes:
         """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""
         return await self._step(lambda: self._tls.read(size))
+
+    def _handshake(self) -> bytes:
+        self._tls.do_handshake()
+        return b""
 
     async def _step(self, step: Callable[[], bytes]) -> bytes:
         while True:

@@ -1,0 +1,188 @@
+"""What did a check say last, and when? Whoever runs a check publishes its verdict here.
+
+A verdict is a small text file NAME in the runtime folder, written aside and renamed. The first line is made for
+``read`` of a shell: ``vipwarden-1 STATE STAMP SINCE DURATION CHECK``, with the state as a number, the stamp in
+seconds of the clock that /proc/uptime shows (it never steps back, and goes on while the machine sleeps), the time
+since when the state holds in seconds of the epoch, and the duration of the run in seconds. The second line is the
+check's text, and each further one a metric: name, value, unit, warning, critical, minimum and maximum between tabs.
+"""
+
+from __future__ import annotations
+
+import posix
+from time import CLOCK_BOOTTIME, clock_gettime, time
+
+from checks.core.result import Metric, Result, State, one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAGIC = "vipwarden-1"
+_MOST_BYTES = 65536
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:=,@+-")
+
+
+class Verdict:
+    """The last result of one check: ``stamp`` tells its age by ``now()``, ``since`` the time of its last change."""
+
+    __slots__ = ("check", "duration", "name", "result", "since", "stamp")
+
+    def __init__(self, name: str, check: str, result: Result, since: float, stamp: float, duration: float) -> None:
+        self.name = name
+        self.check = check
+        self.result = result
+        self.since = since
+        self.stamp = stamp
+        self.duration = duration
+
+    @property
+    def age(self) -> float:
+        """Seconds since the check ended; negative where the stamp lies in the future, as it never honestly does."""
+        return now() - self.stamp
+
+    def is_fresh(self, seconds: float) -> bool:
+        """Return whether it is at most that old, and not dated into the future."""
+        return 0 <= self.age <= seconds
+
+
+def now() -> float:
+    """Return the clock of the stamps: seconds since boot, as in /proc/uptime."""
+    return clock_gettime(CLOCK_BOOTTIME)
+
+
+def folder(environ: Mapping[bytes, bytes] = posix.environ) -> str:
+    """Return where this user's verdicts go: $VIPWARDEN_RUNTIME_DIR, /run/vipwarden for root, else the own folder.
+
+    A user who has no runtime folder gets one in /tmp that carries the user's number and is closed to others.
+    """
+    given = environ.get(b"VIPWARDEN_RUNTIME_DIR")
+    if given:
+        return given.decode(errors="surrogateescape") + "/verdict"
+    user = posix.geteuid()
+    if user == 0:
+        return "/run/vipwarden/verdict"
+    own = environ.get(b"XDG_RUNTIME_DIR")
+    if own:
+        return own.decode(errors="surrogateescape") + "/vipwarden/verdict"
+    return f"/tmp/vipwarden-{user}/verdict"  # noqa: S108 - ready() refuses it where it is somebody else's
+
+
+def ready(path: str) -> None:
+    """Make the folder where it is missing; raises OSError, also where it belongs to another user."""
+    try:
+        stat = posix.stat(path)
+    except FileNotFoundError:
+        parent = path.rpartition("/")[0]
+        for step in (parent, path):
+            try:
+                posix.mkdir(step)
+                # keepalived runs its scripts with umask 0177, which would leave a folder without the x bit
+                posix.chmod(step, 0o700 if step.startswith("/tmp/") else 0o755)  # noqa: S108
+            except FileExistsError:
+                pass
+        stat = posix.stat(path)
+    if stat.st_uid not in (0, posix.geteuid()):
+        raise PermissionError(1, f"{path} belongs to another user")
+
+
+def file_name(name: str) -> str:
+    """Return the name of a verdict as a file name: what is unusual in a file name is written %XX."""
+    raw = name.encode("utf-8", "surrogateescape")
+    text = "".join(chr(byte) if chr(byte) in _SAFE else f"%{byte:02X}" for byte in raw)
+    if text.startswith("."):
+        text = "%2E" + text[1:]
+    if len(text) > 200:
+        from _md5 import md5  # type: ignore[import-not-found]
+
+        text = f"{text[:160]}~{md5(raw).hexdigest()}"
+    return text
+
+
+def publish(path: str, name: str, check: str, result: Result, duration: float) -> Verdict | None:
+    """Write a verdict and return the one before it, or None; raises OSError, and then the old one stands."""
+    target = f"{path}/{file_name(name)}"
+    before = read(target)
+    same = before is not None and before.result.state == result.state
+    since = before.since if before is not None and same else time()
+    lines = [f"{_MAGIC} {int(result.state)} {now():.3f} {since:.3f} {duration:.6f} {check}", one_line(result.text)]
+    lines += ["\t".join(map(_cell, _cells(metric))) for metric in result.metrics]
+    aside = f"{path}/.{posix.getpid()}.{file_name(name)}"[:250]
+    data = ("\n".join(lines) + "\n").encode("utf-8", "replace")
+    out = posix.open(aside, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC | posix.O_NOFOLLOW, 0o644)
+    try:
+        written = posix.write(out, data)
+        posix.fchmod(out, 0o644)
+    finally:
+        posix.close(out)
+    if written != len(data):
+        posix.unlink(aside)
+        raise OSError(28, "no space left for the verdict")
+    posix.rename(aside, target)
+    return before
+
+
+def read(path: str, name: str | None = None) -> Verdict | None:
+    """Return the verdict in a file, or None where there is no whole one; hostile content is no whole one."""
+    try:
+        source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK | posix.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        data = posix.read(source, _MOST_BYTES)
+    except OSError:
+        return None
+    finally:
+        posix.close(source)
+    try:
+        return _verdict(name or path.rpartition("/")[2], data.decode("utf-8", "replace"))
+    except ValueError:
+        return None
+
+
+def read_all(path: str) -> list[Verdict]:
+    """Return every whole verdict in a folder, by name; a folder that is not there holds none."""
+    try:
+        names = sorted(posix.listdir(path))
+    except OSError:
+        return []
+    found = (read(f"{path}/{name}") for name in names if not name.startswith("."))
+    return [verdict for verdict in found if verdict is not None]
+
+
+def _verdict(name: str, text: str) -> Verdict:
+    if not text.endswith("\n"):
+        raise ValueError("torn")
+    head, said, *rest = text[:-1].split("\n")
+    magic, state, stamp, since, duration, check = head.split(" ")
+    if magic != _MAGIC:
+        raise ValueError("not a verdict")
+    metrics = [_metric(line.split("\t")) for line in rest]
+    numbers = [float(number) for number in (stamp, since, duration)]
+    if any(number - number != 0 for number in numbers):
+        raise ValueError("not a time")
+    result = Result(State(int(state)), one_line(said), metrics)
+    return Verdict(name, check, result, since=numbers[1], stamp=numbers[0], duration=numbers[2])
+
+
+def _cells(metric: Metric) -> tuple[object, ...]:
+    return metric.name, metric.value, metric.uom, metric.warn, metric.crit, metric.minimum, metric.maximum
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else one_line(str(value), 200)
+
+
+def _metric(cells: list[str]) -> Metric:
+    name, value, uom, warn, crit, minimum, maximum = cells
+    from checks.core.range import Range
+
+    return Metric(
+        name,
+        float(value),
+        uom,
+        warn=Range(warn) if warn else None,
+        crit=Range(crit) if crit else None,
+        minimum=float(minimum) if minimum else None,
+        maximum=float(maximum) if maximum else None,
+    )
