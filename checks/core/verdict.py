@@ -99,13 +99,21 @@ def file_name(name: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    """Undo file_name()."""
+    head, *rest = text.split("%")
+    raw = b"".join(bytes.fromhex(part[:2]) + part[2:].encode("utf-8", "surrogateescape") for part in rest)
+    return head + raw.decode("utf-8", "replace")
+
+
 def publish(path: str, name: str, check: str, result: Result, duration: float) -> Verdict | None:
     """Write a verdict and return the one before it, or None; raises OSError, and then the old one stands."""
     target = f"{path}/{file_name(name)}"
     before = read(target)
     same = before is not None and before.result.state == result.state
     since = before.since if before is not None and same else time()
-    lines = [f"{_MAGIC} {int(result.state)} {now():.3f} {since:.3f} {duration:.6f} {check}", one_line(result.text)]
+    stamp = int(now() * 100) / 100  # cut, not rounded, to what /proc/uptime can tell: never in the future
+    lines = [f"{_MAGIC} {int(result.state)} {stamp:.2f} {since:.3f} {duration:.6f} {check}", one_line(result.text)]
     lines += ["\t".join(map(_cell, _cells(metric))) for metric in result.metrics]
     aside = f"{path}/.{posix.getpid()}.{file_name(name)}"[:250]
     data = ("\n".join(lines) + "\n").encode("utf-8", "replace")
@@ -122,7 +130,7 @@ def publish(path: str, name: str, check: str, result: Result, duration: float) -
     return before
 
 
-def read(path: str, name: str | None = None) -> Verdict | None:
+def read(path: str) -> Verdict | None:
     """Return the verdict in a file, or None where there is no whole one; hostile content is no whole one."""
     try:
         source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK | posix.O_NOFOLLOW)
@@ -135,7 +143,7 @@ def read(path: str, name: str | None = None) -> Verdict | None:
     finally:
         posix.close(source)
     try:
-        return _verdict(name or path.rpartition("/")[2], data.decode("utf-8", "replace"))
+        return _verdict(_name(path.rpartition("/")[2]), data.decode("utf-8", "replace"))
     except ValueError:
         return None
 
