@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the signal module would bring enum along
 import select
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
-
-import _signal  # type: ignore[import-not-found]  # the signal module would bring enum along
 
 from checks.core.net import Address, Net, addresses
 from checks.core.result import UNKNOWN, Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from _socket import socket
+    from collections.abc import Coroutine
 
 
 class BlockingNet(Net):

@@ -27,7 +27,7 @@ LETTERS = {
     "e": ("expect", "status"),
     "r": ("regex",),
     "u": ("path", "user"),
-    "V": ("virtualhost",),
+    "V": ("virtualhost", "version"),
     "f": ("defaults_file",),
     "g": ("group",),
     "d": ("database",),
@@ -35,6 +35,7 @@ LETTERS = {
     "C": ("command",),
     "a": ("argument",),
     "v": ("verbose",),
+    "h": ("help",),
 }
 
 
@@ -45,7 +46,7 @@ class UsageError(ValueError):
 class Option:
     """One option: ``name`` as in Python and YAML, ``flag`` as on the command line."""
 
-    __slots__ = ("build", "default", "flag", "kind", "letters", "name", "repeats", "required")
+    __slots__ = ("build", "default", "flag", "kind", "letters", "name", "repeats", "required", "texts")
 
     def __init__(
         self, name: str, kind: str, build: Callable[[str], object], repeats: bool, required: bool, default: object
@@ -58,6 +59,7 @@ class Option:
         self.default = default
         self.flag = "--" + name.replace("_", "-")
         self.letters: tuple[str, ...] = ()
+        self.texts: list[str] = []  # as the operator wrote it
 
     @property
     def is_flag(self) -> bool:
@@ -151,11 +153,13 @@ def _store(values: dict[str, object], option: Option, text: str | None, rest: ob
             values["verbose"] = int(str(values.get("verbose", 0))) + 1
         else:
             values[option.name] = True
+        option.texts.append("yes")
         return
     if text is None:
         text = next(rest, None)  # type: ignore[call-overload]
         if text is None:
             raise UsageError(f"{option.flag} wants a value")
+    option.texts.append(text)
     if option.repeats:
         before = values.get(option.name, ())
         values[option.name] = (*before, option.value(text))  # type: ignore[misc]

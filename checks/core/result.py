@@ -102,3 +102,12 @@ def one_line(text: str, limit: int = 1000) -> str:
     clean = "".join(char if char.isprintable() else " " for char in text[: 4 * limit])
     clean = " ".join(clean.split())
     return clean if len(clean) <= limit else clean[: limit - 3] + "..."
+
+
+def bug(check: str, error: Exception) -> Result:
+    """Return the Result of a check that broke: UNKNOWN, and the place to look at."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "an unknown place"
+    return Result(UNKNOWN, f"internal error in {check}: {type(error).__name__}: {error} at {place}")

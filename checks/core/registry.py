@@ -1,0 +1,37 @@
+"""Which checks are there? Every module that lies beside this folder is one."""
+
+from __future__ import annotations
+
+import posix
+
+from checks.core.options import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import TypeAlias
+
+    from checks.core.result import Result
+
+    Check: TypeAlias = Callable[..., Coroutine[object, None, Result]]
+
+_FOLDER = __file__.rpartition("/")[0].rpartition("/")[0]
+
+
+def names() -> list[str]:
+    """Return the names of all checks."""
+    found = (name.removesuffix(".py") for name in posix.listdir(_FOLDER) if name.endswith(".py"))
+    return sorted(name for name in found if not name.startswith("_"))
+
+
+def load(name: str) -> Check:
+    """Import a check and return its function; raises UsageError where there is none of that name."""
+    if "." not in name and not name.startswith("_"):
+        try:
+            check: Check = getattr(__import__(f"checks.{name}", fromlist=[name]), name)
+        except (ModuleNotFoundError, AttributeError) as error:
+            if isinstance(error, ModuleNotFoundError) and error.name != f"checks.{name}":
+                raise  # a library that the check needs is missing
+        else:
+            return check
+    raise UsageError(f"there is no check {name!r}; there are {', '.join(names())}")

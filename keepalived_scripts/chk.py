@@ -1,0 +1,144 @@
+"""Is it healthy, in the words of keepalived? The face of every check as a vrrp_script or MISC_CHECK command.
+
+keepalived takes exit 0 for healthy and throws the output away. So 0 is said for an OK of the check alone and 1 for
+everything else, a wrong option and our own bugs among it; what changed goes to syslog. keepalived up to 2.3.2 starts
+a second copy while the first one runs: a lock keeps it from asking again, and it answers with the last verdict.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import posix
+
+from checks.core import verdict
+from checks.core.oneshot import Command
+from checks.core.result import OK, UNKNOWN, WARNING, Result, State
+from checks.core.values import Seconds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+HEALTHY, FAILED = 0, 1
+DEADLINE = 0.9  # seconds: below the shortest interval that keepalived 2.2 knows
+
+
+class Weight(int):
+    """The weight of a real server, 0 to 253: what MISC_CHECK can say with an exit code."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str | int) -> Weight:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if str(text).isdecimal() and int(text) <= 253:
+            return int.__new__(cls, text)
+        raise ValueError("a weight is a number from 0 to 253")
+
+
+def face(
+    *,
+    name: str | None = None,
+    misc_dynamic: bool = False,
+    warning_weight: Weight = Weight(1),  # noqa: B008 - a number
+    max_age: Seconds = Seconds(3),
+    help: bool = False,  # noqa: A002 - the option's name
+) -> None:
+    """Add the options that every chk_ command has.
+
+    name: name of the verdict, by default the command and its options
+    misc_dynamic: for MISC_CHECK with misc_dynamic: a WARNING answers the code for --warning-weight
+    warning_weight: weight of a real server that is in WARNING, 0 to 253 (keepalived 2.1.5 takes 0 for 1)
+    max_age: seconds for which a verdict speaks for a second copy that finds the first one still running
+    help: show this text; exits 1, for it is no answer to keepalived
+    """
+
+
+def main(check: str, arguments: Sequence[str]) -> NoReturn:
+    """Run a check for keepalived and leave with its answer: never anything but 0, 1 or a weight asked for."""
+    code = FAILED
+    try:
+        _signal.signal(_signal.SIGTERM, _leave)  # a script that exits 0 on SIGTERM would count as a success
+        posix.umask(0o022)  # keepalived's is 0177
+        code = _answer(check, arguments)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is not healthy
+        _say(2, f"chk_{check}: {error or type(error).__name__}; see chk_{check} --help")
+    posix._exit(code)
+
+
+def _answer(check: str, arguments: Sequence[str]) -> int:
+    command = Command(f"chk_{check}", check, face, arguments, DEADLINE)
+    if command.face["help"]:
+        from checks.core.usage import usage
+
+        _say(1, usage(command.program, command.function, face, command.known))
+        return FAILED
+    folder = verdict.folder()
+    target = f"{folder}/{verdict.file_name(command.name)}"
+    try:
+        verdict.ready(folder)
+        lock = posix.open(_beside(target), posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        lock = None  # no single-flight then, but an answer all the same
+        _say(2, f"chk_{check}: no verdicts in {folder}: {error.strerror}")
+    if lock is not None:
+        try:
+            posix.lockf(lock, posix.F_TLOCK, 0)
+        except OSError:
+            return _code(_last(target, command.number("max_age")), command)
+    result, duration = command.run()
+    _say(1, result.text)
+    if lock is not None:
+        _publish(command, result, duration)
+    return _code(result, command)
+
+
+def _last(target: str, max_age: float) -> Result:
+    """Answer for a run that is still going on."""
+    last = verdict.read(target)
+    if last is None or not last.is_fresh(max_age):
+        return Result(UNKNOWN, "another copy is running and left no fresh verdict")
+    return last.result
+
+
+def _code(result: Result, command: Command) -> int:
+    """Translate a state for keepalived: exit codes of check_misc.c, misc_check_child_thread()."""
+    if result.state == OK:
+        return HEALTHY
+    if command.face["misc_dynamic"] and result.state == WARNING:
+        return int(command.number("warning_weight")) + 2
+    return FAILED
+
+
+def _publish(command: Command, result: Result, duration: float) -> None:
+    """Publish the verdict, and tell syslog of a change: keepalived itself says no more than that a script failed."""
+    try:
+        before = command.publish(result, duration)
+    except OSError as error:
+        _log(command, OK, f"cannot publish the verdict: {error.strerror}")
+        return
+    old: State | str = before.result.state if before is not None else "first run"
+    if old != result.state:
+        _log(command, result.state, f"{old} -> {result.state}: {result.text}")
+
+
+def _log(command: Command, state: State, text: str) -> None:
+    from keepalived_scripts.syslog import ERROR, NOTICE, log
+
+    log(command.program, NOTICE if state == OK else ERROR, f"{command.name}: {text}")
+
+
+def _beside(target: str) -> str:
+    folder, _, name = target.rpartition("/")
+    return f"{folder}/.{name}.lock"
+
+
+def _leave(_number: int, _frame: object) -> None:
+    posix._exit(FAILED)
+
+
+def _say(descriptor: int, text: str) -> None:
+    try:
+        posix.write(descriptor, (text + "\n").encode("utf-8", "replace"))
+    except OSError:
+        pass  # nobody listens

@@ -1,0 +1,165 @@
+"""Is it well, in the words of Nagios? The face of every check as a plugin, presented by nagiosplugin.
+
+The deadline, the state and the text are the check's own; nagiosplugin puts them together. Its time-out is never
+used (whole seconds, and swallowed by a probe), nor its way to print numbers (1e-07, True, NaN).
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import contextlib
+import os
+import sys
+
+import nagiosplugin
+
+from checks import VERSION
+from checks.core.oneshot import Command
+from checks.core.options import UsageError
+from checks.core.range import plain
+from checks.core.result import CRITICAL, UNKNOWN, Result, State
+from checks.core.values import Seconds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import NoReturn
+
+    from checks.core.result import Metric
+
+_STATES = (nagiosplugin.Ok, nagiosplugin.Warn, nagiosplugin.Critical, nagiosplugin.Unknown)
+
+
+class Timeout(float):
+    """A deadline N in seconds, or N:STATE with the state to answer when it passes, by name or number."""
+
+    state: State
+
+    def __new__(cls, text: str | float) -> Timeout:
+        """Build it from its text; raises ValueError with what is wanted."""
+        seconds, colon, state = str(text).partition(":")
+        made = float.__new__(cls, Seconds(seconds))
+        made.state = State(state) if colon else CRITICAL
+        return made
+
+
+def face(
+    *,
+    timeout: Timeout = Timeout(10),  # noqa: B008 - a number
+    name: str | None = None,
+    verbose: bool = False,
+    help: bool = False,  # noqa: A002 - the option's name
+    version: bool = False,
+) -> None:
+    """Add the options that every check_ command has.
+
+    timeout: deadline in seconds for the whole run, fractions allowed; N:STATE gives the state when it passes
+    name: name of the verdict, by default the command and its options
+    verbose: say more: -v the notes, -vv the metrics, -vvv the command as it was understood
+    help: show this text; exits 3
+    version: show the version; exits 3
+    """
+
+
+class _Probe(nagiosplugin.Resource):  # type: ignore[misc]
+    def __init__(self, command: Command, result: Result) -> None:
+        self.command = command
+        self.result = result
+
+    @property
+    def name(self) -> str:
+        return self.command.check
+
+    def probe(self) -> Iterator[nagiosplugin.Metric]:
+        yield nagiosplugin.Metric("verdict", self.result, context="verdict")
+        for metric in self.result.metrics:
+            yield nagiosplugin.Metric(metric.name, metric, context="measured")
+
+
+class _Verdict(nagiosplugin.Context):  # type: ignore[misc]
+    def evaluate(self, metric: nagiosplugin.Metric, _resource: _Probe) -> nagiosplugin.Result:
+        return nagiosplugin.Result(_STATES[metric.value.state], metric.value.text, metric)
+
+
+class _Measured(nagiosplugin.Context):  # type: ignore[misc]
+    def evaluate(self, metric: nagiosplugin.Metric, _resource: _Probe) -> nagiosplugin.Result:
+        return nagiosplugin.Result(nagiosplugin.Ok, None, metric)
+
+    def performance(self, metric: nagiosplugin.Metric, _resource: _Probe) -> nagiosplugin.Performance:
+        return performance(metric.value)
+
+
+class _Words(nagiosplugin.Summary):  # type: ignore[misc]
+    def __init__(self, command: Command, result: Result, verbose: int) -> None:
+        self.command = command
+        self.result = result
+        self.lines = verbose
+
+    def ok(self, _results: nagiosplugin.Results) -> str:
+        return self.result.text.replace("|", "/")
+
+    problem = ok
+
+    def verbose(self, _results: nagiosplugin.Results) -> list[str]:
+        lines = [*self.result.notes]
+        if self.lines > 1:
+            lines += [f"{metric.name}: {_number(metric.value)}{metric.uom}" for metric in self.result.metrics]
+        if self.lines > 2:
+            lines.append(" ".join(f"{name}={value}" for name, value in self.command.values.items()))
+        return [line.replace("|", "/") for line in lines]
+
+
+def performance(metric: Metric) -> nagiosplugin.Performance:
+    """Return perfdata by the guidelines: plain decimal numbers, and U for what is no number."""
+    label = metric.name.replace("'", "").replace("=", "_").replace("|", "_") or "value"
+    warn, crit = ("" if limit is None else str(limit) for limit in (metric.warn, metric.crit))
+    low, high = ("" if limit is None else _number(limit) for limit in (metric.minimum, metric.maximum))
+    return nagiosplugin.Performance(label, _number(metric.value), metric.uom, warn, crit, low, high)
+
+
+def _number(value: float) -> str:
+    return plain(float(value)) if float(value) - float(value) == 0 else "U"
+
+
+def main(check: str, arguments: Sequence[str]) -> NoReturn:
+    """Run a check for Nagios and leave with 0 to 3 as the guidelines have it, UNKNOWN where we cannot tell."""
+    code = int(UNKNOWN)
+    try:
+        _signal.signal(_signal.SIGTERM, _leave)
+        code = _answer(check, arguments)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - a plugin must not leave with anything but its four codes
+        code = int(UNKNOWN)
+        with contextlib.suppress(OSError):
+            hint = f"; see check_{check} --help" if isinstance(error, UsageError) else ""
+            os.write(1, f"{check.upper()} UNKNOWN - {error or type(error).__name__}{hint}\n".encode())
+    os._exit(code)
+
+
+def _answer(check: str, arguments: Sequence[str]) -> int:
+    command = Command(f"check_{check}", check, face, arguments)
+    if command.face["help"] or command.face["version"]:
+        from checks.core.usage import usage
+
+        about = usage(command.program, command.function, face, command.known)
+        sys.stdout.write(f"{about}\n" if command.face["help"] else f"{command.program} {VERSION} (vipwarden)\n")
+        return UNKNOWN
+    result, duration = command.run()
+    timeout = command.face["timeout"]
+    if result.expired and isinstance(timeout, Timeout):
+        result.state = timeout.state
+    with contextlib.suppress(OSError):  # a plugin's answer does not hang on who else may read it
+        command.publish(result, duration)
+    verbose = int(command.number("verbose"))
+    plugin = nagiosplugin.Check(
+        _Probe(command, result), _Verdict("verdict"), _Measured("measured"), _Words(command, result, verbose)
+    )
+    try:
+        plugin.main(verbose=verbose, timeout=0)
+    except SystemExit as end:
+        return int(str(end.code))
+    return UNKNOWN
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise TimeoutError("terminated from outside before the check had ended")

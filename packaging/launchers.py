@@ -1,0 +1,67 @@
+"""Writes the commands: launchers that start in about the time of a bare interpreter.
+
+A console script of pip starts the interpreter with the site module and imports re before our first line. These go
+straight to one function: an isolated interpreter (-I) without site (-S), and just the folders that they need.
+
+    python packaging/launchers.py --python PYTHON --code FOLDER [--libraries FOLDER] BIN
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+_LAUNCHER = """\
+#!{python} -IS{flags}
+import sys
+sys.path[:0] = {folders!r}
+from {module} import {function}
+{function}({check})
+"""
+
+
+def launchers(code: Path) -> dict[str, tuple[str, str]]:
+    """Return module and check of each command by its name: two faces for each check, and the one for people."""
+    found = {"vipwarden": ("vipwarden.main", "")}
+    for check in sorted(path.stem for path in (code / "checks").glob("[!_]*.py")):
+        found[f"check_{check}"] = ("nagios_plugins.check", check)
+        found[f"chk_{check}"] = ("keepalived_scripts.chk", check)
+    return found
+
+
+def write(target: Path, text: str) -> None:
+    """Write one executable aside and rename it, so that no run ever meets half of it."""
+    aside = target.with_name(f".{target.name}.new")
+    aside.write_text(text)
+    aside.chmod(0o755)
+    aside.replace(target)
+
+
+def main() -> None:
+    """Write every launcher into one folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", required=True, help="the interpreter, by its whole path")
+    parser.add_argument("--code", type=Path, required=True, help="the folder that holds checks/ and the others")
+    parser.add_argument("--libraries", type=Path, help="the folder of the vendored or installed libraries")
+    parser.add_argument("--flags", default="", help="more one-letter flags of the interpreter, such as B")
+    parser.add_argument("bin", type=Path, help="where to write them")
+    given = parser.parse_args()
+    if shlex.quote(given.python) != given.python or len(given.python) > 200:
+        sys.exit(f"launchers: {given.python!r} cannot stand in a #! line")
+    code = given.code.resolve()
+    for name, (module, check) in launchers(code).items():
+        # what keepalived runs needs no library at all
+        libraries = given.libraries if module != "keepalived_scripts.chk" else None
+        folders = [str(folder.resolve()) for folder in (code, libraries) if folder]
+        function, call = ("main", f"{check!r}, sys.argv[1:]") if check else ("entry", "")
+        text = _LAUNCHER.format(
+            python=given.python, flags=given.flags, folders=folders, module=module, function=function, check=call
+        )
+        write(given.bin / name, text)
+    sys.stdout.write(f"{len(launchers(code))} commands in {given.bin}\n")
+
+
+if __name__ == "__main__":
+    main()

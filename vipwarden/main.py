@@ -1,0 +1,47 @@
+"""Which part of vipwarden is wanted? The command ``vipwarden PART ...``; a part is imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+
+from checks import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PARTS = {
+    "check": "run one check now and say in plain words what it found",
+    "genhash": "print the digest of a page as keepalived's HTTP_GET computes it",
+    "run": "run the configured checks and serve the page and /metrics",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one part and return its exit code; 2 where there is none of that name."""
+    part, *rest = arguments or ["--help"]
+    if part in PARTS:
+        module = __import__(f"vipwarden.{part}", fromlist=[part])
+        code: int = module.main(rest)
+        return code
+    if part in ("--version", "-V"):
+        sys.stdout.write(f"vipwarden {VERSION}\n")
+        return 0
+    lines = ["usage: vipwarden PART [options]", "", *(f"  {name:<10}{about}" for name, about in PARTS.items())]
+    text = "\n".join([*lines, "", "vipwarden PART --help tells more of one part."])
+    if part in ("--help", "-h"):
+        sys.stdout.write(f"{text}\n")
+        return 0
+    sys.stderr.write(f"vipwarden: there is no part {part!r}\n{text}\n")
+    return 2
+
+
+def entry() -> None:
+    """Run the command and leave with its code."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
