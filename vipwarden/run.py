@@ -1,0 +1,121 @@
+"""What does this node do? Runs the configured checks and the exporter in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.loop import Loop
+from checks import VERSION
+from checks.core import verdict
+from checks.core.config import PATH, ConfigError, Document
+from exporter.health import HEALTHY
+from exporter.server import ListenError, start
+from exporter.settings import Listen, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from exporter.settings import Settings
+
+# Where nothing is configured vipwarden checks itself. The page for people is never the same twice, so the digest is
+# that of the page of its health.
+DEFAULT = """\
+checks:
+  vipwarden process:
+    check: process
+    pidfile: "{pidfile}"
+  vipwarden port:
+    check: port
+    host: "{host}"
+    port: {port}
+  vipwarden page:
+    check: http_digest
+    host: "{host}"
+    port: {port}
+    path: /-/healthy
+    digest: {digest}
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``vipwarden run``; return 0 when told to stop, 1 where it cannot start, 2 for a wrong configuration."""
+    parser = argparse.ArgumentParser("vipwarden run", description=__doc__)
+    parser.add_argument("--config", metavar="FILE", help=f"configuration (default {PATH} where there is one)")
+    parser.add_argument("--listen", metavar="ADDRESS:PORT", type=Listen, help="where to serve the page and /metrics")
+    parser.add_argument("--check-config", action="store_true", help="read the configuration, say what is wrong, end")
+    given = parser.parse_args(arguments)
+    path = given.config or (PATH if Path(PATH).exists() else None)
+    try:
+        document = Document(path or "", None if path else "", sections=("exporter",))
+        values = document.section("exporter", settings)
+        if given.listen is not None:
+            values["listen"] = given.listen
+        configured = document.checks()
+        if given.check_config:
+            _say(f"{path or 'no configuration'}: {len(configured)} checks, nothing wrong")
+            return 0
+        return asyncio.run(_serve(settings(**values), document if path else None))  # type: ignore[arg-type]
+    except ConfigError as error:
+        sys.stderr.write(f"vipwarden run: {error}\n")
+        return 2
+    except ListenError as error:
+        sys.stderr.write(f"vipwarden run: {error}\n")
+        return 1
+
+
+async def _serve(wanted: Settings, document: Document | None) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = await start(wanted)
+    try:
+        with _pidfile() as pidfile:
+            listen = _own(*runner.addresses[0][:2])
+            entries = (document or _default(pidfile, listen)).checks()
+            _say(f"vipwarden {VERSION} runs {len(entries)} checks: open http://{listen}/ (metrics: http://{listen}/metrics)")
+            loop = asyncio.create_task(Loop(entries, verdict.folder(), _say).run())
+            await asyncio.wait({loop, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            if loop.done():
+                loop.result()  # it ends by itself only by a bug of ours, which is shown
+            loop.cancel()
+    finally:
+        await runner.cleanup()
+    return 0
+
+
+def _default(pidfile: str, listen: Listen) -> Document:
+    digest = hashlib.md5(HEALTHY, usedforsecurity=False).hexdigest()
+    text = DEFAULT.format(pidfile=pidfile, host=listen.host, port=listen.port, digest=digest)
+    return Document("built-in configuration", text)
+
+
+def _own(host: str, port: int) -> Listen:
+    """Return the address by which this node itself reaches what listens there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    return Listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+@contextmanager
+def _pidfile() -> Iterator[str]:
+    """Keep the number of this process beside the verdicts while it runs."""
+    folder = verdict.folder()
+    verdict.ready(folder)
+    path = Path(folder).parent / "run.pid"
+    path.write_text(f"{os.getpid()}\n")
+    try:
+        yield str(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
