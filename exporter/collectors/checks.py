@@ -1,0 +1,64 @@
+"""What did the checks of this node say last? The exporter reads what was published and never runs a check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+from typing import TYPE_CHECKING
+
+from checks.core.verdict import read_all
+from exporter.exposition import Family
+from exporter.frame import AbsentError, Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checks.core.verdict import Verdict
+    from exporter.settings import Settings
+
+_BY = ("name", "check")
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The last verdict of each check."""
+
+    verdicts: list[Verdict]
+
+
+def read(settings: Settings) -> Checks:
+    """Read every verdict; where two folders have one of the same name, the younger counts."""
+    found: dict[tuple[str, str], Verdict] = {}
+    for path in settings.verdicts:
+        for verdict in read_all(path):
+            key = (verdict.name, verdict.check)
+            if key not in found or found[key].stamp < verdict.stamp:
+                found[key] = verdict
+    if not found:
+        raise AbsentError(f"no check has published a verdict in {' or '.join(settings.verdicts)} yet")
+    return Checks(list(found.values()))
+
+
+def families(facts: Checks) -> Iterator[Family]:
+    """Yield state, age, duration and metrics of each check."""
+    state = Family("vipwarden_check_state", "gauge", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.", _BY)
+    since = Family(
+        "vipwarden_check_since_timestamp_seconds", "gauge", "Since when the check has been in its state.", _BY
+    )
+    age = Family("vipwarden_check_age_seconds", "gauge", "How long ago the check ended its last run.", _BY)
+    duration = Family("vipwarden_check_duration_seconds", "gauge", "How long the last run of the check took.", _BY)
+    metric = Family(
+        "vipwarden_check_metric", "gauge", "What the check measured in its last run.", (*_BY, "metric", "unit")
+    )
+    for verdict in facts.verdicts:
+        state.add(verdict.result.state, verdict.name, verdict.check)
+        since.add(verdict.since, verdict.name, verdict.check)
+        age.add(verdict.age, verdict.name, verdict.check)
+        duration.add(verdict.duration, verdict.name, verdict.check)
+        for one in verdict.result.metrics:
+            if not isnan(one.value):
+                metric.add(one.value, verdict.name, verdict.check, one.name, one.uom)
+    yield from (state, since, age, duration, metric)
+
+
+COLLECTOR = Collector("checks", read, families)
