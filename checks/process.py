@@ -1,0 +1,176 @@
+"""Is a program running?"""
+
+from __future__ import annotations
+
+from checks.core.range import Range, judge
+from checks.core.result import CRITICAL, OK, UNKNOWN, Metric, Result
+from checks.core.stream import NetError
+from checks.core.values import Seconds
+from checks.node.procfs import GONE, Proc, Process, read
+from checks.node.wanted import Name, Regex, User, Wanted, plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from checks.core.net import Net
+
+_MANY = 10**9  # more processes than there can be
+_TURN = 256  # processes to read, in about 2 ms, before others on the same loop have their turn
+_MOST_NOTES = 100
+
+
+class Size(Range):
+    """A range of bytes; K, M and G behind a number stand for 1024 bytes, 1024 K and 1024 M."""
+
+    __slots__ = ()
+
+    def __init__(self, text: str) -> None:
+        """Build it from its text; raises ValueError with what is wanted."""
+        at = text[: text.startswith("@")]
+        super().__init__(at + ":".join(map(_bytes, text.removeprefix("@").split(":"))))
+
+
+def _bytes(end: str) -> str:
+    power = " KMG".find(end[-1:])
+    return str(float(end[:-1]) * 1024**power) if power > 0 else end
+
+
+async def process(
+    net: Net,
+    *,
+    command: Name | None = None,
+    argument: Regex | None = None,
+    pidfile: str | None = None,
+    user: User | None = None,
+    containers: bool = False,
+    warning: Range | None = None,
+    critical: Range = Range("1:"),
+    age: Range | None = None,
+    rss: Size | None = None,
+    proc: str = "/proc",
+    timeout: Seconds = Seconds(10),
+) -> Result:
+    """Is a program running?
+
+    Counts the processes that are all of what is wanted: at least one of command, argument, pidfile and user.
+    Zombies never count, nor does this check itself, nor, for an argument, who runs a process check for it.
+    A script counts by its own name where its first line names the interpreter by path; one that was started as
+    "python3 x.py", "java -jar x.jar" or by "env" is found by its argument.
+
+    command: whole name of the program, also where it is longer than the kernel's 15 characters
+    argument: regular expression to find in the command line
+    pidfile: file that names the one process to look at; it is stale unless that one is all else that is wanted
+    user: user, by name or number, with whose rights the process acts
+    containers: count processes in the PID namespaces of containers as well
+    warning: range of how many there may be
+    critical: range of how many there may be, if not at least one
+    age: range of seconds for which each may have run
+    rss: range of bytes of memory that each may hold; knows K, M and G
+    proc: folder where the kernel shows its processes
+    timeout: deadline in seconds for the whole run
+    """
+    net.begin(timeout)
+    wanted = Wanted(command, argument, user, containers)
+    if command is None and argument is None and pidfile is None and user is None:
+        return Result(UNKNOWN, "nothing to look for: a command, an argument, a pidfile or a user is wanted")
+    try:
+        named = _named(pidfile) if pidfile is not None else None
+    except OSError as error:
+        return Result(UNKNOWN, f"cannot read the pidfile {pidfile}: {error.strerror}")
+    try:
+        look = Proc(proc)
+        if not look.processes:
+            return Result(UNKNOWN, f"{proc} shows no process at all: is it mounted?")
+        every = look.processes.values()
+        piles = await _sort(net, [one for one in every if named in (None, one.pid)], wanted, look.own)
+        found = sorted(piles.get("", ()), key=lambda process: process.pid)
+        ages = [look.age(process) for process in found]
+        text = _counted(found, wanted) if pidfile is None else f"pidfile {pidfile} {_told(named, piles, wanted)}"
+    except NetError as error:
+        return Result(UNKNOWN, f"{proc}: {error.text}", expired=True)
+    except OSError as error:
+        return Result(UNKNOWN, f"cannot read {proc}: {error.strerror}")
+    state = judge(len(found), warning, critical)
+    hidden = len(piles.get("hidden", ()))
+    if look.hides and not isinstance(named, str) and named not in look.processes:
+        hidden = _MANY
+    if hidden and max(state, judge(len(found) + hidden, warning, critical)) != OK:
+        return Result(UNKNOWN, f"{text}, but {proc} hides processes of other users: ask as root")
+    if state != OK and found:
+        text += f", range {critical if critical.alerts(len(found)) else warning}"
+    elif state != OK and pidfile is None:
+        text += _left_out(piles)
+    beyond = [
+        f"pid {one.pid} is {seconds:.0f} s old, range {age}"
+        for one, seconds in zip(found, ages, strict=True)
+        if age is not None and age.alerts(seconds)
+    ]
+    beyond += [
+        f"pid {one.pid} holds {one.status.rss} B, range {rss}"
+        for one in found
+        if rss is not None and rss.alerts(one.status.rss)
+    ]
+    if beyond:
+        state, text = CRITICAL, "; ".join([text, *beyond[:3]])
+    metrics = [Metric("processes", len(found), warn=warning, crit=critical, minimum=0)]
+    if found:
+        metrics.append(Metric("age", max(ages), "s", minimum=0))
+        metrics.append(Metric("rss", sum(one.status.rss for one in found), "B", minimum=0))
+    notes = [
+        f"pid {one.pid} {plain(one.stat.comm)}: {seconds:.0f} s old, {one.status.rss} B"
+        for one, seconds in zip(found[:_MOST_NOTES], ages, strict=False)
+    ]
+    return Result(state, text, metrics, notes=notes)
+
+
+def _named(pidfile: str) -> int | str:
+    """Return the number in the first line of a pidfile, or what is wrong with the file; raises OSError."""
+    try:
+        first = read(pidfile, 4096).partition(b"\n")[0].strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return "is not there"
+    return int(first) if first.isdigit() and len(first) < 11 else "does not start with the number of a process"
+
+
+async def _sort(net: Net, processes: list[Process], wanted: Wanted, own: int | None) -> dict[str, list[Process]]:
+    """Put processes on piles by what they miss; raises NetError at the deadline, OSError where reading fails."""
+    piles: dict[str, list[Process]] = {}
+    for count, one in enumerate(processes, 1):
+        if net.remaining() <= 0:
+            raise net.expired(f"only {count - 1} of {len(processes)} processes could be read")
+        if count % _TURN == 0:
+            await net.pause(0)
+        try:
+            miss = wanted.miss(one) if one.pid != own else "own"
+        except GONE:
+            continue
+        except PermissionError:
+            miss = "hidden"
+        piles.setdefault(miss, []).append(one)
+    return piles
+
+
+def _counted(found: list[Process], wanted: Wanted) -> str:
+    if not found:
+        return f"no process {wanted}"
+    pids = ", ".join(str(one.pid) for one in found[:5]) + (", ..." if len(found) > 5 else "")
+    return f"1 process {wanted} (pid {pids})" if len(found) == 1 else f"{len(found)} processes {wanted} (pids {pids})"
+
+
+def _left_out(piles: dict[str, list[Process]]) -> str:
+    zombies, contained = len(piles.get("zombie", ())), len(piles.get("container", ()))
+    parts = [f"{zombies} zombie{'s' if zombies > 1 else ''} left out"] if zombies else []
+    parts += [f"{contained} in containers left out"] if contained else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _told(named: int | str | None, piles: dict[str, list[Process]], wanted: Wanted) -> str:
+    """Return what a pidfile points to; raises OSError."""
+    if isinstance(named, str):
+        return named
+    for miss, (one,) in piles.items():
+        try:
+            which = {"own": "this check itself", "hidden": "hidden"}.get(miss) or wanted.unlike(one, miss)
+        except GONE:
+            break
+        return f"names {named}, which is {which}"
+    return f"names {named}, which does not run"

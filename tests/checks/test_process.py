@@ -1,0 +1,486 @@
+"""Is a program running? Asked of real processes, and of folders that pretend to be /proc."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checks.core.options import UsageError
+from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
+from checks.process import Size, process
+from tests.drive import oneshot
+from tests.servers.program import copy, sleeper, started, until_dead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ROOT = str(Path(__file__).parents[2])
+_LONG = "keepalived_exporter_long"
+_STAT = "{} ({}) {} 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {} 0 0\n"
+_STATUS = "Name:\t{}\nUid:\t{}\t{}\t0\t0\nVmRSS:\t{} kB\nNSpid:\t{}\n"
+
+
+def ask(*arguments: object) -> Result:
+    """Run the check."""
+    return oneshot(process, *map(str, arguments))
+
+
+def told(result: Result) -> tuple[object, str]:
+    """Return what an operator sees of a result."""
+    return result.state, result.text
+
+
+def needs(program: str) -> str:
+    """Return the path of a program that the test cannot do without."""
+    path = shutil.which(program)
+    if path is None and not os.environ.get("CI"):
+        pytest.skip(f"{program} is not installed")
+    assert path is not None, f"{program} is not installed"
+    return path
+
+
+def run_python(code: str, *words: str) -> str:
+    """Return what a new interpreter prints, one that has read nothing but the code."""
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {_ROOT!r})\n{code}", *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.strip()
+
+
+def entry(
+    folder: Path, pid: int, name: str, *, state: str = "S", start: int = 0, uid: int = 0, rss: int = 1024, ns: str = "1"
+) -> None:
+    """Write one process of a folder that pretends to be /proc."""
+    home = folder / str(pid)
+    home.mkdir()
+    (home / "comm").write_text(name[:15] + "\n")
+    (home / "stat").write_text(_STAT.format(pid, name[:15], state, start))
+    (home / "status").write_text(_STATUS.format(name[:15], uid, uid, rss, ns))
+    (home / "cmdline").write_text(f"/usr/sbin/{name}\0-f\0/etc/{name}.conf\0")
+    (folder / "uptime").write_text("1000.00 0.00\n")
+
+
+@pytest.fixture
+def name() -> str:
+    """Return a name that no other process has."""
+    return "vw" + os.urandom(5).hex()
+
+
+def test_a_running_program_is_found_with_its_number(tmp_path: Path, name: str) -> None:
+    with sleeper(tmp_path, name) as child:
+        result = ask("-C", name)
+        assert told(result) == (OK, f"1 process {name} (pid {child.pid})")
+        metrics = {metric.name: metric for metric in result.metrics}
+        assert list(metrics) == ["processes", "age", "rss"]
+        assert metrics["processes"].value == 1
+        assert str(metrics["processes"].crit) == "1:"
+        assert 0 <= metrics["age"].value < 60
+        assert 100_000 < metrics["rss"].value < 10_000_000
+        with started(str(tmp_path / name), "60") as other:
+            pids = sorted((child.pid, other.pid))
+            assert told(ask("-C", name)) == (OK, f"2 processes {name} (pids {pids[0]}, {pids[1]})")
+
+
+def test_a_program_that_does_not_run_is_critical(name: str) -> None:
+    result = ask("-C", name)
+    assert told(result) == (CRITICAL, f"no process {name}")
+    assert [metric.name for metric in result.metrics] == ["processes"]
+
+
+def test_what_must_not_run_is_fine_while_it_does_not(tmp_path: Path, name: str) -> None:
+    assert ask("-C", name, "-c", "0").state == OK
+    with sleeper(tmp_path, name) as child:
+        assert told(ask("-C", name, "-c", "0")) == (CRITICAL, f"1 process {name} (pid {child.pid}), range 0")
+
+
+def test_too_few_are_a_warning_with_the_range_that_they_miss(tmp_path: Path, name: str) -> None:
+    with sleeper(tmp_path, name) as child:
+        assert told(ask("-C", name, "-w", "2:")) == (WARNING, f"1 process {name} (pid {child.pid}), range 2:")
+
+
+def test_a_zombie_does_not_count_and_is_told_of(tmp_path: Path, name: str) -> None:
+    with started(copy(tmp_path, name), "0") as child:
+        until_dead(child)
+        for given in (["-C", name], ["-C", name, "-a", "no longer there"], ["-C", name, "-u", "root"]):
+            result = ask(*given)
+            assert result.state == CRITICAL
+            assert result.text.startswith(f"no process {name}")
+            assert result.text.endswith(" (1 zombie left out)")
+        with sleeper(tmp_path, name + "x") as alive:
+            assert told(ask("-C", name + "x")) == (OK, f"1 process {name}x (pid {alive.pid})")
+
+
+def test_a_dying_process_does_not_count(tmp_path: Path) -> None:
+    entry(tmp_path, 812, "haproxy", state="X")
+    entry(tmp_path, 813, "haproxy", state="Z")
+    assert told(ask("-C", "haproxy", "--proc", tmp_path)) == (CRITICAL, "no process haproxy (2 zombies left out)")
+
+
+@pytest.mark.parametrize("odd", ["a) (b c", "(x) S 1", "c\nd", "é) R", "))))((((", "1"])
+def test_a_name_may_hold_spaces_parentheses_and_newlines(tmp_path: Path, odd: str) -> None:
+    with sleeper(tmp_path, odd):
+        assert ask("-C", odd).state == OK
+
+
+def test_what_a_name_holds_cannot_reach_the_terminal(tmp_path: Path) -> None:
+    with sleeper(tmp_path, "a\n\x1b[31mb") as child:
+        (tmp_path / "pid").write_text(str(child.pid))
+        result = ask("--pidfile", tmp_path / "pid", "-C", "x\x1b[0m\ny")
+        assert result.text == f"pidfile {tmp_path}/pid names {child.pid}, which is a [31mb, not x [0m y"
+
+
+def test_a_long_name_is_compared_whole(tmp_path: Path) -> None:
+    with sleeper(tmp_path, _LONG + "_a") as child:
+        assert told(ask("-C", _LONG + "_a")) == (OK, f"1 process {_LONG}_a (pid {child.pid})")
+        for other in (_LONG + "_b", _LONG, _LONG[:15], _LONG[:14], _LONG + "_ab"):
+            assert told(ask("-C", other)) == (CRITICAL, f"no process {other}")
+
+
+@pytest.mark.parametrize("title", ["{}: worker process", "{} -f /etc/x", "worker of something", "[idle]", " "])
+def test_a_process_that_rewrote_its_command_line_goes_by_its_name(tmp_path: Path, name: str, title: str) -> None:
+    for called in (name, name + "_longer_than_the_kernel"):
+        with sleeper(tmp_path, called, title.format(called)):
+            assert ask("-C", called).state == OK
+            assert ask("-C", called + "x").state == CRITICAL
+
+
+@pytest.mark.parametrize("options", ["", " -I"])
+def test_a_script_goes_by_its_own_name_not_by_its_interpreter(tmp_path: Path, name: str, options: str) -> None:
+    for called in (name, name + "_longer_than_the_kernel"):
+        script = tmp_path / called
+        script.write_text(f"#!/usr/bin/python3{options}\nimport time\ntime.sleep(60)\n")
+        script.chmod(0o755)
+        with started(str(script), "argument"):
+            assert ask("-C", called).state == OK
+            assert ask("-C", called + "x").state == CRITICAL
+
+
+def test_a_script_given_to_its_interpreter_is_found_by_its_argument(tmp_path: Path, name: str) -> None:
+    script = tmp_path / f"{name}.py"
+    script.write_text("import time\ntime.sleep(60)\n")
+    with started(sys.executable, str(script), "--worker") as child:
+        assert ask("-C", f"{name}.py").state == CRITICAL
+        assert ask("-a", rf"/{name}\.py --worker$").state == OK
+        result = ask("-a", rf"{name}\.py")
+        assert told(result) == (OK, f"1 process with '{name}\\\\.py' (pid {child.pid})")
+
+
+def test_the_check_does_not_find_itself(name: str) -> None:
+    code = """
+import posix
+from checks.core.blocking import BlockingNet, run
+from checks.process import Regex, process
+print(run(process(BlockingNet(), argument=Regex(sys.argv[1]), proc="/proc"), 10).text)
+"""
+    assert run_python(code, name) == f"no process with '{name}'"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kill -STOP $$; chk_process -a {}",
+        "kill -STOP $$; sudo check_process -c 2: -a '{}'",
+        "kill -STOP $$; chk_process -C {0} -a{0}",
+        "kill -STOP $$; vipwarden check process --argument={} -w 1:",
+    ],
+)
+def test_whoever_runs_a_check_for_an_argument_does_not_stand_in_for_it(name: str, line: str) -> None:
+    """Neither the shell that started it nor another run of it at the same time."""
+    with started("/bin/sh", "-c", line.format(name)):
+        assert told(ask("-a", name)) == (CRITICAL, f"no process with '{name}'")
+        assert ask("-a", r"kill -STOP \$\$; .*process").state == OK
+
+
+def test_a_program_counts_for_its_user_alone() -> None:
+    title = "vw" + os.urandom(5).hex()
+    with started(title, "60", executable="/bin/sleep", user=65534) as child:
+        for user in ("nobody", "65534"):
+            assert told(ask("-a", title, "-u", user)) == (
+                OK,
+                f"1 process with '{title}' of user {user} (pid {child.pid})",
+            )
+        assert told(ask("-a", title, "-u", "root")) == (CRITICAL, f"no process with '{title}' of user root")
+        assert ask("-u", "nobody").state == OK
+        assert told(ask("-u", "4123456789")) == (CRITICAL, "no process of user 4123456789")
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        *(("-u", text) for text in ("no such user here", "", "-1")),
+        *(("-a", text) for text in ("", "(x", "x{99999999999}")),
+        *(("-C", text) for text in ("", "/usr/sbin/haproxy")),
+        *(("--rss", text) for text in ("", "1X", "M")),
+        ("--age", "1K"),
+        ("-c", ""),
+    ],
+)
+def test_what_cannot_be_is_a_usage_error(option: str, text: str) -> None:
+    with pytest.raises(UsageError):
+        ask(option, text)
+
+
+def test_at_least_one_thing_to_look_for_is_wanted() -> None:
+    assert told(ask("-c", "1:", "--age", "10:")) == (
+        UNKNOWN,
+        "nothing to look for: a command, an argument, a pidfile or a user is wanted",
+    )
+
+
+def test_a_pidfile_names_the_one_process_to_look_at(tmp_path: Path, name: str) -> None:
+    pidfile = tmp_path / "a.pid"
+    with sleeper(tmp_path, name) as child, sleeper(tmp_path, name + "2"):
+        pidfile.write_text(f" {child.pid}\nmore\n")
+        for also in ([], ["-C", name], ["-a", name], ["-u", "root"], ["-C", name, "-u", "0", "-a", "60$"]):
+            result = ask("--pidfile", pidfile, *also)
+            assert told(result) == (OK, f"pidfile {pidfile} names {child.pid}, which is {name}")
+            assert [metric.name for metric in result.metrics] == ["processes", "age", "rss"]
+
+
+def test_a_stale_pidfile_is_critical_and_says_what_runs_under_its_number(tmp_path: Path, name: str) -> None:
+    pidfile = tmp_path / "a.pid"
+    with sleeper(tmp_path, name) as child:
+        pidfile.write_text(f"{child.pid}\n")
+        says = f"pidfile {pidfile} names {child.pid}, which is {name}"
+        assert told(ask("--pidfile", pidfile, "-C", "haproxy")) == (CRITICAL, f"{says}, not haproxy")
+        assert told(ask("--pidfile", pidfile, "-a", "x y")) == (CRITICAL, f"{says} without 'x y' in its command line")
+        assert told(ask("--pidfile", pidfile, "-u", "nobody")) == (CRITICAL, f"{says}, but not of user nobody")
+        child.kill()
+        until_dead(child)
+        assert told(ask("--pidfile", pidfile)) == (CRITICAL, f"{says}, a zombie")
+        child.wait()
+        gone = f"pidfile {pidfile} names {child.pid}, which does not run"
+        assert told(ask("--pidfile", pidfile, "-C", name)) == (CRITICAL, gone)
+    pidfile.write_text(str(os.getpid()))
+    own = f"pidfile {pidfile} names {os.getpid()}, which is this check itself"
+    assert told(ask("--pidfile", pidfile)) == (CRITICAL, own)
+
+
+def test_the_number_of_a_thread_is_no_process(tmp_path: Path) -> None:
+    """A number of before that a thread of another program bears now answers under /proc, but is not listed there."""
+    with started(sys.executable, "-c", "import threading, time\n" + _THREAD, str(tmp_path / "tid")) as child:
+        while not (tmp_path / "done").exists():
+            assert child.poll() is None
+        number = (tmp_path / "tid").read_text()
+        assert number != str(child.pid)
+        assert Path(f"/proc/{number}/stat").exists()
+        assert ask("--pidfile", tmp_path / "tid").text.endswith(f"names {number}, which does not run")
+
+
+_THREAD = """
+import pathlib, sys
+def work():
+    tid = pathlib.Path(sys.argv[1])
+    tid.write_text(str(threading.get_native_id()))
+    tid.with_name("done").touch()
+    time.sleep(60)
+threading.Thread(target=work).start()
+"""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n12\n", b"haproxy", b"-1", b"1 2", b"\xff\xfe1", b"\0" * 99, b"1" * 10_000_000, b"\xd9\xa1"]
+)
+def test_a_pidfile_with_no_number_is_critical(tmp_path: Path, content: bytes) -> None:
+    pidfile = tmp_path / "a.pid"
+    pidfile.write_bytes(content)
+    text = f"pidfile {pidfile} does not start with the number of a process"
+    assert told(ask("--pidfile", pidfile)) == (CRITICAL, text)
+
+
+def test_a_missing_pidfile_is_critical_and_an_unreadable_one_unknown(tmp_path: Path) -> None:
+    assert told(ask("--pidfile", tmp_path / "no")) == (CRITICAL, f"pidfile {tmp_path}/no is not there")
+    assert told(ask("--pidfile", tmp_path)) == (UNKNOWN, f"cannot read the pidfile {tmp_path}: Is a directory")
+    os.mkfifo(tmp_path / "fifo")
+    assert ask("--pidfile", tmp_path / "fifo").state == CRITICAL
+    (tmp_path / "huge").write_text("9999999999")
+    assert ask("--pidfile", tmp_path / "huge").text.endswith("names 9999999999, which does not run")
+
+
+def test_the_age_of_each_process_must_be_in_range(tmp_path: Path) -> None:
+    entry(tmp_path, 812, "haproxy", start=0)
+    entry(tmp_path, 813, "haproxy", start=98_800)
+    result = ask("-C", "haproxy", "--proc", tmp_path, "--age", "60:")
+    assert told(result) == (CRITICAL, "2 processes haproxy (pids 812, 813); pid 813 is 12 s old, range 60:")
+    assert ask("-C", "haproxy", "--proc", tmp_path, "--age", "10:1000").state == OK
+    assert ask("-C", "haproxy", "--proc", tmp_path, "--age", "999").state == CRITICAL
+    assert [metric.value for metric in result.metrics] == [2, 1000, 2 << 20]
+
+
+def test_the_memory_of_each_process_must_be_in_range(tmp_path: Path) -> None:
+    entry(tmp_path, 812, "haproxy", rss=1024)
+    entry(tmp_path, 813, "haproxy", rss=3072)
+    result = ask("-C", "haproxy", "--proc", tmp_path, "--rss", "2M", "-w", "5:")
+    text = "2 processes haproxy (pids 812, 813), range 5:; pid 813 holds 3145728 B, range 2097152"
+    assert told(result) == (CRITICAL, text)
+    assert ask("-C", "haproxy", "--proc", tmp_path, "--rss", "3145728").state == OK
+    assert result.notes == ["pid 812 haproxy: 1000 s old, 1048576 B", "pid 813 haproxy: 1000 s old, 3145728 B"]
+
+
+def test_sizes_know_kilo_mega_and_giga() -> None:
+    assert [str(Size(text)) for text in ("4K", "1.5M:2G", "@1K:", "~:7", "@~:1K")] == [
+        "4096", "1572864:2147483648", "@1024:", "~:7", "@~:1024",
+    ]  # fmt: skip
+
+
+def test_a_process_in_a_container_counts_only_when_asked_for(tmp_path: Path, name: str) -> None:
+    words = (needs("unshare"), "-pf", "--mount-proc", "--kill-child", copy(tmp_path, name), "60")
+    with started(*words) as outer:
+        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+        while not (inner := children.read_text().strip()) or name not in Path(f"/proc/{inner}/comm").read_text():
+            assert outer.poll() is None
+        assert told(ask("-C", name)) == (CRITICAL, f"no process {name} (1 in containers left out)")
+        assert told(ask("-C", name, "--containers")) == (OK, f"1 process {name} (pid {inner})")
+        (tmp_path / "pid").write_text(inner)
+        assert ask("--pidfile", tmp_path / "pid").text.endswith(f"names {inner}, which is {name} in a container")
+
+
+def test_processes_that_come_and_go_disturb_nothing(tmp_path: Path, name: str) -> None:
+    with sleeper(tmp_path, name) as child, _storm():
+        for _ in range(60):
+            assert told(ask("-C", name)) == (OK, f"1 process {name} (pid {child.pid})")
+            assert ask("-a", f"/{name} 60").state == OK
+            assert ask("-u", "0").state == OK
+            assert ask("-C", "true", "-c", "0:9999").state == OK
+
+
+@contextmanager
+def _storm() -> Iterator[None]:
+    with started("/bin/sh", "-c", "while :; do /bin/true & /bin/true; done"):
+        yield
+
+
+def test_a_real_haproxy_is_found(tmp_path: Path) -> None:
+    times = "".join(f" timeout {side} 1s\n" for side in ("connect", "client", "server"))
+    (tmp_path / "cfg").write_text(f"defaults\n{times}listen x\n bind {tmp_path}/socket\n")
+    words = [needs("haproxy"), "-W", "-db", "-C", str(tmp_path), "-f", "cfg", "-p", "pid"]
+    with started(*words) as child:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            assert child.poll() is None
+        assert ask("-C", "haproxy").state == OK
+        assert ask("--pidfile", tmp_path / "pid", "-C", "haproxy").state == OK
+        assert ask("--pidfile", tmp_path / "pid", "-C", "nginx").text.endswith("which is haproxy, not nginx")
+        assert ask("-a", f"haproxy .*{tmp_path} ").state == OK
+
+
+@pytest.mark.parametrize(
+    ("hide", "state", "ends"),
+    [
+        ("hidepid=2", "UNKNOWN", "hides processes of other users: ask as root"),
+        ("hidepid=1", "UNKNOWN", "hides processes of other users: ask as root"),
+        ("hidepid=0", "CRITICAL", "no process no such program"),
+    ],
+)
+def test_a_procfs_that_hides_processes_never_makes_them_missing(hide: str, state: str, ends: str) -> None:
+    """Asked by a user who is not root, in a mount namespace of its own."""
+    code = """
+import ctypes, posix
+from checks.core.blocking import BlockingNet, run
+from checks.core.range import Range
+from checks.process import Name, User, process
+libc = ctypes.CDLL(None, use_errno=True)
+folder, hide = sys.argv[1].encode(), sys.argv[2].encode()
+for result in (
+    libc.unshare(0x20000),
+    libc.mount(b"none", b"/", None, 0x44000, None),
+    libc.mount(b"proc", folder, b"proc", 0, hide),
+):
+    assert result == 0, ctypes.get_errno()
+posix.setgroups([])
+posix.setgid(65534)
+posix.setuid(65534)
+def ask(**wanted):
+    result = run(process(BlockingNet(), proc=sys.argv[1], **wanted), 10)
+    print(result.state, result.text)
+ask(command=Name("no such program"))
+ask(user=User("0"), critical=Range("0"))
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        missing, forbidden = run_python(code, folder, hide).splitlines()
+    assert missing.startswith(state)
+    assert missing.endswith(ends)
+    assert forbidden.startswith("CRITICAL" if hide == "hidepid=0" else "UNKNOWN")
+
+
+def test_no_procfs_is_unknown(tmp_path: Path) -> None:
+    assert told(ask("-C", "x", "--proc", tmp_path)) == (
+        UNKNOWN,
+        f"{tmp_path} shows no process at all: is it mounted?",
+    )
+    assert told(ask("-C", "x", "--proc", tmp_path / "no")) == (
+        UNKNOWN,
+        f"cannot read {tmp_path}/no: No such file or directory",
+    )
+
+
+def test_no_descriptor_left_is_unknown(name: str) -> None:
+    code = """
+import posix, resource
+from checks.core.blocking import BlockingNet, run
+from checks.process import Name, process
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+print(run(process(BlockingNet(), command=Name(sys.argv[1])), 10).text)
+"""
+    assert run_python(code, name) == "cannot read /proc: Too many open files"
+
+
+def test_the_deadline_holds_while_reading() -> None:
+    result = ask("-u", "root", "-t", "0.000001")
+    assert result.state == UNKNOWN
+    assert result.expired
+    assert "only 0 of " in result.text
+
+
+_NAMES = st.sampled_from(["comm", "stat", "status", "cmdline"])
+_LINES = st.sampled_from(
+    [b"haproxy\n", b"haproxy", _STAT.format(7, "haproxy", "S", 5).encode(), b"Name:\tx\nUid:\t0\t0\nNSpid:\t7\n"]
+)
+
+
+@given(files=st.dictionaries(_NAMES, st.binary(max_size=200) | _LINES), uptime=st.binary(max_size=20))
+@settings(max_examples=150, deadline=None)
+def test_garbage_in_a_folder_of_processes_is_never_more_than_a_verdict(files: dict[str, bytes], uptime: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder, "7")
+        home.mkdir()
+        Path(folder, "8").touch()
+        Path(folder, "9999999999999999999999").mkdir()
+        Path(folder, "self").touch()
+        Path(folder, "uptime").write_bytes(uptime)
+        Path(folder, "pid").write_text("7")
+        for name, content in files.items():
+            (home / name).write_bytes(content)
+        wanted = (["-C", "haproxy"], ["-C", _LONG], ["-a", "x"], ["-u", "0"], ["--pidfile", f"{folder}/pid"])
+        for given in wanted:
+            result = ask("--proc", folder, *given)
+            assert result.state in (OK, CRITICAL, UNKNOWN)
+            assert result.text.isprintable()
+
+
+def test_a_file_that_no_kernel_wrote_is_unknown(tmp_path: Path) -> None:
+    entry(tmp_path, 812, "haproxy")
+    (tmp_path / "812" / "stat").write_text("812 (haproxy)")
+    text = f"cannot read {tmp_path}: 812: not a line of /proc/PID/stat"
+    assert told(ask("-C", "haproxy", "--proc", tmp_path)) == (UNKNOWN, text)
+
+
+def test_the_ordinary_path_loads_little() -> None:
+    code = """
+from checks.core.blocking import BlockingNet, run
+from checks.core.options import complete, options, parse
+from checks.process import process
+known = options(process)
+run(process(BlockingNet(), **complete(known, parse(known, ["-C", "init", "-u", "0"]))), 10)
+print(*sorted(set(sys.modules) & set(sys.argv[1].split())))
+"""
+    heavy = "os re enum socket typing collections dataclasses argparse asyncio pwd pathlib traceback site"
+    assert run_python(code, heavy) == ""
