@@ -94,10 +94,10 @@ async def process(
     if look.hides and not isinstance(named, str) and named not in look.processes:
         hidden = _MANY
     if hidden and max(state, judge(len(found) + hidden, warning, critical)) != OK:
-        return Result(UNKNOWN, f"{text}, but {proc} hides processes of other users: ask as root")
+        return Result(UNKNOWN, f"{text}, but {proc} hides processes from this user (hidepid or SELinux)")
     if state != OK and found:
         text += f", range {critical if critical.alerts(len(found)) else warning}"
-    elif state != OK and pidfile is None:
+    if state != OK and pidfile is None:
         text += _left_out(piles)
     beyond = [
         f"pid {one.pid} is {seconds:.0f} s old, range {age}"

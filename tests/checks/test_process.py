@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -15,8 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.net import AsyncioNet
 from checks.core.options import UsageError
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
+from checks.node.wanted import Name
 from checks.process import Size, process
 from tests.drive import oneshot
 from tests.servers.program import copy, sleeper, started, until_dead
@@ -122,6 +125,10 @@ def test_a_dying_process_does_not_count(tmp_path: Path) -> None:
     entry(tmp_path, 812, "haproxy", state="X")
     entry(tmp_path, 813, "haproxy", state="Z")
     assert told(ask("-C", "haproxy", "--proc", tmp_path)) == (CRITICAL, "no process haproxy (2 zombies left out)")
+    entry(tmp_path, 814, "haproxy")
+    text = "1 process haproxy (pid 814), range 2: (2 zombies left out)"
+    assert told(ask("-C", "haproxy", "--proc", tmp_path, "-c", "2:")) == (CRITICAL, text)
+    assert told(ask("-C", "haproxy", "--proc", tmp_path)) == (OK, "1 process haproxy (pid 814)")
 
 
 @pytest.mark.parametrize("odd", ["a) (b c", "(x) S 1", "c\nd", "é) R", "))))((((", "1"])
@@ -374,8 +381,8 @@ def test_a_real_haproxy_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("hide", "state", "ends"),
     [
-        ("hidepid=2", "UNKNOWN", "hides processes of other users: ask as root"),
-        ("hidepid=1", "UNKNOWN", "hides processes of other users: ask as root"),
+        ("hidepid=2", "UNKNOWN", "hides processes from this user (hidepid or SELinux)"),
+        ("hidepid=1", "UNKNOWN", "hides processes from this user (hidepid or SELinux)"),
         ("hidepid=0", "CRITICAL", "no process no such program"),
     ],
 )
@@ -471,6 +478,29 @@ def test_a_file_that_no_kernel_wrote_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "812" / "stat").write_text("812 (haproxy)")
     text = f"cannot read {tmp_path}: 812: not a line of /proc/PID/stat"
     assert told(ask("-C", "haproxy", "--proc", tmp_path)) == (UNKNOWN, text)
+
+
+def test_other_checks_have_their_turn_while_many_processes_are_read(tmp_path: Path) -> None:
+    """On an event loop, thousands of processes are read in pieces."""
+    for pid in range(1, 1001):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "comm").write_text("x\n")
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def ask_beside() -> Result:
+        other = asyncio.create_task(count_turns())
+        result = await process(AsyncioNet(), command=Name("haproxy"), proc=str(tmp_path))
+        other.cancel()
+        return result
+
+    assert told(asyncio.run(ask_beside())) == (CRITICAL, "no process haproxy")
+    assert turns == 3
 
 
 def test_the_ordinary_path_loads_little() -> None:
