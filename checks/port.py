@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 from _socket import AF_INET, AF_INET6
+from time import monotonic
 
 from checks.core.range import Range, judge
 from checks.core.result import CRITICAL, Metric, Result, State, one_line
@@ -102,7 +101,7 @@ async def port(
     metrics = [Metric("time", time, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)]
     if len(ports) > 1:
         metrics.append(Metric("open", len(ports) - len(errors), minimum=0, maximum=len(ports)))
-    expired = any(error.kind in ("filtered", "expired") for error in errors)
+    expired = bool(errors) and all(error.kind in ("filtered", "expired") for error in errors)
     return Result(max(states), f"{text} ({time * 1000:.3g} ms)", metrics, notes=lines, expired=expired)
 
 

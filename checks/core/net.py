@@ -130,7 +130,7 @@ class Net:
     async def _attempt(self, address: Address, port: int, source: str | None, until: float) -> Stream:
         name = address.name(port)
         begun = monotonic()
-        sock = None
+        sock, said = None, ""
         try:
             sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
             if source is not None and address.family != _socket.AF_UNIX:
@@ -142,18 +142,20 @@ class Net:
             if code == _EINPROGRESS:
                 ready = await self.wait(sock, True, until)
                 code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR) if ready else _ETIMEDOUT
+            if not code and sock.getsockname() == address.at(port):
+                code = _ECONNREFUSED  # nobody listens: the kernel chose this very port for us, and we met ourselves
             if not code:
                 stream, sock = Stream(self, sock, name), None
                 return stream
         except NetError:
             raise
         except OSError as error:  # from socket(): no IPv6 on this node, or no descriptors left
-            code = error.errno or 0
+            code, said = error.errno or 0, str(error.args[-1])
         finally:
             if sock is not None:
                 sock.close()
         kind = _KINDS.get(code, "unreachable")
-        reason = f"no answer in {monotonic() - begun:.2g} s" if kind == "filtered" else strerror(code)
+        reason = f"no answer in {monotonic() - begun:.2g} s" if kind == "filtered" else said or strerror(code)
         raise NetError(kind, f"{name} is {kind} ({reason})" if kind != "local" else f"cannot try {name}: {reason}")
 
 
