@@ -17,7 +17,7 @@ from checks import VERSION
 from checks.core.oneshot import Command
 from checks.core.options import UsageError
 from checks.core.range import plain
-from checks.core.result import CRITICAL, UNKNOWN, Result, State
+from checks.core.result import CRITICAL, UNKNOWN, Result, State, one_line
 from checks.core.values import Seconds
 
 TYPE_CHECKING = False
@@ -111,9 +111,9 @@ class _Words(nagiosplugin.Summary):  # type: ignore[misc]
 
 def performance(metric: Metric) -> nagiosplugin.Performance:
     """Return perfdata by the guidelines: plain decimal numbers, and U for what is no number."""
-    label = metric.name.replace("'", "").replace("=", "_").replace("|", "_") or "value"
+    label = one_line(metric.name.replace("'", "").replace("=", "_").replace("|", "_")) or "value"
     warn, crit = ("" if limit is None else str(limit) for limit in (metric.warn, metric.crit))
-    low, high = ("" if limit is None else _number(limit) for limit in (metric.minimum, metric.maximum))
+    low, high = ("" if limit is None else _number(limit).strip("U") for limit in (metric.minimum, metric.maximum))
     return nagiosplugin.Performance(label, _number(metric.value), metric.uom, warn, crit, low, high)
 
 
@@ -125,14 +125,13 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
     """Run a check for Nagios and leave with 0 to 3 as the guidelines have it, UNKNOWN where we cannot tell."""
     code = int(UNKNOWN)
     try:
-        _signal.signal(_signal.SIGTERM, _leave)
+        _signal.signal(_signal.SIGTERM, lambda _number, _frame: _terminated(check))
         code = _answer(check, arguments)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - a plugin must not leave with anything but its four codes
         code = int(UNKNOWN)
-        with contextlib.suppress(OSError):
-            hint = f"; see check_{check} --help" if isinstance(error, UsageError) else ""
-            os.write(1, f"{check.upper()} UNKNOWN - {error or type(error).__name__}{hint}\n".encode())
+        hint = f"; see check_{check} --help" if isinstance(error, UsageError) else ""
+        _say(f"{check.upper()} UNKNOWN - {str(error) or type(error).__name__}{hint}")
     os._exit(code)
 
 
@@ -161,5 +160,11 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     return UNKNOWN
 
 
-def _leave(_number: int, _frame: object) -> None:
-    raise TimeoutError("terminated from outside before the check had ended")
+def _terminated(check: str) -> None:
+    _say(f"{check.upper()} UNKNOWN - terminated from outside before the check had ended")
+    os._exit(UNKNOWN)  # an exception here could pass for one of the network's
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(1, f"{one_line(text.replace('|', '/'))}\n".encode("utf-8", "replace"))
