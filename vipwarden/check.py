@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         if not arguments or arguments[0] in ("-h", "--help"):
             return _overview()
         return _check(arguments[0], arguments[1:])
-    except UsageError as error:
+    except (UsageError, ImportError) as error:  # the libraries of a check may be missing
         sys.stderr.write(f"vipwarden check: {error}; see vipwarden check --help\n")
         return 3
 
@@ -79,16 +79,20 @@ def as_json(check: str, result: Result, duration: float) -> dict[str, object]:
         "metrics": [
             {
                 "name": metric.name,
-                "value": float(metric.value) if math.isfinite(metric.value) else None,
+                "value": _finite(metric.value),
                 "unit": metric.uom,
                 "warning": None if metric.warn is None else str(metric.warn),
                 "critical": None if metric.crit is None else str(metric.crit),
-                "minimum": metric.minimum,
-                "maximum": metric.maximum,
+                "minimum": _finite(metric.minimum),
+                "maximum": _finite(metric.maximum),
             }
             for metric in result.metrics
         ],
     }
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def as_text(check: str, result: Result, duration: float, *, colour: bool) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 from checks import VERSION
 
@@ -38,10 +40,23 @@ def main(arguments: Sequence[str]) -> int:
 
 def entry() -> None:
     """Run the command and leave with its code."""
+    if sys.stdout is None:  # closed by the caller, who wants the code alone
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
     try:
-        sys.exit(main(sys.argv[1:]))
+        code = main(sys.argv[1:])
+        _flush()
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+        os._exit(141)  # a plain exit would try to write it once more
+    sys.exit(code)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stderr.write(f"vipwarden: cannot write the answer: {error.strerror}\n")
+        os._exit(3)
