@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from _thread import start_new_thread
+from typing import TYPE_CHECKING, TypeAlias
 
 from checks.core.net import Address, Net, addresses
 
 if TYPE_CHECKING:
     import _socket
+
+_Found: TypeAlias = "asyncio.Future[list[Address] | OSError]"
+_lookups: dict[tuple[asyncio.AbstractEventLoop, bytes, int], _Found] = {}
 
 
 class AsyncioNet(Net):
@@ -34,15 +38,37 @@ class AsyncioNet(Net):
         await asyncio.sleep(seconds)
 
     async def lookup(self, host: bytes, family: int) -> list[Address]:
-        """Resolve in one of the loop's threads, which is left behind at the deadline."""
-        work = asyncio.get_running_loop().run_in_executor(None, addresses, host, family)
+        """Resolve in a thread, which is left behind at the deadline; all who ask for one name share one thread.
+
+        Not in the loop's own pool: there, a few names of a dead resolver would keep all others waiting, and the
+        loop from ending.
+        """
+        loop = asyncio.get_running_loop()
+        key = (loop, host, family)
+        work = _lookups.get(key)
+        if work is None:
+            work = _lookups[key] = loop.create_future()
+            work.add_done_callback(lambda _: _lookups.pop(key))
+            start_new_thread(_resolve, (loop, work, host, family))
         done, _ = await asyncio.wait([work], timeout=max(0.0, self.remaining()))
         if not done:
-            work.add_done_callback(lambda late: late.cancelled() or late.exception())
             raise self.expired(f"the name {host.decode()} could not be resolved")
-        return work.result()
+        found = work.result()
+        if isinstance(found, OSError):
+            raise found
+        return found
 
 
 def _settle(ready: asyncio.Future[bool], value: bool) -> None:
     if not ready.done():
         ready.set_result(value)
+
+
+def _resolve(loop: asyncio.AbstractEventLoop, work: _Found, host: bytes, family: int) -> None:
+    found: list[Address] | OSError
+    try:
+        found = addresses(host, family)
+    except OSError as error:
+        found = error
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(work.set_result, found)
