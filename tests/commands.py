@@ -1,0 +1,86 @@
+"""Run the installed commands as their callers do, each with a runtime folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+BIN = Path(sys.executable).parent  # where `make setup` writes them
+CODE = Path(__file__).parents[1]
+
+
+PopenText: TypeAlias = "subprocess.Popen[str]"
+
+
+class Ran(NamedTuple):
+    """What a command left behind, and how many seconds it took."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return an environment whose verdicts go to ``folder``."""
+    return {"PATH": os.environ["PATH"], "VIPWARDEN_RUNTIME_DIR": str(folder / "run")}
+
+
+def start(folder: Path, command: str | Path, *arguments: str, stdout: int | None = subprocess.PIPE) -> PopenText:
+    """Start a command; the caller ends it."""
+    return subprocess.Popen(
+        [BIN / command, *arguments], stdout=stdout, stderr=subprocess.PIPE, env=environment(folder), text=True
+    )
+
+
+def run(folder: Path, command: str | Path, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
+    """Run an installed command (or any, by its whole path) to its end."""
+    begun = time.monotonic()
+    done = subprocess.run(
+        [BIN / command, *arguments],
+        capture_output=True,
+        check=False,
+        env=environment(folder) if env is None else env,
+        stdin=subprocess.DEVNULL,
+        timeout=30,
+    )
+    seconds = time.monotonic() - begun
+    return Ran(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"), seconds)
+
+
+def shell(folder: Path, line: str, *arguments: str, flags: Sequence[str] = ()) -> Ran:
+    """Run a line of sh with the commands in its PATH, and the arguments as $1 and so on.
+
+    With ``flags`` of unshare(1) it runs in namespaces of its own: -m mounts, -n network.
+    """
+    env = environment(folder)
+    env["PATH"] = f"{BIN}:{env['PATH']}:/usr/sbin:/sbin"
+    apart = (program("unshare"), *flags) if flags else ("/usr/bin/env",)
+    return run(folder, *apart, "sh", "-ec", line, "sh", *arguments, env=env)
+
+
+def program(name: str) -> str:
+    """Return the path of a program that the test needs; without it, CI fails and others skip."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if found is not None:
+        return found
+    reason = f"{name} is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def without_times(text: str) -> str:
+    """Return a text with its durations taken out."""
+    return re.sub(r"[0-9.]+(e[-+]?[0-9]+)? (m?s)\b", r"N \2", text)
