@@ -1,7 +1,7 @@
 """How are the collectors run, so that a slow or failing source costs no more than its own series?
 
 Each collector reads its source in a thread of its own, never on the event loop. One that does not end within the
-deadline is given up, and not started again before its thread has ended. What a source says is never kept: a
+timeout is given up, and not started again before its thread has ended. What a source says is never kept: a
 failure has no series, in place of old ones.
 """
 
@@ -75,9 +75,9 @@ class Frame:
             return Outcome(collector, 0, failure="still busy with what it was asked before")
         future, self._left[collector.name] = in_thread(lambda: _outcome(collector, self.settings, begun))
         try:
-            return await asyncio.wait_for(future, self.settings.deadline)
+            return await asyncio.wait_for(future, self.settings.timeout)
         except TimeoutError:
-            return Outcome(collector, monotonic() - begun, failure=f"no answer within {self.settings.deadline:g} s")
+            return Outcome(collector, monotonic() - begun, failure=f"no answer within {self.settings.timeout:g} s")
 
 
 def _outcome(collector: Collector[Any], settings: Settings, begun: float) -> Outcome:

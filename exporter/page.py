@@ -91,9 +91,9 @@ class Node:
                 yield Problem(service.mark, f"IPVS {service.name}", text if service.servers else "no real servers")
 
 
-def page(outcomes: Sequence[Outcome], settings: Settings) -> str:
+def page(outcomes: Sequence[Outcome], settings: Settings) -> bytes:
     """Return the HTML."""
-    return _ENVIRONMENT.get_template("page.html").render(
+    text = _ENVIRONMENT.get_template("page.html").render(
         node=Node(outcomes),
         name=settings.node,
         version=settings.version,
@@ -102,6 +102,7 @@ def page(outcomes: Sequence[Outcome], settings: Settings) -> str:
         span=span,
         uptime=_uptime,
     )
+    return text.encode("utf-8", "replace")  # names of files need not be Unicode
 
 
 def _uptime(report: Report) -> str:

@@ -28,6 +28,8 @@ _HEADERS = {
     "Server": "vipwarden",  # and no word of versions
 }
 
+_FRESH = {"Cache-Control": "no-store"}
+
 
 class ListenError(Exception):
     """The exporter cannot listen where it is told to."""
@@ -59,12 +61,12 @@ def create_app(settings: Settings) -> web.Application:
     async def metrics(_: web.Request) -> web.Response:
         outcomes = await frame.collect()
         text, _thread = in_thread(lambda: render(families(outcomes, settings.version)))
-        return web.Response(body=await text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+        return web.Response(body=await text, headers={"Content-Type": CONTENT_TYPE, **_FRESH})
 
     async def root(_: web.Request) -> web.Response:
         outcomes = await frame.collect()
         text, _thread = in_thread(lambda: page(outcomes, settings))
-        return web.Response(text=await text, content_type="text/html", headers={"Cache-Control": "no-store"})
+        return web.Response(body=await text, headers={"Content-Type": "text/html; charset=utf-8", **_FRESH})
 
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(body=HEALTHY, content_type="text/plain")

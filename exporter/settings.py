@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, field
 
+from checks import VERSION
+from checks.core.values import Seconds
 from checks.core.verdict import folder
 
 
@@ -37,21 +39,50 @@ class Listen:
         return hash(str(self))
 
 
+DEFAULT = Listen("127.0.0.1:9877")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an operator may set.
+    """What settings() returns, and who this is."""
 
-    ``haproxy_sockets`` are stats sockets of one HAProxy in the order to try them; None looks for them in
-    ``haproxy_conf``. ``verdicts`` are folders of published verdicts. ``deadline`` is what one collector may take,
-    in seconds.
-    """
-
-    listen: Listen = field(default_factory=lambda: Listen("127.0.0.1:9877"))
-    keepalived_conf: str = "/etc/keepalived/keepalived.conf"
-    haproxy_conf: str = "/etc/haproxy/haproxy.cfg"
-    haproxy_sockets: tuple[str, ...] | None = None
-    proc: str = "/proc"
-    verdicts: tuple[str, ...] = field(default_factory=lambda: (folder(),))
-    version: str = "0"
+    listen: Listen
+    keepalived_conf: str
+    haproxy_conf: str
+    haproxy_sockets: tuple[str, ...]
+    proc: str
+    verdicts: tuple[str, ...]
+    timeout: float
+    version: str = VERSION
     node: str = field(default_factory=platform.node)
-    deadline: float = 5.0
+
+
+def settings(
+    *,
+    listen: Listen = DEFAULT,
+    keepalived_conf: str = "/etc/keepalived/keepalived.conf",
+    haproxy_conf: str = "/etc/haproxy/haproxy.cfg",
+    haproxy_sockets: tuple[str, ...] = (),
+    proc: str = "/proc",
+    verdicts: tuple[str, ...] = (),
+    timeout: Seconds = Seconds(5),
+) -> Settings:
+    """Where does the exporter listen, and where does it look?
+
+    listen: address and port to serve the page and /metrics at, such as 127.0.0.1:9877 or [::1]:9877
+    keepalived_conf: keepalived's configuration, whose VIPs are looked for
+    haproxy_conf: HAProxy's configuration, which names its stats socket
+    haproxy_sockets: stats sockets of one HAProxy in the order to try them, in place of those in its configuration
+    proc: where /proc is
+    verdicts: folders of published verdicts, in place of the one where this user's checks publish theirs
+    timeout: what reading one source may take, in seconds
+    """
+    return Settings(
+        listen=listen,
+        keepalived_conf=keepalived_conf,
+        haproxy_conf=haproxy_conf,
+        haproxy_sockets=haproxy_sockets,
+        proc=proc,
+        verdicts=verdicts or (folder(),),
+        timeout=timeout,
+    )

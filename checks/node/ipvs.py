@@ -113,7 +113,8 @@ def _service(words: list[str]) -> Service:
 
 def _server(words: list[str]) -> Server:
     address, port = _endpoint(words[1])
-    return Server(address, port, words[2], *map(int, words[3:6]))
+    weight, active, inactive = map(int, words[3:6])
+    return Server(address, port, words[2], weight, active, inactive)
 
 
 def _endpoint(text: str) -> tuple[str, int]:

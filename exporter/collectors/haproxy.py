@@ -79,11 +79,11 @@ _INFO = (
 def read(settings: Settings) -> Report:
     """Ask HAProxy on its stats socket."""
     try:
-        sockets = discover(settings.haproxy_conf) if settings.haproxy_sockets is None else settings.haproxy_sockets
+        sockets = settings.haproxy_sockets or discover(settings.haproxy_conf)
     except HaproxyMissingError as error:
         raise AbsentError(error) from None
     net = BlockingNet()
-    net.begin(settings.deadline * 0.9)  # so that what it says comes before what the frame would say
+    net.begin(settings.timeout * 0.9)  # so that what it says comes before what the frame would say
     try:
         report(net, sockets).send(None)
     except StopIteration as end:

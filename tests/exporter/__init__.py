@@ -1,0 +1,1 @@
+"""The exporter, over real HTTP."""

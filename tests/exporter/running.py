@@ -1,0 +1,87 @@
+"""A real exporter on a loopback port, asked over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.server import start
+from exporter.settings import Listen, Settings, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from aiohttp import web
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: str
+
+
+def nowhere(folder: Path, **others: Any) -> Settings:
+    """Return settings of a node that has nothing, but for what is given."""
+    known = {
+        "listen": Listen("127.0.0.1:0"),
+        "keepalived_conf": f"{folder}/keepalived.conf",
+        "haproxy_conf": f"{folder}/haproxy.cfg",
+        "proc": f"{folder}/proc",
+        "verdicts": (f"{folder}/verdict",),
+    }
+    return settings(**{**known, **others})
+
+
+def port_of(runner: web.AppRunner) -> int:
+    """Return the port that it got."""
+    port: int = runner.addresses[0][1]
+    return port
+
+
+def request(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+    """Ask once, on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, headers=headers or {})
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read().decode())
+    finally:
+        connection.close()
+
+
+def ask(known: Settings, *paths: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> list[Answer]:
+    """Start an exporter, ask for each path, and end it."""
+    return serving(known, lambda port: [request(port, path, method, headers) for path in paths])
+
+
+def serving(known: Settings, work: Callable[[int], list[Answer]]) -> list[Answer]:
+    """Start an exporter, do something with its port in a thread, and end it."""
+
+    async def run() -> list[Answer]:
+        runner = await start(known)
+        try:
+            return await asyncio.to_thread(work, port_of(runner))
+        finally:
+            await runner.cleanup()
+
+    return asyncio.run(run())
+
+
+def samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Return the value of each sample by its name and the values of its labels."""
+    return {
+        (one.name, tuple(one.labels.values())): one.value
+        for family in text_string_to_metric_families(text)
+        for one in family.samples
+    }
+
+
+def metrics(known: Settings) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Scrape once."""
+    return samples(ask(known, "/metrics")[0].body)

@@ -1,0 +1,123 @@
+"""Does a slow or failing source cost no more than its own series?"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+from exporter.exposition import Family, render
+from exporter.frame import AbsentError, Collector, Frame, Outcome, families
+from exporter.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.settings import Settings
+
+
+def collector(name: str, read: Callable[[Settings], float]) -> Collector[float]:
+    """Return a collector of one number, with an up series."""
+
+    def write(value: float) -> Iterator[Family]:
+        family = Family(f"{name}_value", "gauge", "Help.")
+        family.add(value)
+        yield family
+
+    return Collector(name, read, write, up=f"{name}_up")
+
+
+def collect(*collectors: Collector[float], timeout: float = 5) -> list[Outcome]:
+    """Run the frame once."""
+    known = settings(timeout=timeout)  # type: ignore[arg-type]
+    return asyncio.run(Frame(known, collectors).collect())
+
+
+def lines(outcomes: list[Outcome]) -> list[str]:
+    """Return the samples, without those whose value is a duration."""
+    text = render(families(outcomes, "1.2")).decode().split("\n")
+    return [line for line in text if line and not line.startswith("#") and "duration" not in line]
+
+
+def fail(_: Settings) -> float:
+    """Fail as a source does."""
+    raise OSError(13, "Permission denied")
+
+
+def bug(_: Settings) -> float:
+    """Fail as our own code does."""
+    raise ZeroDivisionError
+
+
+def absent(_: Settings) -> float:
+    """Find nothing to read."""
+    raise AbsentError("no such thing here")
+
+
+def test_a_failing_source_costs_its_own_series_only() -> None:
+    """Its up series is 0; a source that is not there has none, and is no failure."""
+    good = collector("good", lambda _: 7)
+    outcomes = collect(good, collector("failing", fail), collector("bug", bug), collector("absent", absent))
+    assert lines(outcomes) == [
+        'vipwarden_build_info{version="1.2"} 1',
+        'vipwarden_scrape_collector_success{collector="good"} 1',
+        'vipwarden_scrape_collector_success{collector="failing"} 0',
+        'vipwarden_scrape_collector_success{collector="bug"} 0',
+        'vipwarden_scrape_collector_success{collector="absent"} 1',
+        "good_up 1",
+        "good_value 7",
+        "failing_up 0",
+        "bug_up 0",
+    ]
+    assert [one.failure for one in outcomes] == ["", "[Errno 13] Permission denied", "ZeroDivisionError", ""]
+    assert outcomes[3].absence == "no such thing here"
+
+
+def test_a_source_that_hangs_is_given_up_and_not_asked_again_meanwhile() -> None:
+    """Else each scrape would leave one more thread behind."""
+    release = threading.Event()
+    asked = []
+
+    def hang(_: Settings) -> float:
+        asked.append(1)
+        release.wait(10)
+        return 1
+
+    async def scrape() -> list[list[Outcome]]:
+        known = settings(timeout=0.05)  # type: ignore[arg-type]
+        frame = Frame(known, [collector("hanging", hang), collector("good", lambda _: 7)])
+        first, second = await frame.collect(), await frame.collect()
+        release.set()
+        for thread in frame._left.values():
+            await asyncio.to_thread(thread.join)
+        return [first, second, await frame.collect()]
+
+    first, second, third = asyncio.run(scrape())
+    assert first[0].failure == "no answer within 0.05 s"
+    assert second[0].failure.startswith("still busy")
+    assert third[0].facts == 1
+    assert [one[1].facts for one in (first, second, third)] == [7, 7, 7]
+    assert len(asked) == 2
+
+
+def test_scrapes_at_the_same_time_share_one_collection() -> None:
+    """Whoever asks first may even leave."""
+    asked = []
+    release = threading.Event()
+
+    def read(_: Settings) -> float:
+        asked.append(1)
+        release.wait(10)
+        return 1
+
+    async def scrape() -> list[Outcome]:
+        frame = Frame(settings(), [collector("slow", read)])
+        first = asyncio.create_task(frame.collect())
+        second = asyncio.create_task(frame.collect())
+        await asyncio.sleep(0)
+        first.cancel()
+        release.set()
+        return await second
+
+    assert asyncio.run(scrape())[0].facts == 1
+    assert len(asked) == 1

@@ -1,0 +1,49 @@
+"""Where may the exporter be told to listen?"""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from checks.core.options import options
+from checks.core.verdict import folder
+from exporter.settings import Listen, settings
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:9877", "127.0.0.1", 9877),
+        ("[::1]:9877", "::1", 9877),
+        ("lb1.example.net:80", "lb1.example.net", 80),
+        (":9877", "", 9877),
+        (" localhost:0 ", "localhost", 0),
+    ],
+)
+def test_an_address_to_listen_on_has_a_host_and_a_port(text: str, host: str, port: int) -> None:
+    """And is written again as it was read."""
+    listen = Listen(text)
+    assert (listen.host, listen.port) == (host, port)
+    assert str(listen) == text.strip()
+    assert listen == Listen(text)
+
+
+@pytest.mark.parametrize("text", ["", "127.0.0.1", "::1:9877", "a:b", "a:70000", "a:-1", "[::1]", "9877", "a:²"])
+def test_what_is_no_address_says_what_one_looks_like(text: str) -> None:
+    """With an example."""
+    with pytest.raises(ValueError, match="such as"):
+        Listen(text)
+
+
+def test_nothing_has_to_be_set() -> None:
+    """On loopback, with the verdicts of this user's checks."""
+    known = settings()
+    assert str(known.listen) == "127.0.0.1:9877"
+    assert known.verdicts == (folder(),)
+
+
+def test_the_signature_is_the_section_of_the_configuration() -> None:
+    """Each option has its line of help."""
+    helped = [line.strip().partition(":")[0] for line in inspect.getdoc(settings).split("\n")[2:]]  # type: ignore[union-attr]
+    assert helped == list(options(settings))

@@ -1,0 +1,1 @@
+"""What is read of the node, against fixtures and the real thing."""

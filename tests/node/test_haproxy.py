@@ -1,0 +1,195 @@
+"""Is what HAProxy says on its stats socket understood?"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.core.blocking import BlockingNet
+from checks.node import haproxy as reader
+from checks.node.haproxy import (
+    BACKEND,
+    FRONTEND,
+    SERVER,
+    HaproxyError,
+    HaproxyMissingError,
+    Report,
+    discover,
+    first_word,
+    parse_info,
+    parse_sockets,
+    parse_stat,
+)
+from tests.servers.haproxy import free_ports, haproxy, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def report(*sockets: str, timeout: float = 5) -> Report:
+    """Ask as a check would, on the blocking driver."""
+    net = BlockingNet()
+    net.begin(timeout)
+    with pytest.raises(StopIteration) as end:
+        reader.report(net, sockets).send(None)
+    found: Report = end.value.value
+    return found
+
+
+@contextmanager
+def answering(folder: Path, *parts: bytes) -> Iterator[str]:
+    """Serve one connection with that answer, and yield the path."""
+    path = str(folder / "s")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                for part in parts:
+                    connection.sendall(part)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield path
+        thread.join()
+
+
+def test_a_real_haproxy_reports_its_servers() -> None:
+    """UP, DOWN, in maintenance, and not checked."""
+    front, closed = free_ports(2)
+    body = f"""
+frontend fe
+  bind 127.0.0.1:{front}
+  default_backend be
+backend be
+  server up 127.0.0.1:{front} check inter 50
+  server down 127.0.0.1:{closed} check inter 50 fall 1
+  server maint 127.0.0.1:{front} check disabled
+  server plain 127.0.0.1:{front}
+"""
+    with haproxy(body) as path:
+        wait_for(path, "be/down", "DOWN")
+        found = report("/nonexistent/socket", path)
+    assert found.socket == path
+    assert found.info["Version"]
+    assert [(row["pxname"], row["status"]) for row in found.of(FRONTEND)] == [("fe", "OPEN")]
+    assert [(row["pxname"], row["status"]) for row in found.of(BACKEND)] == [("be", "UP")]
+    servers = {row["svname"]: row for row in found.of(SERVER)}
+    assert {name: row["status"] for name, row in servers.items()} == {
+        "up": "UP",
+        "down": "DOWN",
+        "maint": "MAINT",
+        "plain": "no check",
+    }
+    assert servers["down"]["check_status"] == "L4CON"
+
+
+def test_a_recorded_answer_is_read_by_its_columns() -> None:
+    """With the separator column and the trailing comma of today's versions."""
+    rows = parse_stat((FIXTURES / "haproxy_stat.csv").read_text(encoding="utf-8"))
+    assert [(row["pxname"], row["svname"], row["status"]) for row in rows][:2] == [
+        ("fe_web", "FRONTEND", "OPEN"),
+        ("be_web", "web1", "UP"),
+    ]
+    assert parse_info((FIXTURES / "haproxy_info.txt").read_text(encoding="utf-8"))["Pid"] == "830"
+
+
+def test_quoted_fields_may_hold_commas_newlines_and_quotes() -> None:
+    """As the last words of an agent do."""
+    rows = parse_stat('# pxname,svname,last_agt,status,\nbe,s1,"a, ""b""\nc",UP,\nbe,s2,,DOWN,\n\n')
+    assert [(row["svname"], row["last_agt"], row["status"]) for row in rows] == [
+        ("s1", 'a, "b"\nc', "UP"),
+        ("s2", "", "DOWN"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [("UP 1/3", "UP"), ("DOWN (agent)", "DOWN"), ("MAINT (via be/s)", "MAINT"), ("no check", "UP"), ("DRAIN", "DRAIN")],
+)
+def test_the_first_word_of_a_status_counts(status: str, word: str) -> None:
+    """And a server that is not checked is taken for UP."""
+    assert first_word(status) == word
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted"),
+    [(b"", "answered with ''"), (b"Unknown command\n", "Unknown command"), (b"\xff\0\x1b[2J\n", "answered with")],
+)
+def test_another_answer_is_an_error(tmp_path: Path, answer: bytes, wanted: str) -> None:
+    """One line of it is told, without control characters."""
+    with answering(tmp_path, answer) as path, pytest.raises(HaproxyError, match=wanted) as error:
+        report(path)
+    assert str(error.value).isprintable()
+
+
+def test_an_answer_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its size."""
+    monkeypatch.setattr(reader, "_MOST_ANSWER", 1000)
+    with answering(tmp_path, b"x" * 1001) as path, pytest.raises(HaproxyError, match="does not end its answer"):
+        report(path)
+
+
+def test_a_mute_socket_is_given_up_at_the_deadline(tmp_path: Path) -> None:
+    """It accepts, and says nothing."""
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        with pytest.raises(HaproxyError, match="no answer from"):
+            report(path, timeout=0.1)
+
+
+def test_each_socket_is_named_that_does_not_answer(tmp_path: Path) -> None:
+    """With its reason."""
+    with pytest.raises(HaproxyError, match=rf"{tmp_path}/a .*; {tmp_path}/b "):
+        report(f"{tmp_path}/a", f"{tmp_path}/b")
+
+
+def test_the_sockets_are_found_in_the_configuration(tmp_path: Path) -> None:
+    """Paths only, in their order."""
+    conf = tmp_path / "haproxy.cfg"
+    conf.write_text(
+        "global\n  stats socket /run/a.sock mode 600 # one\n  stats socket unix@/run/b.sock level admin\n"
+        '  stats socket ipv4@127.0.0.1:9999\n#  stats socket /no\n  stats   socket "/run/c.sock"\n  stats timeout 9s\n',
+        encoding="utf-8",
+    )
+    assert discover(str(conf)) == ["/run/a.sock", "/run/b.sock", "/run/c.sock"]
+
+
+def test_a_node_without_haproxy_is_told_from_one_that_hides_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a configuration the usual places count."""
+    monkeypatch.setattr(reader, "DEFAULT_SOCKETS", (f"{tmp_path}/usual",))
+    with pytest.raises(HaproxyMissingError, match=r"no haproxy\.cfg at"):
+        discover(f"{tmp_path}/none")
+    (tmp_path / "haproxy.cfg").write_text("global\n", encoding="utf-8")
+    with pytest.raises(HaproxyError, match="add 'stats socket") as error:
+        discover(f"{tmp_path}/haproxy.cfg")
+    assert not isinstance(error.value, HaproxyMissingError)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{tmp_path}/usual")
+        assert discover(f"{tmp_path}/none") == [f"{tmp_path}/usual"]
+
+
+@given(st.text() | st.lists(st.sampled_from(["# pxname", ",", '"', "\n", "svname", "a", "\r", "\0"])).map("".join))
+def test_any_text_is_read_or_is_a_haproxy_error(text: str) -> None:
+    """Nothing else comes out of the readers."""
+    parse_sockets(text)
+    for parse in (parse_stat, parse_info):
+        try:
+            parse(text)
+            parse("# pxname,svname\n" + text)
+        except HaproxyError:
+            continue

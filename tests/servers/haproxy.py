@@ -1,0 +1,97 @@
+"""A real HAProxy in the foreground, with a stats socket."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HEAD = """
+global
+  log stderr format raw local0
+  maxconn 200
+  stats socket {path} mode 600 level admin
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 5s
+  timeout server 5s
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that are free now."""
+    with ExitStack() as stack:
+        socks = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [sock.getsockname()[1] for sock in socks]
+
+
+@contextmanager
+def haproxy(body: str) -> Iterator[str]:
+    """Run HAProxy with these proxies, and yield the path of its stats socket once it answers."""
+    program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("haproxy is not installed")
+        pytest.skip("haproxy is not installed")
+    # not in tmp_path: the path of a socket has at most 107 bytes
+    with tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
+        path = f"{folder}/stats.sock"
+        conf = Path(folder, "haproxy.cfg")
+        conf.write_text(_HEAD.format(path=path) + body, encoding="utf-8")
+        log = Path(folder, "log")
+        with log.open("wb") as out:
+            process = subprocess.Popen([program, "-db", "-f", str(conf)], stdout=out, stderr=out)
+        try:
+            _await(path, process, log)
+            yield path
+        finally:
+            process.kill()
+            process.wait()
+
+
+def command(path: str, text: str) -> str:
+    """Give a command on a stats socket and return the whole answer."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(5)
+        sock.connect(path)
+        sock.sendall(text.encode() + b"\n")
+        return b"".join(iter(lambda: sock.recv(65536), b"")).decode()
+
+
+def server_status(path: str) -> dict[str, str]:
+    """Return the status of each server as ``backend/server``."""
+    rows = [line.split(",") for line in command(path, "show stat").split("\n") if line]
+    column = rows[0].index("status")
+    return {f"{row[0]}/{row[1]}": row[column] for row in rows[1:]}
+
+
+def wait_for(path: str, server: str, status: str) -> None:
+    """Wait until a server has a status."""
+    until = time.monotonic() + 5
+    while server_status(path)[server] != status:
+        assert time.monotonic() < until, f"{server} is {server_status(path)[server]}, not {status}"
+        time.sleep(0.02)
+
+
+def _await(path: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + 5
+    while True:
+        try:
+            command(path, "show info")
+        except OSError:
+            assert process.poll() is None and time.monotonic() < until, log.read_text(encoding="utf-8")  # noqa: PT018
+            time.sleep(0.02)
+        else:
+            return
