@@ -31,13 +31,24 @@ class TlsStream(Stream):
         """Return the peer's certificate in DER form, verified or not; empty where it sent none."""
         return self._tls.getpeercert(binary_form=True) or b""
 
+    def chain(self) -> list[bytes]:
+        """Return all certificates that the peer sent in DER form, its own first, verified or not."""
+        if hasattr(self._tls, "get_unverified_chain"):
+            return list(self._tls.get_unverified_chain())
+        inner = getattr(self._tls, "_sslobj", None)  # only Python 3.13 has it in public
+        found = inner.get_unverified_chain() if inner is not None else None
+        return [certificate.public_bytes(2) for certificate in found or ()]  # 2 is DER
+
     async def handshake(self) -> None:
         """Agree on keys and verify the certificate; raises NetError."""
         await self._step(self._handshake)
 
     async def send(self, data: bytes) -> None:
         """Send all of it; raises NetError."""
-        self._tls.write(data)
+        try:
+            self._tls.write(data)
+        except ssl.SSLError:  # the peer has said goodbye
+            raise NetError("reset", f"{self.name} closed the connection") from None
         await self.plain.send(self._outgoing.read())
 
     async def receive(self, size: int = 65536) -> bytes:
@@ -60,8 +71,8 @@ class TlsStream(Stream):
                     self._incoming.write(more)
                 else:
                     self._incoming.write_eof()
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError) as error:
-                if isinstance(error, ssl.SSLEOFError) and not self._tls.version():
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                if not self._tls.version():  # the handshake is not over
                     raise NetError("tls", f"{self.name} closed the connection during the TLS handshake") from None
                 return b""
             except ssl.SSLCertVerificationError as error:

@@ -1,0 +1,195 @@
+"""Is a MySQL or MariaDB server alive?"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from checks.core.options import UsageError
+from checks.core.range import Range, judge
+from checks.core.result import CRITICAL, UNKNOWN, Metric, Result, one_line
+from checks.core.stream import NetError
+from checks.core.values import Port, Seconds
+from checks.protocol.mysql import RefusalError
+from checks.protocol.mysql_session import Session
+from checks.protocol.mysql_target import Target, Tls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+
+    from checks.core.net import Net
+    from checks.protocol.mysql import Greeting
+
+# What refuses an account and so proves that the server lives: access denied (1044, 1045, 1698), host without an
+# account (1130), method not loaded or too old (1251, 1524), password expired (1820, 1862), account locked (3118, 3955
+# of MySQL, 4151 of MariaDB), TLS wanted (3159)
+_LOGIN_REFUSED = (1044, 1045, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 3955, 4151)
+_ADVICE = {
+    1040: "has no connection left: see what holds them, or raise max_connections",
+    1045: "refused the login of {user}: check password and grants, or give -n if a refused login is proof enough",
+    1044: "does not let {user} use the database {database}",
+    1049: "has no database {database}",
+    1129: "blocks this host for its connect errors: run 'mariadb-admin flush-hosts' (mysqladmin) on it, and find out "
+    "what connects from here without logging in",
+    1130: "has no account for this host: create one, or give -n if a refused login is proof enough",
+    3159: "takes logins by TLS only: give -S",
+}
+_ADVICE[1698] = _ADVICE[1045]
+
+
+class Password(str):
+    """A password as an option: there is no such thing."""
+
+    __slots__ = ()
+
+    def __new__(cls, _text: str = "") -> Password:
+        """Raise UsageError with the reason."""
+        raise UsageError(
+            "--password: a password on the command line can be read by every user of this node: "
+            "put it into a defaults file (-f) or MYSQL_PWD"
+        )
+
+
+async def mysql_ping(
+    net: Net,
+    *,
+    host: str | None = None,
+    port: Port | None = None,
+    socket: str | None = None,
+    user: str | None = None,
+    password: Password | None = None,  # noqa: ARG001 - nobody ever gets one past its type
+    database: str | None = None,
+    defaults_file: str | None = None,
+    group: str = "client",
+    ignore_auth: bool = False,
+    tls: bool = False,
+    ca_file: str | None = None,
+    insecure: bool = False,
+    warning: Range | None = None,
+    critical: Range | None = None,
+    timeout: Seconds = Seconds(10),
+) -> Result:
+    """Is a MySQL or MariaDB server alive?
+
+    Logs in, sends COM_PING and leaves with COM_QUIT. Whatever happens on the way, it ends its connections so that
+    the server does not count them as connect errors and never blocks this host (max_connect_errors); the one
+    exception is a TLS handshake that breaks off. The password comes from a defaults file or from MYSQL_PWD.
+
+    host: name, IPv4 or IPv6 address; without it and a socket that of the defaults file, else 127.0.0.1
+    port: TCP port, by default that of the defaults file, else 3306
+    socket: absolute path of the unix socket, in place of a host
+    user: account to log in with; without one (here or in the defaults file) expect a refusal, see --ignore-auth
+    password: always refused, for every user of the node can read it: use a defaults file or MYSQL_PWD
+    database: database that must exist and be open to the account
+    defaults_file: MySQL option file with user, password, host, port, socket, database, ssl-ca and the like; mode 0600
+    group: group of the defaults file to read beside [client]
+    ignore_auth: a refused login is proof enough that the server lives
+    tls: encrypt, and verify certificate and host name
+    ca_file: file of CA certificates in PEM form to verify with, in place of the system's; asks for TLS
+    insecure: encrypt but verify nothing, so that who sits between can get at the password; asks for TLS
+    warning: range of seconds that it may take
+    critical: range of seconds that it may take
+    timeout: deadline in seconds for the whole run
+    """
+    net.begin(timeout)
+    begun = monotonic()
+    try:
+        settings = Tls(tls, ca_file, insecure)
+        target = Target(host, port, socket, user, database, defaults_file, group, settings)
+    except ValueError as error:
+        return Result(UNKNOWN, one_line(str(error)))
+    ping = _Ping(net, target)
+    state, expired = CRITICAL, False
+    try:
+        await ping.run()
+        state, text = judge(monotonic() - begun, warning, critical), f"{ping.name} answered the ping"
+    except NetError as error:
+        state, text, expired = error.state, error.text, error.kind in ("expired", "filtered")
+        if ping.greeting is None:
+            text = f"no MySQL greeting: {text}" if ping.connected else f"no MySQL server: {text}"
+    except RefusalError as refusal:
+        text = ping.explain(refusal)
+        if ignore_auth and refusal.code in _LOGIN_REFUSED:
+            state, text = judge(monotonic() - begun, warning, critical), f"{ping.name} lives, it refused the login"
+            target.notes.append(ping.explain(refusal))
+    time = monotonic() - begun
+    metrics = [Metric("time", time, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)]
+    if ping.connected:
+        metrics.append(Metric("connect", ping.connected - begun, "s", minimum=0))
+    notes = [*target.notes, *ping.notes]
+    return Result(state, f"{one_line(text)} ({time * 1000:.3g} ms)", metrics, notes=notes, expired=expired)
+
+
+class _Ping:
+    """One run, and what it has learned so far."""
+
+    __slots__ = ("connected", "greeting", "name", "net", "notes", "target", "unspoken")
+
+    def __init__(self, net: Net, target: Target) -> None:
+        self.net = net
+        self.target = target
+        self.name = target.socket or target.host
+        self.connected = 0.0
+        self.greeting: Greeting | None = None
+        self.unspoken = ""
+        self.notes: list[str] = []
+
+    async def run(self) -> None:
+        """Connect, log in, ping and leave; raises NetError and RefusalError."""
+        target = self.target
+        contexts = target.tls.contexts() if target.tls else None
+        addresses = await self.net.resolve(target.socket or target.host)
+        with await self.net.connect(addresses, target.port) as stream:
+            self.connected = monotonic()
+            self.name = stream.name
+            session = Session(stream, secure=bool(target.socket))
+            self.greeting = greeting = await session.greet()
+            self.name = f"{greeting.product} on {stream.name}"
+            if contexts is not None:
+                await self._encrypt(session, greeting, contexts)
+            try:
+                await session.login(greeting, target.user, target.password, target.database)
+            finally:
+                self.unspoken = session.unspoken
+            self.unspoken = ""
+            await session.ping()
+            await session.quit()
+
+    async def _encrypt(
+        self, session: Session, greeting: Greeting, contexts: tuple[ssl.SSLContext, ssl.SSLContext | None]
+    ) -> None:
+        """Go over to TLS and verify the certificate; leaves in good order where that does not work out."""
+        if not greeting.offers_tls:
+            await session.leave(greeting)
+            raise NetError("tls", f"{self.name} offers no TLS")
+        handshake, verifier = contexts
+        try:
+            encrypted = await session.encrypt(handshake, self.target.host)
+        except NetError:
+            self.notes.append("the server counts a broken TLS handshake as a connect error, see max_connect_errors")
+            raise
+        self.notes.append(f"encrypted with {encrypted.version}")
+        if verifier is None:
+            return
+        from checks.protocol.certificate import verify
+
+        name = self.target.host if self.target.tls and self.target.tls.check_name else None
+        try:
+            verify(encrypted.chain(), verifier, name, self.name)
+        except NetError:
+            await session.leave(greeting)
+            raise
+
+    def explain(self, refusal: RefusalError) -> str:
+        """Return what an error of the server means for who reads it."""
+        if self.unspoken and self.target.user:  # nobody is asked for whatever comes to the server's mind
+            return f"{self.name} {self.unspoken}"
+        advice = _ADVICE.get(refusal.code)
+        if advice is None:
+            return f"{self.name} answered error {refusal.code}: {refusal.text}"
+        user, database = _shown(self.target.user), _shown(self.target.database)
+        return f"{self.name} {advice.format(user=user or 'nobody (give -u)', database=database)}"
+
+
+def _shown(name: bytes) -> str:
+    return one_line(repr(name.decode("utf-8", "replace")), 80) if name else ""
