@@ -1,0 +1,133 @@
+"""Is a web page there, and is it the right one?"""
+
+from __future__ import annotations
+
+from _socket import AF_INET, AF_INET6
+from time import monotonic
+
+from checks.core.range import Range, judge
+from checks.core.result import CRITICAL, UNKNOWN, Metric, Result
+from checks.core.stream import NetError
+from checks.core.values import Count, Port, Seconds
+from checks.protocol.http import HTTP_1_0, ROOT, HttpVersion, Path, VirtualHost
+from checks.protocol.http_get import MOST_BYTES, fetch
+from checks.protocol.http_wanted import MD5, SUCCESS, Algorithm, Digest, Regex, Statuses
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from checks.core.net import Net
+
+_MOST_SEARCHED = 1048576
+
+
+async def http_digest(
+    net: Net,
+    *,
+    host: str,
+    port: Port | None = None,
+    path: Path = ROOT,
+    virtualhost: VirtualHost | None = None,
+    digest: tuple[Digest, ...] = (),
+    status: Statuses = SUCCESS,
+    regex: Regex | None = None,
+    http_version: HttpVersion = HTTP_1_0,
+    decoded: bool = False,
+    algorithm: Algorithm = MD5,
+    max_bytes: Count = MOST_BYTES,
+    tls: bool = False,
+    sni: VirtualHost | None = None,
+    ca_file: str | None = None,
+    insecure: bool = False,
+    ipv4: bool = False,
+    ipv6: bool = False,
+    source: str | None = None,
+    warning: Range | None = None,
+    critical: Range | None = None,
+    timeout: Seconds = Seconds(10),
+) -> Result:
+    """Is a web page there, and is it the right one?
+
+    The request, the digest and the order of judging are those of keepalived's HTTP_GET and SSL_GET: is there an
+    answer, is its status wanted, is its digest right, does the regular expression match. A redirect is not followed.
+    The digest is taken of the bytes as they travel, chunk sizes included, up to what keepalived takes for the
+    Content-Length; the notes say where that makes it fragile. Stricter than keepalived are two things: a body that
+    is shorter than its Content-Length fails, and so does a certificate that is not valid.
+
+    host: name, IPv4 or IPv6 address, or absolute path of a unix socket
+    port: port, 80 by default, 443 with TLS
+    path: path to ask for
+    virtualhost: what to send in the Host header, by default address:port as keepalived does
+    digest: right digest of the page; given several times, any of them is right
+    status: right status codes, such as 200-299,301
+    regex: regular expression of Python's re that must match in the first 1 MiB of the page
+    http_version: 1.0, 1.0C (with Connection: close) or 1.1 (with it as well)
+    decoded: digest and search the content, without chunks and compression; keepalived cannot
+    algorithm: md5, or sha256 which keepalived cannot
+    max_bytes: longest body in bytes, compressed or not
+    tls: use TLS, as SSL_GET does
+    sni: server name to ask for in TLS and to find in the certificate, by default the virtualhost, else the host
+    ca_file: file of the CA certificates to trust in place of the system's
+    insecure: accept any certificate, as keepalived does
+    ipv4: try IPv4 addresses only
+    ipv6: try IPv6 addresses only
+    source: own address to connect from
+    warning: range of seconds that it may take
+    critical: range of seconds that it may take
+    timeout: deadline in seconds for the whole run
+    """
+    net.begin(timeout)
+    begun = monotonic()
+    where = host if ":" not in host else f"[{host}]"
+    url = f"http{'s' if tls else ''}://{where}{f':{port}' if port else ''}{path}"
+    wrong = ""
+    if host.startswith("/"):
+        url = f"{host}{path}"
+        wrong = "a unix socket has no ports" if port else ""
+    if not tls and (sni or ca_file or insecure):
+        wrong = "sni, ca_file and insecure are for TLS, which is not asked for"
+    if any((len(right) == 32) is not (algorithm == "md5") for right in digest):
+        wrong = f"{algorithm} digests have {32 if algorithm == 'md5' else 64} digits"
+    if wrong:
+        return Result(UNKNOWN, f"{url}: {wrong}")
+    try:
+        page = await fetch(
+            net,
+            host,
+            port,
+            path,
+            status=status,
+            algorithm=algorithm,
+            max_bytes=max_bytes,
+            keep=_MOST_SEARCHED if regex else 0,
+            virtualhost=virtualhost,
+            http_version=http_version,
+            decoded=decoded,
+            tls=tls,
+            sni=sni,
+            ca_file=ca_file,
+            insecure=insecure,
+            family=0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6,
+            source=source,
+        )
+    except NetError as error:
+        return error.result(url, [_time(begun, warning, critical, timeout)])
+    taken = _time(begun, warning, critical, timeout)
+    metrics = [taken, Metric("size", page.size, "B", minimum=0, maximum=max_bytes)]
+    notes = [f"the {algorithm} digest of {page.size} bytes is {page.digest}"]
+    notes += [f"fragile: {reason}" for reason in page.fragile]
+    state = judge(taken.value, warning, critical)
+    said = f"status {page.header.status}, {page.size} B"
+    if digest:
+        said += f", right {'but fragile ' if page.fragile else ''}digest"
+    if digest and page.digest not in digest:
+        state, said = CRITICAL, f"wrong digest {page.digest}, wanted {' or '.join(digest)}"
+    elif regex:
+        if regex.compile().search(page.content):
+            said += ", regex matched"
+        else:
+            state, said = CRITICAL, f"status {page.header.status}, but regex missed in {len(page.content)} bytes"
+    return Result(state, f"{url}: {said} ({taken.value * 1000:.3g} ms)", metrics, notes=notes)
+
+
+def _time(begun: float, warning: Range | None, critical: Range | None, timeout: float) -> Metric:
+    return Metric("time", monotonic() - begun, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)
