@@ -1,0 +1,99 @@
+"""Boots guests, has them play the scenarios and prints the table.
+
+    python -m tests.lab [SCENARIO...]        all of them, unless some are named; exit 0 where all went as expected
+    python -m tests.lab --list
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.lab import scenarios
+from tests.lab.case import ALL
+from tests.lab.guest import Guest, NoGuest, needed
+
+_REPOSITORY = Path(__file__).parents[2]
+_GUESTS = 2
+_LONGEST = 1500  # seconds for all of it on a busy machine
+_COLUMNS = ("scenario", "side", "vip", "state", "weights", "failed", "outage", "what")
+_HEADS = ("scenario", "with", "VIP at the end", "state at the end", "weights", "failed", "outage s", "what became of it")
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """Return the rows as a table."""
+    cells = [_HEADS, *(tuple(str(row.get(column, "")) for column in _COLUMNS) for row in rows)]
+    widths = [max(len(line[index]) for line in cells) for index in range(len(_HEADS))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def play(names: list[str], shared: Path) -> list[dict[str, str]]:
+    """Play the scenarios and return their rows; raises NoGuest."""
+    rows: list[dict[str, str]] = []
+    guests: list[Guest] = []
+    read: dict[Guest, int] = {}
+    begun = time.monotonic()
+    try:
+        for index in range(min(_GUESTS, len(names), os.cpu_count() or 1)):
+            name = f"guest{index}"
+            command = [sys.executable, "-m", "tests.lab.inside", str(shared), name, *names]
+            guests.append(Guest(shared, name, command, _REPOSITORY))
+        running = True
+        while running:
+            time.sleep(0.2)
+            running = any([guest.running() for guest in guests]) and time.monotonic() - begun < _LONGEST
+            for guest in guests:
+                file = guest.folder / "rows"
+                lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+                for line in lines[read.get(guest, 0) :]:
+                    if line.endswith("\n"):
+                        rows.append(row := json.loads(line))
+                        read[guest] = read.get(guest, 0) + 1
+                        verdict = f"FAILED: {row['problem']}" if row["problem"] else row["what"]
+                        _say(f"{row['seconds']:5.1f} s  {row['scenario']} ({row['side']}): {verdict}")
+        for guest in guests:
+            if guest.status() != 0:
+                _say(f"a guest ended with {guest.status()}: {guest.tail('said') or guest.tail('console')}")
+    finally:
+        for guest in guests:
+            guest.end()
+    return sorted(rows, key=lambda row: names.index(row["scenario"]))
+
+
+def main(arguments: list[str]) -> int:
+    """Play what is asked for and return the exit status."""
+    scenarios.load()
+    if arguments == ["--list"]:
+        _say("\n".join(f"{name:28} {scenario.title}" for name, scenario in ALL.items()))
+        return 0
+    unknown = set(arguments) - set(ALL)
+    if unknown:
+        _say(f"no such scenario: {' '.join(sorted(unknown))}; there are: {' '.join(ALL)}")
+        return 2
+    names = [name for name in ALL if not arguments or name in arguments]
+    try:
+        needed()
+        with tempfile.TemporaryDirectory(prefix="lab.") as folder:
+            rows = play(names, Path(folder))
+    except NoGuest as error:
+        _say(f"lab: {'FAILED' if os.environ.get('CI') else 'skipped'}: no guest can run here: {error}")
+        return 1 if os.environ.get("CI") else 0
+    _say("\n" + table(rows))
+    bad = [row for row in rows if row["problem"]]
+    missing = 2 * len(names) - len(rows)
+    _say(f"\n{len(rows) - len(bad)} as expected, {len(bad)} not, {missing} not played")
+    return 1 if bad or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

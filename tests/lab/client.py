@@ -1,0 +1,48 @@
+"""What do clients see of a virtual service? Asks for its page again and again and writes a line for each request.
+
+    client.py ADDRESS PORT        TIME SECONDS WHAT      WHAT is ok:PAGE, or why there was none
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+PAUSE = 0.05
+PATIENCE = 0.7  # seconds that a client waits for its page
+
+
+def ask(address: str, port: int) -> str:
+    """Return ``ok:`` and the page's last word, or what went wrong."""
+    try:
+        with socket.create_connection((address, port), timeout=PATIENCE) as sock:
+            sock.settimeout(PATIENCE)
+            sock.sendall(b"GET / HTTP/1.0\r\nHost: lab\r\n\r\n")
+            answer = b""
+            while more := sock.recv(4096):
+                answer += more
+    except TimeoutError:
+        return "silence"
+    except OSError as error:
+        return (error.strerror or "error").replace(" ", "-")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = head.split(b" ", 2)[1:2]
+    if status != [b"200"]:
+        return f"status-{status[0].decode() if status else 'none'}"
+    return f"ok:{body.split()[-1].decode()}" if body.startswith(b"hello from ") else "wrong-page"
+
+
+def main() -> None:
+    """Ask until killed."""
+    address, port = sys.argv[1], int(sys.argv[2])
+    while True:
+        begun = time.monotonic()
+        what = ask(address, port)
+        sys.stdout.write(f"{begun:.3f} {time.monotonic() - begun:.3f} {what}\n")
+        sys.stdout.flush()
+        time.sleep(PAUSE)
+
+
+if __name__ == "__main__":
+    main()

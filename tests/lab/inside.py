@@ -1,0 +1,80 @@
+"""Plays scenarios inside of the guest: each with the tutorial's script first and with ours after.
+
+    python -m tests.lab.inside SHARED GUEST SCENARIO...
+
+Several guests may be given the same scenarios: each takes those that no other has claimed. A row for each side
+goes to SHARED/GUEST/rows as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from tests.lab import scenarios
+from tests.lab.case import ALL, Case, Scenario
+from tests.lab.cluster import SCRIPTS, bridges
+
+_REPOSITORY = Path(__file__).parents[2]
+
+
+def prepare() -> None:
+    """Install what every host has: our commands where packages put them, and the stand-in for systemctl."""
+    for folder in ("/lab", "/usr/local/lab", SCRIPTS):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    for program in (Path(__file__).parent / "bin").iterdir():
+        target = Path("/usr/local/lab", program.name)
+        target.write_bytes(program.read_bytes())
+        target.chmod(0o755)
+    launchers = [sys.executable, "packaging/launchers.py", "--python", sys.executable, "--code", ".", SCRIPTS]
+    subprocess.run(launchers, cwd=_REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+    bridges()
+
+
+def play(scenario: Scenario, *, ours: bool) -> dict[str, object]:
+    """Play one side of a scenario and return its row; a failure is told in it."""
+    row: dict[str, object] = {"scenario": scenario.name, "side": "ours" if ours else "tutorial", "problem": ""}
+    begun = time.monotonic()
+    with Case(ours=ours) as case:
+        try:
+            row["what"] = scenario.play(case)
+        except Exception as error:  # noqa: BLE001 - the others are to be played all the same
+            where = "" if isinstance(error, AssertionError) else traceback.format_exc()
+            row["problem"] = f"{error}\n{where}{_logs(case)}"
+        try:
+            case.stop_probe()
+            row.update(case.seen())
+        except Exception:  # noqa: BLE001
+            row["problem"] = f"{row['problem']}\n{traceback.format_exc()}"
+    row["seconds"] = round(time.monotonic() - begun, 1)
+    return row
+
+
+def _logs(case: Case) -> str:
+    """Return the end of what keepalived logged on each host."""
+    tails = ((name, case.log(name).splitlines()[-25:]) for name in case.hosts)
+    return "\n".join(f"--- keepalived on {name}:\n" + "\n".join(lines) for name, lines in tails if lines)
+
+
+def main() -> None:
+    """Play what nobody else plays."""
+    shared, guest, names = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    scenarios.load()
+    prepare()
+    with (shared / guest / "rows").open("a") as rows:
+        for name in names:
+            try:
+                (shared / f"claimed-{name}").mkdir()
+            except FileExistsError:
+                continue
+            for ours in (False, True):
+                rows.write(json.dumps(play(ALL[name], ours=ours)) + "\n")
+                rows.flush()
+
+
+if __name__ == "__main__":
+    main()
