@@ -52,7 +52,8 @@ async def process(
     """Is a program running?
 
     Counts the processes that are all of what is wanted: at least one of command, argument, pidfile and user.
-    Zombies never count, nor does this check itself, nor, for an argument, who runs a process check for it.
+    Zombies never count, nor does this check itself (but by a pidfile with a command), nor, for an argument, who runs
+    a process check for it.
     A script counts by its own name where its first line names the interpreter by path; one that was started as
     "python3 x.py", "java -jar x.jar" or by "env" is found by its argument.
 
@@ -81,7 +82,9 @@ async def process(
         if not look.processes:
             return Result(UNKNOWN, f"{proc} shows no process at all: is it mounted?")
         every = look.processes.values()
-        piles = await _sort(net, [one for one in every if named in (None, one.pid)], wanted, look.own)
+        # a pidfile that names this very process is right where the program is: an agent that checks itself
+        own = None if named is not None and str(wanted) else look.own
+        piles = await _sort(net, [one for one in every if named in (None, one.pid)], wanted, own)
         found = sorted(piles.get("", ()), key=lambda process: process.pid)
         ages = [look.age(process) for process in found]
         text = _counted(found, wanted) if pidfile is None else f"pidfile {pidfile} {_told(named, piles, wanted)}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from checks.core.oneshot import Command
 from checks.core.options import UsageError
+from checks.core.range import plain
 from checks.core.registry import load, names
 from checks.core.usage import summary, usage
 
@@ -101,5 +102,9 @@ def as_text(check: str, result: Result, duration: float, *, colour: bool) -> str
     if colour:
         word = f"\x1b[1;{_COLOURS[result.state]}m{word}\x1b[0m"
     lines = [f"{check} is {word}: {result.text}", *(f"  {note}" for note in result.notes)]
-    lines += [f"  {metric.name} {metric.value:g}{metric.uom}" for metric in result.metrics]
+    lines += [f"  {metric.name} {_number(metric.value)} {metric.uom}".rstrip() for metric in result.metrics]
     return "\n".join([*lines, f"  asked in {duration * 1000:.1f} ms", ""])
+
+
+def _number(value: float) -> str:
+    return plain(float(value)) if math.isfinite(value) else "unknown"

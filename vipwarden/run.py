@@ -31,6 +31,7 @@ DEFAULT = """\
 checks:
   vipwarden process:
     check: process
+    command: vipwarden
     pidfile: "{pidfile}"
   vipwarden port:
     check: port
