@@ -1,0 +1,80 @@
+"""A real nginx in the foreground, on free ports of the loopback addresses."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_CONFIG = """
+daemon off;
+master_process off;
+user root;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/t1;
+    proxy_temp_path {folder}/t2;
+    fastcgi_temp_path {folder}/t3;
+    uwsgi_temp_path {folder}/t4;
+    scgi_temp_path {folder}/t5;
+    root {folder};
+    {servers}
+}}
+"""
+
+
+def needed(program: str) -> str:
+    """Return the path of a program; the test is skipped without it, but fails where CI is set."""
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
+    return path
+
+
+@contextmanager
+def nginx(folder: Path, servers: str, ports: int = 1) -> Iterator[list[str]]:
+    """Run nginx with these server blocks and yield its ports; PORT0, PORT1 ... and FOLDER stand for what they are.
+
+    It listens as the blocks say, on PORT0 at least of 127.0.0.1; ``folder`` is its root.
+    """
+    program = needed("nginx")
+    with ExitStack() as held:  # held together, so that they differ
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(ports)]
+        numbers = [str(one.getsockname()[1]) for one in sockets]
+    for index, number in enumerate(numbers):
+        servers = servers.replace(f"PORT{index}", number)
+    config = folder / "nginx.conf"
+    config.write_text(_CONFIG.format(folder=folder, servers=servers.replace("FOLDER", str(folder))))
+    with subprocess.Popen([program, "-c", str(config), "-e", str(folder / "error.log")]) as server:
+        try:
+            _wait(server, int(numbers[0]), folder)
+            yield numbers
+        finally:
+            server.terminate()
+
+
+def _wait(server: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    until = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            log = folder / "error.log"
+            if server.poll() is not None or time.monotonic() > until:
+                pytest.fail(f"nginx does not run: {log.read_text() if log.exists() else ''}")
+            time.sleep(0.01)
+        else:
+            return
