@@ -142,13 +142,13 @@ class _Ping:
         with await self.net.connect(addresses, target.port) as stream:
             self.connected = monotonic()
             self.name = stream.name
-            session = Session(stream, secure=bool(target.socket))
+            session = Session(stream, bool(target.socket), target.database or None)
             self.greeting = greeting = await session.greet()
             self.name = f"{greeting.product} on {stream.name}"
             if contexts is not None:
                 await self._encrypt(session, greeting, contexts)
             try:
-                await session.login(greeting, target.user, target.password, target.database)
+                await session.login(greeting, target.user, target.password)
             finally:
                 self.unspoken = session.unspoken
             self.unspoken = ""

@@ -104,17 +104,20 @@ def switch(payload: bytes) -> tuple[str, bytes]:
     return _text(plugin, 60), nonce
 
 
-def tls_request() -> bytes:
-    """Return what asks for TLS: the head of a login."""
-    return _head(_ALWAYS | _SSL)
+def tls_request(database: bool) -> bytes:
+    """Return what asks for TLS: the head of a login.
+
+    It must announce already whether a database will be named: MySQL reads the login by the flags of this packet.
+    """
+    return _head(_ALWAYS | _SSL | (_CONNECT_WITH_DB if database else 0))
 
 
-def login(user: bytes, answer: bytes, plugin: str, database: bytes = b"", tls: bool = False) -> bytes:
+def login(user: bytes, answer: bytes, plugin: str, database: bytes | None = None, tls: bool = False) -> bytes:
     """Return a complete login (HandshakeResponse41); ``answer`` is the one to the challenge, at most 255 bytes."""
-    user, database = user.partition(b"\0")[0], database.partition(b"\0")[0]  # as it would end a text in C
-    head = _head(_ALWAYS | (_SSL if tls else 0) | (_CONNECT_WITH_DB if database else 0))
-    parts = [head, user, b"\0", bytes((len(answer),)), answer]
-    parts += [database, b"\0"] if database else []
+    flags = _ALWAYS | (_SSL if tls else 0) | (_CONNECT_WITH_DB if database is not None else 0)
+    parts = [_head(flags), _ended(user), bytes((len(answer),)), answer]
+    if database is not None:
+        parts.append(_ended(database))
     return b"".join([*parts, plugin.encode(), b"\0"])
 
 
@@ -125,6 +128,10 @@ def shown(payload: bytes) -> str:
 
 def _head(flags: int) -> bytes:
     return flags.to_bytes(4, "little") + MOST_BYTES.to_bytes(4, "little") + bytes((_UTF8MB4,)) + bytes(23)
+
+
+def _ended(name: bytes) -> bytes:
+    return name.partition(b"\0")[0] + b"\0"  # a zero byte inside would end it as well
 
 
 def _text(raw: bytes, limit: int) -> str:

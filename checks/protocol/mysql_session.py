@@ -23,14 +23,18 @@ _MOST_STEPS = 8  # of one login; MariaDB tries each of the methods of an account
 
 
 class Session:
-    """One connection to a server; ``secure`` tells whether a password may go over it as it is."""
+    """One connection to a server, for a database or None.
 
-    __slots__ = ("_sequence", "_tls", "secure", "stream", "unspoken")
+    ``secure`` tells whether a password may go over it as it is.
+    """
 
-    def __init__(self, stream: Stream, secure: bool) -> None:
+    __slots__ = ("_database", "_sequence", "_tls", "secure", "stream", "unspoken")
+
+    def __init__(self, stream: Stream, secure: bool, database: bytes | None) -> None:
         self.stream = stream
         self.secure = secure
         self.unspoken = ""  # why the account's method could not be used, to go on after the server's name
+        self._database = database
         self._tls = False
         self._sequence = 0
 
@@ -52,16 +56,16 @@ class Session:
         """Go over to TLS; raises NetError, after which the server has counted."""
         from checks.core.tls import start_tls
 
-        await self._write(mysql.tls_request())
+        await self._write(mysql.tls_request(self._database is not None))
         self.stream = encrypted = await start_tls(self.stream, context, server_name)
         self._tls = self.secure = True
         return encrypted
 
-    async def login(self, greeting: Greeting, user: bytes, password: bytes, database: bytes = b"") -> None:
+    async def login(self, greeting: Greeting, user: bytes, password: bytes) -> None:
         """Log in; raises NetError, and RefusalError with what the server says."""
         plugin = greeting.plugin if mysql_auth.can_answer(greeting.plugin) else mysql_auth.NATIVE
         answer = mysql_auth.answer(plugin, password, greeting.nonce)
-        payload = mysql.login(user, answer, plugin, database, self._tls)
+        payload = mysql.login(user, answer, plugin, self._database, self._tls)
         for _ in range(_MOST_STEPS):
             await self._write(payload)
             try:
@@ -85,6 +89,8 @@ class Session:
 
     async def leave(self, greeting: Greeting) -> None:
         """Log in as nobody, to be refused: the way out for who may not or cannot log in."""
+        if self._database is not None:
+            self._database = b""
         try:
             await self.login(greeting, b"", b"")
             await self.quit()

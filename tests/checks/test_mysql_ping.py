@@ -153,12 +153,13 @@ class TestLogin:
 
     def test_the_database_must_exist_and_be_open(self, server: MariaDB) -> None:
         """What is missing is told from what is closed."""
-        server.query(f"ALTER USER {ME}@localhost IDENTIFIED VIA unix_socket")
         assert ping(server, "-u", "nat", "-d", "shop").state == OK
         assert "does not let 'nat' use the database 'mysql'" in ping(server, "-u", "nat", "-d", "mysql").text
         missing = oneshot(mysql_ping, "-s", server.socket, "-u", ME, "-d", "none")
         assert missing.state == CRITICAL
         assert "has no database 'none'" in missing.text
+        assert ping(server, "-u", "nat", "--insecure", "-d", "shop").state == OK
+        assert ping(server, "-u", "nat", "--insecure", "-d", "none").state == CRITICAL
 
     def test_it_works_unchanged_in_an_event_loop(self, server: MariaDB) -> None:
         """The asyncio driver gets the same answer."""
@@ -365,6 +366,8 @@ class TestConnectErrors:
             ("secret", "-u nat --ca-file {ca}", OK),
             ("secret", "-u nat --insecure", OK),
             ("secret", "-u nat -S", CRITICAL),
+            ("secret", "-u nat -S -d shop", CRITICAL),
+            ("secret", "-u nat --insecure -d none", CRITICAL),
             ("secret", "-u unknown --insecure", CRITICAL),
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checks.core.stream import NetError
+from checks.core.tls import client_context
 from checks.protocol import my_cnf, mysql, mysql_auth
+from checks.protocol.certificate import verify
 from tests.servers import fake_mysql
-from tests.servers.mariadb import need
+from tests.servers.mariadb import certificates, need
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,8 +72,8 @@ def test_a_product_is_named_without_what_distributions_append(version: str, prod
     assert mysql.Greeting(version, b"", "", offers_tls=False).product == product
 
 
-@given(st.binary(), st.binary(max_size=255), st.binary(), st.booleans())
-def test_a_login_is_always_whole(user: bytes, answer: bytes, database: bytes, tls: bool) -> None:
+@given(st.binary(), st.binary(max_size=255), st.none() | st.binary(), st.booleans())
+def test_a_login_is_always_whole(user: bytes, answer: bytes, database: bytes | None, tls: bool) -> None:
     """A server finds every field in it whatever the names hold, for a broken one would count as a connect error."""
     payload = mysql.login(user, answer, "mysql_native_password", database, tls)
     flags = int.from_bytes(payload[:4], "little")
@@ -77,11 +81,11 @@ def test_a_login_is_always_whole(user: bytes, answer: bytes, database: bytes, tl
     assert name == user.partition(b"\0")[0]
     assert rest[1 : 1 + rest[0]] == answer
     fields = rest[1 + rest[0] :].split(b"\0")
-    wanted = database.partition(b"\0")[0]
-    assert fields == [*([wanted] if wanted else []), b"mysql_native_password", b""]
-    assert bool(flags & 0x8) is bool(wanted)
+    wanted = [] if database is None else [database.partition(b"\0")[0]]
+    assert fields == [*wanted, b"mysql_native_password", b""]
+    assert bool(flags & 0x8) is (database is not None)
     assert bool(flags & 0x800) is tls
-    assert payload.startswith(mysql.tls_request()[:4]) is (tls and not wanted)
+    assert payload.startswith(mysql.tls_request(database is not None)) is tls, "MySQL reads a login by the flags of it"
     assert not flags & 0x80, "CLIENT_LOCAL_FILES would let a server ask for files"
 
 
@@ -165,3 +169,24 @@ def test_a_folder_and_a_file_open_to_writers_are_no_defaults_files(tmp_path: Pat
     ):
         with pytest.raises(my_cnf.DefaultsError, match=reason):
             my_cnf.read(str(place), "client")
+
+
+def test_certificates_are_judged_without_a_handshake(tmp_path: Path) -> None:
+    """Of either kind of key: by their CA and their name, and never content with nothing or with noise."""
+    certificates(tmp_path)
+    ca_file = str(tmp_path / "ca.pem")
+    curve, rsa = (ssl.PEM_cert_to_DER_cert((tmp_path / f"{name}.pem").read_text()) for name in ("server", "ca"))
+    verify([curve], client_context(ca_file), "localhost", "it")
+    chain_only = client_context(ca_file)
+    chain_only.check_hostname = False
+    verify([rsa], chain_only, None, "it")
+    for chain, ca, name, reason in (
+        ([curve], ca_file, "elsewhere", "Hostname mismatch"),
+        ([curve], None, "localhost", "unable to get local issuer"),
+        ([rsa], None, "localhost", "self-signed"),
+        ([rsa], ca_file, "localhost", "Hostname mismatch"),
+        ([], ca_file, "localhost", "cannot be verified"),
+        ([b"noise"], ca_file, "localhost", "cannot be verified"),
+    ):
+        with pytest.raises(NetError, match=reason):
+            verify(chain, client_context(ca), name, "it")
