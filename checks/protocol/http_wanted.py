@@ -97,8 +97,11 @@ class Regex(str):
     def compile(self) -> re.Pattern[bytes]:
         """Return it ready to search with."""
         import re
+        import warnings
 
         try:
-            return re.compile(self.encode("utf-8", "surrogateescape"))
+            with warnings.catch_warnings():  # of what a later Python may read in another way
+                warnings.simplefilter("ignore")
+                return re.compile(self.encode("utf-8", "surrogateescape"))
         except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"no regular expression: {error}") from None

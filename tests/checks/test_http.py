@@ -167,6 +167,11 @@ def test_what_an_operator_cannot_mean_is_refused(build: type[str], text: str) ->
         build(text)
 
 
+def test_a_regex_that_python_warns_of_is_taken_in_silence() -> None:
+    """A word on stderr would be lost, or break the output of a plugin."""
+    assert Regex("[[a]").compile().search(b"[")
+
+
 def test_status_codes_are_codes_and_ranges_of_them() -> None:
     """Ends included."""
     wanted = Statuses("200-299,301")

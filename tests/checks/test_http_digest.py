@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import socket
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.core.options import UsageError
+from agent.net import AsyncioNet
+from checks.core.options import UsageError, complete, options, parse
+from checks.core.registry import load
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
 from checks.http_digest import http_digest
 from tests.drive import oneshot
@@ -60,6 +63,7 @@ PAGES: dict[str, tuple[Step, ...]] = {
     "/reset": (START + b"Content-Length: 9\r\n\r\nhello", 0.05, RESET),
     "/endless": (START + b"A: " + b"x" * 70000,),
     "/nasty": (b"HTTP/1.1 500 \x1b[2J\r\n\r\n",),
+    "/many": (START + b"\r\n" + b"a" * 50 + b"!",),
     "/esc": (b"\x1b[2J\n\0 hello\r\n\r\n",),
 }
 
@@ -305,6 +309,23 @@ def test_a_wrong_regex_is_a_usage_error() -> None:
     """Before anything is sent."""
     with pytest.raises(UsageError, match="no regular expression"):
         oneshot(http_digest, "-H", "127.0.0.1", "-r", "(")
+
+
+def test_a_regex_gone_wild_meets_the_deadline(server: RawHttp) -> None:
+    """It is no fault of the server."""
+    result = ask(server, "/many", "-r", "(a+)+$", "-t", "0.2")
+    assert (result.state, result.expired) == (UNKNOWN, True), result
+
+
+@pytest.mark.parametrize("path", ["/plain", "/long", "/chunked", "/404", "/short", "/nothing", "/open", "/drip"])
+def test_an_event_loop_says_the_same(server: RawHttp, path: str) -> None:
+    """State, digest and, but for the times and what a drip came to, the text."""
+    words = ("-H", "127.0.0.1", "-p", server.port, "-u", path, "-t", "0.2")
+    known, check = options(http_digest), load("http_digest")
+    looped = asyncio.run(check(AsyncioNet(), **complete(known, parse(known, words))))
+    alone = ask(server, path, "-t", "0.2")
+    assert (looped.state, looped.notes, looped.expired) == (alone.state, alone.notes, alone.expired)
+    assert path == "/drip" or looped.text.rpartition(" (")[0] == alone.text.rpartition(" (")[0]
 
 
 def test_a_refused_connection_is_told_as_closed() -> None:
