@@ -16,10 +16,13 @@ from checks.core.result import Metric, Result, State, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _MAGIC = "vipwarden-1"
 _MOST_BYTES = 65536
+# a FIFO in the place of either file must not hold anyone up, nor a link lead elsewhere
+_READ = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+_WRITE = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:=,@+-")
 
 
@@ -69,33 +72,33 @@ def folder(environ: Mapping[bytes, bytes] = posix.environ) -> str:
 
 
 def ready(path: str) -> None:
-    """Make the folder where it is missing; raises OSError, also where it belongs to another user."""
-    try:
-        stat = posix.stat(path)
-    except FileNotFoundError:
-        parent = path.rpartition("/")[0]
-        for step in (parent, path):
+    """Make the folder where it is missing; raises OSError, also where it or its parent is another user's."""
+    for step in (path.rpartition("/")[0], path):
+        try:
+            stat = posix.lstat(step)  # not stat(): in /tmp another user may lay a link to a folder of ours
+        except FileNotFoundError:
             try:
-                posix.mkdir(step)
+                posix.mkdir(step, 0o700)
                 # keepalived runs its scripts with umask 0177, which would leave a folder without the x bit
                 posix.chmod(step, 0o700 if step.startswith("/tmp/") else 0o755)  # noqa: S108
             except FileExistsError:
-                pass
-        stat = posix.stat(path)
-    if stat.st_uid not in (0, posix.geteuid()):
-        raise PermissionError(1, f"{path} belongs to another user")
+                pass  # another run was faster
+            stat = posix.lstat(step)
+        if stat.st_uid not in (0, posix.geteuid()):
+            raise PermissionError(1, f"{step} belongs to another user")
 
 
 def file_name(name: str) -> str:
-    """Return the name of a verdict as a file name: what is unusual in a file name is written %XX."""
-    raw = name.encode("utf-8", "surrogateescape")
-    text = "".join(chr(byte) if chr(byte) in _SAFE else f"%{byte:02X}" for byte in raw)
-    if text.startswith("."):
-        text = "%2E" + text[1:]
+    """Return the one file name of a verdict, at most 200 bytes: what is unusual in a file name is written %XX."""
+    raw = name.encode("utf-8", "surrogatepass")
+    pieces = [chr(byte) if chr(byte) in _SAFE else f"%{byte:02X}" for byte in raw] or ["%"]
+    if pieces[0] == ".":
+        pieces[0] = "%2E"
+    text = "".join(pieces)
     if len(text) > 200:
         from _md5 import md5  # type: ignore[import-not-found]
 
-        text = f"{text[:160]}~{md5(raw).hexdigest()}"
+        text = f"{''.join(pieces[:55])}~{md5(raw).hexdigest()}"
     return text
 
 
@@ -114,26 +117,29 @@ def publish(path: str, name: str, check: str, result: Result, duration: float) -
     since = before.since if before is not None and same else time()
     stamp = int(now() * 100) / 100  # cut, not rounded, to what /proc/uptime can tell: never in the future
     lines = [f"{_MAGIC} {int(result.state)} {stamp:.2f} {since:.3f} {duration:.6f} {check}", one_line(result.text)]
-    lines += ["\t".join(map(_cell, _cells(metric))) for metric in result.metrics]
-    aside = f"{path}/.{posix.getpid()}.{file_name(name)}"[:250]
+    lines += ["\t".join(_cells(metric)) for metric in result.metrics]
+    aside = f"{path}/.{posix.getpid()}.{file_name(name)}"
     data = ("\n".join(lines) + "\n").encode("utf-8", "replace")
-    out = posix.open(aside, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC | posix.O_NOFOLLOW, 0o644)
+    data = data[: data.rfind(b"\n", 0, _MOST_BYTES) + 1]  # the metrics that a reader takes
+    out = posix.open(aside, _WRITE, 0o644)
     try:
-        written = posix.write(out, data)
-        posix.fchmod(out, 0o644)
-    finally:
-        posix.close(out)
-    if written != len(data):
+        try:
+            if posix.write(out, data) != len(data):
+                raise OSError(28, "no space left for the verdict")
+            posix.fchmod(out, 0o644)
+        finally:
+            posix.close(out)
+        posix.rename(aside, target)
+    except OSError:
         posix.unlink(aside)
-        raise OSError(28, "no space left for the verdict")
-    posix.rename(aside, target)
+        raise
     return before
 
 
 def read(path: str) -> Verdict | None:
     """Return the verdict in a file, or None where there is no whole one; hostile content is no whole one."""
     try:
-        source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK | posix.O_NOFOLLOW)
+        source = posix.open(path, _READ)
     except OSError:
         return None
     try:
@@ -170,15 +176,15 @@ def _verdict(name: str, text: str) -> Verdict:
     if any(number - number != 0 for number in numbers):
         raise ValueError("not a time")
     result = Result(State(int(state)), one_line(said), metrics)
-    return Verdict(name, check, result, since=numbers[1], stamp=numbers[0], duration=numbers[2])
+    return Verdict(name, one_line(check), result, since=numbers[1], stamp=numbers[0], duration=numbers[2])
 
 
-def _cells(metric: Metric) -> tuple[object, ...]:
-    return metric.name, metric.value, metric.uom, metric.warn, metric.crit, metric.minimum, metric.maximum
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else one_line(str(value), 200)
+def _cells(metric: Metric) -> Iterator[str]:
+    yield one_line(metric.name, 200)
+    yield str(float(metric.value))
+    yield one_line(metric.uom, 200)
+    for limit in (metric.warn, metric.crit, metric.minimum, metric.maximum):
+        yield "" if limit is None else str(limit)
 
 
 def _metric(cells: list[str]) -> Metric:
@@ -186,9 +192,9 @@ def _metric(cells: list[str]) -> Metric:
     from checks.core.range import Range
 
     return Metric(
-        name,
+        one_line(name, 200),
         float(value),
-        uom,
+        one_line(uom, 200),
         warn=Range(warn) if warn else None,
         crit=Range(crit) if crit else None,
         minimum=float(minimum) if minimum else None,
