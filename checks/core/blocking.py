@@ -67,15 +67,17 @@ def run(check: Coroutine[object, None, Result], timeout: float) -> Result:
     A run that hangs outside of the network (a stuck /proc, a regular expression gone wild) is ended by a timer
     a twentieth of a second after the deadline.
     """
-    _signal.signal(_signal.SIGALRM, _alarm)
-    _signal.setitimer(_signal.ITIMER_REAL, timeout + 0.05)
+    handler = _signal.signal(_signal.SIGALRM, _alarm)
+    timer = _signal.setitimer(_signal.ITIMER_REAL, timeout + 0.05)
     try:
-        check.send(None)
+        try:
+            check.send(None)
+        finally:  # in here, so that an alarm in the last moment is still caught below
+            _signal.setitimer(_signal.ITIMER_REAL, *timer)
+            _signal.signal(_signal.SIGALRM, handler)
     except StopIteration as end:
         result: Result = end.value
         return result
     except _Overrun:
         return Result(UNKNOWN, f"the check did not end within its {timeout:g} s", expired=True)
-    finally:
-        _signal.setitimer(_signal.ITIMER_REAL, 0)
     raise RuntimeError("a check waited for something other than its Net")

@@ -40,10 +40,10 @@ class Command:
         self.program = program
         self.check = check
         self.function: Check = load(check)
-        own, extra = options(self.function), options(face)
-        self.known: dict[str, Option] = {**own, **extra}
+        own = options(self.function)
+        self.known: dict[str, Option] = options(self.function, face)
         values = parse(self.known, arguments)
-        self.face = {name: values.pop(name, option.default) for name, option in extra.items()}
+        self.face = {name: values.pop(name, option.default) for name, option in options(face).items()}
         self.values = values if self.face.get("help") or self.face.get("version") else complete(own, values)
         given = self.face.get("timeout") or values.get("timeout") or timeout or own["timeout"].default
         self.timeout = float(str(given))

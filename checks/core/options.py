@@ -70,22 +70,25 @@ class Option:
         """Build the value from a text; raises UsageError."""
         try:
             return self.build(text)
+        except UsageError:  # in the type's own words: a password must not be repeated
+            raise
         except ValueError as error:
             raise UsageError(f"{self.flag} {text!r}: {error}") from None
 
 
-def options(function: Callable[..., object]) -> dict[str, Option]:
-    """Return the options of a function by name, in the order of its signature."""
-    code_of: FunctionType = function  # type: ignore[assignment]
-    code, defaults = code_of.__code__, code_of.__kwdefaults__ or {}
+def options(*functions: Callable[..., object]) -> dict[str, Option]:
+    """Return the options of functions by name, in the order of their signatures; of two of a name the later one's."""
     found = {}
-    first = code.co_argcount
-    for name in code.co_varnames[first : first + code.co_kwonlyargcount]:
-        kind = str(code_of.__annotations__[name]).removesuffix(" | None")
-        repeats = kind.startswith("tuple[")
-        kind = kind.removeprefix("tuple[").removesuffix(", ...]")
-        build = code_of.__globals__.get(kind) or _BUILTIN[kind]
-        found[name] = Option(name, kind, build, repeats, name not in defaults, defaults.get(name))
+    for function in functions:
+        code_of: FunctionType = function  # type: ignore[assignment]
+        code, defaults = code_of.__code__, code_of.__kwdefaults__ or {}
+        first = code.co_argcount
+        for name in code.co_varnames[first : first + code.co_kwonlyargcount]:
+            kind = str(code_of.__annotations__[name]).removesuffix(" | None")
+            repeats = kind.startswith("tuple[")
+            kind = kind.removeprefix("tuple[").removesuffix(", ...]")
+            build = code_of.__globals__.get(kind) or _BUILTIN[kind]
+            found[name] = Option(name, kind, build, repeats, name not in defaults, defaults.get(name))
     for letter, names in LETTERS.items():
         owner = next((found[name] for name in names if name in found), None)
         if owner is not None:
@@ -114,7 +117,7 @@ def parse(known: Mapping[str, Option], arguments: Sequence[str]) -> dict[str, ob
             flag, equals, text = argument.partition("=")
             option = by_flag.get(flag)
             if option is None:
-                raise UsageError(f"there is no option {flag}")
+                raise UsageError(f"there is no option {flag!r}")
             if option.is_flag and equals:
                 raise UsageError(f"{flag} takes no value")
             _store(values, option, text if equals else None, rest)
@@ -140,7 +143,7 @@ def _letters(values: dict[str, object], by_letter: Mapping[str, Option], letters
     for index, letter in enumerate(letters):
         option = by_letter.get(letter)
         if option is None:
-            raise UsageError(f"there is no option -{letter}")
+            raise UsageError(f"there is no option {'-' + letter!r}")
         if not option.is_flag:
             _store(values, option, letters[index + 1 :] or None, rest)
             return
@@ -157,8 +160,8 @@ def _store(values: dict[str, object], option: Option, text: str | None, rest: ob
         return
     if text is None:
         text = next(rest, None)  # type: ignore[call-overload]
-        if text is None:
-            raise UsageError(f"{option.flag} wants a value")
+    if not text:  # an empty one comes of a variable that was never set, which must not switch a test off
+        raise UsageError(f"{option.flag} wants a value")
     option.texts.append(text)
     if option.repeats:
         before = values.get(option.name, ())

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 def descriptions(function: Callable[..., object]) -> dict[str, str]:
     """Return what the docstring says of each option, by name."""
     lines = (line.strip().partition(": ") for line in (function.__doc__ or "").splitlines())
-    known = function.__kwdefaults__ or {}, function.__annotations__
-    return {name: text for name, colon, text in lines if colon and any(name in place for place in known)}
+    return {name: text for name, colon, text in lines if colon and name in function.__annotations__}
 
 
 def summary(function: Callable[..., object]) -> str:
