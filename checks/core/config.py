@@ -12,6 +12,7 @@ import yaml
 
 from checks.core.options import Option, UsageError, options
 from checks.core.registry import load
+from checks.core.result import one_line
 from checks.core.values import Seconds
 
 if TYPE_CHECKING:
@@ -58,21 +59,8 @@ class Document:
     def __init__(self, path: str, text: str | None = None, sections: Sequence[str] = ()) -> None:
         """Read the file (or the text, named ``path`` in errors); raises ConfigError."""
         self.path = path
-        try:
-            if text is None:
-                with open(path, encoding="utf-8") as file:  # noqa: PTH123 - a path from the operator
-                    text = file.read(_MOST_BYTES)
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
-        except yaml.MarkedYAMLError as error:
-            line = (error.problem_mark.line + 1) if error.problem_mark else 0
-            raise ConfigError(f"{path}:{line}: is not YAML: {error.problem}") from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
-        self._top = {} if root is None else dict(self._pairs(root, ""))
+        root = _compose(path, _read(path) if text is None else text)
+        self._top = {} if root is None or _is_null(root) else dict(self._pairs(root, ""))
         for key, (node, _) in self._top.items():
             if key not in ("checks", *sections):
                 raise self._error(node, key, f"is not known; known are {', '.join(('checks', *sections))}")
@@ -127,19 +115,22 @@ class Document:
 
     def _value(self, option: Option, node: yaml.Node, where: str) -> object:
         if option.repeats:
-            items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+            items = node.value if isinstance(node, yaml.SequenceNode) and node.value else [node]
             return tuple(self._one(option, item, where) for item in items)
         return self._one(option, node, where)
 
     def _one(self, option: Option, node: yaml.Node, where: str) -> object:
-        if not isinstance(node, yaml.ScalarNode) or _is_null(node):
+        if not isinstance(node, yaml.ScalarNode) or _is_null(node) or not node.value:
             raise self._error(node, where, "wants one value")
         if option.is_flag:
-            if node.tag != _TAG + "bool":
+            flag = yaml.SafeLoader.bool_values.get(node.value.lower())
+            if flag is None or node.tag != _TAG + "bool":
                 raise self._error(node, where, f"is {node.value!r}, but wants true or false")
-            return bool(yaml.SafeLoader.bool_values[node.value.lower()])
+            return flag
         try:
             return option.build(node.value)
+        except UsageError as error:  # in the type's own words
+            raise self._error(node, where, str(error)) from None
         except ValueError as error:
             raise self._error(node, where, f"is {node.value!r}, but {error}") from None
 
@@ -149,14 +140,48 @@ class Document:
             raise self._error(node, where or "the file", "must be a mapping of keys to values")
         seen = set()
         for key, value in node.value:
-            text = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            if not isinstance(key, yaml.ScalarNode) or not key.value:
+                raise self._error(key, where or "the file", "has a key that is no text")
+            text = str(key.value)
             if text in seen:
                 raise self._error(key, f"{where}.{text}".lstrip("."), "is given twice")
             seen.add(text)
             yield text, (key, value)
 
     def _error(self, node: yaml.Node, where: str, text: str) -> ConfigError:
-        return ConfigError(f"{self.path}:{node.start_mark.line + 1}: {where} {text}")
+        return ConfigError(f"{self.path}:{node.start_mark.line + 1}: {one_line(f'{where} {text}')}")
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a path from the operator
+            raw = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(raw) > _MOST_BYTES:
+        raise ConfigError(f"{path}: is longer than {_MOST_BYTES >> 20} MiB")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: is not UTF-8 text: {error.reason}") from None
+
+
+def _compose(path: str, text: str) -> yaml.Node | None:
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"{path}:{line}: is not YAML: a character that it does not allow") from None
+    try:
+        return loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        line, problem = (error.problem_mark or loader).line, error.problem
+    except RecursionError:
+        line, problem = loader.line, "nested too deeply"
+    except (ValueError, OverflowError) as error:  # PyYAML's own, of an escape or a version beyond all bounds
+        line, problem = loader.line, str(error)
+    raise ConfigError(f"{path}:{line + 1}: is not YAML: {problem}")
 
 
 def _is_null(node: yaml.Node) -> bool:
