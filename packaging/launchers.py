@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--flags", default="", help="more one-letter flags of the interpreter, such as B")
     parser.add_argument("bin", type=Path, help="where to write them")
     given = parser.parse_args()
-    if shlex.quote(given.python) != given.python or len(given.python) > 200:
+    if not given.python.startswith("/") or shlex.quote(given.python) != given.python or len(given.python) > 200:
         sys.exit(f"launchers: {given.python!r} cannot stand in a #! line")
     code = given.code.resolve()
     for name, (module, check) in launchers(code).items():

@@ -35,10 +35,10 @@ class Range:
 
     def __str__(self) -> str:
         at = "@" if self.inside else ""
-        end = "" if self.end == _INFINITY else plain(self.end)
+        end = "" if self.end == _INFINITY else _exact(self.end)
         if self.start == 0 and end:
             return at + end
-        return f"{at}{'~' if self.start == -_INFINITY else plain(self.start)}:{end}"
+        return f"{at}{'~' if self.start == -_INFINITY else _exact(self.start)}:{end}"
 
     def __repr__(self) -> str:
         return f"Range({str(self)!r})"
@@ -63,6 +63,12 @@ def plain(value: float) -> str:
         return str(int(value))
     text = f"{value:.9f}" if abs(value) < 1e6 else f"{value:.3f}"
     return text.rstrip("0").rstrip(".") if text.strip("-0.") else "0"
+
+
+def _exact(value: float) -> str:
+    """Write an end so that it reads back as the same number, plainly where that can be."""
+    text = plain(value)
+    return text if float(text) == value else repr(value)
 
 
 def _number(text: str) -> float:

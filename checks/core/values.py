@@ -65,14 +65,17 @@ def _unescape(raw: bytes) -> bytes:
     whole = iter(rest)
     for piece in whole:
         if not piece:  # two backslashes are one, and what follows is plain
-            parts += [b"\\", next(whole, b"")]
+            plain = next(whole, None)
+            if plain is None:
+                raise ValueError("the backslash at the end escapes nothing")
+            parts += [b"\\", plain]
         elif piece[0] in _ESCAPES:
             parts += [_ESCAPES[piece[0]], piece[1:]]
         elif piece[:1] == b"x":
-            try:
-                parts += [bytes.fromhex(piece[1:3].decode("ascii").rjust(2, "?")), piece[3:]]
-            except ValueError:
-                raise ValueError(r"after \x two hexadecimal digits are wanted") from None
+            digits = piece[1:3]
+            if len(digits) < 2 or digits.strip(b"0123456789abcdefABCDEF"):
+                raise ValueError(r"after \x two hexadecimal digits are wanted")
+            parts += [bytes.fromhex(digits.decode()), piece[3:]]
         else:
             raise ValueError(r"known escapes are \r \n \t \0 \\ and \xHH")
     return b"".join(parts)
