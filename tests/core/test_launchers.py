@@ -1,0 +1,152 @@
+"""Do the commands start as they are written, with nothing in between?"""
+
+from __future__ import annotations
+
+import configparser
+import socket
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checks import VERSION
+from checks.core.registry import names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CODE = Path(__file__).parents[2]
+LIBRARIES = sysconfig.get_path("purelib")
+
+
+def write(target: Path, *more: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
+    """Write the commands into a folder."""
+    script = CODE / "packaging" / "launchers.py"
+    command: list[str | Path] = [sys.executable, script, "--python", python, "--code", ".", *more, target]
+    return subprocess.run(command, capture_output=True, check=False, text=True, cwd=CODE)
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with all commands."""
+    target = tmp_path_factory.mktemp("bin")
+    for _ in range(2):  # the second time over the first
+        done = write(target, "--libraries", LIBRARIES)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{2 * len(names()) + 1} commands in {target}\n"
+    return target
+
+
+@pytest.fixture
+def listening() -> Iterator[str]:
+    """Return a port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield str(server.getsockname()[1])
+
+
+def run(
+    command: Path, *arguments: str, folder: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with its verdicts there and next to no environment."""
+    given = {"VIPWARDEN_RUNTIME_DIR": str(folder / "run"), **(env or {})}
+    return subprocess.run(
+        [command, *arguments], capture_output=True, check=False, text=True, cwd=folder, env=given, timeout=20
+    )
+
+
+def test_there_are_two_commands_for_each_check_and_one_for_people(commands: Path) -> None:
+    """All may be run by everybody, and no file is left beside them."""
+    wanted = {f"{face}_{check}" for face in ("check", "chk") for check in names()} | {"vipwarden"}
+    assert {path.name for path in commands.iterdir()} == wanted
+    assert {path.stat().st_mode & 0o7777 for path in commands.iterdir()} == {0o755}
+
+
+def test_a_plain_wheel_has_the_same_commands(commands: Path) -> None:
+    """They are listed by hand, and each stands for a function of its name."""
+    setup = configparser.ConfigParser()
+    setup.read(CODE / "setup.cfg")
+    scripts = dict(line.split(" = ") for line in setup["options.entry_points"]["console_scripts"].split("\n") if line)
+    assert {path.name for path in commands.iterdir()} <= set(scripts)
+    for name, place in scripts.items():
+        module, _, function = place.partition(":")
+        found = getattr(__import__(module, fromlist=[function]), function)
+        assert callable(found)
+        assert found.__name__ in (name, "entry")
+
+
+def test_what_keepalived_runs_sees_no_library(commands: Path) -> None:
+    """Its interpreter is isolated, and its path is the code and the standard library."""
+    for path in commands.iterdir():
+        first, *rest = path.read_text().splitlines()
+        assert first == f"#!{sys.executable} -IS"
+        assert (LIBRARIES in "\n".join(rest)) is not path.name.startswith("chk_")
+        assert f"sys.path[:0] = [{str(CODE)!r}" in "\n".join(rest)
+
+
+def test_the_commands_answer(commands: Path, tmp_path: Path, listening: str) -> None:
+    """Each in the words of who calls it, for a port that is open and one that is not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = str(server.getsockname()[1])
+    for port, chk, check in ((listening, 0, 0), (closed, 1, 2)):
+        line = ("-H", "127.0.0.1", "-p", port)
+        assert run(commands / "chk_port", *line, folder=tmp_path).returncode == chk
+        plugin = run(commands / "check_port", *line, folder=tmp_path)
+        assert (plugin.returncode, plugin.stdout[:8]) == (check, ("PORT OK ", "", "PORT CRI")[check])
+        assert run(commands / "vipwarden", "check", "port", *line, folder=tmp_path).returncode == check
+    assert len(list((tmp_path / "run" / "verdict").iterdir())) >= 4
+    assert run(commands / "vipwarden", "--version", folder=tmp_path).stdout == f"vipwarden {VERSION}\n"
+
+
+@pytest.mark.parametrize("command", ["chk_port", "check_port", "vipwarden"])
+def test_neither_environment_nor_folder_can_put_other_code_in(
+    commands: Path, tmp_path: Path, listening: str, command: str
+) -> None:
+    """For keepalived hands its own environment on, and may run a command in any folder."""
+    for name in (
+        "posix.py",
+        "select.py",
+        "json.py",
+        "checks.py",
+        "keepalived_scripts.py",
+        "nagios_plugins.py",
+        "vipwarden.py",
+    ):
+        (tmp_path / name).write_text("raise SystemExit(77)")
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit(78)")
+    before = ("check", "port") if command == "vipwarden" else ()
+    env = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": "/nowhere", "PYTHONINSPECT": "1", "PYTHONWARNINGS": "error"}
+    done = run(commands / command, *before, "-H", "127.0.0.1", "-p", listening, folder=tmp_path, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_more_flags_may_be_given(tmp_path: Path) -> None:
+    """B, for one, writes no bytecode: the code may lie where nobody can write."""
+    assert write(tmp_path, "--flags", "B").returncode == 0
+    assert (tmp_path / "chk_port").read_text().startswith(f"#!{sys.executable} -ISB\n")
+
+
+@pytest.mark.parametrize(
+    "python", ["/opt/my python/bin/python3", "/" + "x" * 200, "/a;b", "python3", "bin/python3", "", "/a\n"]
+)
+def test_an_interpreter_that_no_kernel_could_start_is_refused(tmp_path: Path, python: str) -> None:
+    """A command that cannot be started counts as healthy with keepalived."""
+    done = write(tmp_path, python=python)
+    assert done.returncode == 1
+    assert "cannot stand in a #! line" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_any_name_can_hold_the_code(tmp_path: Path, listening: str) -> None:
+    """Quotes, spaces and all."""
+    odd = tmp_path / 'it\'s a "folder" \\n é'
+    odd.mkdir()
+    (odd / "code").symlink_to(CODE)
+    for name in ("checks", "keepalived_scripts"):
+        (odd / name).symlink_to(CODE / name)
+    (odd / "bin").mkdir()
+    assert write(odd / "bin", "--code", str(odd)).returncode == 0
+    done = run(odd / "bin" / "chk_port", "-H", "127.0.0.1", "-p", listening, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
