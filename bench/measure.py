@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import statistics
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass
@@ -35,11 +41,12 @@ class Case:
             self.wall.append(wall)
 
     def weigh(self) -> None:
-        """Measure the peak memory, in a child of a small shell: a child starts with the peak of its parent."""
-        null = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)]
-        shell = ["sh", "-c", f"{self.command}; :"]
-        _, _, usage = os.wait4(os.posix_spawnp("sh", shell, os.environ, file_actions=null), 0)
-        self.memory = usage.ru_maxrss
+        """Measure the peak memory below a small interpreter: a process starts with the peak of who spawned it."""
+        spawn = "import posix, sys; pid = posix.posix_spawnp(sys.argv[1], sys.argv[1:], posix.environ)"
+        code = f"{spawn}; print('peak', posix.wait4(pid, 0)[2].ru_maxrss)"
+        command = [sys.executable, "-I", "-S", "-c", code, *shlex.split(self.command)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        self.memory = int(done.stdout.split()[-1])
 
     @property
     def cpu_ms(self) -> float:
@@ -60,3 +67,19 @@ def interleave(cases: list[Case], runs: int) -> None:
     for _ in range(runs):
         for case in cases:
             case.run()
+
+
+def report(title: str, cases: Sequence[Case], targets: Iterable[tuple[str, str, str, float]]) -> None:
+    """Print what each case costs, and then what is measured beside what, and whether that is as it should be."""
+    base = next(case for case in cases if case.name == "python3 -I -S")
+    print(f"\n{title} (medians of {len(base.cpu)} interleaved runs)\n")
+    print(f"  {'':<22}{'CPU ms':>8}{'ratio':>8}{'wall ms':>9}{'MB':>7}")
+    for case in cases:
+        ratio = case.cpu_ms / base.cpu_ms
+        print(f"  {case.name:<22}{case.cpu_ms:>8.2f}{ratio:>8.2f}{case.wall_ms:>9.2f}{case.memory / 1024:>7.1f}")
+    print()
+    by_name = {case.name: case for case in cases}
+    for name, other, figure, most in targets:
+        ours, theirs = (getattr(by_name[one], f"{figure}_ms") for one in (name, other))
+        verdict = "met" if ours / theirs <= most else "MISSED"
+        print(f"  {verdict:<7} {name} / {other}, {figure}: {ours / theirs:.3f} (<= {most:.3f})")
