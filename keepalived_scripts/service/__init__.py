@@ -1,0 +1,1 @@
+"""chk_service and chk_haproxy: a service, its checks, and one restart before the VIP is given up."""

@@ -1,0 +1,102 @@
+"""Which options do chk_service and chk_haproxy take?"""
+
+from __future__ import annotations
+
+from checks.core.values import Count, Seconds
+from keepalived_scripts.service.parts import Ask  # noqa: TC001 - options() looks it up
+from keepalived_scripts.service.words import Words  # noqa: TC001
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Unit(str):
+    """The name of a systemd unit."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Unit:
+        """Build it from its text; raises ValueError with what is wanted."""
+        known = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@"
+        if not text or text[0] == "-" or text.strip(known) or len(text) > 255:
+            raise ValueError("a unit of systemd is wanted, such as haproxy or haproxy.service")
+        return str.__new__(cls, text)
+
+
+class Runs(Count):
+    """A number of runs, from 1 up."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str | int) -> Runs:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if str(text).isascii() and str(text).isdigit() and 1 <= int(text) <= 1000:
+            return int.__new__(cls, text)
+        raise ValueError("a number of runs from 1 to 1000 is wanted")
+
+
+def chk_service(*, command: str | None = None, unit: Unit | None = None) -> None:
+    """Is a service healthy, and if not, does one restart help?
+
+    Healthy are exit 0 and nothing else. At least one of command and check must be given, and all must be OK.
+
+    command: whole name of the program that must run
+    unit: systemd unit to restart, without waiting for it
+    """
+
+
+def chk_haproxy(
+    *,
+    command: str = "haproxy",
+    conf: str = "/etc/haproxy/haproxy.cfg",
+    socket: str | None = None,
+    host: str = "127.0.0.1",
+    port: str | None = None,
+    unit: Unit = Unit("haproxy"),  # noqa: B008 - a text
+) -> None:
+    """Is HAProxy healthy, and if not, does one restart help?
+
+    Healthy is a process and an answer to "show info" on its stats socket. A port alone cannot tell a hung HAProxy,
+    for the kernel accepts connections in its place.
+
+    command: whole name of the program that must run
+    conf: its configuration, which names the stats socket
+    socket: path of the stats socket, if not the one in conf
+    host: address for --port
+    port: port, or ports, that must be open as well; enough where there is no stats socket
+    unit: systemd unit to restart, without waiting for it
+    """
+
+
+def face(
+    *,
+    check: tuple[Ask, ...] = (),
+    restart: Words | None = None,
+    fall: Runs = Runs(1),  # noqa: B008 - a number
+    grace: Seconds | None = None,
+    good_for: Seconds = Seconds(5),
+    restarts: Count = Count(3),
+    window: Seconds = Seconds(600),
+    max_age: Seconds = Seconds(3),
+    timeout: Seconds = Seconds(0.9),
+    name: str | None = None,
+    help: bool = False,  # noqa: A002 - the option's name
+) -> None:
+    """Add the options that both have.
+
+    check: a check of ours and its options in one text, such as "port -H 127.0.0.1 -p 80"
+    restart: command that restarts the service, in place of a unit; no shell runs it
+    fall: bad runs in a row before anything is done; until then the verdict stays healthy
+    grace: seconds after a restart for which the verdict stays healthy; without it a restart gives the VIP up
+    good_for: seconds for which a service must be good before it is called healthy again, and may be restarted again
+    restarts: how many restarts there may be in the window; 0 for none at all
+    window: seconds in which restarts are counted, also across reboots
+    max_age: seconds for which a verdict speaks for a second copy that finds the first one still running
+    timeout: deadline in seconds for the whole run
+    name: name of the verdict, by default the command and the unit
+    help: show this text; exits 1, for it is no answer to keepalived
+    """
+
+
+PRESETS: dict[str, Callable[..., object]] = {"service": chk_service, "haproxy": chk_haproxy}

@@ -1,0 +1,172 @@
+"""Is a service healthy, and if not, does one restart help? chk_service and chk_haproxy, for keepalived.
+
+They never stop keepalived: the exit code gives the VIP up. What they remember of a service is kept for all who ask
+about the same unit, so that two keepalived instances that run them at once restart it once.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import posix
+from time import monotonic, time
+
+from checks.core import verdict
+from checks.core.options import UsageError, complete, options, parse
+from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
+from keepalived_scripts.service import memory, rules
+from keepalived_scripts.service.face import PRESETS, face
+from keepalived_scripts.service.parts import Ask, ask, haproxy
+from keepalived_scripts.service.single import Busy, single
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+    from keepalived_scripts.service.parts import Part
+
+HEALTHY, FAILED = 0, 1
+_FOR_THE_END = 0.15  # the part of the deadline that is left for writing down what was found
+
+
+def main(preset: str, arguments: Sequence[str]) -> NoReturn:
+    """Run one of PRESETS for keepalived and leave with its answer, HEALTHY or FAILED."""
+    code = FAILED
+    begun = monotonic()
+    try:
+        _signal.signal(_signal.SIGTERM, _leave)  # a script that exits 0 on SIGTERM would count as a success
+        posix.umask(0o022)  # keepalived's is 0177
+        code = _answer(preset, arguments, begun)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is not healthy
+        _say(2, f"chk_{preset}: {error or type(error).__name__}; see chk_{preset} --help")
+    posix._exit(code)
+
+
+class Service:
+    """What is asked about: its parts, the way to restart it and the names under which it is known."""
+
+    def __init__(self, preset: str, values: dict[str, Any]) -> None:
+        """Take it from the values of the options; raises UsageError."""
+        self.program = f"chk_{preset}"
+        self.parts: list[Part] = []
+        if values["command"] is not None:
+            self.parts.append(Ask.of("process", "--command", values["command"]))
+        if preset == "haproxy":
+            self.parts += haproxy(values["conf"], values["socket"], values["host"], values["port"])
+        self.parts += values["check"]
+        if not self.parts:
+            raise UsageError("nothing to ask: --command or --check is wanted")
+        unit: str | None = values["unit"]
+        self.restart: tuple[str, ...] = values["restart"] or ()
+        if unit and not self.restart:
+            self.restart = ("systemctl", "--no-block", "restart", unit)
+        self.limits = rules.Limits(
+            fall=values["fall"],
+            grace=values["grace"] or 0,
+            good_for=values["good_for"],
+            restarts=values["restarts"],
+            window=values["window"],
+        )
+        whole = " ".join(values["restart"] or ([unit.removesuffix(".service")] if unit else map(str, values["check"])))
+        self.name = values["name"] or f"{self.program} {whole or values['command']}"
+        self.key = verdict.file_name(whole if self.restart else self.name)
+
+
+def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
+    own = PRESETS[preset]
+    known = options(own, face)
+    values: dict[str, Any] = parse(known, arguments)
+    if values.get("help"):
+        from checks.core.usage import usage
+
+        _say(1, usage(f"chk_{preset}", own, face, known))
+        return FAILED
+    if values.get("restart") and values.get("unit"):
+        raise UsageError("--unit and --restart are two ways to do the same: give one")
+    complete(known, values)
+    values = {name: values.get(name, option.default) for name, option in known.items()}
+    service = Service(preset, values)
+    until = begun + values["timeout"]
+    _signal.signal(_signal.SIGALRM, _leave)
+    _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
+    folder = verdict.folder()
+    try:
+        lock = single(folder, service.key, service.name, values["max_age"], until)
+    except Busy as busy:
+        _say(1, busy.result.text)
+        return _code(busy.result)
+    except OSError as error:
+        _say(2, f"{service.program}: no restart, for nothing can be locked in {folder}: {error.strerror}")
+        result = ask(service.parts, until)
+        _say(1, result.text)
+        return _code(result if result.state == OK else Result(CRITICAL, result.text))
+    result = _judge(service, lock, begun, until)
+    _say(1, result.text)
+    _publish(service, folder, result, monotonic() - begun)
+    return _code(result)
+
+
+def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
+    """Ask the parts, follow the rules and do what they say."""
+    path = f"{memory.folder(verdict.folder())}/{service.key}"
+    known = None
+    try:
+        before = known = memory.recall(path)
+    except memory.LostError as error:
+        _log(service, CRITICAL, f"{error}; down until it has been good for {service.limits.good_for:g} s")
+        before = memory.lost(service.limits)
+    found = ask(service.parts, until - (until - begun) * _FOR_THE_END)
+    _signal.signal(_signal.SIGALRM, _leave)  # the checks set an alarm of their own
+    _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
+    may = bool(service.restart) and found.state == CRITICAL
+    step = rules.step(before, service.limits, good=found.state == OK, may=may, now=verdict.now(), today=time())
+    text = found.text + (f" ({step.said})" if step.said else "")
+    if step.memory != known:
+        from keepalived_scripts.service.restart import record
+
+        if step.restart:
+            _log(service, WARNING, f"restart: {' '.join(service.restart)}: {found.text}")
+        early = until - 0.02
+        failed = record(path, memory.text_of(step.memory), service.restart if step.restart else (), lock, early)
+        if failed:
+            text += f"; {failed}" + (", so no restart" if step.restart else "")
+            return Result(CRITICAL, text)
+    if step.healthy:
+        state: State = OK if found.state == OK else WARNING
+    else:
+        state = UNKNOWN if found.state == UNKNOWN else CRITICAL
+    return Result(state, text, [Metric("restarts", len(step.memory.restarts), minimum=0)])
+
+
+def _code(result: Result) -> int:
+    """Translate: a WARNING is bad within what the operator allowed (fall, grace)."""
+    return HEALTHY if result.state in (OK, WARNING) else FAILED
+
+
+def _publish(service: Service, folder: str, result: Result, duration: float) -> None:
+    try:
+        before = verdict.publish(folder, service.name, service.program.removeprefix("chk_"), result, duration)
+    except OSError as error:
+        _log(service, WARNING, f"cannot publish the verdict: {error.strerror}")
+        return
+    old: State | str = before.result.state if before is not None else "first run"
+    if old != result.state:
+        _log(service, result.state, f"{old} -> {result.state}: {result.text}")
+
+
+def _log(service: Service, state: State, text: str) -> None:
+    from keepalived_scripts import syslog
+
+    severity = syslog.NOTICE if state == OK else syslog.WARNING if state == WARNING else syslog.ERROR
+    syslog.log(service.program, severity, f"{service.name}: {text}")
+
+
+def _leave(_number: int, _frame: object) -> None:
+    posix._exit(FAILED)
+
+
+def _say(descriptor: int, text: str) -> None:
+    try:
+        posix.write(descriptor, (text + "\n").encode("utf-8", "replace"))
+    except OSError:
+        pass  # nobody listens

@@ -1,0 +1,132 @@
+"""What does a service's file remember, and how is it kept from lying?
+
+Two lines of text: ``vipwarden-service-1 PHASE BAD TRIED AT GOOD BOOT``, as rules.Memory has them and with the kernel's
+boot id, and then the times of the restarts. A file that is torn, from somebody else or from the future is a memory
+that was lost: the service is then down until it has been good for a while, and every restart of the window is used up.
+"""
+
+from __future__ import annotations
+
+import posix
+from time import time
+
+from checks.core.verdict import now
+from keepalived_scripts.service.rules import DOWN, GOOD, TRYING, Limits, Memory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAGIC = "vipwarden-service-1"
+_MOST = 8192
+_READ = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+_WRITE = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC | posix.O_NOFOLLOW
+_BOOT = "/proc/sys/kernel/random/boot_id"
+
+
+class LostError(ValueError):
+    """The memory is there and cannot be trusted; the text says why."""
+
+
+def folder(runtime: str, environ: Mapping[bytes, bytes] = posix.environ) -> str:
+    """Return where memories are: $VIPWARDEN_STATE_DIR, else /var/lib/vipwarden for root.
+
+    Others have theirs beside their verdicts (``runtime``), where they do not survive a reboot.
+    """
+    given = environ.get(b"VIPWARDEN_STATE_DIR")
+    if given:
+        return given.decode(errors="surrogateescape") + "/service"
+    return "/var/lib/vipwarden/service" if posix.geteuid() == 0 else runtime.rpartition("/")[0] + "/service"
+
+
+def recall(path: str) -> Memory:
+    """Return what is remembered, and a fresh Memory where nothing is; raises LostError."""
+    try:
+        source = posix.open(path, _READ)
+    except FileNotFoundError:
+        return Memory()
+    except OSError as error:
+        raise LostError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        status = posix.fstat(source)
+        if status.st_uid not in (0, posix.geteuid()) or status.st_mode & 0o022:
+            raise LostError(f"{path} can be written by others")
+        text = posix.read(source, _MOST).decode("ascii", "replace")
+    except OSError as error:
+        raise LostError(f"{path} cannot be read: {error.strerror}") from None
+    finally:
+        posix.close(source)
+    try:
+        return _memory(text)
+    except ValueError as error:
+        raise LostError(f"{path} cannot be trusted: {error}") from None
+
+
+def lost(limits: Limits) -> Memory:
+    """Return the memory to go on with where the real one is lost."""
+    return Memory(DOWN, tried=True, restarts=(time(),) * limits.restarts)
+
+
+def text_of(memory: Memory) -> bytes:
+    """Return the file's content."""
+    head = f"{_MAGIC} {memory.phase} {memory.bad} {int(memory.tried)} {memory.at:.2f} {memory.good:.2f} {_boot()}"
+    return f"{head}\n{' '.join(f'{one:.3f}' for one in memory.restarts)}\n".encode()
+
+
+def write(path: str, data: bytes) -> None:
+    """Put the content in place so that a crash leaves the old one or the new one; raises OSError."""
+    above = path.rpartition("/")[0]
+    for step in (above.rpartition("/")[0], above):
+        try:
+            posix.mkdir(step, 0o755)
+        except FileExistsError:
+            pass
+    aside = f"{above}/.{posix.getpid()}.{path.rpartition('/')[2]}"
+    out = posix.open(aside, _WRITE, 0o644)
+    try:
+        try:
+            if posix.write(out, data) != len(data):
+                raise OSError(28, "no space left")
+            posix.fsync(out)
+        finally:
+            posix.close(out)
+        posix.rename(aside, path)
+    except OSError:
+        posix.unlink(aside)
+        raise
+    place = posix.open(above, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    try:
+        posix.fsync(place)
+    finally:
+        posix.close(place)
+
+
+def _memory(text: str) -> Memory:
+    if not text.endswith("\n"):
+        raise ValueError("it is torn")
+    head, times = text[:-1].split("\n")
+    magic, phase, bad, tried, at, good, boot = head.split(" ")
+    if magic != _MAGIC or phase not in (GOOD, TRYING, DOWN) or tried not in ("0", "1") or not bad.isdigit():
+        raise ValueError("it is not one of ours")
+    memory = Memory(phase, bad=int(bad), tried=tried == "1", restarts=tuple(map(_time, times.split())))
+    stamps = _time(at), _time(good)
+    if phase != GOOD and boot == _boot():
+        if max(stamps) > now():
+            raise ValueError("it is dated into the future")
+        memory.at, memory.good = stamps
+    return memory
+
+
+def _time(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e11:
+        raise ValueError("it holds no time")
+    return value
+
+
+def _boot() -> str:
+    source = posix.open(_BOOT, _READ)
+    try:
+        return posix.read(source, 64).decode("ascii", "replace").strip()
+    finally:
+        posix.close(source)
