@@ -1,0 +1,58 @@
+"""Which virtual addresses are meant? They stand on the command line, or in a file that is named there."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Vip: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+FOLDER = "/etc/vipwarden/realserver"
+_MOST = 65536
+
+
+class VipError(ValueError):
+    """What was given is neither an address nor the name of a file with addresses."""
+
+
+def vips(given: Sequence[str], folder: str) -> list[Vip]:
+    """Return the addresses, each once; a name stands for the file of that name in ``folder``; raises VipError."""
+    found: dict[Vip, None] = {}
+    for text in given:
+        if ":" in text or "/" in text or text[:1].isdigit():
+            found[_vip(text, "")] = None
+        else:
+            found.update(dict.fromkeys(_from(text, folder)))
+    return list(found)
+
+
+def _from(name: str, folder: str) -> list[Vip]:
+    path = Path(folder, name)
+    if name.startswith("."):
+        raise VipError(f"{name!r} is neither an address nor a name")
+    try:
+        with path.open(encoding="utf-8") as file:
+            lines = file.read(_MOST).split("\n")
+    except (OSError, ValueError) as error:
+        raise VipError(f"{name!r} is no address, and {path} cannot be read: {error}") from None
+    texts = [(number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)]
+    found = [_vip(text, f"{path}:{number}: ") for number, text in texts if text]
+    if not found:
+        raise VipError(f"{path} holds no address")
+    return found
+
+
+def _vip(text: str, where: str) -> Vip:
+    address, slash, prefix = text.partition("/")
+    try:
+        vip = ipaddress.ip_address(address)
+    except ValueError:
+        raise VipError(f"{where}{text!r} is no address") from None
+    if slash and prefix != str(vip.max_prefixlen):
+        raise VipError(f"{where}{text}: a VIP on lo has the prefix /{vip.max_prefixlen}, or its whole network is local")
+    if vip.is_loopback or vip.is_multicast or vip.is_unspecified or vip.is_link_local:
+        raise VipError(f"{where}{text} can be no VIP")
+    return vip
