@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from agent.loop import Loop
 from checks import VERSION
 from checks.core import verdict
-from checks.core.config import PATH, ConfigError, Document
+from checks.core.config import PATH, SECTIONS, ConfigError, Document
 from exporter.health import HEALTHY
 from exporter.server import ListenError, start
 from exporter.settings import Listen, settings
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     path = given.config or (PATH if Path(PATH).exists() else None)
     try:
-        document = Document(path or "", None if path else "", sections=("exporter",))
+        document = Document(path or "", None if path else "", sections=SECTIONS)
         values = document.section("exporter", settings)
         if given.listen is not None:
             values["listen"] = given.listen

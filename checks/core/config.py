@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from checks.core.registry import Check
 
 PATH = "/etc/vipwarden/vipwarden.yaml"
+SECTIONS = ("exporter", "notify")  # beside "checks"; each reader of the file takes its own
 _MOST_BYTES = 4 << 20
 _TAG = "tag:yaml.org,2002:"
 

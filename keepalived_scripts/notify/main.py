@@ -1,0 +1,137 @@
+"""What did keepalived say, and what follows? The program behind notify, notify_master and the others, and the FIFOs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from checks.core.options import UsageError, options, parse
+from checks.core.values import Seconds
+from checks.node.vrrp_state import STATES
+from keepalived_scripts.notify import journal
+from keepalived_scripts.notify.accept import accept, started
+from keepalived_scripts.notify.event import Event, EventError, from_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def notify(
+    *,
+    state: str | None = None,
+    instance: str | None = None,
+    group: str | None = None,
+    fifo: str | None = None,
+    keepalived_conf: str = "/etc/keepalived/keepalived.conf",
+    compare: Seconds = Seconds(5),
+    config: str | None = None,
+    check_config: bool = False,
+    help: bool = False,  # noqa: A002 - the option's name
+) -> None:
+    """Record, log and pass on what keepalived says.
+
+    As notify script:         notify "/usr/libexec/keepalived/notify"
+    As notify_master script:  notify_master "/usr/libexec/keepalived/notify --state MASTER --instance V1"
+    As reader of the FIFO:    vrrp_notify_fifo_script "/usr/libexec/keepalived/notify --fifo"
+    Words of your own after the options are passed on to the hooks, before keepalived's.
+
+    state: MASTER, BACKUP, FAULT, STOP or DELETED, for scripts that keepalived does not tell it
+    instance: name of the vrrp_instance, with state
+    group: name of the vrrp_sync_group, with state
+    fifo: path of the FIFO to read, until SIGTERM
+    keepalived_conf: configuration whose VIPs tell whether an event of the FIFO was lost
+    compare: seconds between two looks at that
+    config: configuration of ours, by default /etc/vipwarden/vipwarden.yaml where there is one
+    check_config: read it, say what is wrong, and end
+    help: show this text
+    """
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what is asked; return 0 where it is done, 1 where it cannot be and 2 for a wrong command line."""
+    os.umask(0o022)  # keepalived's is 0177
+    try:
+        return _run(arguments)
+    except (UsageError, EventError) as error:
+        return _failed(f"{error}; see notify --help", 2)
+    except OSError as error:
+        return _failed(f"{' '.join(arguments)}: {error}", 1)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    count = _options(arguments)
+    known = options(notify)
+    values = {name: option.default for name, option in known.items()} | parse(known, arguments[:count])
+    words = [word for index, word in enumerate(arguments[count:]) if index or word != "--"]
+    if values["help"]:
+        from checks.core.usage import usage
+
+        sys.stdout.write(usage("notify", notify, _no_face, known) + "\n")
+        return 0
+    config = None if values["config"] is None else str(values["config"])
+    if values["check_config"]:
+        return _check(config)
+    if values["fifo"] is not None:
+        from keepalived_scripts.notify.fifo import Reader
+
+        if words:
+            raise UsageError(f"{words[0]!r}: a FIFO has its own words")
+        every = float(str(values["compare"]))
+        Reader(str(values["fifo"]), config, str(values["keepalived_conf"]), every).run()
+        return 0
+    event = _event(values, words)
+    event.order = started()
+    accept(event, config)
+    return 0
+
+
+def _options(arguments: Sequence[str]) -> int:
+    """Return how many of the arguments are options and their values: they stand first."""
+    count = 0
+    while count < len(arguments) and arguments[count].startswith("-") and arguments[count] != "--":
+        alone = "=" in arguments[count] or arguments[count] in ("--help", "-h", "--check-config")
+        count += 1 if alone else 2
+    return count
+
+
+def _event(values: dict[str, object], words: Sequence[str]) -> Event:
+    given = [(kind.upper(), str(values[kind])) for kind in ("instance", "group") if values[kind] is not None]
+    if values["state"] is None and not given:
+        return from_words(words)
+    if values["state"] is None or len(given) != 1:
+        raise UsageError("--state wants either --instance or --group, and they want --state")
+    if str(values["state"]) not in STATES:
+        raise UsageError(f"--state {str(values['state'])!r}: one of {', '.join(STATES)} is wanted")
+    return Event(*given[0], str(values["state"]), words=words)
+
+
+def _check(config: str | None) -> int:
+    from checks.core.config import ConfigError
+    from keepalived_scripts.notify.settings import load
+
+    try:
+        load(config)
+    except ConfigError as error:
+        return _failed(str(error), 2)
+    sys.stdout.write("nothing wrong\n")
+    return 0
+
+
+def _no_face() -> None:
+    """Add no options."""
+
+
+def _failed(text: str, code: int) -> int:
+    """Tell what is wrong, to the journal as well: keepalived throws away what a script writes."""
+    try:
+        sys.stderr.write(f"notify: {text}\n")
+    except (OSError, AttributeError):
+        pass  # nobody listens
+    journal.log(journal.ERROR, text)
+    return code
+
+
+def entry() -> None:
+    """Run the command and leave with its code."""
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,162 @@
+"""What did the operator configure for notify? The section ``notify`` of vipwarden.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from checks.core.config import PATH, SECTIONS, ConfigError, Document
+from checks.core.values import Port, Seconds
+from keepalived_scripts.notify import journal
+
+HOOKS = "/etc/vipwarden/notify.d"
+_TOLD = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED", "UP", "DOWN")
+_MOST_SECRET = 4096
+
+
+class Told(str):
+    """A state that is told by mail and webhook."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Told:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if text.upper() not in _TOLD:
+            raise ValueError(f"one of {', '.join(_TOLD)} is wanted")
+        return str.__new__(cls, text.upper())
+
+
+class Mailbox(str):
+    """A mail address, without a name around it."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Mailbox:
+        """Build it from its text; raises ValueError with what is wanted."""
+        local, at, domain = text.rpartition("@")
+        if not at or not local or not domain or not text.isprintable() or set(text) & set(" <>,;") or text[0] == "-":
+            raise ValueError("a mail address such as root@example.org is wanted")
+        return str.__new__(cls, text)
+
+
+class Security(str):
+    """How the connection to the mail server is kept secret."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Security:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if text not in ("starttls", "tls", "none"):
+            raise ValueError("starttls, tls or none is wanted")
+        return str.__new__(cls, text)
+
+
+class Url(str):
+    """The address that a webhook is posted to."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Url:
+        """Build it from its text; raises ValueError with what is wanted."""
+        scheme, _, rest = text.partition("://")
+        if scheme not in ("http", "https") or not rest.partition("/")[0] or not text.isprintable() or " " in text:
+            raise ValueError("an address such as https://example.org/hook is wanted")
+        if "@" in rest.partition("/")[0]:
+            raise ValueError("a password in it would be shown: put the whole address into webhook_file")
+        return str.__new__(cls, text)
+
+
+class Place(str):
+    """An absolute path."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Place:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if not text.startswith("/"):
+            raise ValueError("an absolute path is wanted")
+        return str.__new__(cls, text)
+
+
+def settings(
+    *,
+    hooks: Place = Place(HOOKS),  # noqa: B008 - a text, as all that follow
+    hook_timeout: Seconds = Seconds(30),
+    states: tuple[Told, ...] = (),
+    mail_to: tuple[Mailbox, ...] = (),
+    mail_from: Mailbox | None = None,
+    sendmail: Place = Place("/usr/sbin/sendmail"),  # noqa: B008
+    smtp_host: str | None = None,
+    smtp_port: Port | None = None,
+    smtp_security: Security = Security("starttls"),  # noqa: B008
+    smtp_user: str | None = None,
+    smtp_password_file: Place | None = None,
+    webhook: Url | None = None,
+    webhook_file: Place | None = None,
+    webhook_token_file: Place | None = None,
+    ca_file: Place | None = None,
+    attempt_timeout: Seconds = Seconds(10),
+    retry_for: Seconds = Seconds(3600),
+) -> SimpleNamespace:
+    """Return what notify does beyond recording and logging.
+
+    hooks: folder of the folders master, backup, fault, stop and so on, with the site's programs
+    hook_timeout: seconds that each of them may take
+    states: states that are told by mail and webhook, by default MASTER, BACKUP, FAULT and STOP
+    mail_to: who gets a mail
+    mail_from: whose name it carries, by default root at this node
+    sendmail: program that takes the mail, where no smtp_host is given
+    smtp_host: server that takes the mail
+    smtp_port: its port, by default 587, for tls 465 and for none 25
+    smtp_security: starttls, tls or none
+    smtp_user: user to log in as, which is refused without starttls or tls
+    smtp_password_file: file whose first line is the password
+    webhook: where each event is posted to as JSON
+    webhook_file: file whose first line is that address, where the address itself is a secret
+    webhook_token_file: file whose first line is sent as the bearer token
+    ca_file: certificates of authorities to trust in place of the system's, in PEM
+    attempt_timeout: seconds that one attempt to send may take
+    retry_for: seconds for which sending is tried again
+    """
+    given = SimpleNamespace(**locals())
+    given.states = given.states or _TOLD[:4]
+    if (smtp_user is None) is not (smtp_password_file is None):
+        raise ConfigError("notify: smtp_user and smtp_password_file belong together")
+    if smtp_user is not None and smtp_security == "none":
+        raise ConfigError("notify: a password is not sent over an open connection: smtp_security must not be none")
+    if webhook is not None and webhook_file is not None:
+        raise ConfigError("notify: webhook and webhook_file are the same: give one")
+    return given
+
+
+def load(path: str | None) -> Any:
+    """Return the settings of a file; what is wrong is raised as ConfigError.
+
+    Without a file, also where the usual one is not there, everything is as by default.
+    """
+    if path is None and not Path(PATH).exists():
+        return settings()
+    values: dict[str, Any] = Document(path or PATH, sections=SECTIONS).section("notify", settings)
+    try:
+        return settings(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{path or PATH}: {error}") from None
+
+
+def load_anyway(path: str | None) -> Any:
+    """Return the settings, or those by default with a word in the journal: hooks run whatever was mistyped."""
+    try:
+        return load(path)
+    except ConfigError as error:
+        journal.log(journal.ERROR, f"going on without mail and webhook: {error}")
+        return settings()
+
+
+def secret(path: str) -> str:
+    """Return the first line of a file; raises OSError, and ValueError where it has none."""
+    with Path(path).open(encoding="utf-8") as file:
+        line = file.readline(_MOST_SECRET).strip()
+    if not line:
+        raise ValueError(f"{path} is empty")
+    return line
