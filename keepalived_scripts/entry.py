@@ -7,6 +7,13 @@ import sys
 from keepalived_scripts.chk import main
 
 
+def chk_haproxy() -> None:
+    """Run chk_haproxy."""
+    from keepalived_scripts.service.main import main
+
+    main("haproxy", sys.argv[1:])
+
+
 def chk_http_digest() -> None:
     """Run chk_http_digest."""
     main("http_digest", sys.argv[1:])
@@ -25,3 +32,10 @@ def chk_port() -> None:
 def chk_process() -> None:
     """Run chk_process."""
     main("process", sys.argv[1:])
+
+
+def chk_service() -> None:
+    """Run chk_service."""
+    from keepalived_scripts.service.main import main
+
+    main("service", sys.argv[1:])

@@ -22,13 +22,23 @@ from {module} import {function}
 """
 
 
+# What is no face of one check: module and first argument, if any, by name of the command.
+_SCRIPTS = {
+    "chk_service": ("keepalived_scripts.service.main", "service"),
+    "chk_haproxy": ("keepalived_scripts.service.main", "haproxy"),
+    "notify": ("keepalived_scripts.notify.main", ""),
+    "realserver": ("keepalived_scripts.realserver.main", ""),
+    "vipwarden": ("vipwarden.main", ""),
+}
+
+
 def launchers(code: Path) -> dict[str, tuple[str, str]]:
     """Return module and check of each command by its name: two faces for each check, and the one for people."""
-    found = {"vipwarden": ("vipwarden.main", "")}
+    found = {}
     for check in sorted(path.stem for path in (code / "checks").glob("[!_]*.py")):
         found[f"check_{check}"] = ("nagios_plugins.check", check)
         found[f"chk_{check}"] = ("keepalived_scripts.chk", check)
-    return found
+    return found | _SCRIPTS  # a script whose name a check has too goes before it
 
 
 def write(target: Path, text: str) -> None:
@@ -53,7 +63,7 @@ def main() -> None:
     code = given.code.resolve()
     for name, (module, check) in launchers(code).items():
         # what keepalived runs needs no library at all
-        libraries = given.libraries if module != "keepalived_scripts.chk" else None
+        libraries = None if name.startswith("chk_") or name == "realserver" else given.libraries
         folders = [str(folder.resolve()) for folder in (code, libraries) if folder]
         function, call = ("main", f"{check!r}, sys.argv[1:]") if check else ("entry", "")
         text = _LAUNCHER.format(

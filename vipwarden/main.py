@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 PARTS = {
     "check": "run one check now and say in plain words what it found",
+    "chk_haproxy": "HAProxy for keepalived: restarted once before the VIP is given up",
+    "chk_service": "a service for keepalived: restarted once before the VIP is given up",
     "genhash": "print the digest of a page as keepalived's HTTP_GET computes it",
+    "notify": "what keepalived says of its states: recorded, logged, passed on to hooks, mail and webhook",
+    "realserver": "make this node a real server of a director that routes directly",
     "run": "run the configured checks and serve the page and /metrics",
 }
 
@@ -29,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     if part in ("--version", "-V"):
         sys.stdout.write(f"vipwarden {VERSION}\n")
         return 0
-    lines = ["usage: vipwarden PART [options]", "", *(f"  {name:<10}{about}" for name, about in PARTS.items())]
+    lines = ["usage: vipwarden PART [options]", "", *(f"  {name:<13}{about}" for name, about in PARTS.items())]
     text = "\n".join([*lines, "", "vipwarden PART --help tells more of one part."])
     if part in ("--help", "-h"):
         sys.stdout.write(f"{text}\n")
