@@ -36,7 +36,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in range(2):  # the second time over the first
         done = write(target, "--libraries", LIBRARIES)
         assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{2 * len(names()) + 1} commands in {target}\n"
+    assert done.stdout == f"{len(list(target.iterdir()))} commands in {target}\n"
     return target
 
 
