@@ -50,6 +50,7 @@ def _overview() -> int:
 
 
 def _check(check: str, arguments: Sequence[str]) -> int:
+    load(check)  # or say which there are
     command = Command(f"vipwarden check {check}", check, face, arguments)
     if command.face["help"]:
         sys.stdout.write(usage(command.program, command.function, face, command.known) + "\n")

@@ -7,7 +7,6 @@ from time import monotonic
 from checks.core import verdict
 from checks.core.blocking import BlockingNet, run
 from checks.core.options import complete, options, parse
-from checks.core.registry import load
 from checks.core.result import bug, one_line
 
 TYPE_CHECKING = False
@@ -32,21 +31,22 @@ class Command:
         arguments: Sequence[str],
         timeout: float | None = None,
     ) -> None:
-        """Read the command line; raises UsageError.
+        """Read the command line of a check that there is; raises UsageError.
 
         The face's options are those of ``face``; one that both have is the face's. ``timeout`` is the deadline
         in seconds where the command line gives none, by default the check's own.
         """
         self.program = program
         self.check = check
-        self.function: Check = load(check)
-        own = options(self.function)
+        self.function: Check = getattr(__import__(f"checks.{check}", fromlist=[check]), check)
         self.known: dict[str, Option] = options(self.function, face)
         values = parse(self.known, arguments)
-        self.face = {name: values.pop(name, option.default) for name, option in options(face).items()}
-        self.values = values if self.face.get("help") or self.face.get("version") else complete(own, values)
-        given = self.face.get("timeout") or values.get("timeout") or timeout or own["timeout"].default
-        self.timeout = float(str(given))
+        self.face = {name: values.pop(name, default) for name, default in (face.__kwdefaults__ or {}).items()}
+        if not (self.face.get("help") or self.face.get("version")):
+            complete(self.known, values)
+        self.values = values
+        given = self.face.get("timeout") or values.get("timeout") or timeout
+        self.timeout = float(str(given or self.function.__kwdefaults__["timeout"]))
         values["timeout"] = self.timeout
 
     @property

@@ -18,6 +18,7 @@ from tests.drive import oneshot
 from tests.servers import misbehaving as servers
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from checks.core.result import Result
 
 Make: TypeAlias = "Callable[[], AbstractContextManager[servers.Server]]"
+
+
+def page() -> servers.Server:
+    """Serve a page to whoever asks."""
+
+    def behave(_server: servers.Server, client: socket.socket) -> None:
+        client.recv(4096)
+        client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+
+    return servers.Server(behave)
+
 
 # Check, its options with {host} and {port} of the server, and what makes the server.
 CASES: list[tuple[str, str, Make]] = [
@@ -47,6 +59,24 @@ CASES: list[tuple[str, str, Make]] = [
     ("port", "-H localhost -4 -p {port} -c 10:", servers.closed),
     ("port", "-H /nowhere/at/all", servers.listening),
     ("port", "-H ..bad.. -p {port}", servers.listening),
+    ("process", "-C no-such-program", servers.listening),
+    ("process", "--pidfile /no/such/file", servers.listening),
+    ("http_digest", "-H {host} -p {port}", servers.closed),
+    ("http_digest", "-H {host} -p {port} -t 0.2", servers.full_backlog),
+    ("http_digest", "-H {host} -p {port} -t 0.2", servers.mute),
+    ("http_digest", "-H {host} -p {port} -t 0.2", servers.dripping),
+    ("http_digest", "-H {host} -p {port}", servers.endless),
+    ("http_digest", "-H {host} -p {port} -S --insecure", servers.leaving),
+    ("http_digest", "-H {host} -p {port} -S --insecure -t 0.2", servers.mute),
+    ("http_digest", "-H {host} -p {port} -u /page --digest 5d41402abc4b2a76b9719d911017c592", page),
+    ("http_digest", "-H {host} -p {port} -u /page --digest 00000000000000000000000000000000", page),
+    ("http_digest", "-H {host} -p {port} -u /page -e 404", page),
+    ("http_digest", "-H {host} -p {port} -u /page -r hell", page),
+    ("mysql_ping", "-H {host} -P {port}", servers.closed),
+    ("mysql_ping", "-H {host} -P {port} -t 0.2", servers.mute),
+    ("mysql_ping", "-H {host} -P {port} -t 0.2", servers.dripping),
+    ("mysql_ping", "-H {host} -P {port}", servers.greeting),
+    ("mysql_ping", "-H {host} -P {port}", servers.leaving),
 ]
 
 

@@ -5,26 +5,40 @@ A health check runs once a second for each service: what it imports is most of w
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from checks.core.registry import names
 from tests.commands import CODE, environment
 from tests.servers import misbehaving as servers
+from tests.servers.mariadb import mariadb
+from tests.servers.nginx import nginx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What every one of them loads beside a bare interpreter.
 CORE = """
     __future__ _socket select
     checks checks.core checks.core.blocking checks.core.net checks.core.oneshot checks.core.options
-    checks.core.registry checks.core.result checks.core.stream checks.core.values checks.core.verdict
+    checks.core.result checks.core.stream checks.core.values checks.core.verdict
     keepalived_scripts keepalived_scripts.chk
 """
-# Check: its options, and what it loads beside CORE on its ordinary path (healthy, numeric address, no change).
+# Check: what it loads beside CORE on its ordinary path (healthy, numeric address, no change, no TLS).
 CHECKS = {
-    "port": ("-H {host} -p {port}", "checks.port checks.core.range"),
-    "process": ("-C {program}", "checks.process checks.core.range checks.node checks.node.procfs checks.node.wanted"),
+    "http_digest": """_md5 checks.core.range checks.http_digest
+        checks.protocol checks.protocol.http checks.protocol.http_get checks.protocol.http_wanted""",
+    "mysql_ping": """_sha1 checks.core.range checks.mysql_ping checks.protocol.my_cnf
+        checks.protocol checks.protocol.mysql checks.protocol.mysql_auth checks.protocol.mysql_session
+        checks.protocol.mysql_target""",
+    "port": "checks.core.range checks.port",
+    "process": "checks.core.range checks.node checks.node.procfs checks.node.wanted checks.process",
 }
 HEAVY = {
     "_collections_abc", "argparse", "asyncio", "collections", "contextlib", "dataclasses", "enum", "functools",
@@ -55,13 +69,31 @@ def loaded(folder: Path, check: str, *arguments: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@contextmanager
+def healthy(check: str, folder: Path) -> Iterator[str]:
+    """Yield options with which the check finds what it looks for."""
+    if check == "process":
+        yield f"-C {Path('/proc/self/comm').read_text().strip()}"
+    elif check == "port":
+        with servers.listening() as server:
+            yield f"-H {server.host} -p {server.port}"
+    elif check == "http_digest":
+        (folder / "page").write_text("hello\n")
+        with nginx(folder, "server { listen 127.0.0.1:PORT0; location / { root FOLDER; } }") as (port,):
+            yield f"-H 127.0.0.1 -p {port} -u /page --digest {hashlib.md5(b'hello' + bytes([10])).hexdigest()}"
+    else:
+        with mariadb() as database:
+            database.query("CREATE USER ping@localhost IDENTIFIED BY 'secret'")
+            login = folder / "my.cnf"
+            login.write_text("[client]\nuser=ping\npassword=secret\n")
+            login.chmod(0o600)
+            yield f"-H 127.0.0.1 -P {database.port} -f {login}"
+
+
+@pytest.mark.parametrize("check", names())
 def test_a_check_loads_these_modules_and_no_others(tmp_path: Path, check: str) -> None:
     """No list grows without being looked at; none may hold what costs milliseconds."""
-    arguments, own = CHECKS[check]
-    program = Path("/proc/self/comm").read_text().strip()
-    with servers.listening() as server:
-        words = arguments.format(host=server.host, port=server.port, program=program).split()
-        found = loaded(tmp_path, check, *words)
-    assert sorted(found) == sorted({*CORE.split(), *own.split()})
+    with healthy(check, tmp_path) as options:
+        found = loaded(tmp_path, check, *options.split())
+    assert sorted(found) == sorted({*CORE.split(), *CHECKS[check].split()})
     assert not found & HEAVY
