@@ -70,7 +70,7 @@ async def port(
     source: own address to connect from
     send: text to send to each port once it is open; knows \r \n \t \0 \\ \xHH
     expect: text that must come back; the same escapes
-    refused: state of a closed port, so that a port that must be closed can be watched
+    refused: state to answer for a closed port: ok, warning or critical
     warning: range of seconds that it may take
     critical: range of seconds that it may take
     timeout: deadline in seconds for the whole run

@@ -12,7 +12,8 @@ import posix
 
 from checks.core import verdict
 from checks.core.oneshot import Command
-from checks.core.result import OK, UNKNOWN, WARNING, Result, State
+from checks.core.options import UsageError
+from checks.core.result import OK, UNKNOWN, WARNING, Result, State, one_line
 from checks.core.values import Seconds
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 HEALTHY, FAILED = 0, 1
+_TAKEN = (11, 13)  # EAGAIN, EACCES: the lock is another copy's
 DEADLINE = 0.9  # seconds: below the shortest interval that keepalived 2.2 knows
 
 
@@ -61,8 +63,11 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
         _signal.signal(_signal.SIGTERM, _leave)  # a script that exits 0 on SIGTERM would count as a success
         posix.umask(0o022)  # keepalived's is 0177
         code = _answer(check, arguments)
+    except UsageError as error:
+        _say(2, f"chk_{check}: {error}; see chk_{check} --help")
+        _refuse(check, error)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is not healthy
-        _say(2, f"chk_{check}: {error or type(error).__name__}; see chk_{check} --help")
+        _say(2, f"chk_{check}: {error or type(error).__name__}")
     posix._exit(code)
 
 
@@ -84,8 +89,9 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     if lock is not None:
         try:
             posix.lockf(lock, posix.F_TLOCK, 0)
-        except OSError:
-            return _code(_last(target, command.number("max_age")), command)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                return _code(_last(target, command.number("max_age")), command)
     result, duration = command.run()
     _say(1, result.text)
     if lock is not None:
@@ -115,17 +121,30 @@ def _publish(command: Command, result: Result, duration: float) -> None:
     try:
         before = command.publish(result, duration)
     except OSError as error:
-        _log(command, OK, f"cannot publish the verdict: {error.strerror}")
+        _log(command.program, OK, f"{command.name}: cannot publish the verdict: {error.strerror}")
         return
     old: State | str = before.result.state if before is not None else "first run"
     if old != result.state:
-        _log(command, result.state, f"{old} -> {result.state}: {result.text}")
+        _log(command.program, result.state, f"{command.name}: {old} -> {result.state}: {result.text}")
 
 
-def _log(command: Command, state: State, text: str) -> None:
+def _refuse(check: str, error: UsageError) -> None:
+    """Let it be known that a script is configured wrong: what it prints, keepalived throws away."""
+    result = Result(UNKNOWN, one_line(str(error)))
+    folder, name = verdict.folder(), f"chk_{check} options"
+    try:
+        verdict.ready(folder)
+        before = verdict.publish(folder, name, check, result, 0)
+    except OSError:
+        before = None
+    if before is None or before.result.text != result.text:
+        _log(f"chk_{check}", UNKNOWN, result.text)
+
+
+def _log(program: str, state: State, text: str) -> None:
     from keepalived_scripts.syslog import ERROR, NOTICE, log
 
-    log(command.program, NOTICE if state == OK else ERROR, f"{command.name}: {text}")
+    log(program, NOTICE if state == OK else ERROR, text)
 
 
 def _beside(target: str) -> str:

@@ -96,9 +96,9 @@ def file_name(name: str) -> str:
         pieces[0] = "%2E"
     text = "".join(pieces)
     if len(text) > 200:
-        from _md5 import md5  # type: ignore[import-not-found]
+        from hashlib import md5
 
-        text = f"{''.join(pieces[:55])}~{md5(raw).hexdigest()}"
+        text = f"{''.join(pieces[:55])}~{md5(raw, usedforsecurity=False).hexdigest()}"
     return text
 
 
