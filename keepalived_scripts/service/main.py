@@ -15,7 +15,7 @@ from checks.core.options import UsageError, complete, options, parse
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
 from keepalived_scripts.service import memory, rules
 from keepalived_scripts.service.face import PRESETS, face
-from keepalived_scripts.service.parts import Ask, ask, haproxy
+from keepalived_scripts.service.parts import Ask, ask
 from keepalived_scripts.service.single import Busy, single
 
 TYPE_CHECKING = False
@@ -52,6 +52,8 @@ class Service:
         if values["command"] is not None:
             self.parts.append(Ask.of("process", "--command", values["command"]))
         if preset == "haproxy":
+            from keepalived_scripts.service.stats import haproxy
+
             self.parts += haproxy(values["conf"], values["socket"], values["host"], values["port"])
         self.parts += values["check"]
         if not self.parts:

@@ -46,7 +46,7 @@ def record(path: str, data: bytes, command: Sequence[str], lock: int, until: flo
 
 
 def _detach() -> None:
-    for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGALRM, _signal.SIGPIPE):
+    for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGALRM, _signal.SIGPIPE, _signal.SIGXFSZ):
         _signal.signal(number, _signal.SIG_DFL)
     nothing = posix.open("/dev/null", posix.O_RDWR)
     for descriptor in (0, 1, 2):

@@ -1,0 +1,64 @@
+"""A service of a test's own, and chk_service and chk_haproxy to ask about it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from checks.core import verdict
+from tests.commands import BIN, Ran, environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class Asked:
+    """chk_service (or another command) with a runtime and a state folder below ``folder``."""
+
+    def __init__(self, folder: Path, command: str = "chk_service") -> None:
+        self.folder = folder
+        self.command = command
+        self.env = environment(folder) | {"VIPWARDEN_STATE_DIR": f"{folder}/state"}
+        self.restarts = folder / "restarts"
+
+    def __call__(self, *options: str) -> Ran:
+        """Ask once."""
+        return run(self.folder, self.command, *options, env=self.env)
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        """Begin to ask, in a process group of its own as keepalived does."""
+        return subprocess.Popen(
+            [BIN / self.command, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.env,
+            text=True,
+            process_group=0,
+        )
+
+    def counting(self, more: str = ":") -> tuple[str, str]:
+        """Return the options for a restart command that leaves a line for each call, and then does ``more``."""
+        script = self.folder / "restart"
+        script.write_text(f"#!/bin/sh\necho $$ >>{self.restarts}\n{more}\n")
+        script.chmod(0o755)
+        return "--restart", str(script)
+
+    def restarted(self) -> int:
+        """Return how often the restart command ran."""
+        return len(self.restarts.read_text().splitlines()) if self.restarts.exists() else 0
+
+    def verdict(self) -> verdict.Verdict:
+        """Return the one verdict that there is."""
+        (found,) = verdict.read_all(f"{self.folder}/run/verdict")
+        return found
+
+
+def must_come(what: Callable[[], bool], seconds: float = 5) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.01)
