@@ -30,25 +30,44 @@ class ConfMissingError(ConfError):
     """There is no configuration at that path."""
 
 
-def lines(path: str) -> Iterator[str]:
-    """Yield the lines of the file and of those included, without comments; raises ConfError."""
-    return _Reader().lines(path, ())
+class Line:
+    """A line without its comment, and the file and the number (from 1) of the line where it begins."""
+
+    __slots__ = ("number", "path", "text")
+
+    def __init__(self, text: str, path: str, number: int) -> None:
+        self.text = text
+        self.path = path
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.number}"
+
+
+def lines(path: str, *, root: str = "", config_id: str | None = None) -> Iterator[Line]:
+    """Yield the lines of the file and of those included, without comments; raises ConfError.
+
+    ``root`` stands before absolute paths in the file; ``config_id`` is the name of the node, by default its own.
+    """
+    return _Reader(root, config_id).lines(path, ())
 
 
 class _Reader:
     """Lines without comments, with includes followed and definitions put in."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: str, config_id: str | None) -> None:
         self.definitions = {"_HASH": "#", "_BANG": "!"}
-        self.node = posix.uname()[1].partition(".")[0]  # keepalived's default for --config-id
+        self.root = root
+        # keepalived's default for --config-id is the name of the node up to its first dot
+        self.node = posix.uname()[1].partition(".")[0] if config_id is None else config_id
         self.files = self.bytes = 0
 
-    def lines(self, path: str, above: tuple[str, ...]) -> Iterator[str]:
+    def lines(self, path: str, above: tuple[str, ...]) -> Iterator[Line]:
         """Yield the lines of a file; ``above`` are the files whose include led here."""
         if len(above) > _MOST_DEPTH:
             raise ConfError(f"{path} is included too deep: does {above[0]} include itself?")
         defining = ""
-        for raw in self._read(path, above).split("\n"):
+        for number, raw in enumerate(self._read(path, above).split("\n"), 1):
             line = _uncomment(raw)
             if defining:
                 self.definitions[defining] += "\n" + line.rstrip("\\").strip()
@@ -56,7 +75,7 @@ class _Reader:
                 line = self._mine(line)
                 defining = self._define(line)
                 if not defining:
-                    yield from self._expand(line, path, above)
+                    yield from self._expand(Line(line, path, number), above)
             if not line.endswith("\\"):
                 defining = ""
 
@@ -101,20 +120,22 @@ class _Reader:
         self.definitions[name.rstrip()] = text.rstrip("\\").strip()
         return name.rstrip()
 
-    def _expand(self, line: str, path: str, above: tuple[str, ...]) -> Iterator[str]:
-        for part in self._replace(line, path).split("\n"):
+    def _expand(self, whole: Line, above: tuple[str, ...]) -> Iterator[Line]:
+        path = whole.path
+        for part in self._replace(whole).split("\n"):
             if part.startswith("~"):
-                raise ConfError(f"{path}: {part.split('(')[0]} is not understood here")
+                raise ConfError(f"{whole}: {part.split('(')[0]} is not understood here")
             head, *rest = part.split(None, 1)[:2] or [""]
             if head not in _INCLUDES or not rest:
-                yield part
+                yield Line(part, path, whole.number)
                 continue
-            folder = "" if rest[0].startswith("/") else path[: path.rfind("/") + 1]
-            for pattern in _alternatives(rest[0], path):
+            for pattern in _alternatives(rest[0], whole):
+                folder = self.root if pattern.startswith("/") else path[: path.rfind("/") + 1]
                 for found in _matches(folder + pattern):
                     yield from self.lines(found, (*above, path))
 
-    def _replace(self, line: str, path: str) -> str:
+    def _replace(self, whole: Line) -> str:
+        line = whole.text
         start = steps = 0
         while (start := line.find("$", start)) >= 0:
             braced = line.startswith("{", start + 1)
@@ -128,7 +149,7 @@ class _Reader:
             line = line[:start] + self.definitions[name] + line[end + braced :]
             steps += 1
             if steps > _MOST_STEPS or len(line) > _MOST_LINE:
-                raise ConfError(f"{path}: the definition of ${name} has no end")
+                raise ConfError(f"{whole}: the definition of ${name} has no end")
         return line
 
 
@@ -149,7 +170,7 @@ def _uncomment(line: str) -> str:
     return "".join(kept).strip(" \t")
 
 
-def _alternatives(pattern: str, path: str) -> list[str]:
+def _alternatives(pattern: str, line: Line) -> list[str]:
     """Return what a pattern with ``{a,b}`` stands for."""
     whole: list[str] = []
     rest = [pattern]
@@ -161,7 +182,7 @@ def _alternatives(pattern: str, path: str) -> list[str]:
         else:
             rest[:1] = [head + choice + tail for choice in body.split(",")]
         if len(rest) + len(whole) > _MOST_STEPS:
-            raise ConfError(f"{path}: too many alternatives in one include")
+            raise ConfError(f"{line}: too many alternatives in one include")
     return whole
 
 

@@ -1,0 +1,49 @@
+"""Which keepalived is on this node? It tells by ``keepalived --version``."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/keepalived/sbin", "/sbin", "/opt/keepalived/sbin")
+_MOST_SECONDS = 5
+
+
+class Version(tuple[int, int, int]):
+    """A version of keepalived such as 2.2.7; a missing third number is 0."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Version:
+        """Build it from its text; raises ValueError with what is wanted."""
+        match = re.fullmatch(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", str(text), re.ASCII)
+        if match is None:
+            raise ValueError("a version of keepalived is written as 2.2.7")
+        return tuple.__new__(cls, (int(number or 0) for number in match.groups()))
+
+    def __str__(self) -> str:
+        return ".".join(map(str, self))
+
+
+def installed() -> Version | None:
+    """Return the version of the keepalived that is installed, or None where none answers within 5 s."""
+    for folder in _PLACES:
+        program = f"{folder}/keepalived"
+        if not Path(program).is_file():
+            continue
+        try:
+            done = subprocess.run(  # noqa: S603 - at a fixed place
+                [program, "--version"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=_MOST_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        found = re.search(rb"Keepalived v(\d+\.\d+\.\d+)", done.stdout[:4096])
+        if found is not None:
+            return Version(found[1].decode())
+    return None

@@ -1,0 +1,50 @@
+"""With which priority would the peers take over?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from keepalived_scripts.doctor.tracking import priority, raised
+
+if TYPE_CHECKING:
+    from checks.node.keepalived_conf import Block
+
+
+class PeerPriority(tuple[str, int]):
+    """``[INSTANCE=]N``: the priority of a peer, in one instance or in all."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> PeerPriority:
+        """Build it from its text; raises ValueError with what is wanted."""
+        instance, _, number = str(text).rpartition("=")
+        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 255):
+            raise ValueError("the priority of a peer is [INSTANCE=]N with N from 1 to 255")
+        return tuple.__new__(cls, (instance, int(number)))
+
+
+@dataclass(slots=True)
+class Peers:
+    """What is known of them: priorities as given, and their configurations."""
+
+    priorities: list[PeerPriority] = field(default_factory=list)
+    configurations: list[Block] = field(default_factory=list)
+
+    def of(self, instance: Block, bonus: int) -> int | None:
+        """Return the highest priority of a healthy peer in an instance, or None where nothing is known.
+
+        A priority that was given is the configured one: the peer is taken to track the same scripts, which add
+        ``bonus`` to it. A configuration tells by itself.
+        """
+        found = [number + bonus for name, number in self.priorities if name in ("", instance.name)]
+        for conf in self.configurations:
+            found += [
+                priority(other) + raised(conf, other) for other in conf.named("vrrp_instance") if _same(other, instance)
+            ]
+        return max(found, default=None)
+
+
+def _same(one: Block, other: Block) -> bool:
+    """Return whether two nodes mean the same virtual router: names and interfaces may differ, the number may not."""
+    return one.value("virtual_router_id") == other.value("virtual_router_id")
