@@ -6,16 +6,18 @@ Asked by rtnetlink (RTM_GETADDR, linux/if_addr.h), which needs no privilege and 
 from __future__ import annotations
 
 import _socket
+import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from checks.node.netlink import DUMP, ROUTE, Netlink, TornError, attributes, messages
 
-_NLMSG_ERROR, _NLMSG_DONE, _RTM_NEWADDR, _RTM_GETADDR = 2, 3, 20, 22
-_NLM_F_REQUEST, _NLM_F_DUMP_INTR, _NLM_F_DUMP = 0x1, 0x10, 0x300
+__all__ = ["AddressesError", "Own", "address_of", "messages", "own_addresses"]
+
+_RTM_GETADDR = 22
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_F_DADFAILED = 0x08
 _LENGTH = {_socket.AF_INET: 4, _socket.AF_INET6: 16}
+_SECONDS = 2
+_TRIES = 5
 
 
 class AddressesError(Exception):
@@ -43,72 +45,39 @@ def own_addresses() -> list[Own]:
     kernel does not use it.
     """
     try:
-        for _ in range(5):
-            whole, found = _dump()
-            if whole:
-                break
-        else:
-            raise AddressesError("the addresses of this node change too fast to be read")
+        with Netlink(ROUTE, _SECONDS) as netlink:
+            bodies = _dump(netlink)
+    except TornError:
+        raise AddressesError("the addresses of this node change too fast to be read") from None
     except OSError as error:
         raise AddressesError(f"cannot read the addresses of this node: {error.args[-1]}") from None
     own = []
-    for index, address, prefix in found:
+    names: dict[int, str] = {}
+    for index, address, prefix in filter(None, map(address_of, bodies)):
         try:
-            own.append(Own(_socket.if_indextoname(index), address, prefix))
+            name = names.get(index) or _socket.if_indextoname(index)
         except OSError:  # gone in the meantime, and its addresses with it
             continue
+        names[index] = name
+        own.append(Own(name, address, prefix))
     return own
 
 
-def _dump() -> tuple[bool, list[tuple[int, str, int]]]:
-    """Ask once; False where the table changed while it was read."""
-    found: list[tuple[int, str, int]] = []
-    whole = True
-    header = [(24, 4), (_RTM_GETADDR, 2), (_NLM_F_REQUEST | _NLM_F_DUMP, 2), (1, 4), (0, 4), (0, 8)]
-    sock = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, 0)
-    try:
-        sock.settimeout(2)
-        sock.send(b"".join(value.to_bytes(size, "little") for value, size in header))
-        while True:
-            for kind, flags, body in messages(sock.recv(1 << 18)):
-                whole = whole and not flags & _NLM_F_DUMP_INTR
-                if kind == _NLMSG_DONE:
-                    return whole, found
-                if kind == _NLMSG_ERROR:
-                    raise OSError(f"error {-_number(body[:4], signed=True)}")
-                if kind == _RTM_NEWADDR and (one := address_of(body)) is not None:
-                    found.append(one)
-    finally:
-        sock.close()
-
-
-def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Split what came from a netlink socket into type, flags and body; what is cut off at the end is left out."""
-    while len(data) >= 16:
-        size = _number(data[:4])
-        if not 16 <= size <= len(data):
-            return
-        yield _number(data[4:6]), _number(data[6:8]), data[16:size]
-        data = data[(size + 3) & ~3 :]
+def _dump(netlink: Netlink) -> list[bytes]:
+    for _ in range(_TRIES - 1):
+        try:
+            return netlink.ask(_RTM_GETADDR, DUMP, bytes(8))
+        except TornError:
+            continue
+    return netlink.ask(_RTM_GETADDR, DUMP, bytes(8))
 
 
 def address_of(body: bytes) -> tuple[int, str, int] | None:
     """Return interface index, address and prefix length from an ifaddrmsg; None where it has no usable address."""
     if len(body) < 8 or body[0] not in _LENGTH or body[2] & _IFA_F_DADFAILED:
         return None
-    found: dict[int, bytes] = {}
-    rest = body[8:]
-    while len(rest) >= 4:
-        size = _number(rest[:2])
-        if not 4 <= size <= len(rest):
-            break
-        found[_number(rest[2:4])] = rest[4:size]
-        rest = rest[(size + 3) & ~3 :]
+    found = attributes(body, 8)
     raw = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS) or b""  # with a peer, IFA_ADDRESS is the peer's
     if len(raw) != _LENGTH[body[0]]:
         return None
-    return _number(body[4:8]), _socket.inet_ntop(body[0], raw), body[1]
-
-
-def _number(raw: bytes, *, signed: bool = False) -> int:
-    return int.from_bytes(raw, "little", signed=signed)
+    return int.from_bytes(body[4:8], sys.byteorder), _socket.inet_ntop(body[0], raw), body[1]

@@ -1,0 +1,231 @@
+"""Which services does the kernel tell of by generic netlink? With 64-bit counters, for who has CAP_NET_ADMIN.
+
+The numbers are those of linux/ip_vs.h, the dumps those of ip_vs_genl_ops in net/netfilter/ipvs/ip_vs_ctl.c. The
+kernel lays out every real server of a dump alike, so the first one tells where the fields of the others are.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from _socket import AF_INET, inet_ntop, ntohs
+from operator import itemgetter
+from struct import Struct, unpack_from
+
+from checks.node.ipvs_table import FORWARDS, Columns, IpvsError, IpvsTornError, Service, whole
+from checks.node.netlink import ACK, DUMP, GENERIC, Netlink, TornError, attribute, attributes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
+
+_CTRL, _GETFAMILY, _FAMILY_ID, _FAMILY_NAME = 16, 3, 1, 2
+_GET_SERVICE, _GET_DEST = 4, 8
+_SERVICE, _DEST = 1, 2
+_AF, _PROTOCOL, _ADDRESS, _PORT, _FWMARK, _SCHEDULER, _FLAGS = range(1, 8)
+_STATS, _STATS64 = 10, 12  # of a service and of a server alike
+_ADDR_FAMILY = 11
+_DEST_FIELDS = (
+    1,
+    2,
+    _ADDR_FAMILY,
+    3,
+    4,
+    7,
+    8,
+    9,
+)  # address, port, family, method, weight, active, inactive, persistent
+_STATS_FIELDS = range(1, 11)  # five counters, then the same per second
+_NESTED = ((_DEST,), (_DEST, _STATS), (_DEST, _STATS64))
+_PERSISTENT = 0x1
+_FORWARD = 0x7
+_PROTOCOLS = {6: "TCP", 17: "UDP", 132: "SCTP"}
+_SIZES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_CLOSED = (errno.EPERM, errno.EACCES, errno.ENOENT, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
+
+
+class NetlinkClosedError(IpvsError):
+    """This process may not ask, or the kernel has nobody to answer."""
+
+
+class Dump:
+    """Reads the table again and again: the endpoints of servers that stay are made once."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: Mapping[bytes, tuple[list[object], list[tuple[str, str]]]] = {}
+
+    def services(self, timeout: float) -> list[Service]:
+        """Return the services; raises IpvsError, among it NetlinkClosedError and IpvsTornError."""
+        known: dict[bytes, tuple[list[object], list[tuple[str, str]]]] = {}
+        try:
+            with Netlink(GENERIC, timeout) as netlink:
+                family = _family(netlink)
+                bodies = netlink.ask(family, DUMP, _request(_GET_SERVICE))
+                found = []
+                for key, service in map(parse_service, bodies):
+                    servers = netlink.ask(family, DUMP, _request(_GET_DEST, attribute(_SERVICE, key)))
+                    service.columns = self._columns(key, servers, known)
+                    found.append(service)
+                # a service that went in between has no servers: that must not look as if it had lost them
+                after = {parse_service(body)[0] for body in netlink.ask(family, DUMP, _request(_GET_SERVICE))}
+        except TornError as error:
+            raise IpvsTornError(str(error)) from None
+        except OSError as error:
+            reason = error.args[-1]
+            if error.errno in _CLOSED:
+                raise NetlinkClosedError(f"the kernel does not tell by netlink: {reason}") from None
+            raise IpvsError(f"cannot read the IPVS table by netlink: {reason}") from None
+        if after != known.keys():
+            raise IpvsTornError("services came or went")
+        self._known = known
+        return whole(found)
+
+    def _columns(
+        self, key: bytes, bodies: list[bytes], known: dict[bytes, tuple[list[object], list[tuple[str, str]]]]
+    ) -> Columns:
+        rows = list(parse_servers(bodies))
+        if not rows:
+            known[key] = [], []
+            return Columns([], [], [], [], [], [], [()] * 5, [()] * 5)
+        addresses, ports, families, methods, weights, active, inactive, persistent, *stats = zip(*rows, strict=True)
+        raw: list[object] = [addresses, ports, families]
+        before = self._known.get(key)
+        try:
+            if before is not None and before[0] == raw:
+                endpoints = before[1]
+            else:
+                family = _number(attributes(key)[_AF])
+                endpoints = [_endpoint(*one, family) for one in zip(addresses, ports, families, strict=True)]
+            forwards = [FORWARDS[method & _FORWARD] for method in methods]
+        except (IndexError, ValueError, OSError, TypeError, OverflowError):
+            raise IpvsError("the kernel tells by netlink of a real server that is not understood") from None
+        known[key] = raw, endpoints
+        return Columns(endpoints, forwards, weights, active, inactive, persistent, stats[:5], stats[5:])
+
+
+def _request(command: int, payload: bytes = b"") -> bytes:
+    return bytes((command, 1, 0, 0)) + payload  # genlmsghdr
+
+
+def _family(netlink: Netlink) -> int:
+    answer = netlink.ask(_CTRL, ACK, _request(_GETFAMILY, attribute(_FAMILY_NAME, b"IPVS\0")))
+    number = attributes(answer[0], 4).get(_FAMILY_ID, b"") if answer else b""
+    if len(number) != 2:
+        raise NetlinkClosedError("the kernel does not tell by netlink how IPVS is asked")
+    return int.from_bytes(number, sys.byteorder)
+
+
+def parse_service(body: bytes) -> tuple[bytes, Service]:
+    """Return what names a service in a request, and the service without its servers; raises IpvsError."""
+    told = attributes(attributes(body, 4).get(_SERVICE, b""))
+    try:
+        family = _number(told[_AF])
+        counters = _stats(told)
+        scheduler = told[_SCHEDULER].rstrip(b"\0").decode("ascii", "replace")
+        persistent = bool(_number(told[_FLAGS][:4]) & _PERSISTENT)
+        if _FWMARK in told:
+            names: tuple[int, ...] = (_AF, _FWMARK)
+            proto, address, port, mark = "FWM", "", "0", f"{_number(told[_FWMARK]):08X}"
+        else:
+            names = (_AF, _PROTOCOL, _ADDRESS, _PORT)
+            number = _number(told[_PROTOCOL])
+            proto, mark = _PROTOCOLS.get(number, f"IP_{number}"), ""
+            address, port = _endpoint(told[_ADDRESS], _number(told[_PORT]), None, family)
+    except (KeyError, ValueError, OSError, TypeError, OverflowError):
+        raise IpvsError("the kernel tells by netlink of a service that is not understood") from None
+    key = b"".join(attribute(name, told[name]) for name in names)
+    none = Columns([], [], [], [], [])
+    return key, Service(proto, address, int(port), mark, scheduler, persistent, none, counters[:5], counters[5:])
+
+
+def parse_servers(bodies: Iterable[bytes]) -> Iterator[tuple[Any, ...]]:
+    """Yield what each real server has of _DEST_FIELDS, then its counters and their rates; raises IpvsError."""
+    layout = None
+    for body in bodies:
+        row = layout.row(body) if layout is not None else None
+        if row is None:
+            layout = _Layout(body)
+            row = layout.row(body)
+        if row is None:
+            raise IpvsError("the kernel tells by netlink of a real server that is not understood")
+        yield row
+
+
+class _Layout:
+    """Where the fields of one message are: of every other, too, whose attributes have the same kinds and sizes."""
+
+    __slots__ = ("_heads", "_pick", "_struct", "_wanted")
+
+    def __init__(self, body: bytes) -> None:
+        """Learn it from one message; one that lacks a field makes a layout that fits nothing."""
+        self._struct = Struct("")
+        self._pick: Callable[[Any], tuple[Any, ...]] | None = None
+        format_: list[str] = ["=4x"]
+        places: dict[tuple[int, ...], int] = {}
+        heads: list[int] = []
+        _walk(body, 4, len(body), (), format_, places, heads)
+        stats = _STATS64 if (_DEST, _STATS64, 1) in places else _STATS
+        wanted = [*((_DEST, field) for field in _DEST_FIELDS), *((_DEST, stats, field) for field in _STATS_FIELDS)]
+        places.setdefault((_DEST, _ADDR_FAMILY), -1)  # a kernel before 3.18 has none: that of the service
+        if all(path in places for path in wanted):
+            self._struct = Struct("".join(format_))
+            self._pick = itemgetter(*(places[path] for path in wanted))
+            self._heads = itemgetter(*heads)
+            self._wanted = self._heads(self._struct.unpack_from(body))
+
+    def row(self, body: bytes) -> tuple[Any, ...] | None:
+        """Return the fields of a message, None where it is laid out differently."""
+        if self._pick is None or self._struct.size != len(body):
+            return None
+        fields = (*self._struct.unpack(body), None)
+        return self._pick(fields) if self._heads(fields) == self._wanted else None
+
+
+def _walk(
+    body: bytes,
+    at: int,
+    end: int,
+    path: tuple[int, ...],
+    format_: list[str],
+    places: dict[tuple[int, ...], int],
+    heads: list[int],
+) -> None:
+    """Write the format of the attributes between two offsets, and where in its fields each header and value is."""
+    while at + 4 <= end:
+        size, kind = unpack_from("=HH", body, at)
+        if not 4 <= size <= end - at:
+            break
+        own = (*path, kind & 0x3FFF)
+        heads.append(len(heads) + len(places))
+        format_.append("I")
+        if own in _NESTED:
+            _walk(body, at + 4, at + size, own, format_, places, heads)
+        elif own == (_DEST, 1) or size - 4 in _SIZES:
+            places[own] = len(heads) + len(places)
+            format_.append(_SIZES.get(size - 4, f"{size - 4}s"))
+        else:
+            format_.append(f"{size - 4}x")
+        padding = min(-size % 4, end - at - size)
+        format_.append(f"{padding}x")
+        at += size + padding
+    format_.append(f"{end - at}x")
+
+
+def _stats(told: Mapping[int, bytes]) -> list[int]:
+    own = attributes(told.get(_STATS64) or told[_STATS])
+    return [_number(own[field]) for field in _STATS_FIELDS]
+
+
+def _endpoint(address: bytes, port: int, own: int | None, family: int) -> tuple[str, str]:
+    """Return address and port as text; raises ValueError, OSError and TypeError where they are none."""
+    size = 4 if (own or family) == AF_INET else 16
+    return inet_ntop(own or family, address[:size]), str(ntohs(port))
+
+
+def _number(value: bytes) -> int:
+    if len(value) not in _SIZES:
+        raise ValueError("no number")
+    return int.from_bytes(value, sys.byteorder)

@@ -1,0 +1,173 @@
+"""What is a table of virtual services and real servers? Columns for who writes them all, objects for who shows them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+FORWARDS = ("Masq", "Local", "Tunnel", "Route", "Bypass")  # IP_VS_CONN_F_FWD_MASK, linux/ip_vs.h
+COUNTERS = ("connections", "incoming_packets", "outgoing_packets", "incoming_bytes", "outgoing_bytes")
+
+
+class IpvsError(Exception):
+    """The table cannot be read."""
+
+
+class IpvsMissingError(IpvsError):
+    """The kernel of this node does no IPVS."""
+
+
+class IpvsTornError(IpvsError):
+    """The table changed while it was read: the same again may be whole."""
+
+
+class Server:
+    """A real server: ``forward`` is Masq, Route, Tunnel, Local or Bypass; connections are those open now.
+
+    ``persistent`` are its connection templates. ``counters`` are those of COUNTERS since it was added, and ``rates``
+    the kernel's estimates of the same per second. All three are known by netlink only; else None and empty.
+    """
+
+    __slots__ = ("active", "address", "counters", "forward", "inactive", "persistent", "port", "rates", "weight")
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        forward: str,
+        weight: int,
+        active: int,
+        inactive: int,
+        persistent: int | None = None,
+        counters: Sequence[int] = (),
+        rates: Sequence[int] = (),
+    ) -> None:
+        self.address = address
+        self.port = port
+        self.forward = forward
+        self.weight = weight
+        self.active = active
+        self.inactive = inactive
+        self.persistent = persistent
+        self.counters = counters
+        self.rates = rates
+
+
+class Columns:
+    """The real servers of a service, column by column: numbers as decimal text or as int.
+
+    ``endpoints`` are address and port as text. While the servers of a service stay the same a reader gives the same
+    list again, so that what was made of it can be kept. ``persistent``, ``counters`` and ``rates`` are empty where
+    they are not known.
+    """
+
+    __slots__ = ("active", "counters", "endpoints", "forward", "inactive", "persistent", "rates", "weight")
+
+    def __init__(
+        self,
+        endpoints: list[tuple[str, str]],
+        forward: Sequence[str],
+        weight: Sequence[bytes | int],
+        active: Sequence[bytes | int],
+        inactive: Sequence[bytes | int],
+        persistent: Sequence[int] = (),
+        counters: Sequence[Sequence[int]] = (),
+        rates: Sequence[Sequence[int]] = (),
+    ) -> None:
+        self.endpoints = endpoints
+        self.forward = forward
+        self.weight = weight
+        self.active = active
+        self.inactive = inactive
+        self.persistent = persistent
+        self.counters = counters
+        self.rates = rates
+
+    def servers(self) -> list[Server]:
+        """Return them as objects."""
+        counters = list(zip(*self.counters, strict=True)) or [()] * len(self.endpoints)
+        rates = list(zip(*self.rates, strict=True)) or [()] * len(self.endpoints)
+        return [
+            Server(
+                address,
+                int(port),
+                self.forward[index],
+                int(self.weight[index]),
+                int(self.active[index]),
+                int(self.inactive[index]),
+                self.persistent[index] if self.persistent else None,
+                counters[index],
+                rates[index],
+            )
+            for index, (address, port) in enumerate(self.endpoints)
+        ]
+
+    def joined(self, other: Columns) -> Columns:
+        """Return the servers of both."""
+        return Columns(
+            [*self.endpoints, *other.endpoints],
+            [*self.forward, *other.forward],
+            [*self.weight, *other.weight],
+            [*self.active, *other.active],
+            [*self.inactive, *other.inactive],
+            [*self.persistent, *other.persistent],
+            [[*own, *more] for own, more in zip(self.counters, other.counters, strict=True)],
+            [[*own, *more] for own, more in zip(self.rates, other.rates, strict=True)],
+        )
+
+
+class Service:
+    """A virtual service, by address and port or, where ``proto`` is FWM, by firewall mark (8 hexadecimal digits).
+
+    The services of one mark for IPv4 and for IPv6 are one here, with the servers of both: /proc cannot tell them
+    apart. ``counters`` and ``rates`` are as those of a Server.
+    """
+
+    __slots__ = ("address", "columns", "counters", "mark", "persistent", "port", "proto", "rates", "scheduler")
+
+    def __init__(
+        self,
+        proto: str,
+        address: str,
+        port: int,
+        mark: str,
+        scheduler: str,
+        persistent: bool,
+        columns: Columns,
+        counters: Sequence[int] = (),
+        rates: Sequence[int] = (),
+    ) -> None:
+        self.proto = proto
+        self.address = address
+        self.port = port
+        self.mark = mark
+        self.scheduler = scheduler
+        self.persistent = persistent
+        self.columns = columns
+        self.counters = counters
+        self.rates = rates
+
+    @property
+    def servers(self) -> list[Server]:
+        """Its real servers, made anew at each call."""
+        return self.columns.servers()
+
+
+def whole(services: Iterable[Service]) -> list[Service]:
+    """Return the services with each mark once; raises IpvsTornError where another or a server comes twice."""
+    found: dict[tuple[str, str, int, str], Service] = {}
+    for service in services:
+        key = (service.proto, service.address, service.port, service.mark)
+        before = found.setdefault(key, service)
+        if before is service:
+            continue
+        if not service.mark:
+            raise IpvsTornError(f"the service {service.proto} {service.address}:{service.port} came twice")
+        before.columns = before.columns.joined(service.columns)
+        before.counters = [one + two for one, two in zip(before.counters, service.counters, strict=True)]
+        before.rates = [one + two for one, two in zip(before.rates, service.rates, strict=True)]
+    for service in found.values():
+        if len(set(service.columns.endpoints)) != len(service.columns.endpoints):
+            raise IpvsTornError("a real server came twice")
+    return list(found.values())
