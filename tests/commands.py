@@ -81,6 +81,17 @@ def program(name: str) -> str:
     pytest.skip(reason)
 
 
+def open_to_others() -> str:
+    """Return the path of the interpreter; skips the test where only this user may run it."""
+    interpreter = os.path.realpath(sys.executable)
+    try:
+        subprocess.run([interpreter, "-ISc", ""], user=65534, check=True)
+    except PermissionError:
+        reason = f"{interpreter} is closed to other users: make PYTHON=/usr/bin/python3"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return interpreter
+
+
 def without_times(text: str) -> str:
     """Return a text with its durations taken out."""
     return re.sub(r"[0-9.]+(e[-+]?[0-9]+)? (m?s)\b", r"N \2", text)

@@ -21,6 +21,7 @@ from checks.core import verdict
 from checks.core.range import Range
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State, one_line
 from checks.core.verdict import file_name, folder, publish, read, read_all, ready
+from tests.commands import open_to_others
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -378,7 +379,7 @@ def test_where_verdicts_go() -> None:
     script = "import sys; sys.path.insert(0, sys.argv[1]); from checks.core.verdict import folder; print(folder())"
     for env, expected in (({}, "/tmp/vipwarden-4711/verdict"), ({"XDG_RUNTIME_DIR": "/r"}, "/r/vipwarden/verdict")):
         done = subprocess.run(
-            [os.path.realpath(sys.executable), "-I", "-S", "-c", script, CODE],
+            [open_to_others(), "-I", "-S", "-c", script, CODE],
             capture_output=True,
             check=False,
             env=env,

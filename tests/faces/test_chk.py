@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import BIN, CODE, environment, run, shell, start
+from tests.commands import BIN, CODE, environment, open_to_others, run, shell, start
 from tests.servers import misbehaving as servers
 
 if TYPE_CHECKING:
@@ -199,6 +199,8 @@ def copy() -> Iterator[Path]:
 @pytest.mark.parametrize("damage", ["missing", "a folder", "cut off", "not text", "closed"])
 def test_broken_code_is_1(copy: Path, tmp_path: Path, module: str, damage: str) -> None:
     """A module that is missing, damaged or closed to the user fails the check, and never the other way round."""
+    if damage == "closed":
+        open_to_others()
     file = copy / f"{module}.py"
     whole = file.read_bytes()
     with servers.listening() as server:
