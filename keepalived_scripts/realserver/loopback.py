@@ -1,7 +1,7 @@
 """Which addresses does lo hold, and how does it get another? By rtnetlink, for ``ip`` may be missing on a node.
 
 A VIP here is no address to speak from: for IPv4 its scope is the host, for IPv6 its preferred lifetime is over, so
-that the kernel never chooses it as the source of a connection to elsewhere (RFC 6724, rule 3).
+that the kernel does not choose it as the source of a connection to elsewhere while it has another (RFC 6724, rule 3).
 """
 
 from __future__ import annotations

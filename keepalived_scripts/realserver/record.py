@@ -34,7 +34,7 @@ class Record:
         self.vips: set[Vip] = set()
         self.settings: dict[str, tuple[int, int]] = {}
         try:
-            lines = path.read_text(encoding="ascii").split("\n")
+            lines = path.read_text(encoding="ascii", errors="replace").split("\n")
         except FileNotFoundError:
             return
         try:

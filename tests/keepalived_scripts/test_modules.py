@@ -1,0 +1,33 @@
+"""Does chk_service stay as light as the checks that it asks?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests.commands import CODE
+from tests.faces.test_modules import HEAVY, RUN
+from tests.keepalived_scripts.service import Asked
+from tests.servers import misbehaving as servers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OWN = {"face", "main", "memory", "parts", "rules", "single", "words"}
+
+
+def test_a_healthy_run_loads_the_checks_and_its_own_seven_files(tmp_path: Path) -> None:
+    """And nothing that costs milliseconds."""
+    code = RUN.replace("keepalived_scripts.chk", "keepalived_scripts.service.main").format(
+        code=str(CODE), check="service"
+    )
+    with servers.listening() as server:
+        for _ in range(2):  # the first verdict is a change
+            command = [sys.executable, "-IS", "-c", code, "--check", f"port -H {server.host} -p {server.port}"]
+            done = subprocess.run(command, env=Asked(tmp_path).env, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert not modules & HEAVY
+    own = {name for name in modules if name.startswith("keepalived_scripts.")}
+    assert own == {"keepalived_scripts.service"} | {f"keepalived_scripts.service.{name}" for name in OWN}
