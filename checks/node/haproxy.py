@@ -1,35 +1,25 @@
-"""What does HAProxy say of itself on its stats socket?
+"""What does HAProxy say of itself, on its stats socket or at its stats page?
 
-The commands are those of HAProxy's management guide, "show info" and "show stat"; a socket of ``level user`` is
-enough for both. The columns of the latter are read by their names: each version has more of them.
+The commands are those of HAProxy's management guide; a socket of ``level user`` is enough for them. All are given on
+one connection, so that what is said is one process's, also during a reload.
 """
 
 from __future__ import annotations
 
-import posix
-from _csv import Error as CsvError
-from _csv import reader
-from _stat import S_ISSOCK
-
-from checks.core.net import Address
 from checks.core.result import one_line
 from checks.core.stream import NetError
+from checks.node import haproxy_table
+from checks.node.haproxy_source import Access
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from checks.core.net import Net
+    from checks.node.haproxy_source import Source
+    from checks.node.haproxy_table import Table
 
-_AF_UNIX = 1
-_MOST_ANSWER = 64 << 20
-_MOST_CONF = 16 << 20
-DEFAULT_SOCKETS = (
-    "/run/haproxy/admin.sock",
-    "/var/lib/haproxy/stats",
-    "/run/haproxy.sock",
-    "/run/haproxy/haproxy.sock",
-)
+MOST_ANSWER = 32 << 20
 FRONTEND, BACKEND, SERVER, LISTENER = "0", "1", "2", "3"  # the column "type"
 
 
@@ -42,48 +32,83 @@ class HaproxyMissingError(HaproxyError):
 
 
 class Report:
-    """What a process answered: ``info`` by name, and a row by column name for each proxy, server and listener."""
+    """What a process answered.
 
-    __slots__ = ("info", "rows", "socket")
+    ``info`` is by name, empty where a stats page does not tell; ``table`` the statistics; ``sticks`` the name, type,
+    size and use of each stick table; ``socket`` who was asked.
+    """
 
-    def __init__(self, socket: str, info: dict[str, str], rows: list[dict[str, str]]) -> None:
+    __slots__ = ("info", "socket", "sticks", "table")
+
+    def __init__(
+        self, socket: str, info: dict[str, str], table: Table, sticks: Sequence[tuple[str, str, str, str]] = ()
+    ) -> None:
         self.socket = socket
         self.info = info
-        self.rows = rows
+        self.table = table
+        self.sticks = sticks
 
     def of(self, kind: str) -> list[dict[str, str]]:
-        """Return the rows of FRONTEND, BACKEND, SERVER or LISTENER."""
-        return [row for row in self.rows if row.get("type") == kind]
+        """Return the rows of FRONTEND, BACKEND, SERVER or LISTENER by column name."""
+        wanted = kind.encode()
+        return [self.table.row(at) for at, type_ in enumerate(self.table.column("type")) if type_ == wanted]
 
 
-async def report(net: Net, sockets: Sequence[str]) -> Report:
-    """Ask the first socket that answers, within the deadline of the Net; raises HaproxyError with what each said."""
+async def report(net: Net, sources: Sequence[Source], access: Access | None = None) -> Report:
+    """Ask the first source that answers, within the deadline of the Net; raises HaproxyError with what each said."""
     errors = []
-    for index, path in enumerate(sockets):
-        net.share(len(sockets) - index)
+    for index, source in enumerate(sources):
+        net.share(len(sources) - index)
         try:
-            info = parse_info(await ask(net, path, "show info"))
-            return Report(path, info, parse_stat(await ask(net, path, "show stat")))
+            if source.is_page:
+                from checks.node.haproxy_page import read
+
+                return await read(net, source, access or Access())
+            return _told(str(source), await _answer(net, source, "show info;show stat;show table"))
         except HaproxyError as error:
             errors.append(str(error))
     raise HaproxyError("; ".join(errors) or "no stats socket to ask")
 
 
 async def ask(net: Net, path: str, command: str) -> str:
-    """Return the whole answer to one command; raises HaproxyError."""
+    """Return the whole answer of a unix socket to one command; raises HaproxyError."""
+    from checks.node.haproxy_source import Source
+
+    return (await _answer(net, Source(path), command)).decode("utf-8", "replace")
+
+
+async def _answer(net: Net, source: Source, command: str) -> bytes:
     answer = []
     size = 0
     try:
-        with await net.connect([Address(_AF_UNIX, path)]) as stream:
+        with await net.connect(await net.resolve(source.host or source.path), source.port) as stream:
             await stream.send(command.encode() + b"\n")
             while more := await stream.receive():
                 answer.append(more)
                 size += len(more)
-                if size > _MOST_ANSWER:
-                    raise HaproxyError(f"{path} does not end its answer to {command!r}")
+                if size > MOST_ANSWER:
+                    raise HaproxyError(f"{source} does not end its answer to {command!r} in {MOST_ANSWER >> 20} MiB")
     except NetError as error:
-        raise HaproxyError(error.text) from None
-    return b"".join(answer).decode("utf-8", "replace")
+        raise HaproxyError(error.text + _advice(error.text)) from None
+    return b"".join(answer)
+
+
+def _advice(text: str) -> str:
+    if "Permission denied" not in text:
+        return ""
+    return "; let this user in by 'user', 'group' and 'mode' of its 'stats socket' line"
+
+
+def _told(name: str, answer: bytes) -> Report:
+    """Take the answers to the three commands apart; each ends with an empty line."""
+    said, mark, rest = answer.partition(b"\n# pxname,")
+    info = parse_info(said.decode("utf-8", "replace"))
+    if not mark:
+        raise HaproxyError(f"{name} answered 'show stat' with {one_line(said[-200:].decode('utf-8', 'replace'), 60)!r}")
+    stat, end, tables = (mark[1:] + rest).partition(b"\n\n")
+    if not end:
+        raise HaproxyError(f"{name} answered 'show stat' with a table that was cut off")
+    return Report(name, info, parse_stat(stat), parse_sticks(tables.decode("utf-8", "replace")))
 
 
 def parse_info(text: str) -> dict[str, str]:
@@ -94,19 +119,22 @@ def parse_info(text: str) -> dict[str, str]:
     return found
 
 
-def parse_stat(text: str) -> list[dict[str, str]]:
-    """Return a dict by column name for each row of "show stat"; raises HaproxyError."""
+def parse_stat(data: bytes) -> Table:
+    """Return the table of "show stat"; raises HaproxyError."""
     try:
-        rows = reader(line + "\n" for line in text.split("\n"))
-        header = next(rows, [])
-        if not header or header[0] != "# pxname":
-            raise HaproxyError(f"'show stat' was answered with {one_line(text, 60)!r}")
-        header[0] = "pxname"
-        found = [dict(zip(header, row, strict=False)) for row in rows if row and row != [""]]
-    except CsvError as error:
-        raise HaproxyError(f"'show stat' was answered with a broken table: {error}") from None
-    if any("svname" not in row for row in found):
-        raise HaproxyError("'show stat' was answered with a table that was cut off")
+        return haproxy_table.parse(data)
+    except haproxy_table.TableError as error:
+        raise HaproxyError(f"'show stat' {error}") from None
+
+
+def parse_sticks(text: str) -> list[tuple[str, str, str, str]]:
+    """Return name, type, size and use of the lines ``# table: name, type: ip, size:1024, used:0`` of "show table"."""
+    found = []
+    for line in text.split("\n"):
+        if line.startswith("# table: "):
+            words = [part.partition(":")[2].strip() for part in line.split(", ")]
+            if len(words) > 3 and words[2].isdecimal() and words[3].isdecimal():
+                found.append((words[0], words[1], words[2], words[3]))
     return found
 
 
@@ -116,52 +144,3 @@ def first_word(status: str) -> str:
     A server that is not checked (``no check``) is taken for UP, as HAProxy itself does.
     """
     return "UP" if status == "no check" else status.partition(" ")[0]
-
-
-def discover(conf: str) -> list[str]:
-    """Return the stats sockets that haproxy.cfg names, else the usual ones that exist; raises HaproxyError."""
-    try:
-        found = parse_sockets(_read(conf))
-    except FileNotFoundError:
-        problem = None
-    except OSError as error:
-        problem = HaproxyError(f"cannot read {conf}: {error.args[-1]}")
-    else:
-        if found:
-            return found
-        line = f"stats socket {DEFAULT_SOCKETS[0]} mode 660 level user"
-        problem = HaproxyError(f"{conf} names no stats socket: add '{line}' to its global section")
-    usual = [path for path in DEFAULT_SOCKETS if _is_socket(path)]
-    if not usual:
-        raise problem or HaproxyMissingError(f"no haproxy.cfg at {conf} and no stats socket at {DEFAULT_SOCKETS[0]}")
-    return usual
-
-
-def parse_sockets(text: str) -> list[str]:
-    """Return the paths of the ``stats socket`` lines of a haproxy.cfg; addresses that are no paths are left out."""
-    found = []
-    for line in text.split("\n"):
-        words = line.partition("#")[0].split()
-        if words[:2] == ["stats", "socket"] and len(words) > 2:
-            path = words[2].strip("\"'").removeprefix("unix@")
-            if path.startswith("/") and path not in found:
-                found.append(path)
-    return found
-
-
-def _read(path: str) -> str:
-    source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
-    try:
-        data = b""
-        while (more := posix.read(source, 1 << 20)) and len(data) < _MOST_CONF:
-            data += more
-    finally:
-        posix.close(source)
-    return data.decode("utf-8", "replace")
-
-
-def _is_socket(path: str) -> bool:
-    try:
-        return S_ISSOCK(posix.stat(path).st_mode)
-    except OSError:
-        return False

@@ -1,152 +1,152 @@
-"""How do HAProxy's frontends, backends and servers fare?
+"""How do HAProxy's frontends, listeners, backends and servers fare, and its processes?
 
-Names, labels and types are those of HAProxy's own Prometheus endpoint, so that dashboards made for it work. What a
-row leaves empty has no sample, where that endpoint writes NaN.
+Names, labels and types are those of HAProxy's own Prometheus endpoint, so that dashboards made for it work; the few
+exceptions, and what is added, are in docs/exporter-haproxy.md. Several instances are told apart by the label
+``haproxy_instance``; one alone has no such label, as at that endpoint.
 """
 
 from __future__ import annotations
 
-from time import time
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from checks.core.blocking import BlockingNet
-from checks.node.haproxy import (
-    BACKEND,
-    FRONTEND,
-    SERVER,
-    HaproxyError,
-    HaproxyMissingError,
-    Report,
-    discover,
-    first_word,
-    report,
-)
-from exporter.exposition import Family
+from checks.core.result import one_line
+from checks.node.haproxy import HaproxyError, HaproxyMissingError, Report, report
+from checks.node.haproxy_conf import instances
+from checks.node.haproxy_source import Access, Instance
+from exporter.collectors.haproxy_info import Processes
+from exporter.collectors.haproxy_process import Process, process
+from exporter.collectors.haproxy_rows import Part
+from exporter.exposition import Family, Lines
 from exporter.frame import AbsentError, Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from exporter.collectors.haproxy_choice import Choice
+    from exporter.exposition import Metric
     from exporter.settings import Settings
 
-_COUNTER: Literal["counter"] = "counter"
-_GAUGE: Literal["gauge"] = "gauge"
-# column, name, type, help, and which rows have it; times are in milliseconds in the columns
-_COLUMNS = (
-    ("qcur", "current_queue", _GAUGE, "Requests that wait in the queue.", "BS"),
-    ("qmax", "max_queue", _GAUGE, "Most requests that ever waited in the queue.", "BS"),
-    ("scur", "current_sessions", _GAUGE, "Sessions open now.", "FBS"),
-    ("smax", "max_sessions", _GAUGE, "Most sessions that were ever open at once.", "FBS"),
-    ("slim", "limit_sessions", _GAUGE, "Sessions that may be open at once.", "FBS"),
-    ("stot", "sessions_total", _COUNTER, "Sessions since the process started.", "FBS"),
-    ("bin", "bytes_in_total", _COUNTER, "Bytes of requests.", "FBS"),
-    ("bout", "bytes_out_total", _COUNTER, "Bytes of responses.", "FBS"),
-    ("dreq", "requests_denied_total", _COUNTER, "Requests that a rule denied.", "FB"),
-    ("dresp", "responses_denied_total", _COUNTER, "Responses that a rule denied.", "FBS"),
-    ("ereq", "request_errors_total", _COUNTER, "Requests that were invalid.", "F"),
-    ("econ", "connection_errors_total", _COUNTER, "Connections to servers that failed.", "BS"),
-    ("eresp", "response_errors_total", _COUNTER, "Responses that were invalid.", "BS"),
-    ("wretr", "retry_warnings_total", _COUNTER, "Connections to servers that were tried again.", "BS"),
-    ("wredis", "redispatch_warnings_total", _COUNTER, "Requests that were sent to another server instead.", "BS"),
-    ("weight", "weight", _GAUGE, "Effective weight; of a backend the sum of its active servers.", "BS"),
-    ("act", "active_servers", _GAUGE, "Active servers that are UP and have a weight.", "B"),
-    ("bck", "backup_servers", _GAUGE, "Backup servers that are UP and have a weight.", "B"),
-    ("chkfail", "check_failures_total", _COUNTER, "Checks that failed.", "S"),
-    ("chkdown", "check_up_down_total", _COUNTER, "Changes from UP to DOWN.", "BS"),
-    ("lastchg", "check_last_change_seconds", _GAUGE, "How long ago the state changed.", "BS"),
-    ("downtime", "downtime_seconds_total", _COUNTER, "Time spent DOWN.", "BS"),
-    ("check_duration", "check_duration_seconds", _GAUGE, "How long the last check took.", "S"),
-    ("req_tot", "http_requests_total", _COUNTER, "HTTP requests.", "FB"),
-)
-_KINDS = (
-    ("F", FRONTEND, "haproxy_frontend_", ("proxy",), ("DOWN", "UP")),
-    ("B", BACKEND, "haproxy_backend_", ("proxy",), ("DOWN", "UP")),
-    ("S", SERVER, "haproxy_server_", ("proxy", "server"), ("DOWN", "UP", "MAINT", "DRAIN", "NOLB")),
-)
-_CODES = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
-_INFO = (
-    ("Uptime_sec", "uptime_seconds", _GAUGE, "How long ago the process started."),
-    ("Maxconn", "max_connections", _GAUGE, "Connections that the process may have open."),
-    ("CurrConns", "current_connections", _GAUGE, "Connections open now."),
-    ("CumConns", "connections_total", _COUNTER, "Connections since the process started."),
-    ("CumReq", "requests_total", _COUNTER, "Requests since the process started."),
-    ("Idle_pct", "idle_time_percent", _GAUGE, "Share of the last second that the process had nothing to do."),
-    ("Stopping", "stopping", _GAUGE, "Whether the process is about to leave."),
-    ("Start_time_sec", "start_time_seconds", _GAUGE, "When the process started, in seconds of the epoch."),
-)
+_MOST_PARTS = 256
 
 
-def read(settings: Settings) -> Report:
-    """Ask HAProxy on its stats socket."""
+@dataclass(slots=True)
+class One:
+    """An instance: what it said, or why not; ``label`` is empty where it is the only one."""
+
+    label: tuple[str, ...]
+    report: Report | None = None
+    process: Process | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Haproxies:
+    """Every instance, and which series are wanted."""
+
+    found: Sequence[One]
+    choice: Choice
+
+    @property
+    def failure(self) -> str:
+        """Return what could not be read; the other instances have their series nevertheless."""
+        return "; ".join(one_line(one.failure, 300) for one in self.found if one.failure)
+
+    @property
+    def reports(self) -> list[Report]:
+        """Return what the instances said that could be read."""
+        return [one.report for one in self.found if one.report is not None]
+
+
+def read(settings: Settings) -> Haproxies:
+    """Ask every instance, all at the same time, so that a silent one takes no time from the others."""
     try:
-        sockets = settings.haproxy_sockets or discover(settings.haproxy_conf)
+        wanted = _configured(settings) or instances(settings.haproxy_conf)
     except HaproxyMissingError as error:
         raise AbsentError(error) from None
+    found = [One((one.name,) if len(wanted) > 1 else ()) for one in wanted]
+    first, *others = [(*pair, settings) for pair in zip(wanted, found, strict=True)]
+    threads = [Thread(target=_ask, args=arguments, daemon=True) for arguments in others]
+    for thread in threads:
+        thread.start()
+    _ask(*first)
+    for thread in threads:
+        thread.join()
+    return Haproxies(found, settings.haproxy_choice)
+
+
+def _configured(settings: Settings) -> list[Instance]:
+    return [Instance(source.name, (source,)) for source in dict.fromkeys(settings.haproxy)]
+
+
+def _ask(instance: Instance, one: One, settings: Settings) -> None:
     net = BlockingNet()
     net.begin(settings.timeout * 0.9)  # so that what it says comes before what the frame would say
     try:
-        report(net, sockets).send(None)
+        access = instance.access or _access(instance, settings)
+        report(net, instance.sources, access).send(None)
     except StopIteration as end:
-        found: Report = end.value
-        return found
-    raise HaproxyError("asked for more than its network")
+        told: Report = end.value
+        one.report = told
+        one.process = process(told.info, settings.proc)
+    except HaproxyError as error:
+        one.failure = str(error)
 
 
-def families(facts: Report) -> Iterator[Family]:
-    """Yield the process, then the frontends, the backends and the servers."""
-    yield from _process(facts.info)
-    for letter, kind, prefix, labels, states in _KINDS:
-        rows = [((row["pxname"], row["svname"])[: len(labels)], row) for row in facts.of(kind)]
-        status = Family(
-            f"{prefix}status", _GAUGE, "1 for the state that it is in, 0 for the others.", (*labels, "state")
-        )
-        responses = Family(
-            f"{prefix}http_responses_total", _COUNTER, "Responses by class of status.", (*labels, "code")
-        )
-        for own, row in rows:
-            state = _state(row.get("status", ""), kind)
-            for one in states:
-                status.add(one == state, *own, one)
-            for code in _CODES:
-                _add(responses, row.get(f"hrsp_{code}"), 1, *own, code)
-        yield from (status, responses)
-        for column, name, type_, text, has in _COLUMNS:
-            if letter in has:
-                family = Family(prefix + name, type_, text, labels)
-                for own, row in rows:
-                    _add(family, row.get(column), 1000 if column == "check_duration" else 1, *own)
+def _access(instance: Instance, settings: Settings) -> Access:
+    files = [one for one in settings.haproxy_auth_file if one.name in ("", instance.name)]
+    files.sort(key=lambda one: one.name == "")  # the one for this instance before the one for all
+    wants_user = files and any(source.is_page for source in instance.sources)
+    return Access(_user(files[0].path) if wants_user else "", settings.haproxy_ca_file)
+
+
+def _user(path: str) -> str:
+    """Read it at each scrape, for passwords change; raises HaproxyError."""
+    try:
+        with open(path, encoding="utf-8") as source:  # noqa: PTH123 - a path from the operator
+            line = source.readline(4096).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HaproxyError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+    if ":" not in line:
+        raise HaproxyError(f"{path} has no line USER:PASSWORD")
+    return line
+
+
+class Encoder:
+    """What is kept from scrape to scrape: the rows of each instance with their labels as text."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, tuple[str, ...], Choice], Part] = {}
+        self._processes = Processes()
+
+    def families(self, facts: Haproxies) -> Iterator[Metric]:
+        """Yield whether each can be read, the processes, then the frontends, listeners, backends and servers."""
+        names = ("haproxy_instance",) if len(facts.found) > 1 else ()
+        up = Family("haproxy_up", "gauge", "Whether HAProxy could be read; absent where there is none.", names)
+        for one in facts.found:
+            up.add(one.report is not None, *one.label)
+        yield up
+        told = [(one.label, one.report, one.process) for one in facts.found if one.report is not None]
+        for family in self._processes.families(told, names):
+            if facts.choice.metric(family.name):
                 yield family
+        for letter in "FLBS":
+            made = [self._part(letter, label, facts.choice).lines(report.table) for label, report, _ in told]
+            for same in zip(*made, strict=True):
+                name, kind, text, _ = same[0]
+                if lines := b"".join(lines for *_, lines in same):
+                    yield Lines(name, kind, text, lines)
+
+    def _part(self, letter: str, label: tuple[str, ...], choice: Choice) -> Part:
+        key = (letter, label, choice)
+        if key not in self._parts:
+            if len(self._parts) >= _MOST_PARTS:
+                self._parts.clear()
+            self._parts[key] = Part(letter, label, choice)
+        return self._parts[key]
 
 
-def _process(info: dict[str, str]) -> Iterator[Family]:
-    # the variables of dashboards are built from the start time; HAProxy before 2.5 does not tell it
-    uptime = _number(info.get("Uptime_sec"))
-    if uptime is not None:
-        info = {"Start_time_sec": str(round(time()) - uptime), **info}
-    build = Family("haproxy_process_build_info", _GAUGE, "Version of HAProxy; the value is always 1.", ("version",))
-    build.add(1, info["Version"])
-    yield build
-    for key, name, type_, text in _INFO:
-        family = Family(f"haproxy_process_{name}", type_, text)
-        _add(family, info.get(key), 1)
-        yield family
-
-
-def _state(status: str, kind: str) -> str:
-    word = first_word(status)
-    if kind == FRONTEND:
-        return "UP" if word in ("OPEN", "FULL") else "DOWN"
-    return word
-
-
-def _add(family: Family, text: str | None, divisor: int, *labels: str) -> None:
-    value = _number(text)
-    if value is not None:
-        family.add(value / divisor if divisor > 1 else value, *labels)
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and len(text) < 20 else None
-
-
-COLLECTOR = Collector("haproxy", read, families, up="haproxy_up")
+_ENCODER = Encoder()
+COLLECTOR = Collector("haproxy", read, _ENCODER.families, up="haproxy_up")
