@@ -109,7 +109,7 @@ async def _try(
     net: Net, targets: list[Address], port: int, source: str | None, send: bytes | None, expect: bytes | None
 ) -> str:
     """Return what an open port is worth saying; raises NetError for any other."""
-    with await net.connect(targets, port, source) as stream:
+    with await net.connect(targets, port, source, mute=not (send or expect)) as stream:
         if send:
             await stream.send(send)
         if not expect:

@@ -78,7 +78,7 @@ async def process(
     except OSError as error:
         return Result(UNKNOWN, f"cannot read the pidfile {pidfile}: {error.strerror}")
     try:
-        look = Proc(proc)
+        look = net.once(proc, lambda: Proc(proc))
         if not look.processes:
             return Result(UNKNOWN, f"{proc} shows no process at all: is it mounted?")
         every = look.processes.values()

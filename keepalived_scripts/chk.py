@@ -142,7 +142,7 @@ def _refuse(check: str, error: UsageError) -> None:
 
 
 def _log(program: str, state: State, text: str) -> None:
-    from keepalived_scripts.syslog import ERROR, NOTICE, log
+    from checks.core.syslog import ERROR, NOTICE, log
 
     log(program, NOTICE if state == OK else ERROR, text)
 

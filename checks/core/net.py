@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import _socket
 from posix import strerror
+from sys import byteorder
 from time import monotonic
 
 from checks.core.stream import NetError, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 _EPERM, _ENOENT, _EAGAIN, _ENOMEM, _EACCES, _ENFILE, _EMFILE = 1, 2, 11, 12, 13, 23, 24
 _EAFNOSUPPORT, _EADDRNOTAVAIL, _ECONNRESET, _ENOBUFS, _ETIMEDOUT, _ECONNREFUSED, _EINPROGRESS = (
@@ -29,6 +33,7 @@ _KINDS = {
     _EAGAIN: "filtered",
     **dict.fromkeys((_EPERM, _EACCES, _ENOMEM, _ENFILE, _EMFILE, _ENOBUFS, _EADDRNOTAVAIL), "local"),
 }
+_RESET_ON_CLOSE = (1).to_bytes(4, byteorder) + bytes(4)  # struct linger
 _SEVERITY = ("closed", "filtered", "unreachable", "local")
 
 
@@ -54,9 +59,14 @@ class Address:
 
 
 class Net:
-    """The network as one run of a check sees it."""
+    """The network as one run of a check sees it.
+
+    A driver that ``knocks`` leaves a server that it has nothing to say to before the server's program is bothered:
+    the handshake's last ACK is held back and the connection reset, as HAProxy's own checks do.
+    """
 
     __slots__ = ("deadline", "end", "timeout")
+    knocks = False
 
     def begin(self, timeout: float) -> None:
         """Start the clock: the whole run ends ``timeout`` seconds from now."""
@@ -77,11 +87,15 @@ class Net:
         """Return the error of a run that met its deadline with ``what`` as the last thing to say."""
         return NetError("expired", f"{what} within {self.timeout:.3g} s")
 
-    async def wait(self, sock: _socket.socket, write: bool, until: float) -> bool:
+    def once(self, _what: str, look: Callable[[], T]) -> T:
+        """Return what ``look`` finds; a driver of many runs shares it among those that begin in one moment."""
+        return look()
+
+    def wait(self, sock: _socket.socket, write: bool, until: float) -> Awaitable[bool]:
         """Wait until the socket can be read (or written); False where the monotonic time ``until`` comes first."""
         raise NotImplementedError
 
-    async def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> Awaitable[None]:
         """Let time pass."""
         raise NotImplementedError
 
@@ -111,23 +125,27 @@ class Net:
         except OSError as error:
             raise NetError("unresolved", f"cannot resolve {host}: {error.args[-1]}") from None
 
-    async def connect(self, targets: Sequence[Address], port: int = 0, source: str | None = None) -> Stream:
+    async def connect(
+        self, targets: Sequence[Address], port: int = 0, source: str | None = None, *, mute: bool = False
+    ) -> Stream:
         """Connect to the first address that answers; raises NetError with what each of them did.
 
         The time that is left is shared out among the addresses, so that a silent one cannot use up the time of
-        those behind it. ``source`` is an own address.
+        those behind it. ``source`` is an own address; ``mute`` says that nothing will be sent or received.
         """
+        mute = mute and self.knocks
         errors: list[NetError] = []
         for index, address in enumerate(targets):
             now = monotonic()
             try:
-                return await self._attempt(address, port, source, now + (self.deadline - now) / (len(targets) - index))
+                until = now + (self.deadline - now) / (len(targets) - index)
+                return await self._attempt(address, port, source, until, mute)
             except NetError as error:
                 errors.append(error)
         errors.sort(key=lambda error: _SEVERITY.index(error.kind))
         raise NetError(errors[0].kind, "; ".join(error.text for error in errors))
 
-    async def _attempt(self, address: Address, port: int, source: str | None, until: float) -> Stream:
+    async def _attempt(self, address: Address, port: int, source: str | None, until: float, mute: bool) -> Stream:
         name = address.name(port)
         begun = monotonic()
         sock, said = None, ""
@@ -135,6 +153,9 @@ class Net:
             sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
             if source is not None and address.family != _socket.AF_UNIX:
                 _bind(sock, address.family, source)
+            if mute and address.family != _socket.AF_UNIX:
+                sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_QUICKACK, 0)
+                sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET_ON_CLOSE)
             code = sock.connect_ex(address.at(port))
             while code == _EAGAIN and monotonic() < until:  # a full unix backlog cannot be polled for
                 await self.pause(min(0.01, until - begun))

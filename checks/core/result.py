@@ -104,7 +104,7 @@ def one_line(text: str, limit: int = 1000) -> str:
     return clean if len(clean) <= limit else clean[: limit - 3] + "..."
 
 
-def bug(check: str, error: Exception) -> Result:
+def bug(check: str, error: BaseException) -> Result:
     """Return the Result of a check that broke: UNKNOWN, and the place to look at."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

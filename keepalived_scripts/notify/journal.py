@@ -9,8 +9,8 @@ from __future__ import annotations
 import socket
 
 from checks.core.result import one_line
-from keepalived_scripts import syslog
-from keepalived_scripts.syslog import ERROR, INFO, NOTICE, WARNING
+from checks.core import syslog
+from checks.core.syslog import ERROR, INFO, NOTICE, WARNING
 
 __all__ = ["ERROR", "INFO", "NOTICE", "WARNING", "log", "stream"]
 

@@ -157,7 +157,7 @@ def _publish(service: Service, folder: str, result: Result, duration: float) -> 
 
 
 def _log(service: Service, state: State, text: str) -> None:
-    from keepalived_scripts import syslog
+    from checks.core import syslog
 
     severity = syslog.NOTICE if state == OK else syslog.WARNING if state == WARNING else syslog.ERROR
     syslog.log(service.program, severity, f"{service.name}: {text}")

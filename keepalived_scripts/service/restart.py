@@ -12,7 +12,7 @@ import select
 from time import monotonic
 
 from keepalived_scripts.service import memory
-from keepalived_scripts.syslog import ERROR, log
+from checks.core.syslog import ERROR, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

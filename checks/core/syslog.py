@@ -1,4 +1,4 @@
-"""How does a script that keepalived runs say a thing? By syslog, and without ever waiting for it."""
+"""How does what has no terminal say a thing? By syslog, and without ever waiting for it."""
 
 from __future__ import annotations
 
