@@ -1,7 +1,7 @@
-"""Boots guests, has them play the scenarios and prints the table.
+"""Boots guests, has them play the scenarios and prints the table: python -m tests.lab [--list] [SCENARIO...].
 
-    python -m tests.lab [SCENARIO...]        all of them, unless some are named; exit 0 where all went as expected
-    python -m tests.lab --list
+All scenarios are played unless some are named. The exit code is 0 where all went as expected, and where no guest can
+run, unless CI is set.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 
 from tests.lab import scenarios
 from tests.lab.case import ALL
-from tests.lab.guest import Guest, NoGuest, needed
+from tests.lab.guest import Guest, NoGuestError, needed
 
 _REPOSITORY = Path(__file__).parents[2]
 _GUESTS = 2
 _LONGEST = 1500  # seconds for all of it on a busy machine
-_COLUMNS = ("scenario", "side", "vip", "state", "weights", "failed", "outage", "what")
-_HEADS = ("scenario", "with", "VIP at the end", "state at the end", "weights", "failed", "outage s", "what became of it")
+_COLUMNS = ("scenario", "script", "vip", "state", "weights", "failed", "outage", "what")
+_HEADS = ("scenario", "script", "VIPs at the end", "states", "weights", "failed", "outage s", "what became of it")
 
 
 def table(rows: list[dict[str, str]]) -> str:
@@ -38,7 +38,7 @@ def _say(text: str) -> None:
 
 
 def play(names: list[str], shared: Path) -> list[dict[str, str]]:
-    """Play the scenarios and return their rows; raises NoGuest."""
+    """Play the scenarios and return their rows; raises NoGuestError."""
     rows: list[dict[str, str]] = []
     guests: list[Guest] = []
     read: dict[Guest, int] = {}
@@ -51,13 +51,16 @@ def play(names: list[str], shared: Path) -> list[dict[str, str]]:
         running = True
         while running:
             time.sleep(0.2)
-            running = any([guest.running() for guest in guests]) and time.monotonic() - begun < _LONGEST
+            alive = [guest.running() for guest in guests]
+            running = any(alive) and time.monotonic() - begun < _LONGEST
             for guest in guests:
                 file = guest.folder / "rows"
                 lines = file.read_text().splitlines(keepends=True) if file.exists() else []
                 for line in lines[read.get(guest, 0) :]:
                     if line.endswith("\n"):
-                        rows.append(row := json.loads(line))
+                        row = json.loads(line)
+                        row["script"] = getattr(ALL[row["scenario"]], row["side"])
+                        rows.append(row)
                         read[guest] = read.get(guest, 0) + 1
                         verdict = f"FAILED: {row['problem']}" if row["problem"] else row["what"]
                         _say(f"{row['seconds']:5.1f} s  {row['scenario']} ({row['side']}): {verdict}")
@@ -85,7 +88,7 @@ def main(arguments: list[str]) -> int:
         needed()
         with tempfile.TemporaryDirectory(prefix="lab.") as folder:
             rows = play(names, Path(folder))
-    except NoGuest as error:
+    except NoGuestError as error:
         _say(f"lab: {'FAILED' if os.environ.get('CI') else 'skipped'}: no guest can run here: {error}")
         return 1 if os.environ.get("CI") else 0
     _say("\n" + table(rows))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.lab import conf
-from tests.lab.cluster import Cluster, wait
+from tests.lab.cluster import SCRIPTS, Cluster, wait
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
 _HERE = Path(__file__).parent
@@ -50,10 +52,6 @@ class Clients(NamedTuple):
     over: bool
     pages: set[str]
 
-    def __str__(self) -> str:
-        """Say it in a cell of the table."""
-        return f"{self.failed}/{self.asked}"
-
 
 class Case(Cluster):
     """One side of a scenario on a cluster of its own."""
@@ -79,7 +77,8 @@ class Case(Cluster):
         check = ours if self.ours else tutorial
         self.keepalived({node: conf.haproxy_node(node, check, **more) for node in nodes})
         self.watch("10.10.0.31", "10.10.0.32")
-        self.until("each HAProxy node holds its VIP", lambda: self.at("10.10.0.31", "ha1") and self.at("10.10.0.32", "ha2"))
+        places = {"10.10.0.31": "ha1", "10.10.0.32": "ha2"}
+        self.until("each HAProxy node holds its VIP", lambda: all(self.at(*place) for place in places.items()))
 
     def directors(self, services: str, servers: int, **more: str) -> None:
         """Start those directors that have a host, with their virtual services, and wait for so many real servers."""
@@ -101,9 +100,9 @@ class Case(Cluster):
         """Return whether these nodes and no others hold a VIP."""
         return self.holders(vip) == list(nodes)
 
-    def until(self, what: str, test: Callable[[], object], within: float = 30) -> float:
-        """Wait for something that must come; raises Timeout. Returns the seconds it took."""
-        return wait(what, test, within)
+    def until(self, what: str, test: Callable[[], object], within: float = 30, but: Callable[[], object] = str) -> None:
+        """Wait so many seconds for something that must come; raises TooLateError, with what ``but`` says then."""
+        wait(what, test, within, but)
 
     def stays(self, what: str, test: Callable[[], object], seconds: float = 4) -> None:
         """See that something stays as it is; raises AssertionError."""
@@ -117,11 +116,13 @@ class Case(Cluster):
         if not seen:
             raise AssertionError(f"not so: {what}")
 
-    def probe(self, vip: str, port: int) -> None:
+    def probe(self, vip: str, port: int, *, served: bool = True) -> None:
         """Let clients ask for the page of a virtual service from now on, and wait for the first good answer."""
-        command = f"exec {sys.executable} -I {_HERE / 'client.py'} {vip} {port} >/run/probe"
+        login = "app of-the-lab" if port == 3306 else ""
+        command = f"exec {sys.executable} -I {_HERE / 'client.py'} {vip} {port} {login} >/run/probe 2>/run/probe.errors"
         self._prober = self["client"].popen("sh", "-c", command)
-        self.until("the client is served", lambda: self.clients().pages)
+        if served:
+            self.until("the client is served", lambda: self.clients().pages)
 
     def clients(self, since: float = 0) -> Clients:
         """Return what the clients saw so far, or since a monotonic time."""
@@ -147,22 +148,36 @@ class Case(Cluster):
             self["client"].kill(Path(sys.executable).name)
             self._prober.communicate()
 
+    def exporter(self, *nodes: str) -> None:
+        """Start vipwarden on nodes, as it comes without a configuration, and wait until it serves its metrics."""
+        command = f"setsid {SCRIPTS}/vipwarden run </dev/null >/run/vw.log 2>&1 &"
+        self.everywhere(command, nodes)
+        for node in nodes:
+            self.until(f"{node} has metrics", partial(self.metrics, node), 60, partial(self[node].read, "/run/vw.log"))
+
+    def metrics(self, node: str) -> str:
+        """Return what the exporter of a node says, nothing where it does not."""
+        with suppress(RuntimeError):
+            return self[node].run("curl", "-sf", "--max-time", "5", "http://127.0.0.1:9877/metrics")
+        return ""
+
+    def says_held(self, node: str, vip: str) -> bool:
+        """Return whether the exporter of a node says that the node holds a VIP."""
+        lines = [line for line in self.metrics(node).splitlines() if line.startswith("keepalived_vip_held{")]
+        return any(f'"{vip}"' in line or f'"{vip}/' in line for line in lines if float(line.split()[-1]) == 1)
+
     def seen(self) -> dict[str, str]:
-        """Return the cells of the table: places, states, weights, clients."""
-        cells = {"vip": "", "state": "", "weights": "", "failed": "", "outage": ""}
-        cells["vip"] = ", ".join(f"{vip.removeprefix('10.')} {'+'.join(self.holders(vip)) or 'nowhere'}" for vip in self._vips)
-        nodes = [name for name in self.hosts if self.log(name)]
-        cells["state"] = ", ".join(
-            f"{name} {'/'.join(dict.fromkeys(s[0:1] + s[1:].lower() for s in self.states(name).values())) or '-'}" for name in nodes
-        )
-        if "lvs1" in self.hosts:
-            holder = (self.holders(self._vips[0]) or ["lvs1"])[0] if self._vips else "lvs1"
-            weights = self[holder].weights() if Path(f"/proc/{self[holder].pid}").exists() else {}
-            cells["weights"] = ", ".join(
-                f"{server.split('>')[1].split(':')[0].rpartition('.')[2]}={w}" for server, w in sorted(weights.items())
-            )
+        """Return the cells of the table: where the VIPs are, states, weights, what the clients saw."""
+        vips = [f"{vip.rpartition('.')[2]} {'+'.join(self.holders(vip)) or 'nowhere'}" for vip in self._vips]
+        nodes = [name for name in self.hosts if self.log(name) and self[name].is_on()]
+        states = [f"{name} {'/'.join(dict.fromkeys(self.states(name).values())) or 'init'}" for name in nodes]
+        directors = [name for name in nodes if name.startswith("lvs")]
+        holder = next((name for name in directors if name in self.holders(self._vips[0])), "")
+        weights = sorted(self[holder].weights().items()) if holder else []
+        servers = [f"{name.split('>')[1].split(':')[0].rpartition('.')[2]}={weight}" for name, weight in weights]
+        cells = {"vip": ", ".join(vips), "state": ", ".join(states), "weights": " ".join(servers)}
         if self._prober is not None:
             clients = self.clients()
-            cells["failed"] = str(clients)
+            cells["failed"] = f"{clients.failed}/{clients.asked}"
             cells["outage"] = f"{'' if clients.over else '>'}{clients.outage:.1f}"
         return cells

@@ -1,6 +1,9 @@
 """What do clients see of a virtual service? Asks for its page again and again and writes a line for each request.
 
-    client.py ADDRESS PORT        TIME SECONDS WHAT      WHAT is ok:PAGE, or why there was none
+    client.py ADDRESS PORT [USER PASSWORD]
+
+With a user it asks a database for its name instead. A line is TIME SECONDS WHAT: monotonic time, duration, and
+``ok:`` with who answered, or why nobody did.
 """
 
 from __future__ import annotations
@@ -33,12 +36,29 @@ def ask(address: str, port: int) -> str:
     return f"ok:{body.split()[-1].decode()}" if body.startswith(b"hello from ") else "wrong-page"
 
 
+def query(address: str, port: int, user: str, password: str) -> str:
+    """Return ``ok:`` and the name of the database server, or what went wrong."""
+    import pymysql  # takes a second to load in a guest
+
+    try:
+        with (
+            pymysql.connect(
+                host=address, port=port, user=user, password=password, connect_timeout=1, read_timeout=PATIENCE
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SELECT @@hostname")
+            return f"ok:{cursor.fetchall()[0][0]}"
+    except pymysql.MySQLError as error:
+        return f"error-{error.args[0]}"
+
+
 def main() -> None:
     """Ask until killed."""
-    address, port = sys.argv[1], int(sys.argv[2])
+    address, port, login = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     while True:
         begun = time.monotonic()
-        what = ask(address, port)
+        what = query(address, port, *login) if login else ask(address, port)
         sys.stdout.write(f"{begun:.3f} {time.monotonic() - begun:.3f} {what}\n")
         sys.stdout.flush()
         time.sleep(PAUSE)

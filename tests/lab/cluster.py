@@ -1,20 +1,16 @@
-"""Which hosts does a scenario need, and how do they come up?
-
-    front 10.10.0.0/24                                back 10.20.0.0/24
-    client .100
-    lvs1 .11  lvs2 .12   VIP .10 (DR) and .20 (NAT)   lvs1 .11  lvs2 .12  VIP .1, the gateway of what is behind
-    ha1  .21  ha2  .22   VIP .31 (ha1) and .32 (ha2)  ha1  .21  ha2  .22
-                                                      web1 .41  web2 .42  db1 .51  db2 .52
-"""
+"""Which hosts does a scenario need, and how do they come up? docs/lab.md has a picture of their networks."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from tests.lab import conf
-from tests.lab.host import Host, everybody_off
+from tests.lab.host import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,18 +24,17 @@ _SYSCTL = {"lvs": _DIRECTOR, "ha": {"ip_nonlocal_bind": 1}}
 SCRIPTS = "/usr/libexec/keepalived"
 
 
-class Timeout(AssertionError):
+class TooLateError(AssertionError):
     """Something that was waited for did not come."""
 
 
-def wait(what: str, test: Callable[[], object], within: float = 30) -> float:
-    """Wait until a test holds and return the seconds it took; raises Timeout."""
-    begun = time.monotonic()
+def wait(what: str, test: Callable[[], object], within: float = 30, but: Callable[[], object] = str) -> None:
+    """Wait so many seconds for a test to hold; raises TooLateError, which tells what ``but`` returns in the end."""
+    end = time.monotonic() + within
     while not test():
-        if time.monotonic() - begun > within:
-            raise Timeout(f"not within {within:g} s: {what}")
+        if time.monotonic() > end:
+            raise TooLateError(f"not within {within:g} s: {what} {but()}".rstrip())
         time.sleep(0.05)
-    return time.monotonic() - begun
 
 
 def bridges() -> None:
@@ -53,11 +48,11 @@ class Cluster:
     def __init__(self) -> None:
         self.hosts: dict[str, Host] = {}
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        everybody_off(self.hosts.values())
+        self.off(*self.hosts)
 
     def __getitem__(self, name: str) -> Host:
         return self.hosts[name]
@@ -97,15 +92,38 @@ class Cluster:
 
     def haproxy(self, extra: str = "") -> None:
         """Start HAProxy on its two nodes."""
-        for name in ("ha1", "ha2"):
+        nodes = [name for name in ("ha1", "ha2") if name in self.hosts]
+        for name in nodes:
             self[name].write("/etc/haproxy/haproxy.cfg", conf.HAPROXY.replace("@NODE@", name) + extra)
-        self.everywhere("systemctl start haproxy", ("ha1", "ha2"))
+        self.everywhere("systemctl start haproxy", nodes)
+
+    def databases(self, *names: str) -> None:
+        """Start database servers, each on a copy of an empty database with the account of the application."""
+        template = Path("/lab/database")
+        if not template.exists():
+            _database(template)
+        for name in names:
+            self[name].write("/run/db/my.cnf", conf.MARIADB)
+            self[name].write("/run/db/account.sql", conf.ACCOUNT)
+            subprocess.run(["cp", "-a", template, self[name].files / "run/db/data"], check=True)
+            shutil.chown(self[name].files / "run/db", "mysql")
+        self.everywhere("setsid mariadbd --defaults-file=/run/db/my.cnf </dev/null >/run/db/log 2>&1 &", names)
+        for name in names:
+            socket = self[name].files / "run/db/sock"
+            wait(f"the database of {name} is up", socket.exists, 60, partial(self[name].read, "/run/db/log"))
 
     def keepalived(self, texts: dict[str, str]) -> None:
         """Start keepalived with the given configuration on each host that is named."""
         for name, text in texts.items():
             self[name].write("/etc/keepalived/keepalived.conf", text)
         self.everywhere("systemctl start keepalived", texts)
+
+    def off(self, *names: str) -> None:
+        """Cut the power of hosts; those that are off already stay so."""
+        for name in names:
+            self[name].off()
+        gone = [f"link del {name}-{side}" for name in names for side in _SIDES[name.rstrip("12")]]
+        _ip(gone, force=True)
 
     def cut(self, name: str, side: str) -> None:
         """Pull the plug of a host's network at the switch, so that the host still sees its own link up."""
@@ -145,5 +163,19 @@ def let_in(host: Host, device: str) -> None:
     host.run("tc", "qdisc", "del", "dev", device, "clsact")
 
 
-def _ip(lines: list[str]) -> None:
-    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True, timeout=60)
+def _database(target: Path) -> None:
+    """Make an empty database, once for a guest."""
+    own = [line for line in conf.MARIADB.splitlines() if line.startswith(("innodb", "aria"))]
+    options = ["--no-defaults", *(f"--{line}" for line in own), "--user=mysql", f"--datadir={target}"]
+    install = ["mariadb-install-db", *options, "--skip-test-db", "--auth-root-authentication-method=normal"]
+    subprocess.run(install, check=True, capture_output=True, timeout=300)
+    with Path("/etc/hosts").open("a") as hosts:
+        for name, last in LAST.items():  # no host waits for a DNS server that is not there
+            hosts.writelines(f"{_SIDE[side][1]}.{last} {name}\n" for side in _SIDES[name.rstrip("12")])
+
+
+def _ip(lines: list[str], *, force: bool = False) -> None:
+    command = ["ip", *(["-force"] if force else []), "-batch", "-"]
+    done = subprocess.run(command, input="\n".join(lines), text=True, timeout=60, capture_output=True, check=False)
+    if done.returncode and not force:
+        raise RuntimeError(f"ip: {done.stderr.strip()} in {lines}")

@@ -35,6 +35,32 @@ backend web
   server web2 10.20.0.42:8080 check
 """
 
+# The cache that counts connect errors works by names: no skip-name-resolve. What is small or off saves the guest's
+# memory; the buffer pool's default reservation of 8 TB has no room in its address space.
+MARIADB = """\
+[mariadbd]
+user=mysql
+datadir=/run/db/data
+socket=/run/db/sock
+pid-file=/run/db/pid
+init-file=/run/db/account.sql
+bind-address=0.0.0.0
+max-connect-errors=5
+performance-schema=OFF
+innodb-buffer-pool-size=8M
+innodb-buffer-pool-size-max=16M
+innodb-log-file-size=4M
+innodb-log-buffer-size=2M
+innodb-temp-data-file-path=ibtmp1:4M:autoextend
+innodb-use-native-aio=0
+innodb-flush-log-at-trx-commit=0
+aria-pagecache-buffer-size=1M
+key-buffer-size=1M
+"""
+
+LOGIN = "[client]\nuser=app\npassword=of-the-lab\n"
+ACCOUNT = "CREATE USER app@'%' IDENTIFIED BY 'of-the-lab';\n"
+
 _GLOBAL = """\
 global_defs {{
   router_id {node}
@@ -74,29 +100,28 @@ def script(command: str, settings: str) -> str:
     return f'vrrp_script check {{\n  script "{command}"\n  {settings}\n}}\n'
 
 
-def haproxy_node(node: str, check: str, *, extra: str = "", body: str = "track_script {\n check\n }") -> str:
+def node(name: str, blocks: str, extra: str = "") -> str:
+    """Return a whole keepalived.conf; ``extra`` are more lines of its global_defs."""
+    return _GLOBAL.format(node=name, extra=extra) + blocks
+
+
+def haproxy_node(name: str, check: str, *, extra: str = "", body: str = "track_script {\n check\n }") -> str:
     """Return the keepalived.conf of a HAProxy node: two VIPs, each node the MASTER of one (dual master)."""
-    first, second = (150, 100) if node == "ha1" else (100, 150)
-    return (
-        _GLOBAL.format(node=node, extra=extra)
-        + check
-        + instance("VI_31", "eth0", 31, first, ("10.10.0.31/24 dev eth0",), body=body)
-        + instance("VI_32", "eth0", 32, second, ("10.10.0.32/24 dev eth0",), body=body)
-    )
+    first, second = (150, 100) if name == "ha1" else (100, 150)
+    vips = ((31, first), (32, second))
+    blocks = [
+        instance(f"VI_{n}", "eth0", n, priority, (f"10.10.0.{n}/24 dev eth0",), body=body) for n, priority in vips
+    ]
+    return node(name, check + "".join(blocks), extra)
 
 
-def director(node: str, services: str, *, check: str = "", extra: str = "", group: str = "", body: str = "") -> str:
+def director(name: str, services: str, *, check: str = "", extra: str = "", group: str = "", body: str = "") -> str:
     """Return the keepalived.conf of a director: the VIPs in front, the gateway at the back, virtual services."""
-    priority = 150 if node == "lvs1" else 100
+    priority = 150 if name == "lvs1" else 100
     front = ("10.10.0.10/32 dev eth0", "10.10.0.20/24 dev eth0")
-    return (
-        _GLOBAL.format(node=node, extra=extra)
-        + group
-        + check
-        + instance("VI_FRONT", "eth0", 51, priority, front, body=body)
-        + instance("VI_BACK", "eth1", 52, priority, ("10.20.0.1/24 dev eth1",), body=body)
-        + services
-    )
+    blocks = instance("VI_FRONT", "eth0", 51, priority, front, body=body)
+    blocks += instance("VI_BACK", "eth1", 52, priority, ("10.20.0.1/24 dev eth1",), body=body)
+    return node(name, group + check + blocks + services, extra)
 
 
 def service(vip: str, port: int, kind: str, servers: dict[str, str], *, scheduler: str = "rr", every: int = 1) -> str:

@@ -23,16 +23,16 @@ MEMORY = 512 << 20
 BOOT = 120  # seconds for the guest to come up on a busy machine; 3 s on an idle one
 
 
-class NoGuest(Exception):
+class NoGuestError(Exception):
     """The machine cannot boot a guest; the text says why."""
 
 
 def needed() -> None:
-    """Raise NoGuest where a program that the lab needs is missing."""
+    """Raise NoGuestError where a program that the lab needs is missing."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     missing = [program for program in PROGRAMS if shutil.which(program, path=path) is None]
     if missing:
-        raise NoGuest(f"missing programs: {' '.join(missing)}")
+        raise NoGuestError(f"missing programs: {' '.join(missing)}")
 
 
 class Guest:
@@ -61,12 +61,12 @@ class Guest:
             )  # fmt: skip
 
     def running(self) -> bool:
-        """Return whether it still runs; raises NoGuest where it did not come up."""
+        """Return whether it still runs; raises NoGuestError where it did not come up."""
         alive = self._process.poll() is None
         up = (self.folder / "up").exists()
         if not up and (not alive or time.monotonic() - self._begun > BOOT):
             self.end()
-            raise NoGuest(f"the guest did not boot; its last words:\n{self.tail('console')}")
+            raise NoGuestError(f"the guest did not boot; its last words:\n{self.tail('console')}")
         return alive
 
     def status(self) -> int | None:

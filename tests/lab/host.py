@@ -10,14 +10,14 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 import traceback
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NEWNS, _NEWUTS, _NEWPID, _NEWNET = 0x00020000, 0x04000000, 0x20000000, 0x40000000
@@ -56,7 +56,7 @@ class Host:
                     os.write(send, b"%d\n" % inner)
                 else:
                     self._first(sysctl, receive, send)
-            except BaseException:
+            except Exception:  # noqa: BLE001 - it ends here either way
                 traceback.print_exc()
             finally:
                 os._exit(0)
@@ -132,13 +132,17 @@ class Host:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def is_on(self) -> bool:
+        """Return whether it has power."""
+        return Path(f"/proc/{self.pid}/net").exists()
+
     def addresses(self) -> set[str]:
         """Return the IPv4 addresses of the host."""
         try:
             lines = Path(f"/proc/{self.pid}/net/fib_trie").read_text().splitlines()
         except OSError:
             return set()  # the power is off
-        pairs = zip(lines, lines[1:], strict=False)
+        pairs = pairwise(lines)
         return {line.split()[-1] for line, after in pairs if "/32 host LOCAL" in after and "|--" in line}
 
     def weights(self) -> dict[str, int]:
@@ -152,16 +156,9 @@ class Host:
         return found
 
     def off(self) -> None:
-        """Cut its power: every process dies, and its interfaces with it."""
+        """Kill every process; the kernel may still go on for its sockets until its cables are pulled as well."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-
-
-def everybody_off(hosts: Iterable[Host]) -> None:
-    """Cut the power of all, and wait until they and their cables are gone."""
-    names = [host.name for host in hosts if not host.off()]
-    while any(Path(f"/sys/class/net/{name}-{side}").exists() for name in names for side in ("front", "back")):
-        time.sleep(0.01)
 
 
 def _call(name: str, *arguments: object) -> None:
@@ -171,11 +168,11 @@ def _call(name: str, *arguments: object) -> None:
 
 def _processes(first: int) -> list[int]:
     """Return the processes in the PID namespace of one."""
-    mine, found = os.readlink(f"/proc/{first}/ns/pid"), []
-    for entry in os.listdir("/proc"):
+    mine, found = Path(f"/proc/{first}/ns/pid").readlink(), []
+    for place in Path("/proc").glob("[1-9]*"):
         with suppress(OSError):
-            if entry.isdecimal() and os.readlink(f"/proc/{entry}/ns/pid") == mine:
-                found.append(int(entry))
+            if Path(place, "ns/pid").readlink() == mine:
+                found.append(int(place.name))
     return found
 
 

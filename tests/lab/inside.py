@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import sysconfig
 import time
 import traceback
 from pathlib import Path
@@ -30,8 +31,9 @@ def prepare() -> None:
         target = Path("/usr/local/lab", program.name)
         target.write_bytes(program.read_bytes())
         target.chmod(0o755)
-    launchers = [sys.executable, "packaging/launchers.py", "--python", sys.executable, "--code", ".", SCRIPTS]
-    subprocess.run(launchers, cwd=_REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+    own = ["--python", sys.executable, "--code", ".", "--libraries", sysconfig.get_path("purelib")]
+    command = [sys.executable, "packaging/launchers.py", *own, SCRIPTS]
+    subprocess.run(command, cwd=_REPOSITORY, check=True, stdout=subprocess.DEVNULL)
     bridges()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.lab import conf
 from tests.lab.case import Case, scenario
-from tests.lab.cluster import SCRIPTS, drop, let_in
+from tests.lab.cluster import SCRIPTS
 
 DR, NAT, GATEWAY = "10.10.0.10", "10.10.0.20", "10.20.0.1"
 _GROUP = "vrrp_sync_group DIRECTOR {\n group {\n VI_FRONT\n VI_BACK\n }\n}\n"
@@ -48,9 +48,9 @@ def director_stopped(case: Case) -> str:
 
 @scenario("the director loses its power", tutorial="keepalived alone", ours="keepalived, chk_port")
 def director_killed(case: Case) -> str:
-    """It says nothing any more."""
+    """Cut its power: it says nothing any more."""
     begin(case, 80, group=_GROUP if case.ours else "")
-    case["lvs1"].off()
+    case.off("lvs1")
     return _moved(case)
 
 

@@ -9,41 +9,72 @@ from tests.lab.case import Case, scenario
 from tests.lab.cluster import SCRIPTS
 
 VIP = "10.10.0.31"
-_HOSTS = ("client", "web1", "web2", "ha1", "ha2")
-_OURS = conf.script(f"{SCRIPTS}/chk_http_digest -H 127.0.0.1 -p 80 -u / -r hello", "interval 1\n  fall 2\n  rise 2")
-_TUTORIAL = "ps -C haproxy | wc -l, restart, sleep, stop keepalived"
+HOSTS = ("client", "web1", "web2", "ha1", "ha2")
+OURS = conf.script(f"{SCRIPTS}/chk_haproxy", "interval 1")
+_TUTORIAL = "ps -C haproxy | wc -l; restart; sleep; stop keepalived"
 
 
 def _begin(case: Case) -> None:
-    case.start(_HOSTS)
+    case.start(HOSTS)
     tutorial = conf.script(case.script("check_haproxy.sh"), "interval 2\n  weight -5\n  fall 3\n  rise 2")
-    case.haproxy_nodes(tutorial, _OURS)
+    case.haproxy_nodes(tutorial, OURS)
     case.probe(VIP, 80)
 
 
-@scenario("HAProxy is killed", tutorial=_TUTORIAL, ours="chk_http_digest")
+def _moved(case: Case) -> None:
+    case.until("the VIP moved", lambda: case.at(VIP, "ha2"))
+    case.until("the clients are served again", case.served)
+
+
+def _returns(case: Case) -> None:
+    case.until("the VIP is back where it belongs", lambda: case.at(VIP, "ha1"))
+    case.expect("keepalived was never stopped", len(case.log("ha1").split("Starting Keepalived")) == 2)
+
+
+@scenario("HAProxy is killed", tutorial=_TUTORIAL, ours="chk_haproxy")
 def haproxy_killed(case: Case) -> str:
-    """Kill it with -9."""
+    """Kill it with -9: what the tutorial's script is made for."""
     _begin(case)
     case["ha1"].kill("haproxy")
-    case.until("the clients are served again", case.served)
     if case.ours:
-        case.expect("the VIP moved", case.at(VIP, "ha2"))
-        return "VIP moves"
+        _moved(case)
+        _returns(case)
+        return "VIP moves; restarted; VIP returns"
+    case.until("the clients are served again", case.served)
     case.expect("the VIP stayed", case.at(VIP, "ha1"))
     return "restarted in place"
 
 
-@scenario("HAProxy hangs (SIGSTOP)", tutorial=_TUTORIAL, ours="chk_http_digest")
+@scenario("HAProxy hangs (SIGSTOP)", tutorial=_TUTORIAL, ours="chk_haproxy")
 def haproxy_hung(case: Case) -> str:
     """Stop it: the process is there, and nobody answers."""
     _begin(case)
     case["ha1"].kill("haproxy", signal.SIGSTOP)
     if case.ours:
-        case.until("the VIP moved", lambda: case.at(VIP, "ha2"))
-        case.until("the clients are served again", case.served)
-        return "VIP moves"
+        _moved(case)
+        _returns(case)
+        return "VIP moves; restarted; VIP returns"
     case.until("the clients are not served", lambda: case.clients().failed > 3)
     case.stays("the VIP stays where nobody answers", lambda: case.at(VIP, "ha1"), 6)
     case.expect("the outage goes on", not case.served())
-    return "a process is there: healthy"
+    return "there is a process: healthy"
+
+
+@scenario("haproxy.cfg is broken, so that it cannot restart", tutorial=_TUTORIAL, ours="chk_haproxy")
+def haproxy_config(case: Case) -> str:
+    """Break it: restarts are in vain, the script dies in its sleep, and -5 is too little to hand the VIP over."""
+    _begin(case)
+    good = case["ha1"].read("/etc/haproxy/haproxy.cfg")
+    case["ha1"].write("/etc/haproxy/haproxy.cfg", good + "no such keyword\n")
+    case["ha1"].kill("haproxy")
+    if not case.ours:
+        case.until("the clients are not served", lambda: case.clients().failed > 3)
+        case.stays("the VIP stays where nobody answers", lambda: case.at(VIP, "ha1"), 8)
+        case.expect("the outage goes on", not case.served())
+        return "restarted in vain, VIP stays"
+    _moved(case)
+    case.stays("the VIP stays where it works", lambda: case.at(VIP, "ha2"), 5)
+    case["ha1"].write("/etc/haproxy/haproxy.cfg", good)
+    case["ha1"].run("systemctl", "start", "haproxy")
+    _returns(case)
+    return "VIP moves; returns when mended"

@@ -68,30 +68,29 @@ def web_stopped(case: Case) -> str:
 
 @scenario("a web server answers 404", tutorial=_NMAP, ours="chk_http_digest")
 def web_404(case: Case) -> str:
-    """The site was not deployed."""
+    """Answer as if the site had not been deployed."""
     return _wrong(case, lambda: _site(case, "location / { return 404; }"), lambda: _site(case, ""))
 
 
 @scenario("a web server answers 503", tutorial=_NMAP, ours="chk_http_digest")
 def web_503(case: Case) -> str:
-    """The application behind it is gone."""
+    """Answer as if the application behind it were gone."""
     return _wrong(case, lambda: _site(case, "location / { return 503; }"), lambda: _site(case, ""))
 
 
 @scenario("a web server shows the wrong page", tutorial=_NMAP, ours="chk_http_digest")
 def web_wrong_page(case: Case) -> str:
-    """The page of a fresh installation, with status 200."""
-    host = case["web1"]
-    return _wrong(
-        case,
-        lambda: host.write("/run/www/index.html", "Welcome to nginx!\n"),
-        lambda: host.write("/run/www/index.html", conf.page("web1")),
-    )
+    """Show the page of a fresh installation, with status 200."""
+
+    def page(text: str) -> None:
+        case["web1"].write("/run/www/index.html", text)
+
+    return _wrong(case, lambda: page("Welcome to nginx!\n"), lambda: page(conf.page("web1")))
 
 
 @scenario("a web server accepts and says nothing", tutorial=_NMAP, ours="chk_http_digest")
 def web_silent(case: Case) -> str:
-    """The kernel accepts for a process that hangs."""
+    """Stop the process: the kernel accepts in its place."""
     return _wrong(
         case,
         lambda: case["web1"].kill("nginx", signal.SIGSTOP),
@@ -113,7 +112,7 @@ def port_filtered(case: Case) -> str:
     ours="chk_http_digest --misc-dynamic",
 )
 def misc_dynamic(case: Case) -> str:
-    """A Nagios plugin's exit codes mean something else to misc_dynamic."""
+    """Use a plugin, whose exit codes mean something else to misc_dynamic, and our check, which translates."""
     case.start(("client", "lvs1", "web1", "web2"))
     case.web()
     nagios = "/usr/lib/nagios/plugins/check_http -I {} -p 8080 -w 0.3 -c 2 -t 3"
