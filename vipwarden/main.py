@@ -21,6 +21,7 @@ PARTS = {
     "notify": "what keepalived says of its states: recorded, logged, passed on to hooks, mail and webhook",
     "realserver": "make this node a real server of a director that routes directly",
     "run": "run the configured checks and serve the page and /metrics",
+    "snippet": "print the lines of keepalived.conf that run a check",
 }
 
 
