@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from checks.node.keepalived_conf import Block, parse
+from checks.node.keepalived_conf import Block, parse, quoted
 from checks.node.keepalived_lines import ConfError, ConfMissingError
 
 if TYPE_CHECKING:
@@ -141,3 +141,86 @@ def test_any_text_is_read_or_is_a_conf_error(tmp_path: Path, text: str) -> None:
         parse(str(tmp_path / "keepalived.conf"))
     except ConfError as error:
         assert str(error)  # noqa: PT017
+
+
+def places(block: Block) -> list[tuple[str, str, int]]:
+    """Return first word, name of the file and number of the line of each statement at any depth."""
+    found = []
+    for inner in block.blocks:
+        found += [(inner.words[0], inner.path.rpartition("/")[2], inner.number), *places(inner)]
+    return found
+
+
+def test_each_statement_knows_its_file_and_line(tmp_path: Path) -> None:
+    """Through includes, comments, definitions of several lines, and braces on any line."""
+    (tmp_path / "x.conf").write_text("\n# c\nc {\n d\n}\n", encoding="utf-8")
+    text = "a\n\n! no\nb { b1\n b2 }\ninclude x.conf\n$D=e \\\n f\ng\n$D\n"
+    (tmp_path / "keepalived.conf").write_text(text, encoding="utf-8")
+    main = "keepalived.conf"
+    assert places(parse(str(tmp_path / "keepalived.conf"))) == [
+        ("a", main, 1),
+        ("b", main, 4),
+        ("b1", main, 4),
+        ("b2", main, 5),
+        ("c", "x.conf", 3),
+        ("d", "x.conf", 4),
+        ("g", main, 9),
+        ("e", main, 10),
+        ("f", main, 10),
+    ]
+
+
+_NOTHING = st.sampled_from(["", "  ", "# comment", "! a {", "@another x", "$N=1"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.lists(_NOTHING, max_size=3), st.sampled_from(["", " {", "\t# {", " }"])), max_size=20))
+def test_the_numbers_of_the_lines_are_right(tmp_path: Path, pieces: list[tuple[list[str], str]]) -> None:
+    """Whatever stands between the statements, and however they nest."""
+    text: list[str] = []
+    wanted = []
+    for index, (nothing, tail) in enumerate(pieces):
+        text += [*nothing, f"s{index}{tail}"]
+        wanted.append((f"s{index}", "keepalived.conf", len(text)))
+    (tmp_path / "keepalived.conf").write_text("\n".join(text), encoding="utf-8")
+    assert sorted(places(parse(str(tmp_path / "keepalived.conf")))) == sorted(wanted)
+
+
+def test_errors_name_the_line(tmp_path: Path) -> None:
+    """So that it can be found."""
+    with pytest.raises(ConfError, match=r"keepalived.conf:3: ~SEQ"):
+        read(tmp_path, "a\n\n~SEQ(x,1,2) a $x")
+
+
+def test_absolute_includes_are_looked_for_below_the_root(tmp_path: Path) -> None:
+    """And lines for another node are kept where it is the one that was asked for."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "x.conf").write_text("@other x", encoding="utf-8")
+    (tmp_path / "keepalived.conf").write_text("include /etc/x*.conf\n@^other y", encoding="utf-8")
+    found = parse(str(tmp_path / "keepalived.conf"), root=str(tmp_path), config_id="other")
+    assert tree(found) == [["x"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a  b\tc", ["a", "b", "c"]),
+        ("a 'b c' \"d 'e'\"", ["a", "b c", "d 'e'"]),
+        ("a'b'\"c\"d", ["abcd"]),
+        ("''", [""]),
+        (r"a\ b \x41\x4a2 \101\0601 \cA \e\n", ["a b", "A\xa2", "A01", "\x01", "e\n"]),
+        (r'"a\"b" ' + r"'c\'d'", ['a"b', "c'd"]),
+        ("a 'b", []),
+        ("a b\\", []),
+        ("  ", []),
+    ],
+)
+def test_quotes_and_escapes_of_commands(text: str, wanted: list[str]) -> None:
+    """As alloc_strvec_quoted_escaped() reads them: what has no end is no command at all."""
+    assert quoted(text) == wanted
+
+
+@given(st.text())
+def test_any_text_has_words_or_none(text: str) -> None:
+    """Nothing is raised, and no word holds more than the text did."""
+    assert sum(map(len, quoted(text))) <= len(text)
