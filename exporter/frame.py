@@ -8,18 +8,20 @@ failure has no series, in place of old ones.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Thread
+from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from checks.core.result import one_line
 from exporter.exposition import Family
+from exporter.tasks import awaited, in_thread, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
+    from threading import Thread
 
+    from exporter.exposition import Metric
     from exporter.settings import Settings
 
 Facts = TypeVar("Facts")
@@ -35,7 +37,7 @@ class Collector(Generic[Facts]):
 
     name: str
     read: Callable[[Settings], Facts]
-    families: Callable[[Facts], Iterable[Family]]
+    families: Callable[[Facts], Iterable[Metric]]
     up: str = ""
 
 
@@ -46,38 +48,90 @@ class Outcome:
     collector: Collector[Any]
     seconds: float
     facts: object = None
-    families: Sequence[Family] = ()
+    families: Sequence[Metric] = ()
     failure: str = ""
     absence: str = ""
 
 
+class Collected(list[Outcome]):
+    """The outcomes of one collection; who shares it shares what is written of it as well."""
+
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+        super().__init__(outcomes)
+        self._written: dict[object, asyncio.Task[bytes]] = {}
+
+    async def written(self, form: object, write: Callable[[Collected], bytes]) -> bytes:
+        """Return it in one form, written in a thread and once only."""
+        if form not in self._written:
+            self._written[form] = asyncio.create_task(awaited(in_thread(lambda: write(self))[0]))
+        return await asyncio.shield(self._written[form])
+
+
+def _ignore(_: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(slots=True)
 class Frame:
-    """The collectors of one exporter."""
+    """The collectors of one exporter; ``say`` takes a line for the log."""
 
     settings: Settings
     collectors: Sequence[Collector[Any]]
-    _running: asyncio.Task[list[Outcome]] | None = None
+    say: Callable[[str], None] = _ignore
+    _collections: dict[object, asyncio.Task[Collected]] = field(default_factory=dict)
+    _runs: dict[str, asyncio.Task[Outcome]] = field(default_factory=dict)
     _left: dict[str, Thread] = field(default_factory=dict)
+    _failing: dict[str, str] = field(default_factory=dict)
 
-    async def collect(self) -> list[Outcome]:
-        """Run every collector; who asks while that is under way shares its outcome."""
-        if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._collect())
-        return await asyncio.shield(self._running)
+    async def collect(self, names: Container[str] | None = None, seconds: float = inf) -> Collected:
+        """Run every collector, or those named, for at most so many seconds.
 
-    async def _collect(self) -> list[Outcome]:
-        return list(await asyncio.gather(*(self._run(collector) for collector in self.collectors)))
+        Who asks for the same while that is under way shares its outcome, and who asks for a part of it shares the
+        runs of those collectors. Whoever asked first may leave, and nobody's deadline cuts short what others wait for.
+        """
+        wanted = [one for one in self.collectors if names is None or one.name in names]
+        seconds = min(seconds, self.settings.timeout)
+        key = (seconds, *(one.name for one in wanted))
+        task = shared(self._collections, key, lambda: self._collect(wanted, seconds))
+        return await asyncio.shield(task)
+
+    async def _collect(self, wanted: Sequence[Collector[Any]], seconds: float) -> Collected:
+        return Collected(await asyncio.gather(*(self._wait(collector, seconds) for collector in wanted)))
+
+    async def _wait(self, collector: Collector[Any], seconds: float) -> Outcome:
+        begun = monotonic()
+        run = shared(self._runs, collector.name, lambda: self._run(collector))
+        own = seconds >= self.settings.timeout  # which the run keeps itself
+        done, _ = await asyncio.wait({run}, timeout=None if own else seconds)
+        return run.result() if done else Outcome(collector, monotonic() - begun, failure=_late(seconds))
 
     async def _run(self, collector: Collector[Any]) -> Outcome:
         begun = monotonic()
         if collector.name in self._left and self._left[collector.name].is_alive():
             return Outcome(collector, 0, failure="still busy with what it was asked before")
-        future, self._left[collector.name] = in_thread(lambda: _outcome(collector, self.settings, begun))
+        settings = self.settings
         try:
-            return await asyncio.wait_for(future, self.settings.timeout)
+            future, self._left[collector.name] = in_thread(lambda: _outcome(collector, settings, begun))
+            outcome = await asyncio.wait_for(future, settings.timeout)
         except TimeoutError:
-            return Outcome(collector, monotonic() - begun, failure=f"no answer within {self.settings.timeout:g} s")
+            outcome = Outcome(collector, monotonic() - begun, failure=_late(settings.timeout))
+        except RuntimeError as error:  # no thread can be started
+            outcome = Outcome(collector, 0, failure=str(error))
+        self._tell(collector.name, outcome.failure)
+        return outcome
+
+    def _tell(self, name: str, failure: str) -> None:
+        """Log a failure once, and its end."""
+        before = self._failing.get(name, "")
+        self._failing[name] = failure
+        if failure and failure != before:
+            self.say(f"collector {name} failed: {failure}")
+        elif before and not failure:
+            self.say(f"collector {name} works again")
+
+
+def _late(seconds: float) -> str:
+    return f"no answer within {seconds:g} s"
 
 
 def _outcome(collector: Collector[Any], settings: Settings, begun: float) -> Outcome:
@@ -89,10 +143,11 @@ def _outcome(collector: Collector[Any], settings: Settings, begun: float) -> Out
     except Exception as error:  # noqa: BLE001 - a bug in one collector must not cost the others their series
         said = one_line(str(error)) or type(error).__name__
         return Outcome(collector, monotonic() - begun, failure=said)
-    return Outcome(collector, monotonic() - begun, facts, families)
+    # what a collector of several sources could not read of some of them
+    return Outcome(collector, monotonic() - begun, facts, families, failure=getattr(facts, "failure", ""))
 
 
-def families(outcomes: Iterable[Outcome], version: str) -> list[Family]:
+def families(outcomes: Iterable[Outcome], version: str) -> list[Metric]:
     """Return what is to be exported: the exporter's own series, then those of each collector."""
     build = Family("vipwarden_build_info", "gauge", "Version of vipwarden; the value is always 1.", ("version",))
     build.add(1, version)
@@ -105,40 +160,14 @@ def families(outcomes: Iterable[Outcome], version: str) -> list[Family]:
     duration = Family(
         "vipwarden_scrape_collector_duration_seconds", "gauge", "How long a collector took.", ("collector",)
     )
-    found = [build, success, duration]
+    found: list[Metric] = [build, success, duration]
     for outcome in outcomes:
         success.add(not outcome.failure, outcome.collector.name)
         duration.add(outcome.seconds, outcome.collector.name)
-        if outcome.collector.up and not outcome.absence:
+        own = any(family.name == outcome.collector.up for family in outcome.families)  # one for each source
+        if outcome.collector.up and not outcome.absence and not own:
             up = Family(outcome.collector.up, "gauge", "Whether the source could be read; absent where there is none.")
             up.add(not outcome.failure)
             found.append(up)
         found += outcome.families
     return found
-
-
-def in_thread(work: Callable[[], Facts]) -> tuple[asyncio.Future[Facts], Thread]:
-    """Run it in a thread that nobody waits for at the end: an executor would let a stuck one hold the process."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Facts] = loop.create_future()
-
-    def tell(result: Facts | None, error: Exception | None) -> None:
-        if future.done():  # given up
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(cast("Facts", result))
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except Exception as raised:  # noqa: BLE001 - it is raised again where the future is awaited
-            error = raised
-        with suppress(RuntimeError):  # the loop has been closed in the meantime
-            loop.call_soon_threadsafe(tell, result, error)
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    return future, thread

@@ -1,109 +1,132 @@
-"""How does the exporter answer over HTTP?"""
+"""How does the exporter begin, take over new settings, and end?"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
-from ipaddress import ip_address
-from pathlib import Path
-from typing import TYPE_CHECKING
+from socket import AF_UNIX
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from exporter.exposition import CONTENT_TYPE, render
-from exporter.frame import Frame, families, in_thread
-from exporter.health import HEALTHY
-from exporter.page import page
+from exporter.answers import Answers
+from exporter.connection import Connection
+from exporter.frame import Frame
+from exporter.front import Front, is_loopback
+from exporter.gate import Gate, Limits
 from exporter.registry import COLLECTORS
+from exporter.web import Security
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import socket
+    from collections.abc import Callable, Sequence
 
-    from exporter.settings import Settings
+    from exporter.settings import Listen, Settings
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Server": "vipwarden",  # and no word of versions
-}
-
-_FRESH = {"Cache-Control": "no-store"}
+_LIMITS = Limits()
+_LAST_SECONDS = 0.5  # for the requests that are under way when the end begins
 
 
 class ListenError(Exception):
     """The exporter cannot listen where it is told to."""
 
 
-async def start(settings: Settings) -> web.AppRunner:
-    """Listen and answer from now on; raises ListenError.
+def _say_nothing(_: str) -> None:
+    """Log nothing."""
 
-    ``addresses`` of what is returned tells where, and its ``cleanup()`` ends it.
+
+class Server:
+    """An exporter that listens; ``say`` takes lines for the log."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None], limits: Limits) -> None:
+        """Prepare it; raises ConfigError of the web configuration."""
+        self.settings = settings
+        self._say = say
+        self._answers = Answers(Frame(settings, COLLECTORS, say))
+        front = Front(self._answers)
+        security = Security(settings.web_config, say)
+        self._gate = Gate(web.Server(front.handle), security, settings.max_connections, limits, say)
+        self._listeners: list[tuple[Listen | None, asyncio.Server]] = []
+
+    @property
+    def addresses(self) -> list[Any]:
+        """Where it listens, as getsockname() has it; IPv4 comes before IPv6."""
+        sockets = [one for _, listener in self._listeners for one in listener.sockets]
+        return [one.getsockname() for one in sorted(sockets, key=lambda one: one.family)]
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether it speaks TLS."""
+        return self._gate.security.web.context is not None
+
+    async def open(self, sockets: Sequence[socket.socket]) -> None:
+        """Listen on these sockets, or where the settings say; raises ListenError."""
+        try:
+            for one in sockets:
+                host = "" if one.family == AF_UNIX else one.getsockname()[0]
+                self._listeners.append((None, await self._listen(host, sock=one)))
+            for listen in () if sockets else self.settings.listen:
+                self._listeners.append((listen, await self._bind(listen)))
+        except ListenError:
+            await self.cleanup()
+            raise
+        self._answers.is_ready = True
+
+    async def _bind(self, listen: Listen) -> asyncio.Server:
+        try:
+            return await self._listen(listen.host, host=listen.host or None, port=listen.port)
+        except OSError as problem:
+            if problem.errno == errno.EADDRINUSE:
+                advice = f"see who has it by 'ss -ltnp sport = :{listen.port}', and stop that or listen elsewhere"
+                raise ListenError(f"cannot listen on {listen}: the port is in use; {advice}") from None
+            raise ListenError(f"cannot listen on {listen}: {problem.strerror or problem}") from None
+
+    async def _listen(self, name: str, /, **where: Any) -> asyncio.Server:
+        is_local = is_loopback(name)
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(self._gate, is_local), **where)
+
+    async def reload(self, settings: Settings) -> None:
+        """Go over to new settings; raises ConfigError or ListenError, and then the old ones stay."""
+        security = Security(settings.web_config, self._say)
+        activated = [(listen, one) for listen, one in self._listeners if listen is None]
+        kept = [(listen, one) for listen, one in self._listeners if listen in settings.listen]
+        known = [listen for listen, _ in kept]
+        opened: list[tuple[Listen | None, asyncio.Server]] = []
+        try:
+            for listen in set(settings.listen).difference(known) if not activated else ():
+                opened.append((listen, await self._bind(listen)))  # noqa: PERF401 - to be closed if a later one fails
+        except ListenError:
+            for _, one in opened:
+                one.close()
+            raise
+        for pair in self._listeners:
+            if pair not in kept and pair not in activated:
+                pair[1].close()
+        self._listeners = activated + kept + opened
+        self.settings = self._answers.frame.settings = settings
+        self._gate.security, self._gate.most = security, settings.max_connections
+
+    async def cleanup(self) -> None:
+        """End: take no more connections, give the answers that are under way a moment, and close all."""
+        self._answers.is_ready = False
+        for _, listener in self._listeners:
+            listener.close()
+        self._listeners = []
+        await self._gate.close(_LAST_SECONDS)
+
+
+async def start(
+    settings: Settings,
+    say: Callable[[str], None] = _say_nothing,
+    *,
+    sockets: Sequence[socket.socket] = (),
+    limits: Limits = _LIMITS,
+) -> Server:
+    """Listen and answer from now on, on sockets that are open already in place of settings.listen.
+
+    ``addresses`` of what is returned tells where, and its ``cleanup()`` ends it. Raises ListenError and ConfigError.
     """
-    runner = web.AppRunner(create_app(settings), access_log=None, handle_signals=False, shutdown_timeout=1)
-    await runner.setup()
-    listen = settings.listen
-    try:
-        await web.TCPSite(runner, listen.host or None, listen.port).start()
-    except OSError as error:
-        await runner.cleanup()
-        if error.errno == errno.EADDRINUSE:
-            advice = f"see who has it by 'ss -ltnp sport = :{listen.port}', and stop that or listen elsewhere"
-            raise ListenError(f"cannot listen on {listen}: the port is in use; {advice}") from None
-        raise ListenError(f"cannot listen on {listen}: {error.strerror or error}") from None
-    return runner
-
-
-def create_app(settings: Settings) -> web.Application:
-    """Return the application: the page, the metrics, and what tells that it lives."""
-    frame = Frame(settings, COLLECTORS)
-
-    async def metrics(_: web.Request) -> web.Response:
-        outcomes = await frame.collect()
-        text, _thread = in_thread(lambda: render(families(outcomes, settings.version)))
-        return web.Response(body=await text, headers={"Content-Type": CONTENT_TYPE, **_FRESH})
-
-    async def root(_: web.Request) -> web.Response:
-        outcomes = await frame.collect()
-        text, _thread = in_thread(lambda: page(outcomes, settings))
-        return web.Response(body=await text, headers={"Content-Type": "text/html; charset=utf-8", **_FRESH})
-
-    async def healthy(_: web.Request) -> web.Response:
-        return web.Response(body=HEALTHY, content_type="text/plain")
-
-    async def ready(_: web.Request) -> web.Response:
-        return web.Response(text="vipwarden is ready\n")
-
-    app = web.Application(middlewares=[_same_machine] if _is_loopback(settings.listen.host) else [])
-    app.on_response_prepare.append(_harden)
-    app.router.add_get("/", root)
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/-/healthy", healthy)
-    app.router.add_get("/-/ready", ready)
-    app.router.add_static("/static/", Path(__file__).parent / "static")
-    return app
-
-
-async def _harden(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
-
-
-@web.middleware
-async def _same_machine(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Refuse a request by a name that is none of this machine's own.
-
-    Else a web site could have its own name resolve to 127.0.0.1 and read this page in the operator's browser.
-    """
-    if not _is_loopback(request.url.host or ""):
-        text = "This exporter answers to localhost and loopback addresses; have a proxy send 'Host: localhost'.\n"
-        raise web.HTTPMisdirectedRequest(text=text)
-    return await handler(request)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    server = Server(settings, say, limits)
+    await server.open(sockets)
+    return server

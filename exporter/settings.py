@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from checks import VERSION
 from checks.core.values import Seconds
 from checks.core.verdict import folder
+from checks.node.haproxy_source import AuthFile, Source  # noqa: TC001 - options() builds them
+from checks.node.vrrp_state import place
+from exporter.collectors.haproxy_choice import ALL, CheckStatus, Choice, Pattern
 
 
 class Listen:
@@ -39,50 +42,122 @@ class Listen:
         return hash(str(self))
 
 
+class Many(int):
+    """A number from 1 to 65536."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Many:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65536:
+            return int.__new__(cls, text)
+        raise ValueError("a number from 1 to 65536 is wanted")
+
+
 DEFAULT = Listen("127.0.0.1:9877")
+_CONNECTIONS, _SCRAPES = Many("256"), Many("128")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What settings() returns, and who this is."""
 
-    listen: Listen
+    listen: tuple[Listen, ...]
+    web_config: str | None
     keepalived_conf: str
+    keepalived_pidfile: str | None
+    keepalived_interval: float
+    keepalived_states: tuple[str, ...]
     haproxy_conf: str
-    haproxy_sockets: tuple[str, ...]
+    haproxy: tuple[Source, ...]
+    haproxy_auth_file: tuple[AuthFile, ...]
+    haproxy_ca_file: str | None
+    haproxy_choice: Choice
     proc: str
     verdicts: tuple[str, ...]
     timeout: float
+    max_connections: int
+    max_scrapes: int
     version: str = VERSION
     node: str = field(default_factory=platform.node)
 
 
 def settings(
     *,
-    listen: Listen = DEFAULT,
+    listen: tuple[Listen, ...] = (DEFAULT,),
+    web_config: str | None = None,
     keepalived_conf: str = "/etc/keepalived/keepalived.conf",
+    keepalived_pidfile: str | None = None,
+    keepalived_interval: Seconds = Seconds(3),
+    keepalived_states: tuple[str, ...] = (),
     haproxy_conf: str = "/etc/haproxy/haproxy.cfg",
-    haproxy_sockets: tuple[str, ...] = (),
+    haproxy: tuple[Source, ...] = (),
+    haproxy_auth_file: tuple[AuthFile, ...] = (),
+    haproxy_ca_file: str | None = None,
+    haproxy_only_proxies: Pattern | None = None,
+    haproxy_without_proxies: Pattern | None = None,
+    haproxy_only_servers: Pattern | None = None,
+    haproxy_without_servers: Pattern | None = None,
+    haproxy_only_metrics: Pattern | None = None,
+    haproxy_without_metrics: Pattern | None = None,
+    haproxy_without_maint: bool = False,
+    check_status: CheckStatus = ALL,
     proc: str = "/proc",
     verdicts: tuple[str, ...] = (),
     timeout: Seconds = Seconds(5),
+    max_connections: Many = _CONNECTIONS,
+    max_scrapes: Many = _SCRAPES,
 ) -> Settings:
     """Where does the exporter listen, and where does it look?
 
-    listen: address and port to serve the page and /metrics at, such as 127.0.0.1:9877 or [::1]:9877
+    listen: address and port to serve the page and /metrics at, such as 127.0.0.1:9877, [::1]:9877 or :9877 for all
+    web_config: TLS, client certificates and passwords, in a web configuration file of Prometheus' exporter-toolkit
     keepalived_conf: keepalived's configuration, whose VIPs are looked for
-    haproxy_conf: HAProxy's configuration, which names its stats socket
-    haproxy_sockets: stats sockets of one HAProxy in the order to try them, in place of those in its configuration
+    keepalived_pidfile: keepalived's pidfile, in place of those in its usual places
+    keepalived_interval: keepalived is asked for its state at most once in so many seconds
+    keepalived_states: folders of the states that notify recorded, in place of its own and /run/vipwarden/vrrp
+    haproxy_conf: HAProxy's configuration, which names its stats socket or its stats page
+    haproxy: where a HAProxy is asked instead, [NAME=]unix:/PATH, tcp://HOST:PORT or http://HOST:PORT/PATH;csv
+    haproxy_auth_file: [NAME=]/PATH of a file with the line USER:PASSWORD, for the stats page of that name or for all
+    haproxy_ca_file: certificates of the CAs that a stats page over https is verified by, in place of the system's
+    haproxy_only_proxies: regular expression for the whole names of the proxies that have series
+    haproxy_without_proxies: and for those that have none
+    haproxy_only_servers: regular expression for the whole names of the servers that have series
+    haproxy_without_servers: and for those that have none
+    haproxy_only_metrics: regular expression for the whole names of the haproxy_ metrics that are exported
+    haproxy_without_metrics: and for those that are not
+    haproxy_without_maint: no series for servers in maintenance, such as empty slots of a server-template
+    check_status: series of HAProxy's check results, all (16 for each server) or active (the one that it has)
     proc: where /proc is
-    verdicts: folders of published verdicts, in place of the one where this user's checks publish theirs
-    timeout: what reading one source may take, in seconds
+    verdicts: folders of published verdicts, in place of those of this user's and of root's checks
+    timeout: what reading one source may take, in seconds; a scrape that Prometheus gives less time takes less
+    max_connections: connections that may be open at once; the one that is idle for longest gives way to a new one
+    max_scrapes: requests that may read sources or their answers at once; further ones are answered by 503
     """
     return Settings(
         listen=listen,
+        web_config=web_config,
         keepalived_conf=keepalived_conf,
+        keepalived_pidfile=keepalived_pidfile,
+        keepalived_interval=keepalived_interval,
+        keepalived_states=keepalived_states or tuple(dict.fromkeys((place(), "/run/vipwarden/vrrp"))),
         haproxy_conf=haproxy_conf,
-        haproxy_sockets=haproxy_sockets,
+        haproxy=haproxy,
+        haproxy_auth_file=haproxy_auth_file,
+        haproxy_ca_file=haproxy_ca_file,
+        haproxy_choice=Choice(
+            only_proxies=haproxy_only_proxies,
+            without_proxies=haproxy_without_proxies,
+            only_servers=haproxy_only_servers,
+            without_servers=haproxy_without_servers,
+            only_metrics=haproxy_only_metrics,
+            without_metrics=haproxy_without_metrics,
+            without_maint=haproxy_without_maint,
+            check_status=check_status,
+        ),
         proc=proc,
-        verdicts=verdicts or (folder(),),
+        verdicts=verdicts or tuple(dict.fromkeys((folder(), "/run/vipwarden/verdict"))),
         timeout=timeout,
+        max_connections=max_connections,
+        max_scrapes=max_scrapes,
     )

@@ -17,6 +17,7 @@ PARTS = {
     "chk_haproxy": "HAProxy for keepalived: restarted once before the VIP is given up",
     "chk_service": "a service for keepalived: restarted once before the VIP is given up",
     "doctor": "say what is wrong with keepalived.conf on this node, and how to mend it",
+    "exporter": "serve the page and /metrics of this node",
     "genhash": "print the digest of a page as keepalived's HTTP_GET computes it",
     "notify": "what keepalived says of its states: recorded, logged, passed on to hooks, mail and webhook",
     "realserver": "make this node a real server of a director that routes directly",

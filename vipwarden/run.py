@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         document = Document(path or "", None if path else "", sections=SECTIONS)
         values = document.section("exporter", settings)
         if given.listen is not None:
-            values["listen"] = given.listen
+            values["listen"] = (given.listen,)
         configured = document.checks()
         if given.check_config:
             _say(f"{path or 'no configuration'}: {len(configured)} checks, nothing wrong")
@@ -76,12 +76,14 @@ async def _serve(wanted: Settings, document: Document | None) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = await start(wanted)
+    runner = await start(wanted, _say)
     try:
         with _pidfile() as pidfile:
             listen = _own(*runner.addresses[0][:2])
             entries = (document or _default(pidfile, listen)).checks()
-            _say(f"vipwarden {VERSION} runs {len(entries)} checks: open http://{listen}/ (metrics: http://{listen}/metrics)")
+            _say(
+                f"vipwarden {VERSION} runs {len(entries)} checks: open http://{listen}/ (metrics: http://{listen}/metrics)"
+            )
             loop = asyncio.create_task(Loop(entries, verdict.folder(), _say).run())
             await asyncio.wait({loop, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
             if loop.done():

@@ -57,14 +57,16 @@ def entry(*, check: str, interval: Seconds = Seconds(5)) -> None:
 class Document:
     """A configuration file, or a text in its place; ``sections`` are the keys that it may have beside ``checks``."""
 
+    keys: tuple[str, ...] = ("checks",)  # that it may have in any case; none in a file of another kind
+
     def __init__(self, path: str, text: str | None = None, sections: Sequence[str] = ()) -> None:
         """Read the file (or the text, named ``path`` in errors); raises ConfigError."""
         self.path = path
         root = _compose(path, _read(path) if text is None else text)
         self._top = {} if root is None or _is_null(root) else dict(self._pairs(root, ""))
         for key, (node, _) in self._top.items():
-            if key not in ("checks", *sections):
-                raise self._error(node, key, f"is not known; known are {', '.join(('checks', *sections))}")
+            if key not in (*self.keys, *sections):
+                raise self._error(node, key, f"is not known; known are {', '.join((*self.keys, *sections))}")
 
     def checks(self) -> list[Entry]:
         """Return the configured checks; raises ConfigError."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from aiohttp import web
+    from exporter.server import Server
 
 
 class Answer(NamedTuple):
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 def nowhere(folder: Path, **others: Any) -> Settings:
     """Return settings of a node that has nothing, but for what is given."""
     known = {
-        "listen": Listen("127.0.0.1:0"),
+        "listen": (Listen("127.0.0.1:0"),),
         "keepalived_conf": f"{folder}/keepalived.conf",
         "haproxy_conf": f"{folder}/haproxy.cfg",
         "proc": f"{folder}/proc",
@@ -38,7 +38,7 @@ def nowhere(folder: Path, **others: Any) -> Settings:
     return settings(**{**known, **others})
 
 
-def port_of(runner: web.AppRunner) -> int:
+def port_of(runner: Server) -> int:
     """Return the port that it got."""
     port: int = runner.addresses[0][1]
     return port

@@ -76,7 +76,7 @@ def test_a_loopback_listener_answers_to_its_own_names_only(tmp_path: Path, host:
 
 def test_a_listener_for_all_answers_to_any_name(tmp_path: Path) -> None:
     """As Prometheus reaches it by whichever name the node has."""
-    answer = ask(nowhere(tmp_path, listen=Listen(":0")), "/-/healthy", headers={"Host": "lb1.example.net"})[0]
+    answer = ask(nowhere(tmp_path, listen=(Listen(":0"),)), "/-/healthy", headers={"Host": "lb1.example.net"})[0]
     assert answer.status == 200
 
 
@@ -85,20 +85,20 @@ def test_a_port_in_use_is_told_with_what_to_do(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ListenError, match=rf"port is in use; see who has it by 'ss -ltnp sport = :{port}'"):
-            asyncio.run(start(nowhere(tmp_path, listen=Listen(f"127.0.0.1:{port}"))))
+            asyncio.run(start(nowhere(tmp_path, listen=(Listen(f"127.0.0.1:{port}"),))))
 
 
 def test_an_address_of_another_node_is_told(tmp_path: Path) -> None:
     """With the system's words."""
     with pytest.raises(ListenError, match=r"cannot listen on 192\.0\.2\.99:9877"):
-        asyncio.run(start(nowhere(tmp_path, listen=Listen("192.0.2.99:9877"))))
+        asyncio.run(start(nowhere(tmp_path, listen=(Listen("192.0.2.99:9877"),))))
 
 
 def test_ipv6_can_be_listened_on(tmp_path: Path) -> None:
     """In brackets."""
 
     async def run() -> int:
-        runner = await start(nowhere(tmp_path, listen=Listen("[::1]:0")))
+        runner = await start(nowhere(tmp_path, listen=(Listen("[::1]:0"),)))
         try:
             _, writer = await asyncio.open_connection("::1", port_of(runner))
             writer.close()

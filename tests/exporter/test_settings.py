@@ -39,7 +39,7 @@ def test_what_is_no_address_says_what_one_looks_like(text: str) -> None:
 def test_nothing_has_to_be_set() -> None:
     """On loopback, with the verdicts of this user's checks."""
     known = settings()
-    assert str(known.listen) == "127.0.0.1:9877"
+    assert [str(one) for one in known.listen] == ["127.0.0.1:9877"]
     assert known.verdicts == (folder(),)
 
 

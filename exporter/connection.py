@@ -1,0 +1,182 @@
+"""How long may a client take, and how much may it send? One connection, from its first byte to its last.
+
+aiohttp reads the requests and writes the answers; what is added here are the bounds that it does not have: for the
+handshake and the header together, for the bytes of a header, for the answer, and for the number of connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from checks.core.result import one_line
+from exporter.tls import alternative_names
+
+if TYPE_CHECKING:
+    import ssl
+
+    from exporter.gate import Gate
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Server": "vipwarden",  # and no word of versions
+}
+_MOST_HEADER = 32768
+# the timer for idle connections is ours; and what is left of a body is not waited for
+_OPTIONS: dict[str, Any] = {"access_log": None, "keepalive_timeout": 86400, "lingering_time": 0}
+
+
+class Connection(web.RequestHandler):
+    """A connection; ``is_local`` where it was made to a loopback address."""
+
+    __slots__ = ("_alarm", "_early", "_raw", "_received", "_tls", "context", "gate", "is_busy", "is_local", "since")
+
+    def __init__(self, gate: Gate, is_local: bool) -> None:
+        super().__init__(gate.server, loop=asyncio.get_running_loop(), **_OPTIONS)
+        self.is_local = is_local
+        self.is_busy = False
+        self.since = monotonic()
+        self.context: ssl.SSLContext | None = None
+        self.gate = gate
+        self._alarm: asyncio.TimerHandle | None = None
+        self._raw: asyncio.Transport | None = None
+        self._tls: asyncio.Task[None] | None = None
+        self._early: bytes | None = b""  # what came before aiohttp was told of the connection
+        self._received = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, with TLS where it is asked for."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream socket
+        self._raw = transport
+        self.gate.security.refresh()
+        self.context = self.gate.security.web.context
+        if not self.gate.enter(self):
+            self._refuse("503 Service Unavailable")
+            return
+        self._expect(self.gate.limits.header)
+        if self.context is None:
+            self._begin(transport)
+        else:
+            self._tls = asyncio.get_running_loop().create_task(self._encrypt(transport, self.context))
+
+    async def _encrypt(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            secured = await loop.start_tls(
+                transport,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=self.gate.limits.header,
+                ssl_shutdown_timeout=1,
+            )
+        except (OSError, asyncio.CancelledError):  # SSLError and TimeoutError are such
+            secured = None
+        wanted, certificate = self.gate.security.web.sans, None
+        if secured is not None:
+            certificate = secured.get_extra_info("peercert")
+        if secured is None or (wanted and certificate and not wanted & alternative_names(certificate)):
+            self.abort()
+            return
+        self._begin(secured)
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        self._raw = transport
+        early, self._early = self._early, None
+        super().connection_made(transport)
+        if early:
+            self.data_received(early)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before aiohttp reads it."""
+        if not self._received and not self.is_busy:
+            self._expect(self.gate.limits.header)
+        self._received += len(data)
+        if self._received > _MOST_HEADER:
+            self._refuse("431 Request Header Fields Too Large")
+        elif self._early is not None:
+            self._early += data
+        else:
+            super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        self._leave()
+        if self._early is None:
+            super().connection_lost(exc)
+
+    def _leave(self) -> None:
+        self.gate.leave(self)
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def begin_answer(self) -> None:
+        """Note that a request is complete; what it takes from here on is ours."""
+        self.is_busy = True
+        self._received = 0
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def end_answer(self) -> None:
+        """Note that the answer is given."""
+        self.is_busy = False
+        self.since = monotonic()
+        self._expect(self.gate.limits.idle)
+
+    def _expect(self, seconds: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if self in self.gate.open:
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self._expired)
+
+    def _expired(self) -> None:
+        if self._received and self._early is None:
+            self._refuse("408 Request Timeout")
+        else:
+            self.abort()
+
+    def _refuse(self, status: str) -> None:
+        """Answer before aiohttp could, as far as the client reads that, and be gone."""
+        transport = self._raw
+        if transport is None or transport.is_closing():
+            return
+        if self.context is None or self._early is None:
+            transport.write(
+                f"HTTP/1.1 {status}\r\nServer: vipwarden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+            )
+        transport.close()
+        asyncio.get_running_loop().call_later(1, transport.abort)
+
+    def finish(self) -> None:
+        """End when what was answered has been sent."""
+        if self._raw is not None:
+            self._raw.close()
+
+    def abort(self) -> None:
+        """End at once."""
+        self._leave()
+        if self._raw is not None:
+            self._raw.abort()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what aiohttp could not read, in place of its own page, which tells versions and logs a trace."""
+        del request, message
+        if status >= 500:
+            self.log_exception("the answer failed", exc)
+        text = "This is no HTTP request.\n" if status < 500 else "The exporter failed; its log tells why.\n"
+        response = web.Response(status=status, text=text, headers=HEADERS)
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log a bug of ours in one line."""
+        error = kw.get("exc_info") or args[-1]
+        self.gate.say(one_line(f"internal error: {type(error).__name__}: {error}"))

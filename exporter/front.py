@@ -1,0 +1,110 @@
+"""Who is answered, and how is the answer sent?"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from exporter.answers import READING, error
+from exporter.auth import CHALLENGE, BusyError
+from exporter.connection import HEADERS, Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.answers import Answer, Answers
+
+_CHUNK = 65536
+
+
+class Front:
+    """What stands between the connections and the answers."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._reading = 0
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request."""
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101 - there is no other
+        connection.begin_answer()
+        try:
+            refusal = await self._refusal(request, connection)
+            if refusal is not None:
+                return await self._send(request, connection, refusal)
+            with self._counted(request.path):
+                return await self._send(request, connection, await self._answers.answer(request))
+        finally:
+            connection.end_answer()
+
+    async def _refusal(self, request: web.BaseRequest, connection: Connection) -> Answer | None:
+        """Return why a request is not answered, or nothing where it is."""
+        security = connection.gate.security
+        security.refresh()
+        if not security.within_rate():
+            return error(request, 429, "Too many requests: rate_limit of the web configuration says so.")
+        if connection.is_local and not is_loopback(_host(request.headers.get("Host", "localhost"))):
+            # else a web site could let its own name point to 127.0.0.1 and read this in the operator's browser
+            text = "This exporter answers to localhost and loopback addresses; have a proxy send 'Host: localhost'."
+            return error(request, 421, text)
+        try:
+            if not await security.passwords.admit(request.headers.get("Authorization")):
+                return error(request, 401, "A name and a password are wanted.", {"WWW-Authenticate": CHALLENGE})
+        except BusyError:
+            return error(request, 503, "Too many passwords are being checked.", {"Retry-After": "1"})
+        if self._reading >= self._answers.frame.settings.max_scrapes and request.path in READING:
+            return error(request, 503, "Too many ask at the same time.", {"Retry-After": "1"})
+        return None
+
+    @contextmanager
+    def _counted(self, path: str) -> Iterator[None]:
+        self._reading += path in READING
+        try:
+            yield
+        finally:
+            self._reading -= path in READING
+
+    async def _send(self, request: web.BaseRequest, connection: Connection, answer: Answer) -> web.StreamResponse:
+        """Send a long body bit by bit: many may share it, and none has a copy of all of it in its buffers."""
+        body = answer.body
+        headers = {**HEADERS, **connection.gate.security.web.headers, **answer.headers, "Content-Type": answer.kind}
+        response: web.StreamResponse
+        if is_short := len(body) <= _CHUNK or request.method == "HEAD":
+            response = web.Response(status=answer.status, headers=headers, body=body)
+        else:
+            headers["Content-Length"] = str(len(body))
+            response = web.StreamResponse(status=answer.status, headers=headers)
+        if connection.context is not connection.gate.security.web.context or not self._answers.is_ready:
+            response.force_close()
+        if is_short:
+            return response
+        try:
+            async with asyncio.timeout(connection.gate.limits.send):
+                await response.prepare(request)
+                for start in range(0, len(body), _CHUNK):
+                    await response.write(body[start : start + _CHUNK])
+                await response.write_eof()
+        except TimeoutError:
+            connection.abort()
+            raise ConnectionResetError("the client does not read its answer") from None
+        return response
+
+
+def _host(header: str) -> str:
+    """Return the name or the address in a Host header."""
+    match = re.fullmatch(r"(?:\[([^\]]*)\]|([^:]*))(?::[0-9]*)?", header.strip())
+    return (match[1] or match[2] or "") if match else ""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or an address is none but this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
