@@ -38,7 +38,7 @@ def mail(event: Event, given: Any) -> None:
     """Send a mail; raises LaterError or NeverError."""
     message = EmailMessage()
     message["Subject"] = f"[{node()}] {event}"
-    message["From"] = given.mail_from or f"root@{node() or 'localhost'}"
+    message["From"] = given.mail_from or f"root@{_own_name()}"
     message["To"] = ", ".join(given.mail_to)
     message["Date"] = formatdate(event.since)
     message["Message-ID"] = make_msgid("vipwarden", domain="vipwarden.invalid")
@@ -75,18 +75,23 @@ def _by_sendmail(message: EmailMessage, given: Any) -> None:
 
 def _by_smtp(message: EmailMessage, given: Any) -> None:
     security, timeout = given.smtp_security, given.attempt_timeout
-    port = given.smtp_port or _PORTS[security]
+    port = int(given.smtp_port or _PORTS[security])  # getaddrinfo() takes nothing but a plain int
     server: smtplib.SMTP
     if security == "tls":
-        server = smtplib.SMTP_SSL(given.smtp_host, port, timeout=timeout, context=_context(given))
+        server = smtplib.SMTP_SSL(given.smtp_host, port, _own_name(), timeout=timeout, context=_context(given))
     else:
-        server = smtplib.SMTP(given.smtp_host, port, timeout=timeout)
+        server = smtplib.SMTP(given.smtp_host, port, _own_name(), timeout=timeout)
     with server:
         if security == "starttls":
             server.starttls(context=_context(given))
         if given.smtp_user is not None:
             server.login(given.smtp_user, secret(given.smtp_password_file))
         server.send_message(message)
+
+
+def _own_name() -> str:
+    """Return what to say in EHLO without asking DNS, which may hang just when a node is in trouble."""
+    return node() or "localhost"
 
 
 def webhook(event: Event, given: Any) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import socket
 
-from checks.core.result import one_line
 from checks.core import syslog
+from checks.core.result import one_line
 from checks.core.syslog import ERROR, INFO, NOTICE, WARNING
 
 __all__ = ["ERROR", "INFO", "NOTICE", "WARNING", "log", "stream"]

@@ -97,6 +97,7 @@ def settings(
     webhook_token_file: Place | None = None,
     ca_file: Place | None = None,
     attempt_timeout: Seconds = Seconds(10),
+    retry_first: Seconds = Seconds(2),
     retry_for: Seconds = Seconds(3600),
 ) -> SimpleNamespace:
     """Return what notify does beyond recording and logging.
@@ -117,7 +118,8 @@ def settings(
     webhook_token_file: file whose first line is sent as the bearer token
     ca_file: certificates of authorities to trust in place of the system's, in PEM
     attempt_timeout: seconds that one attempt to send may take
-    retry_for: seconds for which sending is tried again
+    retry_first: seconds until it is tried a second time; each further pause is twice as long, up to 300
+    retry_for: seconds for which it is tried again
     """
     given = SimpleNamespace(**locals())
     given.states = given.states or _TOLD[:4]

@@ -19,8 +19,8 @@ from keepalived_scripts.notify.spool import Spool, background
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds between two attempts
-_TURN = 0.5  # seconds between two looks at the outbox
+_LONGEST_PAUSE = 300.0  # seconds between two attempts
+_TURN = 0.25  # seconds between two looks at the outbox
 
 
 def work(config: str | None) -> None:
@@ -114,7 +114,7 @@ def deliver(given: Any) -> None:
             except ways.LaterError as error:
                 blocked.add(way)
                 if now() < float(data.get("until", 0)):
-                    pauses[way] = min(_LONGEST_PAUSE, pauses[way] * 2 or _FIRST_PAUSE)
+                    pauses[way] = min(_LONGEST_PAUSE, pauses[way] * 2 or given.retry_first)
                     due[way] = now() + pauses[way]
                     journal.log(journal.WARNING, f"{way} for {event} is tried again in {pauses[way]:g} s: {error}")
                     continue

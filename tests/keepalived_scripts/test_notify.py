@@ -1,0 +1,370 @@
+"""Is every state recorded, logged and passed on to the hooks in the order in which keepalived said it?"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checks.node import vrrp_state
+from tests.commands import BIN, Ran, environment, program, run, shell
+from tests.keepalived_scripts.service import must_come
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checks.node.vrrp_state import VrrpState
+
+
+class Site:
+    """notify with a runtime folder, a configuration and hooks of its own; each hook adds to ``journal``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.hooks = folder / "notify.d"
+        self.journal = folder / "journal"
+        self.config = folder / "vipwarden.yaml"
+        self.configure()
+
+    def configure(self, *lines: str) -> None:
+        """Write the section of the configuration."""
+        text = "\n".join(("notify:", f"  hooks: {self.hooks}", *(f"  {line}" for line in lines)))
+        self.config.write_text(f"{text}\n")
+
+    def hook(self, state: str, name: str, line: str) -> Path:
+        """Write a hook."""
+        path = self.hooks / state / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
+        return path
+
+    def hooks_that_tell(self, *states: str, more: str = "") -> None:
+        """Write hooks that add their arguments."""
+        for state in states:
+            self.hook(state, "10-tell", f'{more}\necho "$*" >>{self.journal}')
+
+    def __call__(self, *arguments: str) -> Ran:
+        """Run notify."""
+        return run(self.folder, "notify", "--config", str(self.config), *arguments)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Begin to run it."""
+        command = [str(BIN / "notify"), "--config", str(self.config), *arguments]
+        return subprocess.Popen(command, env=environment(self.folder), stdin=subprocess.DEVNULL)
+
+    def told(self) -> list[str]:
+        """Return what the hooks wrote."""
+        return self.journal.read_text().splitlines() if self.journal.exists() else []
+
+    def must_tell(self, *lines: str) -> None:
+        """Wait until the hooks wrote just that."""
+        end = time.monotonic() + 10
+        while self.told() != list(lines):
+            assert time.monotonic() < end, self.told()
+            time.sleep(0.01)
+
+    def state(self, name: str = "INSTANCE.V1") -> VrrpState:
+        """Return what is on record."""
+        found = vrrp_state.read(f"{self.folder}/run/vrrp/{name}")
+        assert found is not None
+        return found
+
+    def idle(self) -> bool:
+        """Return whether nothing is left to be done."""
+        return not any(os.listdir(self.folder / "run/notify" / name) for name in ("hooks", "outbox"))  # noqa: PTH208
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Give a site, and wait for its workers."""
+    made = Site(tmp_path)
+    yield made
+    if (tmp_path / "run/notify/outbox").exists():
+        must_come(made.idle)
+
+
+def test_a_state_is_recorded_with_its_time(site: Site) -> None:
+    """For everybody to read, whatever umask keepalived has."""
+    begun = time.time()
+    line = f"umask 0177; {BIN}/notify INSTANCE V1 MASTER 150"
+    assert subprocess.run(["sh", "-c", line], env=environment(site.folder), check=True).returncode == 0
+    state = site.state()
+    assert (state.kind, state.name, state.state, state.priority) == ("INSTANCE", "V1", "MASTER", 150)
+    assert (state.changes, state.source) == (1, "notify")
+    assert begun - 0.5 < state.since < time.time() + 0.5
+    path = site.folder / "run/vrrp/INSTANCE.V1"
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_notify_master_has_no_words_but_its_own(site: Site) -> None:
+    """So the state and the name are options."""
+    site.hooks_that_tell("backup", "fault")
+    assert site("--state", "BACKUP", "--instance", "V1", "word").code == 0
+    assert site("--state", "FAULT", "--group", "G1").code == 0
+    site.must_tell("word INSTANCE V1 BACKUP 0", "GROUP G1 FAULT 0")
+    assert site.state("GROUP.G1").state == "FAULT"
+
+
+def test_hooks_run_in_the_order_of_their_names_with_keepalived_s_words(site: Site) -> None:
+    """And what more there is to know in their environment."""
+    site.hook("master", "20-second", f'echo "second $*" >>{site.journal}')
+    site.hook("master", "10-first", f"sleep 0.2; env | grep ^VIPWARDEN_[NPST] | grep -v SINCE | sort >>{site.journal}")
+    site.hook("master", ".hidden", f"echo hidden >>{site.journal}")
+    site.hook("master", "30-old~", f"echo old >>{site.journal}")
+    site("--state", "FAULT", "--instance", "V1")
+    site("own", "INSTANCE", "V1", "MASTER", "100")
+    site.must_tell(
+        "VIPWARDEN_NAME=V1", "VIPWARDEN_PREVIOUS=FAULT", "VIPWARDEN_PRIORITY=100", "VIPWARDEN_SOURCE=notify",
+        "VIPWARDEN_STATE=MASTER", "VIPWARDEN_TYPE=INSTANCE", "second own INSTANCE V1 MASTER 100",
+    )  # fmt: skip
+
+
+def test_the_same_state_twice_is_no_news(site: Site) -> None:
+    """With notify and notify_master both configured each transition is told twice."""
+    site.hooks_that_tell("master", "backup")
+    site("INSTANCE", "V1", "MASTER", "100")
+    first = site.state()
+    site("--state", "MASTER", "--instance", "V1")
+    again = site.state()
+    assert (again.since, again.changes, again.priority) == (first.since, 1, 100)
+    site("INSTANCE", "V1", "BACKUP", "100")
+    site.must_tell("INSTANCE V1 MASTER 100", "INSTANCE V1 BACKUP 100")
+
+
+def test_in_a_storm_the_last_word_is_the_last_and_hooks_never_overlap(site: Site) -> None:
+    """Twenty transitions, each a process of its own, all at once."""
+    site.hooks_that_tell(
+        "master", "backup", more=f"mkdir {site.folder}/alone || echo overlap >>{site.journal}; sleep 0.05"
+    )
+    for state in ("master", "backup"):
+        site.hook(state, "20-end", f"rmdir {site.folder}/alone")
+    states = [random.choice(("MASTER", "BACKUP")) for _ in range(19)]
+    states.append("MASTER" if states[-1] == "BACKUP" else "BACKUP")
+    for process in [site.start("INSTANCE", "V1", state, str(100 + number)) for number, state in enumerate(states)]:
+        assert process.wait(timeout=10) == 0
+    assert (site.state().state, site.state().priority) == (states[-1], 119)
+    must_come(site.idle)
+    told = site.told()
+    assert "overlap" not in told
+    priorities = [int(line.split()[-1]) for line in told]
+    assert priorities == sorted(priorities)
+    assert told[-1] == f"INSTANCE V1 {states[-1]} {priorities[-1]}"
+
+
+def test_an_older_event_that_comes_late_changes_nothing(site: Site) -> None:
+    """Its process was started first and was held up."""
+    site.hooks_that_tell("master", "backup")
+    line = (
+        f'sh -c "kill -STOP \\$\\$; exec {BIN}/notify --config {site.config} INSTANCE V1 MASTER 1" & late=$!; '
+        f"while ! grep -q 'T (stopped)' /proc/$late/status; do sleep 0.01; done; sleep 0.02; "
+        f"{BIN}/notify --config {site.config} INSTANCE V1 BACKUP 1; kill -CONT $late; wait $late"
+    )
+    subprocess.run(["sh", "-c", line], env=environment(site.folder), check=True, timeout=10)
+    assert site.state().state == "BACKUP"
+    must_come(site.idle)
+    site.must_tell("INSTANCE V1 BACKUP 1")
+
+
+def test_hooks_of_a_state_that_is_no_more_are_skipped(site: Site) -> None:
+    """While a slow one ran two others came: the newer one counts. Other instances go their own way."""
+    site.hooks_that_tell("master", "backup", more="sleep 0.5")
+    for words in ("V1 MASTER", "V1 BACKUP", "V2 MASTER", "V1 MASTER"):
+        site("INSTANCE", *words.split(), "1")
+    site.must_tell("INSTANCE V1 MASTER 1", "INSTANCE V2 MASTER 1", "INSTANCE V1 MASTER 1")
+    assert site.state().changes == 3
+
+
+def test_stop_is_done_in_under_a_second_and_its_hooks_survive(site: Site) -> None:
+    """Though keepalived kills the whole process group after that second."""
+    site.hooks_that_tell("stop", more="sleep 1.5")
+    command = [str(BIN / "notify"), "--config", str(site.config), "INSTANCE", "V1", "STOP", "100"]
+    begun = time.monotonic()
+    process = subprocess.Popen(command, env=environment(site.folder), process_group=0, stdout=subprocess.PIPE)
+    process.communicate()  # returns when nobody holds its stdout any more
+    assert time.monotonic() - begun < 1
+    assert site.state().state == "STOP"
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    site.must_tell("INSTANCE V1 STOP 100")
+
+
+def test_a_hook_that_hangs_is_killed_with_all_that_it_started(site: Site) -> None:
+    """And the next one runs."""
+    site.configure("hook_timeout: 0.3")
+    site.hook("fault", "10-hang", f"trap '' TERM; sleep 60 & echo $! >{site.folder}/child; wait; sleep 60")
+    site.hook("fault", "20-next", f"echo next >>{site.journal}")
+    begun = time.monotonic()
+    site("INSTANCE", "V1", "FAULT", "1")
+    site.must_tell("next")
+    assert time.monotonic() - begun < 5
+    child = Path("/proc", (site.folder / "child").read_text().strip(), "status")
+    must_come(lambda: not child.exists() or "zombie" in child.read_text())
+
+
+def test_a_daemon_that_a_hook_starts_lives_on(site: Site) -> None:
+    """As HAProxy at MASTER: with ordinary signals, and an output that does not go away."""
+    start = f"(grep -E 'Sig(Ign|Blk)' /proc/self/status; umask; sleep 0.3; echo alive && echo done) >>{site.journal} &"
+    site.hook("master", "10-start", start)
+    site("INSTANCE", "V1", "MASTER", "1")
+    must_come(lambda: "done" in site.told())
+    ignored, blocked = (int(line.split()[1], 16) & 0x7FFFFFFF for line in site.told() if line.startswith("Sig"))
+    assert (ignored & ~0b110, blocked) == (0, 0)  # SIGINT and SIGQUIT are what "&" of sh ignores
+    assert "0022" in site.told()
+
+
+@pytest.mark.parametrize("how", ["another's", "group", "world", "folder", "not executable", "a folder", "linked"])
+def test_hooks_that_others_could_change_are_refused(site: Site, how: str) -> None:
+    """As keepalived refuses its scripts, and the others run."""
+    bad = site.hook("master", "10-bad", f"echo bad >>{site.journal}")
+    site.hook("master", "20-good", f"echo good >>{site.journal}")
+    if how == "another's":
+        os.chown(bad, 65534, 0)
+    elif how == "group":
+        os.chown(bad, 0, 65534)
+        bad.chmod(0o775)
+    elif how == "world":
+        bad.chmod(0o757)
+    elif how == "not executable":
+        bad.chmod(0o644)
+    elif how == "a folder":
+        bad.unlink()
+        bad.mkdir()
+    elif how == "linked":
+        elsewhere = site.folder / "elsewhere"
+        elsewhere.mkdir()
+        elsewhere.chmod(0o777)
+        bad.rename(elsewhere / "bad")
+        bad.symlink_to(elsewhere / "bad")
+    else:
+        site.hooks.chmod(0o777)
+    site("INSTANCE", "V1", "MASTER", "1")
+    must_come(site.idle)
+    assert site.told() == ([] if how == "folder" else ["good"])
+
+
+def test_the_journal_gets_fields_of_their_own(site: Site) -> None:
+    """By its native protocol, from a hook's output as well."""
+    listen = site.folder / "listen.py"
+    listen.write_text(
+        "import os, socket, sys\n"
+        "os.makedirs('/run/systemd/journal')\n"
+        "native = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); native.bind('/run/systemd/journal/socket')\n"
+        "lines = socket.socket(socket.AF_UNIX); lines.bind('/run/systemd/journal/stdout'); lines.listen()\n"
+        "print('ready', flush=True)\n"
+        "sys.stdout.buffer.write(native.recv(65536)); sys.stdout.flush()\n"
+        "client = lines.accept()[0]\n"
+        "while data := client.recv(65536): sys.stdout.buffer.write(data)\n"
+    )
+    site.hook("master", "10-say", "echo said by the hook")
+    site("INSTANCE", "V1", "BACKUP", "100")
+    done = shell(
+        site.folder,
+        f"mount -t tmpfs none /run; {program('python3')} {listen} >{site.folder}/heard & "
+        f"while ! [ -e {site.folder}/heard ] || ! grep -q ready {site.folder}/heard; do sleep 0.01; done; "
+        f"notify --config {site.config} INSTANCE V1 MASTER 100; wait",
+        flags=("-m",),
+    )
+    heard = (site.folder / "heard").read_text().splitlines()
+    fields = dict(line.split("=", 1) for line in heard if "=" in line)
+    assert fields == {
+        "MESSAGE": "INSTANCE V1 MASTER, priority 100 (was BACKUP)",
+        "PRIORITY": "5",
+        "SYSLOG_IDENTIFIER": "vipwarden-notify",
+        "SYSLOG_FACILITY": "3",
+        "VIPWARDEN_TYPE": "INSTANCE",
+        "VIPWARDEN_NAME": "V1",
+        "VIPWARDEN_STATE": "MASTER",
+        "VIPWARDEN_PREVIOUS": "BACKUP",
+        "VIPWARDEN_PRIORITY": "100",
+        "VIPWARDEN_SOURCE": "notify",
+    }, done
+    assert heard[heard.index("10-say") :] == ["10-say", "", "6", "1", "0", "0", "0", "said by the hook"]
+
+
+def test_priorities_change_without_a_change_of_state(site: Site) -> None:
+    """With notify_priority_changes."""
+    site.hooks_that_tell("master", "master_priority", "master_rx_lower_pri")
+    site("INSTANCE", "V1", "MASTER", "100")
+    site("INSTANCE", "V1", "MASTER_PRIORITY", "90")
+    site("INSTANCE", "V1", "MASTER_RX_LOWER_PRI", "90")
+    assert (site.state().state, site.state().priority, site.state().changes) == ("MASTER", 90, 1)
+    site.must_tell("INSTANCE V1 MASTER 100", "INSTANCE V1 MASTER_RX_LOWER_PRI 90")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", "GROUP|INSTANCE NAME STATE PRIORITY"),
+        ("INSTANCE V1 MASTRE 100", "'MASTRE' is no state"),
+        ("INSTANCE V1 MASTER many", "'many' is no priority"),
+        ("--state MASTER", "either --instance or --group"),
+        ("--instance V1", "want --state"),
+        ("--state MASTRE --instance V1", "one of MASTER"),
+        ("--nosuch x INSTANCE V1 MASTER 100", "no option '--nosuch'"),
+        ("--fifo /x INSTANCE V1 MASTER 100", "its own words"),
+    ],
+)
+def test_a_wrong_command_line_says_what_is_wanted(site: Site, arguments: str, said: str) -> None:
+    """And nothing is recorded."""
+    done = site(*arguments.split())
+    assert done.code == 2
+    assert said in done.err
+    assert not (site.folder / "run/vrrp").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("mail_too: x@y", "notify.mail_too is not known"),
+        ("mail_to: nobody", "a mail address"),
+        ("webhook: ftp://x", "an address such as"),
+        ("webhook: https://user:password@example.org/", "webhook_file"),
+        ("hooks: relative", "an absolute path"),
+        ("states: [MASTRE]", "one of MASTER"),
+        ("smtp_security: some", "starttls, tls or none"),
+        ("smtp_user: me", "belong together"),
+    ],
+)
+def test_a_wrong_configuration_is_told_by_its_line_and_stops_no_hook(site: Site, line: str, said: str) -> None:
+    """A typing error in a mail address must not keep HAProxy from being started."""
+    site.config.write_text(f"notify:\n  {line}\n")
+    done = site("--check-config")
+    assert done.code == 2
+    assert said in done.err
+    assert str(site.config) in done.err
+    assert site("INSTANCE", "V1", "MASTER", "1").code == 0
+    assert site.state().state == "MASTER"
+
+
+def test_what_cannot_be_recorded_is_told(site: Site) -> None:
+    """Where the runtime folder is not ours to write."""
+    env = environment(site.folder) | {"VIPWARDEN_RUNTIME_DIR": "/proc/vipwarden"}
+    done = run(site.folder, "notify", "INSTANCE", "V1", "MASTER", "1", env=env)
+    assert done.code == 1
+    assert "/proc/vipwarden" in done.err
+
+
+def test_an_event_is_spooled_whole(site: Site) -> None:
+    """What waits for a hook can be read by root alone, and as JSON."""
+    site.hooks_that_tell("master", "backup", more="sleep 0.5")
+    site("INSTANCE", "V1", "MASTER", "1")
+    site("INSTANCE", "V1", "BACKUP", "1")
+    folder = site.folder / "run/notify/hooks"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    waiting = [json.loads(path.read_text()) for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    assert [data["state"] for data in waiting][-1] == "BACKUP"
+
+
+def test_no_socket_of_the_journal_is_no_trouble(site: Site) -> None:
+    """A container has neither a journal nor a syslog."""
+    line = f"mount -t tmpfs none /dev; mknod /dev/null c 1 3; mount -t tmpfs none /run; notify --config {site.config}"
+    done = shell(site.folder, f"{line} INSTANCE V1 MASTER 1", flags=("-m",))
+    assert (done.code, done.err) == (0, "")
