@@ -1,7 +1,8 @@
 """Who runs the hooks and sends the mails, once keepalived's script has ended? Two workers, one of each kind at a time.
 
-The hooks of an event are skipped where a newer event of the same instance or group already waits: they would bring
-about a state that is no more. What is to be sent waits in an outbox, so that no mail server holds up a hook.
+All hooks run, in the order of their events. Only those of an event that had to wait for longer than one hook may take
+are skipped where a newer event of the same instance or group waits: they would bring about a state that is long gone.
+What is to be sent waits in an outbox, so that no mail server holds up a hook.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def _hooks(spool: Spool, name: str, given: Any) -> None:
     try:
         if event is None:
             return
-        if _is_superseded(spool, name, event):
-            journal.log(journal.NOTICE, f"no hooks for {event}: a newer event waits")
+        if now() - event.order[0] > given.hook_timeout and _is_superseded(spool, name, event):
+            journal.log(journal.NOTICE, f"no hooks for {event}: it waited too long, and a newer event waits")
         else:
             for path in hooks.find(given.hooks, event.state):
                 hooks.run(path, event, given.hook_timeout)
