@@ -45,15 +45,17 @@ class Rows:
         return len(self._labels)
 
     def lines(self, name: str, values: Sequence[bytes]) -> bytes:
-        """Return a line for each row, in whose place ``values`` has one; an empty value has none."""
+        """Return a line for each row, in whose place ``values`` has one; an empty value has none, nor has ()."""
+        if not values:
+            return b""
         labels = self._labels
         if self._first is not None:
             values = [value if own else b"" for own, value in zip(self._first, values, strict=True)]
         if b"" in values:
             labels = [label for label, value in zip(labels, values, strict=True) if value]
             values = [value for value in values if value]
-        if not values:
-            return b""
+            if not values:
+                return b""
         start = name.encode()
         parts = [b"\n" + start] * (3 * len(values) + 1)
         parts[0] = start
@@ -112,15 +114,21 @@ class OneHot:
 
 
 def numbers(column: Sequence[bytes]) -> Sequence[bytes]:
-    """Return the column without what is no whole number of at most 20 digits."""
-    if b"".join(column).isdigit() and len(max(column, key=len)) <= _MOST_DIGITS:
+    """Return the column without what is no whole number from 0 up of at most 20 digits.
+
+    Nothing at all where it is empty.
+    """
+    joined = b"".join(column)
+    if not joined:
+        return ()
+    if joined.isdigit() and len(max(column, key=len)) <= _MOST_DIGITS:
         return column
     return [value if is_number(value) else b"" for value in column]
 
 
 def is_number(value: bytes) -> bool:
-    """Whether it is a whole number, perhaps negative, of at most 20 digits."""
-    return value.removeprefix(b"-").isdigit() and len(value) <= _MOST_DIGITS
+    """Whether it is a whole number from 0 up, of at most 20 digits."""
+    return value.isdigit() and len(value) <= _MOST_DIGITS
 
 
 class _Seconds(dict[bytes, bytes]):
@@ -139,5 +147,7 @@ _SECONDS = _Seconds()
 
 
 def milliseconds(column: Sequence[bytes]) -> Sequence[bytes]:
-    """Return the column in seconds, without what is no number."""
+    """Return the column in seconds, without what is no number; nothing at all where it is empty."""
+    if not b"".join(column):
+        return ()
     return list(map(_SECONDS.__getitem__, column))

@@ -105,10 +105,11 @@ def _told(name: str, answer: bytes) -> Report:
     info = parse_info(said.decode("utf-8", "replace"))
     if not mark:
         raise HaproxyError(f"{name} answered 'show stat' with {one_line(said[-200:].decode('utf-8', 'replace'), 60)!r}")
-    stat, end, tables = (mark[1:] + rest).partition(b"\n\n")
-    if not end:
+    end = rest.rfind(b",\n\n")  # the last one: a quoted field may hold anything
+    if end < 0:
         raise HaproxyError(f"{name} answered 'show stat' with a table that was cut off")
-    return Report(name, info, parse_stat(stat), parse_sticks(tables.decode("utf-8", "replace")))
+    sticks = parse_sticks(rest[end:].decode("utf-8", "replace"))
+    return Report(name, info, parse_stat(mark[1:] + rest[: end + 1]), sticks)
 
 
 def parse_info(text: str) -> dict[str, str]:

@@ -100,7 +100,8 @@ class Page:
         """Take the next line."""
         if words[0] in _SECTIONS:
             self.sources()  # the section before is whole
-            self._own, self._binds = ({} if section == "defaults" else dict(self._defaults)), []
+            self._defaults = {} if section == "defaults" else self._defaults
+            self._own, self._binds = dict(self._defaults), []
         elif words[0] == "stats" and len(words) > 1:
             self._own.setdefault("uri", _DEFAULT_URI)
             if words[1] in ("uri", "auth") and len(words) > 2 and not (words[1] == "auth" and "auth" in self._own):

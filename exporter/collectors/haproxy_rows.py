@@ -58,8 +58,6 @@ class Part:
         yield from self._responses(column)
         for one, name in self._columns:
             values = column(one.column)
-            if one.column == "lastsess":  # -1 is never
-                values = [b"" if value.startswith(b"-") else value for value in values]
             lines = self._rows.lines(name, milliseconds(values) if one.is_time else numbers(values))
             yield name, one.type, one.help, lines
         if self._letter == "S":
@@ -128,8 +126,9 @@ class Part:
             text = "1 for the result of the last check, 0 for the others."
             yield f"{self._prefix}check_status", "gauge", text, self._check.lines(checks)
         if self._wants("check_code"):
-            codes = zip(checks, numbers(column("check_code")), strict=True)
-            values = [(code or b"0") if check else b"" for check, code in codes]
+            codes = column("check_code")
+            pairs = zip(checks, numbers(codes) or codes, strict=True)
+            values = [(code or b"0") if check else b"" for check, code in pairs]
             name = f"{self._prefix}check_code"
             yield name, "gauge", "Code of the last check, such as a status of HTTP.", self._rows.lines(name, values)
         if self._wants("agent_status"):

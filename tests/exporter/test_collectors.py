@@ -8,16 +8,13 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from checks.core.result import Metric, Result, State
 from checks.core.verdict import publish, ready
-from tests.exporter.running import ask, metrics, nowhere, samples
-from tests.servers.haproxy import command, free_ports, haproxy, wait_for
+from tests.exporter.running import metrics, nowhere
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "node" / "fixtures"
@@ -114,50 +111,3 @@ def test_checks_have_state_age_duration_and_metrics(tmp_path: Path) -> None:
         ("vipwarden_check_duration_seconds", ("web", "port")): 0.5,
         ("vipwarden_check_metric", ("web", "port", "time", "s")): 0.25,
     }
-
-
-def test_haproxy_has_the_series_of_its_own_endpoint(tmp_path: Path) -> None:
-    """Names, types, labels and values, with servers that are up, down, drained, in maintenance and not checked."""
-    front, closed, own = free_ports(3)
-    body = f"""
-frontend fe
-  bind 127.0.0.1:{front}
-  default_backend be
-backend be
-  http-request return status 200 if {{ path /here }}
-  server up 127.0.0.1:{front} check inter 50 maxconn 9
-  server down 127.0.0.1:{closed} check inter 50 fall 1
-  server maint 127.0.0.1:{front} check disabled
-  server drain 127.0.0.1:{front} check inter 50
-  server plain 127.0.0.1:{front} weight 7 backup
-backend dead
-  server down 127.0.0.1:{closed} check inter 50 fall 1
-backend empty
-frontend own
-  bind 127.0.0.1:{own}
-  http-request use-service prometheus-exporter if {{ path /metrics }}
-"""
-    with haproxy(body) as path:
-        for server, status in (("be/down", "DOWN"), ("dead/down", "DOWN")):
-            wait_for(path, server, status)
-        command(path, "set server be/drain state drain")
-        urllib.request.urlopen(f"http://127.0.0.1:{front}/here").read()
-        theirs = urllib.request.urlopen(f"http://127.0.0.1:{own}/metrics").read().decode()
-        ours = ask(nowhere(tmp_path, haproxy_sockets=(path,)), "/metrics")[0].body
-    types = {family.name: family.type for family in text_string_to_metric_families(theirs)}
-    for family in text_string_to_metric_families(ours):
-        if family.name.startswith("haproxy_") and family.name != "haproxy_up":
-            assert types[family.name] == family.type
-    wanted, found = samples(theirs), samples(ours)
-    assert found["haproxy_up", ()] == 1
-    for server, state in (("up", "UP"), ("down", "DOWN"), ("maint", "MAINT"), ("drain", "DRAIN"), ("plain", "UP")):
-        assert found["haproxy_server_status", ("be", server, state)] == 1
-    moving = ("_seconds", "_seconds_total", "_percent", "check_failures_total", "haproxy_up")
-    counted = [
-        key
-        for key in found
-        if key[0].startswith("haproxy_") and not key[0].endswith(moving) and key[1][:1] not in ((), ("own",))
-    ]
-    assert len(counted) > 200
-    assert {key: found[key] for key in counted} == {key: wanted[key] for key in counted}
-    assert found["haproxy_process_start_time_seconds", ()] == wanted["haproxy_process_start_time_seconds", ()]

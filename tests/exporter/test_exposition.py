@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.exposition import Family, number, render
+from exporter.exposition import Family, Metric, number, render
 
 
 def parsed(*families: Family) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]:
@@ -88,6 +90,51 @@ def test_a_sample_with_the_same_labels_takes_the_place_of_the_first() -> None:
     family.add(1, "x")
     family.add(2, "x")
     assert parsed(family)[0][3] == [("a", {"b": "x"}, 2)]
+
+
+def openmetrics(*families: Metric) -> list[tuple[str, str, str, str, list[tuple[str, float]]]]:
+    """Return name, type, unit, help and samples of each family as the parser of OpenMetrics sees them."""
+    text = render(families, openmetrics=True).decode()
+    parser: Any = openmetrics_parser
+    return [
+        (found.name, found.type, found.unit, found.documentation, [(one.name, one.value) for one in found.samples])
+        for found in parser.text_string_to_metric_families(text)
+    ]
+
+
+def test_openmetrics_names_a_counter_without_its_total() -> None:
+    """Which stands at its samples; the unit is the end of the name."""
+    family = Family("a_seconds_total", "counter", 'Help "me".')
+    family.add(3)
+    assert openmetrics(family) == [("a_seconds", "counter", "seconds", 'Help "me".', [("a_seconds_total", 3)])]
+    assert render([family], openmetrics=True).endswith(b"a_seconds_total 3\n# EOF\n")
+
+
+def test_openmetrics_has_names_that_are_known_without_total_as_unknown() -> None:
+    """A counter would have to change its name, and one that falls is none."""
+    counter, untyped = Family("a", "counter", "Help."), Family("b_total", "untyped", "Help.")
+    for family in (counter, untyped):
+        family.add(1)
+    assert openmetrics(counter, untyped) == [
+        ("a", "unknown", "", "Help.", [("a", 1)]),
+        ("b_total", "unknown", "", "Help.", [("b_total", 1)]),
+    ]
+
+
+def test_nothing_is_an_end_alone_in_openmetrics() -> None:
+    """The end has to be there."""
+    assert render([Family("a", "gauge", "Help.")], openmetrics=True) == b"# EOF\n"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
+def test_both_formats_have_the_same_samples(label: str, help_: str) -> None:
+    """Whatever the label and the help are."""
+    family = Family("a", "gauge", f"x{help_}", ("b",))
+    family.add(1, label)
+    (found,) = openmetrics(family)
+    assert found[3] == f"x{help_}"
+    assert family.lines() in render([family])
+    assert family.lines() in render([family], openmetrics=True)
 
 
 def test_labels_that_do_not_fit_are_a_bug() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,20 +18,17 @@ from checks.node.haproxy import (
     FRONTEND,
     SERVER,
     HaproxyError,
-    HaproxyMissingError,
     Report,
-    discover,
     first_word,
     parse_info,
-    parse_sockets,
-    parse_stat,
+    parse_sticks,
 )
+from checks.node.haproxy_source import Source
 from tests.servers.haproxy import free_ports, haproxy, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-FIXTURES = Path(__file__).parent / "fixtures"
+    from pathlib import Path
 
 
 def report(*sockets: str, timeout: float = 5) -> Report:
@@ -40,7 +36,7 @@ def report(*sockets: str, timeout: float = 5) -> Report:
     net = BlockingNet()
     net.begin(timeout)
     with pytest.raises(StopIteration) as end:
-        reader.report(net, sockets).send(None)
+        reader.report(net, [Source(path) for path in sockets]).send(None)
     found: Report = end.value.value
     return found
 
@@ -96,25 +92,6 @@ backend be
     assert servers["down"]["check_status"] == "L4CON"
 
 
-def test_a_recorded_answer_is_read_by_its_columns() -> None:
-    """With the separator column and the trailing comma of today's versions."""
-    rows = parse_stat((FIXTURES / "haproxy_stat.csv").read_text(encoding="utf-8"))
-    assert [(row["pxname"], row["svname"], row["status"]) for row in rows][:2] == [
-        ("fe_web", "FRONTEND", "OPEN"),
-        ("be_web", "web1", "UP"),
-    ]
-    assert parse_info((FIXTURES / "haproxy_info.txt").read_text(encoding="utf-8"))["Pid"] == "830"
-
-
-def test_quoted_fields_may_hold_commas_newlines_and_quotes() -> None:
-    """As the last words of an agent do."""
-    rows = parse_stat('# pxname,svname,last_agt,status,\nbe,s1,"a, ""b""\nc",UP,\nbe,s2,,DOWN,\n\n')
-    assert [(row["svname"], row["last_agt"], row["status"]) for row in rows] == [
-        ("s1", 'a, "b"\nc', "UP"),
-        ("s2", "", "DOWN"),
-    ]
-
-
 @pytest.mark.parametrize(
     ("status", "word"),
     [("UP 1/3", "UP"), ("DOWN (agent)", "DOWN"), ("MAINT (via be/s)", "MAINT"), ("no check", "UP"), ("DRAIN", "DRAIN")],
@@ -137,7 +114,7 @@ def test_another_answer_is_an_error(tmp_path: Path, answer: bytes, wanted: str) 
 
 def test_an_answer_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its size."""
-    monkeypatch.setattr(reader, "_MOST_ANSWER", 1000)
+    monkeypatch.setattr(reader, "MOST_ANSWER", 1000)
     with answering(tmp_path, b"x" * 1001) as path, pytest.raises(HaproxyError, match="does not end its answer"):
         report(path)
 
@@ -158,38 +135,22 @@ def test_each_socket_is_named_that_does_not_answer(tmp_path: Path) -> None:
         report(f"{tmp_path}/a", f"{tmp_path}/b")
 
 
-def test_the_sockets_are_found_in_the_configuration(tmp_path: Path) -> None:
-    """Paths only, in their order."""
-    conf = tmp_path / "haproxy.cfg"
-    conf.write_text(
-        "global\n  stats socket /run/a.sock mode 600 # one\n  stats socket unix@/run/b.sock level admin\n"
-        '  stats socket ipv4@127.0.0.1:9999\n#  stats socket /no\n  stats   socket "/run/c.sock"\n  stats timeout 9s\n',
-        encoding="utf-8",
-    )
-    assert discover(str(conf)) == ["/run/a.sock", "/run/b.sock", "/run/c.sock"]
-
-
-def test_a_node_without_haproxy_is_told_from_one_that_hides_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a configuration the usual places count."""
-    monkeypatch.setattr(reader, "DEFAULT_SOCKETS", (f"{tmp_path}/usual",))
-    with pytest.raises(HaproxyMissingError, match=r"no haproxy\.cfg at"):
-        discover(f"{tmp_path}/none")
-    (tmp_path / "haproxy.cfg").write_text("global\n", encoding="utf-8")
-    with pytest.raises(HaproxyError, match="add 'stats socket") as error:
-        discover(f"{tmp_path}/haproxy.cfg")
-    assert not isinstance(error.value, HaproxyMissingError)
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"{tmp_path}/usual")
-        assert discover(f"{tmp_path}/none") == [f"{tmp_path}/usual"]
-
-
-@given(st.text() | st.lists(st.sampled_from(["# pxname", ",", '"', "\n", "svname", "a", "\r", "\0"])).map("".join))
+@given(st.text() | st.lists(st.sampled_from([": ", "Version", "\n", "a", "\r", "\0", "# table: ", ", "])).map("".join))
 def test_any_text_is_read_or_is_a_haproxy_error(text: str) -> None:
-    """Nothing else comes out of the readers."""
-    parse_sockets(text)
-    for parse in (parse_stat, parse_info):
-        try:
-            parse(text)
-            parse("# pxname,svname\n" + text)
-        except HaproxyError:
-            continue
+    """Nothing else comes out of the readers of "show info" and "show table"."""
+    parse_sticks(text)
+    with suppress(HaproxyError):
+        assert "Version" in parse_info(text)
+
+
+@given(st.binary() | st.lists(st.sampled_from([b"# pxname,", b"Version: 1\n", b"\n\n", b",", b"x"])).map(b"".join))
+def test_any_answer_is_a_report_or_a_haproxy_error(answer: bytes) -> None:
+    """Wherever it was cut."""
+    with suppress(HaproxyError):
+        assert reader._told("socket", answer).info["Version"]
+
+
+def test_stick_tables_have_a_name_a_type_a_size_and_a_use() -> None:
+    """As "show table" writes them; their entries are not asked for."""
+    said = "# table: be, type: ip, size:1024, used:3\n# table: x, type: string, size:no, used:1\n\n"
+    assert parse_sticks(said) == [("be", "ip", "1024", "3")]

@@ -7,16 +7,18 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PopenBytes: TypeAlias = "subprocess.Popen[bytes]"
 _HEAD = """
 global
   log stderr format raw local0
@@ -38,8 +40,15 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def haproxy(body: str) -> Iterator[str]:
+def haproxy(body: str, *arguments: str) -> Iterator[str]:
     """Run HAProxy with these proxies, and yield the path of its stats socket once it answers."""
+    with running(body, *arguments) as (path, _):
+        yield path
+
+
+@contextmanager
+def running(body: str, *arguments: str) -> Iterator[tuple[str, PopenBytes]]:
+    """Run HAProxy with these proxies, and yield the path of its stats socket and its process once it answers."""
     program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
     if program is None:
         if os.environ.get("CI"):
@@ -52,13 +61,41 @@ def haproxy(body: str) -> Iterator[str]:
         conf.write_text(_HEAD.format(path=path) + body, encoding="utf-8")
         log = Path(folder, "log")
         with log.open("wb") as out:
-            process = subprocess.Popen([program, "-db", "-f", str(conf)], stdout=out, stderr=out)
+            process = subprocess.Popen([program, *(arguments or ("-db",)), "-f", str(conf)], stdout=out, stderr=out)
         try:
             _await(path, process, log)
-            yield path
+            yield path, process
         finally:
-            process.kill()
-            process.wait()
+            # a master takes its workers along by SIGTERM alone; old ones leave when it is gone
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def agent(word: str) -> Iterator[int]:
+    """Answer every agent check with that word, and yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection, suppress(OSError):
+                    connection.sendall(word.encode() + b"\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def command(path: str, text: str) -> str:
