@@ -17,7 +17,7 @@ from keepalived_scripts.doctor.case import Case
 from keepalived_scripts.doctor.host import Host
 from keepalived_scripts.doctor.peers import PeerPriority, Peers
 from keepalived_scripts.doctor.report import UNREADABLE, as_json, as_text, examine, exit_code
-from keepalived_scripts.doctor.rule import RULES
+from keepalived_scripts.doctor.rules import RULES
 from vipwarden.arguments import built
 
 if TYPE_CHECKING:

@@ -93,7 +93,9 @@ def _words(line: str) -> list[str]:
         return line.partition("#")[0].split()
 
 
-_ADDRESS = re.compile(r"(?:(?:ipv4|ipv6|tcp|tcp4|tcp6|quic4|quic6)@)?(?:\[([^\]]*)\]|(.*)):([0-9]+(?:-[0-9]+)?)")
+_ADDRESS = re.compile(
+    r"""(?:(?:ipv4|ipv6|tcp|tcp4|tcp6|quic4|quic6)@)?(?:\[([^\]]*)\]|([^@/'"]*)):([0-9]+(?:-[0-9]+)?)"""
+)
 
 
 def binds(section: Section) -> Iterator[Bind]:

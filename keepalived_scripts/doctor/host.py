@@ -160,11 +160,17 @@ def slurp(path: str, most: int) -> bytes | None:
         source = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError):
         return None
-    with os.fdopen(source, "rb") as file:
-        try:
-            return file.read(most) if S_ISREG(os.fstat(source).st_mode) else None
-        except OSError:
+    data = b""
+    try:
+        if not S_ISREG(os.fstat(source).st_mode):
             return None
+        while len(data) < most and (more := os.read(source, most - len(data))):
+            data += more
+    except OSError:
+        return None
+    finally:
+        os.close(source)
+    return data
 
 
 def exists(path: str) -> bool:

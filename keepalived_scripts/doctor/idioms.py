@@ -98,7 +98,7 @@ def idiom_stops_keepalived(case: Case) -> Iterator[Finding]:
     )
     for line, _ in _matching(case, pattern):
         yield line.finding(
-            f"{one_line(line.text, 60)} stops keepalived",
+            f"it stops keepalived itself: {one_line(line.text, 60)}",
             "The shutdown kills the very script, the node stays out until somebody starts keepalived, and two nodes "
             "that do so leave no VIP at all.",
             "Leave with exit 1: with weight 0 keepalived goes to FAULT, gives the VIP up, and comes back by itself.",

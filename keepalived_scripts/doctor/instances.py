@@ -137,10 +137,10 @@ def peer_disagrees(case: Case) -> Iterator[Finding]:
                 vrid = instance.value("virtual_router_id")
                 if not vrid or vrid != other.value("virtual_router_id") or _family(instance) != _family(other):
                     continue
-                for name, one, two in _compared(instance, other):
+                for name, one, two in _compared(case, instance, other):
                     if one != two:
                         what = f"{instance.name} has {name} {one or 'none'}, {other.name} of the peer {two or 'none'}"
-                        consequence = "The nodes drop each other's adverts, and both become master."
+                        consequence = "The nodes ignore each other's adverts: two of them may hold the VIP."
                         yield at(instance, what, consequence, f"Make {name} the same on all nodes.")
                 if priority(instance) == priority(other):
                     what = f"{instance.name} and its peer have the same priority, {priority(instance)}"
@@ -148,9 +148,25 @@ def peer_disagrees(case: Case) -> Iterator[Finding]:
                     yield at(instance, what, consequence, "Give each node a priority of its own.", WARNING)
 
 
-def _compared(instance: Block, other: Block) -> Iterator[tuple[str, str, str]]:
-    yield "advert_int", instance.value("advert_int") or "1", other.value("advert_int") or "1"
+def _compared(case: Case, instance: Block, other: Block) -> Iterator[tuple[str, str, str]]:
     yield "virtual_ipaddress", _addresses(instance), _addresses(other)
+    if _is_version_3(case, instance):  # a backup goes by the interval of the advert, and there are no passwords
+        return
+    yield "advert_int", instance.value("advert_int") or "1", other.value("advert_int") or "1"
+    mine, theirs = _password(instance), _password(other)
+    yield "auth_pass", "one password", "one password" if mine == theirs else "another" if theirs else "none"
+
+
+def _is_version_3(case: Case, instance: Block) -> bool:
+    setting = case.setting("vrrp_version")
+    return (
+        "3" in (instance.value("version"), setting.name if setting is not None else "") or _family(instance) == "IPv6"
+    )
+
+
+def _password(instance: Block) -> str:
+    """Return what counts of the password; it is compared and never shown."""
+    return next((block.value("auth_pass")[:_MOST_PASSWORD] for block in instance.named("authentication")), "")
 
 
 def _addresses(instance: Block) -> str:

@@ -7,21 +7,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from checks.core.result import one_line
-from keepalived_scripts.doctor import (  # noqa: F401 - each brings its rules along
-    checkers,
-    firewall,
-    haproxy,
-    idioms,
-    instances,
-    kernel,
-    scripts,
-    selinux,
-    timing,
-    track_files,
-    users,
-    weights,
-)
-from keepalived_scripts.doctor.rule import ERROR, RULES, SEVERITIES, WARNING, Finding
+from keepalived_scripts.doctor.rule import ERROR, SEVERITIES, WARNING, Finding
+from keepalived_scripts.doctor.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -1,7 +1,7 @@
 """What does a rule of the doctor look like?
 
 A rule is a function that looks at a Case and yields what it found; its decorator gives it its name and how grave it
-is. ``RULES`` holds them all, in the order of the modules.
+is.
 """
 
 from __future__ import annotations
@@ -53,17 +53,9 @@ class Rule:
             yield replace(finding, rule=self.name, severity=finding.severity or self.severity)
 
 
-RULES: dict[str, Rule] = {}
-
-
-def rule(name: str, severity: str) -> Callable[[Look], Look]:
+def rule(name: str, severity: str) -> Callable[[Look], Rule]:
     """Make a rule out of a function; the first line of its docstring says what it finds."""
-
-    def register(look: Look) -> Look:
-        RULES[name] = Rule(name, severity, (look.__doc__ or "").partition("\n")[0], look)
-        return look
-
-    return register
+    return lambda look: Rule(name, severity, (look.__doc__ or "").partition("\n")[0], look)
 
 
 def at(block: Block, what: str, consequence: str, fix: str, severity: str = "") -> Finding:

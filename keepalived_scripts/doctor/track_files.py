@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checks.node.keepalived_version import Version
 from keepalived_scripts.doctor.rule import ERROR, WARNING, Finding, at, rule
-from keepalived_scripts.doctor.tracking import files, number, track_files
+from keepalived_scripts.doctor.tracking import Tracked, files, number, track_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,14 @@ _CLOSED = "weight 0 reverse"
 
 def _is_closed(weight: list[str]) -> bool:
     return number(weight[0], 1) == 0 and weight[1:2] == ["reverse"]
+
+
+def _closes(case: Case, tracked: Tracked) -> bool:
+    """Return whether the loss of the file is a failure: FAULT, or the end of what it adds to the priority now."""
+    if tracked.weight == 0 or tracked.target is None:
+        return tracked.reverse
+    text = (case.host.read(tracked.target.value("file"), 16) or b"").strip().decode("ascii", "replace")
+    return number(text, 0) * tracked.weight * (-1 if tracked.reverse else 1) > 0
 
 
 def _own_weight(block: Block) -> list[str]:
@@ -35,7 +43,7 @@ def track_file_open(case: Case) -> Iterator[Finding]:
     fix = f"{_CLOSED}, and write 1 for healthy: then a file that is lost is FAULT."
     for holder in (*case.instances, *case.conf.named("vrrp_sync_group")):
         for tracked in files(case.conf, holder):
-            if tracked.target is not None and not (tracked.weight == 0 and tracked.reverse):
+            if tracked.target is not None and not _closes(case, tracked):
                 what = f"{holder.name} tracks {tracked.name} with weight {tracked.weight}, not with {_CLOSED}"
                 yield at(tracked.line, what, consequence, fix)
 

@@ -91,7 +91,7 @@ FIRES: dict[str, Node] = {
     "misc-dynamic-unused": Node(service(misc(OWN, "misc_dynamic"))),
     "real-server-unchecked": Node(service("weight 1")),
     "dr-port": Node(service(misc(), "DR", 8080)),
-    "track-file-open": Node(track_file("weight 10")),
+    "track-file-open": Node(track_file("weight 0")),
     "track-file-missing": Node(track_file("weight 0 reverse", "/run/vipwarden/db")),
     "track-file-folder": Node(track_file("weight 0 reverse", "/run/site/db")),
     "track-file-overwritten": Node(track_file("weight 0 reverse\n init_file 0"), version="2.2.8"),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keepalived_scripts.doctor.rule import RULES, SEVERITIES
+from keepalived_scripts.doctor.rule import SEVERITIES
+from keepalived_scripts.doctor.rules import RULES
 from tests.keepalived_doctor.rule_cases import FIRES, GOOD, SILENT
 
 if TYPE_CHECKING:

@@ -1,0 +1,35 @@
+"""Which rules are there? All that stand in the modules of the subjects, in this order."""
+
+from __future__ import annotations
+
+from keepalived_scripts.doctor import (
+    checkers,
+    firewall,
+    haproxy,
+    idioms,
+    instances,
+    kernel,
+    scripts,
+    selinux,
+    timing,
+    track_files,
+    users,
+    weights,
+)
+from keepalived_scripts.doctor.rule import Rule
+
+SUBJECTS = (
+    scripts,
+    users,
+    idioms,
+    timing,
+    weights,
+    track_files,
+    checkers,
+    instances,
+    kernel,
+    firewall,
+    haproxy,
+    selinux,
+)
+RULES = {rule.name: rule for subject in SUBJECTS for rule in vars(subject).values() if isinstance(rule, Rule)}
