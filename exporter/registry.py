@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.collectors import checks, haproxy, ipvs, vip
+from exporter.collectors import checks, haproxy, ipvs, vip, vrrp
 
 if TYPE_CHECKING:
     from exporter.frame import Collector
 
-COLLECTORS: tuple[Collector[Any], ...] = (vip.COLLECTOR, checks.COLLECTOR, haproxy.COLLECTOR, ipvs.COLLECTOR)
+COLLECTORS: tuple[Collector[Any], ...] = (
+    vip.COLLECTOR,
+    vrrp.COLLECTOR,
+    checks.COLLECTOR,
+    haproxy.COLLECTOR,
+    ipvs.COLLECTOR,
+)

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/keepalived/sbin", "/sbin", "/opt/keepalived/sbin")
+PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/keepalived/sbin", "/sbin", "/opt/keepalived/sbin")
 _MOST_SECONDS = 5
 
 
@@ -28,7 +28,7 @@ class Version(tuple[int, int, int]):
 
 def installed() -> Version | None:
     """Return the version of the keepalived that is installed, or None where none answers within 5 s."""
-    for folder in _PLACES:
+    for folder in PLACES:
         program = f"{folder}/keepalived"
         if not Path(program).is_file():
             continue

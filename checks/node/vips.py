@@ -85,10 +85,33 @@ def _of(block: Block, prefixes: dict[str, str]) -> Iterator[Vip]:
             yield Vip(name, vrid, device, address)
 
 
+def groups(conf: Block) -> list[tuple[str, str]]:
+    """Return the sync groups and their instances, one pair for each instance."""
+    return [
+        (block.name, instance)
+        for block in conf.named("vrrp_sync_group")
+        for members in block.named("group")
+        for line in members.blocks
+        for instance in line.words
+    ]
+
+
+def interfaces(conf: Block) -> dict[str, tuple[str, str]]:
+    """Return the interface and the virtual router id of every vrrp_instance, by its name."""
+    return {
+        block.name: (block.value("interface"), block.value("virtual_router_id"))
+        for block in conf.named("vrrp_instance")
+    }
+
+
 def _address(word: str) -> str:
-    """Return an address without its prefix length, written as the kernel's are; nothing where it is none."""
     if "$" in word:
         raise ConfError(f"cannot tell what {word} in virtual_ipaddress stands for")
+    return plain_address(word)
+
+
+def plain_address(word: str) -> str:
+    """Return an address without its prefix length, written as the kernel's are; nothing where it is none."""
     text = word.partition("/")[0]
     family = _socket.AF_INET6 if ":" in text else _socket.AF_INET
     try:

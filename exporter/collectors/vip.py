@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.node.addresses import own_addresses
 from checks.node.keepalived_conf import parse
 from checks.node.keepalived_lines import ConfMissingError
-from checks.node.vips import configured
+from checks.node.keepalived_process import CannotAskError, NoProcessError, find
+from checks.node.vips import configured, groups
 from exporter.exposition import Family
 from exporter.frame import AbsentError, Collector
 
@@ -16,28 +18,58 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from checks.node.vips import Vip
+    from exporter.exposition import Metric
     from exporter.settings import Settings
+
+_NAMESPACES = "/run/netns"  # of ip-netns(8), and of keepalived's net_namespace
+_OWN = "/proc/thread-self/ns/net"
+
+
+class ElsewhereError(Exception):
+    """The VIPs are in another network namespace than this process: whether they are held cannot be seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vips:
-    """The VIPs of keepalived.conf, and whether this node holds each of them."""
+    """The VIPs of keepalived.conf and whether this node holds each of them; its sync groups and their instances."""
 
     held: list[tuple[Vip, bool]]
+    groups: list[tuple[str, str]]
 
 
 def read(settings: Settings) -> Vips:
     """Compare keepalived.conf with the kernel's addresses."""
     try:
-        vips = configured(parse(settings.keepalived_conf))
+        conf = parse(settings.keepalived_conf)
     except ConfMissingError as error:
         raise AbsentError(error) from None
+    vips = configured(conf)
+    if vips and settings.proc == "/proc":
+        _must_be_here(conf.value("net_namespace"), settings)
     own = own_addresses()
-    return Vips([(vip, vip.is_held(own)) for vip in vips])
+    return Vips([(vip, vip.is_held(own)) for vip in vips], groups(conf))
 
 
-def families(facts: Vips) -> Iterator[Family]:
-    """Yield 0 or 1 for each VIP."""
+def _must_be_here(name: str, settings: Settings) -> None:
+    """Raise ElsewhereError where keepalived works in another network namespace."""
+    try:
+        if name:
+            elsewhere = not Path(_NAMESPACES, name).samefile(_OWN)
+        else:
+            with find(settings.keepalived_conf, settings.proc, settings.keepalived_pidfile or "") as keepalived:
+                elsewhere = keepalived.is_elsewhere
+    except OSError:
+        elsewhere = True
+    except (NoProcessError, CannotAskError):  # nobody has moved the VIPs anywhere
+        return
+    if elsewhere:
+        where = f"the network namespace {name}" if name else "another network namespace"
+        advice = f"ip netns exec {name} vipwarden exporter" if name else "run the exporter in there"
+        raise ElsewhereError(f"keepalived works in {where}, whose addresses cannot be seen from here: {advice}")
+
+
+def families(facts: Vips) -> Iterator[Metric]:
+    """Yield 0 or 1 for each VIP, and the members of the sync groups."""
     held = Family(
         "keepalived_vip_held",
         "gauge",
@@ -47,6 +79,15 @@ def families(facts: Vips) -> Iterator[Family]:
     for vip, is_held in facts.held:
         held.add(is_held, vip.instance, vip.vrid, vip.interface, vip.address)
     yield held
+    members = Family(
+        "keepalived_sync_group_info",
+        "gauge",
+        "A VRRP instance and the sync group that it is in; the value is always 1.",
+        ("sync_group", "iname"),
+    )
+    for group, instance in facts.groups:
+        members.add(1, group, instance)
+    yield members
 
 
 COLLECTOR = Collector("vip", read, families)

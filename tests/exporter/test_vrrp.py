@@ -1,0 +1,407 @@
+"""What is told of a real keepalived: its states, a failover, a script that fails, and what it left behind?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from checks.node import vrrp_state
+from checks.node.keepalived_process import Keepalived as Process
+from exporter.collectors import vip, vrrp
+from exporter.exposition import render
+from exporter.frame import AbsentError
+from exporter.settings import Settings, settings
+from tests.servers.keepalived import Keepalived, Space, keepalived, misbehaving, until, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = ROOT / "tests" / "node" / "fixtures"
+SECRET = "s3cr3tpw"
+VIP, SECOND, EXCLUDED = "192.0.2.9", "192.0.2.10", "2001:db8::9"
+CONF = """
+global_defs {{
+    vrrp_version 3
+    enable_script_security
+    script_user root
+}}
+vrrp_script chk {{
+    script "/usr/bin/test ! -e {folder}/bad"
+    interval 1
+    weight -60
+}}
+vrrp_instance VI_1 {{
+    interface va
+    state BACKUP
+    virtual_router_id 51
+    priority {priority}
+    advert_int 0.2
+    virtual_ipaddress {{
+        192.0.2.9/24 brd 192.0.2.255 label va:1
+        192.0.2.10
+    }}
+    virtual_ipaddress_excluded {{
+        2001:db8::9/64
+    }}
+    track_script {{
+        chk
+    }}
+}}
+vrrp_instance VI_2 {{
+    interface va
+    version 2
+    virtual_router_id 52
+    priority {priority}
+    authentication {{
+        auth_type PASS
+        auth_pass s3cr3tpw
+    }}
+}}
+"""
+Series = dict[tuple[str, ...], float]
+
+
+def known(running: Keepalived | None = None, **others: Any) -> Settings:
+    """Return settings for a keepalived, which may be asked again at once."""
+    given: dict[str, Any] = {"keepalived_interval": 1e-6, "keepalived_states": ("/nonexistent",), **others}
+    if running is not None:
+        given |= {"keepalived_conf": running.conf, "keepalived_pidfile": running.pidfile}
+    return settings(**given)
+
+
+def series(text: bytes) -> Series:
+    """Return samples by name and labels' values."""
+    return {
+        (one.name, *one.labels.values()): one.value
+        for family in text_string_to_metric_families(text.decode())
+        for one in family.samples
+    }
+
+
+def scraped(given: Settings, space: Space | None = None) -> Series:
+    """Return what the two collectors export, as seen from a network namespace."""
+    with ExitStack() as stack:
+        if space is not None:
+            stack.enter_context(space)
+        text = render([*vrrp.families(vrrp.read(given)), *vip.families(vip.read(given))])
+    assert SECRET.encode() not in text
+    return series(text)
+
+
+def state(given: Settings, name: str = "VI_1") -> int | None:
+    """Return the state of an instance."""
+    return next((one.state for one in vrrp.read(given).instances if one.name == name), None)
+
+
+@contextmanager
+def pair(folder: Path) -> Iterator[tuple[tuple[Space, Keepalived], tuple[Space, Keepalived]]]:
+    """Run two keepalived wired to each other: the one of the higher priority by TMPDIR, the other with its own /tmp."""
+    outside = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, outside)
+        one, two = stack.enter_context(wire())
+        (folder / "dumps").mkdir()
+        with one:
+            first = CONF.format(folder=folder, priority=150)
+            left = stack.enter_context(keepalived(folder / "left", first, tmpdir=str(folder / "dumps")))
+        with two:
+            second = CONF.format(folder=outside, priority=100)
+            right = stack.enter_context(keepalived(outside, second, private_tmp=True))
+        for running in (left, right):
+            until("it has its pidfile", Path(running.pidfile).exists)
+        until("the left is MASTER", lambda: state(known(left)) == 2)
+        until("the right is BACKUP", lambda: state(known(right)) == 1)
+        yield (one, left), (two, right)
+
+
+Node = tuple[Space, Keepalived]
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Node]]:
+    """Run a pair for those who only look."""
+    with pair(tmp_path_factory.mktemp("pair")) as both:
+        yield both
+
+
+def test_a_failover_between_two_nodes_is_seen_on_both(tmp_path: Path) -> None:
+    """States, transitions, priorities and the VIPs of the kernel, before and after; MASTER is where the VIP is."""
+    with pair(tmp_path) as ((one, left), (two, right)):
+        before = scraped(known(left), one), scraped(known(right), two)
+        (tmp_path / "bad").touch()  # the script's weight takes 60 off: 90 against 100
+        until("the right is MASTER", lambda: state(known(right)) == 2)
+        until("the left is BACKUP", lambda: state(known(left)) == 1)
+        until(
+            "the left gave its VIP up",
+            lambda: scraped(known(left), one)["keepalived_vip_held", "VI_1", "51", "va", VIP] == 0,
+        )
+        after = scraped(known(left), one), scraped(known(right), two)
+    by = ("VI_1", "va", "51")
+    for address in (VIP, SECOND):
+        assert [found["keepalived_vrrp_state", *by, address] for found in (*before, *after)] == [2, 1, 1, 2]
+        assert [found["keepalived_vip_held", "VI_1", "51", "va", address] for found in (*before, *after)] == [
+            1,
+            0,
+            0,
+            1,
+        ]
+    assert [found["keepalived_vrrp_excluded_state", *by, EXCLUDED] for found in (*before, *after)] == [2, 1, 1, 2]
+    assert [found["keepalived_vip_held", "VI_1", "51", "va", EXCLUDED] for found in (*before, *after)] == [1, 0, 0, 1]
+    assert [found["keepalived_vrrp_base_priority", *by] for found in after] == [150, 100]
+    assert [found["keepalived_vrrp_effective_priority", *by] for found in (*before, *after)] == [150, 100, 90, 100]
+    assert [found["keepalived_script_status", "chk"] for found in (*before, *after)] == [1, 1, 0, 1]
+    assert [found["keepalived_become_master_total", *by] for found in (*before, *after)][0::2] == [1, 1]
+    assert [found["keepalived_release_master_total", *by] for found in (*before, *after)][0::2] == [0, 1]
+    sent = "keepalived_advertisements_sent_total"
+    received = "keepalived_advertisements_received_total"
+    assert after[1][sent, *by] > 0
+    assert after[0][received, *by] > 0
+    moved = "keepalived_vrrp_last_transition_timestamp_seconds"
+    assert before[0][moved, *by] < after[0][moved, *by] <= time.time()
+    assert all(
+        found["keepalived_up",] == 1 and found["keepalived_source_info", "json"] == 1 for found in before + after
+    )
+    # an instance without VIPs has its state all the same
+    assert before[0]["keepalived_vrrp_state", "VI_2", "va", "52", ""] in (1, 2)
+    assert before[0]["keepalived_gratuitous_arp_delay_total", *by] == 5
+
+
+def test_all_names_of_the_exporter_that_dashboards_know_are_there(nodes: tuple[Node, Node]) -> None:
+    """With their labels; and whether they are counters."""
+    one, left = nodes[0]
+    with one:
+        text = render(vrrp.families(vrrp.read(known(left)))).decode()
+    found = {family.name: family for family in text_string_to_metric_families(text)}
+    for name in (
+        *("advertisements_received", "advertisements_sent", "become_master", "release_master"),
+        *("packet_length_errors", "advertisements_interval_errors", "ip_ttl_errors", "invalid_type_received"),
+        *("address_list_errors", "authentication_invalid", "authentication_mismatch", "authentication_failure"),
+        *("priority_zero_received", "priority_zero_sent"),
+    ):
+        family = found[f"keepalived_{name}"]
+        assert family.type == "counter"
+        assert {tuple(sample.labels) for sample in family.samples} == {("iname", "intf", "vrid")}
+        assert {sample.name for sample in family.samples} == {f"keepalived_{name}_total"}
+    for name, labels in (
+        ("up", ()),
+        ("vrrp_state", ("iname", "intf", "vrid", "ip_address")),
+        ("vrrp_excluded_state", ("iname", "intf", "vrid", "ip_address")),
+        ("script_status", ("name",)),
+        ("script_state", ("name",)),
+    ):
+        assert found[f"keepalived_{name}"].type == "gauge"
+        assert {tuple(sample.labels) for sample in found[f"keepalived_{name}"].samples} == {labels}
+    assert found["keepalived_gratuitous_arp_delay_total"].type == "unknown"
+
+
+def test_a_killed_keepalived_leaves_its_vip_and_that_is_seen(tmp_path: Path) -> None:
+    """VIP without MASTER: the address is held, and nobody has a state any more."""
+    with pair(tmp_path) as ((one, left), (_, right)):
+        left.kill()
+        until("the right is MASTER", lambda: state(known(right)) == 2)
+        with one:
+            facts = vrrp.read(known(left))
+            found = scraped(known(left), one)
+    assert "keepalived does not run" in facts.failure
+    assert found["keepalived_up",] == 0
+    assert found["keepalived_vip_held", "VI_1", "51", "va", VIP] == 1
+    assert not [key for key in found if key[0] == "keepalived_vrrp_state"]
+
+
+def test_another_network_namespace_is_told_in_place_of_a_zero(nodes: tuple[Node, Node], tmp_path: Path) -> None:
+    """Whether a VIP is held there cannot be seen from here."""
+    (_, left), (two, _) = nodes
+    with two, pytest.raises(vip.ElsewhereError, match="another network name"):
+        vip.read(known(left))
+    conf = tmp_path / "spaced.conf"
+    conf.write_text("net_namespace nowhere\nvrrp_instance V {\ninterface e\nvirtual_ipaddress {\n192.0.2.1\n}\n}\n")
+    with pytest.raises(vip.ElsewhereError, match="ip netns exec nowhere vipwarden exporter"):
+        vip.read(known(keepalived_conf=str(conf)))
+
+
+def test_fast_scrapes_share_a_dump(nodes: tuple[Node, Node]) -> None:
+    """Each dump is a signal and lines in the log."""
+    one, left = nodes[0]
+    with one:
+        slow = known(left, keepalived_interval=60, keepalived_states=("/other",))
+        asked = left.log().count("Printing VRRP")
+        facts = [vrrp.read(slow) for _ in range(5)]
+        until("they are logged", lambda: left.log().count("Printing VRRP") > asked + 1)
+        assert left.log().count("Printing VRRP") == asked + 2
+        assert all(one is facts[0] for one in facts)
+
+
+def test_the_configuration_leads_to_its_keepalived_without_a_pidfile(nodes: tuple[Node, Node]) -> None:
+    """Among several that run."""
+    ((_, left), (_, right)) = nodes
+    for running, wanted in ((left, 2), (right, 1)):
+        given = known(keepalived_conf=running.conf)
+        assert state(given) == wanted
+    assert "no keepalived runs with" in vrrp.read(known(keepalived_conf=_other(left.conf))).failure
+
+
+def _other(conf: str) -> str:
+    copy = Path(conf).with_name("other.conf")
+    shutil.copy(conf, copy)
+    return str(copy)
+
+
+_AS_NOBODY = """
+import json, sys
+from exporter.collectors import vrrp
+from exporter.settings import settings
+conf, pidfile, states = sys.argv[1:]
+facts = vrrp.read(settings(keepalived_conf=conf, keepalived_pidfile=pidfile, keepalived_states=(states,)))
+print(json.dumps([facts.up, facts.source, facts.failure, facts.why,
+    [[one.name, one.state, one.effective_priority, one.interface, one.vrid, one.vips] for one in facts.instances]]))
+"""
+
+
+def as_nobody(running: Keepalived, states: str) -> list[Any]:
+    """Read as one who may neither signal keepalived nor read its dumps."""
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", _AS_NOBODY]
+    run = [*nobody, running.conf, running.pidfile, states]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def test_without_rights_what_notify_recorded_is_told(nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of this keepalived's life only; where nothing is recorded it says why, and that keepalived is up."""
+    (_, (_, right)) = nodes
+    outside = Path(right.conf).parent
+    outside.chmod(0o755)
+    up, source, failure, _, instances = as_nobody(right, f"{outside}/run/vrrp")
+    assert (up, source, instances) == (True, "", [])
+    assert "may not be sent signals by user 65534" in failure
+    assert f"nor has notify recorded a state in {outside}/run/vrrp" in failure
+    monkeypatch.setenv("VIPWARDEN_RUNTIME_DIR", f"{outside}/run")
+    boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    for name, word, order in (("VI_1", "MASTER", boot), ("VI_2", "MASTER", 1.0)):  # the second before its start
+        vrrp_state.publish(vrrp_state.VrrpState("INSTANCE", name, word, 1e9, priority=90, order=(order, 0)))
+    up, source, failure, why, instances = as_nobody(right, f"{outside}/run/vrrp")
+    assert (up, source, failure) == (True, "notify", "")
+    assert "may not be sent signals" in why
+    vips = [[address, "va"] for address in (VIP, SECOND, EXCLUDED)]
+    assert instances == [["VI_1", 2, 90, "va", "51", vips]]
+
+
+def dumps(folder: Path) -> None:
+    """Lay out what a misbehaving keepalived would write if it behaved."""
+    for kind in ("data", "json", "stats"):
+        shutil.copy(FIXTURES / f"keepalived_2.2.7.{kind}", folder / f"whole.{kind}")
+    (folder / "keepalived.conf").write_text("vrrp_instance VI_1 {\n}\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "failure"),
+    [
+        ("fresh(path, whole[:len(whole) // 2], whole[len(whole) // 2:])", ""),
+        ("fresh(path, '', whole[:99], whole[99:])", ""),
+        ("pass", "keepalived.data is not new"),
+        ("name == 'data' and fresh(path, whole)", "keepalived.json is not new"),
+        ("fresh(path, whole[:len(whole) // 2])", "not all is there"),
+        ("fresh(path + '2', whole); pathlib.Path(path).symlink_to(path + '2')", "cannot be opened"),
+        ("fresh(path + '2', whole); os.link(path + '2', path)", "is no file of keepalived's"),
+        (
+            "fresh(path + '2', whole); os.chown(path + '2', 65534, 0); os.rename(path + '2', path)",
+            "belongs to user 65534",
+        ),
+        ("os.mkfifo(path)", "is no file of keepalived's"),
+        ("fresh(path, 'x' * 34000000)", "more than 32 MiB"),
+    ],
+)
+def test_a_dump_counts_when_it_is_new_whole_and_keepalived_s(tmp_path: Path, script: str, failure: str) -> None:
+    """Torn ones are waited for, stale ones and those of others never taken."""
+    dumps(tmp_path)
+    for kind in ("data", "json"):
+        shutil.copy(tmp_path / f"whole.{kind}", tmp_path / f"keepalived.{kind}")  # stale
+    if "link" in script or "fifo" in script:
+        (tmp_path / "keepalived.data").unlink()
+    with misbehaving(tmp_path, script) as pidfile:
+        given = known(keepalived_conf=f"{tmp_path}/keepalived.conf", keepalived_pidfile=pidfile, timeout=1)
+        facts = vrrp.read(given)
+    assert failure in facts.failure
+    assert facts.up is not bool(failure)
+    assert [one.name for one in facts.instances] == ([] if failure else ["VI_1", "VI_2"])
+    assert SECRET not in facts.failure
+
+
+def test_a_keepalived_without_json_is_asked_for_its_stats(
+    nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on EL8: the real one here has it, so that its number is forgotten."""
+    real = Process.numbers
+
+    def numbers(process: Process) -> dict[str, int]:
+        return {name: number for name, number in real(process).items() if name != "JSON"}
+
+    ((one, left), _) = nodes
+    by_json = scraped(known(left), one)
+    monkeypatch.setattr(Process, "numbers", numbers)
+    by_stats = scraped(known(left, keepalived_states=("/stats",)), one)
+    assert by_json.pop(("keepalived_source_info", "json")) == by_stats.pop(("keepalived_source_info", "stats")) == 1
+    moving = (
+        "keepalived_advertisements_sent_total",
+        "keepalived_advertisements_received_total",
+        "keepalived_script_state",
+    )
+    first, second = (
+        {key: value for key, value in found.items() if key[0] not in moving} for found in (by_json, by_stats)
+    )
+    assert first == second
+    assert len(by_stats) == len(by_json) > 40
+
+
+def test_a_process_that_does_not_wait_for_signals_gets_none(tmp_path: Path) -> None:
+    """One that has just started would be ended by it."""
+    dumps(tmp_path)
+    pidfile = tmp_path / "pid"
+    code = "open('/proc/self/comm', 'w').write('keepalived'); print('ready', flush=True); input()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        pidfile.write_text(f"{process.pid}\n")
+        facts = vrrp.read(known(keepalived_conf=f"{tmp_path}/keepalived.conf", keepalived_pidfile=str(pidfile)))
+        assert process.poll() is None
+        process.communicate("\n")
+    assert "does not wait for signals yet" in facts.failure
+    assert facts.up
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [("", "names no process"), ("1\n", "PID 1 of"), ("x", "names no process")]
+)
+def test_a_pidfile_that_names_another_process_is_no_keepalived(tmp_path: Path, content: str, said: str) -> None:
+    """It is told, and nobody gets a signal."""
+    dumps(tmp_path)
+    (tmp_path / "pid").write_text(content)
+    facts = vrrp.read(known(keepalived_conf=f"{tmp_path}/keepalived.conf", keepalived_pidfile=f"{tmp_path}/pid"))
+    assert not facts.up
+    assert said in facts.failure
+
+
+def test_a_node_without_instances_has_nothing_to_tell(tmp_path: Path) -> None:
+    """A director may run keepalived for its checks alone."""
+    conf = tmp_path / "keepalived.conf"
+    with pytest.raises(AbsentError, match=r"no keepalived\.conf"):
+        vrrp.read(known(keepalived_conf=str(conf)))
+    conf.write_text("virtual_server 192.0.2.1 80 {\n}\n")
+    with pytest.raises(AbsentError, match="has no vrrp_instance"):
+        vrrp.read(known(keepalived_conf=str(conf)))
+    conf.write_text("vrrp_instance V {\n}\n")
+    with pytest.raises(AbsentError, match="in place of /proc"):
+        vrrp.read(known(keepalived_conf=str(conf), proc=str(tmp_path)))

@@ -1,0 +1,260 @@
+"""Are keepalived's dumps understood, of every version, and does no secret ever leave the readers?"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.node.keepalived_conf import Block
+from checks.node.keepalived_dump import DumpError, Instance, parse_data, parse_json, parse_stats
+from checks.node.keepalived_dump_ask import Places
+from checks.node.keepalived_process import option
+
+FIXTURES = Path(__file__).parent / "fixtures"
+SECRET = b"s3cr3tpw"
+
+
+def fixture(kind: str, version: str = "2.2.7") -> bytes:
+    """Return a dump."""
+    return (FIXTURES / f"keepalived_{version}.{kind}").read_bytes()
+
+
+def words(one: Instance) -> tuple[object, ...]:
+    """Return an instance without its counters."""
+    return (
+        *(one.name, one.state, one.vrid, one.interface, one.group, one.base_priority, one.effective_priority),
+        *(one.delay, one.vips, one.excluded),
+    )
+
+
+def test_data_has_instances_and_scripts() -> None:
+    """As Debian's 2.2.7 wrote it."""
+    instances, scripts = parse_data(fixture("data"))
+    assert [words(one) for one in instances] == [
+        (
+            *("VI_1", 2, "51", "va", "", 150, 130, 5),
+            *([("192.0.2.9", "va"), ("192.0.2.10", "va")], [("2001:db8::9", "va")]),
+        ),
+        ("VI_2", 1, "52", "va", "G", 100, 100, 5, [("192.0.2.11", "va")], []),
+    ]
+    assert all(1.7e9 < (one.changed or 0) < 2e9 for one in instances)
+    assert [(one.name, one.status, one.run) for one in scripts] == [("good", 1, 0), ("bad", 0, 0)]
+
+
+def test_json_says_the_same_as_data_and_stats() -> None:
+    """Two ways to the same."""
+    by_json = parse_json(fixture("json"))
+    by_data, _ = parse_data(fixture("data"))
+    assert [one.counters for one in by_json] == list(parse_stats(fixture("stats")).values())
+    for one, two in zip(by_json, by_data, strict=True):
+        two.group = ""  # which JSON does not tell
+        assert words(one) == words(two)
+        assert one.changed == two.changed
+
+
+def test_the_json_of_newer_versions_is_wrapped() -> None:
+    """With json_version 2, and with processes beside the instances."""
+    told = json.loads(fixture("json"))
+    wrapped = json.dumps({"vrrp": told, "track_process": [{"process": "x"}]}).encode()
+    assert [one.name for one in parse_json(wrapped)] == ["VI_1", "VI_2"]
+
+
+def test_the_dumps_of_el8_are_read_without_json() -> None:
+    """2.1.5 writes some lines differently, and has been built without authentication here."""
+    data = fixture("data").replace(b"   Virtual IP (2):", b"   Virtual IP :")
+    for line in (b"   Flags: none\n", b"   Number of config faults = 0\n", b"   Init state = unknown\n"):
+        data = data.replace(line, b"")
+    stats = fixture("stats").replace(b"    Type Mismatch: 0\n    Failure: 0\n", b"")
+    instances, scripts = parse_data(data)
+    assert [len(one.vips) for one in instances] == [2, 1]
+    assert [one.status for one in scripts] == [1, 0]
+    counters = parse_stats(stats)["VI_1"]
+    assert counters["advert_sent"] > 0
+    assert "auth_failure" not in counters
+
+
+def test_a_vmac_is_named_by_its_own_interface() -> None:
+    """What stands behind it is where it sits."""
+    data = fixture("data").replace(b"   Interface = va\n", b"   Interface = vrrp.51, vmac on va, xmit base i/f\n", 1)
+    data = data.replace(b"192.0.2.10 dev va scope", b"192.0.2.10 dev vrrp.51@va use_vmac scope")
+    instance = parse_data(data)[0][0]
+    assert instance.interface == "vrrp.51"
+    assert instance.vips == [("192.0.2.9", "va"), ("192.0.2.10", "vrrp.51")]
+
+
+@pytest.mark.parametrize(("word", "status"), [("INIT", None), ("INIT/FAILED", 0), ("INIT/RELOAD", 0), ("unknown", 0)])
+def test_a_script_that_has_not_run_yet_has_no_status(word: str, status: int | None) -> None:
+    """BAD is what keepalived says of it, which nobody has found out; where it shall count as failed, it is."""
+    data = fixture("data")
+    at = data.index(b" VRRP Script = bad")
+    data = data[:at] + data[at:].replace(b"Init state = unknown", f"Init state = {word}".encode())
+    assert parse_data(data)[1][1].status is status
+
+
+@pytest.mark.parametrize(("kind", "parse"), [("json", parse_json), ("stats", parse_stats)])
+def test_a_dump_is_whole_or_an_error_wherever_it_is_cut(kind: str, parse: Any) -> None:
+    """The rest may not be written yet, not even of a number."""
+    dump = fixture(kind)
+    assert len(parse(dump)) == 2
+    cuts = [at for at in range(len(dump.rstrip())) if _is_whole(parse, dump[:at])]
+    # stats may be cut between two instances: who asks knows how many there are
+    assert cuts == ([dump.index(b"VRRP Instance: VI_2")] if kind == "stats" else [])
+
+
+def _is_whole(parse: Any, dump: bytes) -> bool:
+    try:
+        parse(dump)
+    except DumpError:
+        return False
+    return True
+
+
+def test_data_that_is_cut_within_its_instances_is_an_error() -> None:
+    """Without the lines that every instance has."""
+    dump = fixture("data")
+    for text in (b"", dump[:2000], dump[: dump.index(b"   Virtual Router ID")]):
+        with pytest.raises(DumpError, match="not all of one"):
+            parse_data(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"3",
+        b"null",
+        b'{"vrrp": 1}',
+        b"[[]]",
+        b'[{"data": {}, "stats": {}}]',
+        b"[" * 100000,
+        b"9" * 9999,
+    ],
+)
+def test_json_that_is_none_of_keepalived_s_is_an_error(text: bytes) -> None:
+    """And never another exception."""
+    with pytest.raises(DumpError):
+        parse_json(text)
+
+
+def everything(dump: bytes) -> str:
+    """Return all that comes out of the readers for a dump, errors among it."""
+    out: list[object] = []
+    for parse in (parse_data, parse_json, parse_stats):
+        try:
+            found = parse(dump)
+        except DumpError as error:
+            out += [error, error.__cause__]
+        else:
+            out.append(found)
+            things = [one for part in found for one in (part if isinstance(part, list) else [part])]
+            out += [getattr(one, slot) for one in things if not isinstance(one, str) for slot in one.__slots__]
+    return repr(out)
+
+
+def test_no_secret_leaves_the_readers() -> None:
+    """Not from whole dumps, not from those cut anywhere, nor in what their errors say."""
+    for kind in ("data", "json"):
+        dump = fixture(kind)
+        assert SECRET in dump
+        for at in (*range(dump.index(SECRET) - 20, dump.index(SECRET) + 40), len(dump)):
+            assert SECRET.decode() not in everything(dump[:at])
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Return a dump with bytes changed and lines moved."""
+    lines = fixture(draw(st.sampled_from(["data", "json", "stats"]))).split(b"\n")
+    for _ in range(draw(st.integers(0, 4))):
+        lines.insert(draw(st.integers(0, len(lines))), lines.pop(draw(st.integers(0, len(lines) - 1))))
+    dump = bytearray(b"\n".join(lines))
+    for _ in range(draw(st.integers(0, 8))):
+        dump[draw(st.integers(0, len(dump) - 1))] = draw(st.sampled_from(b'\n\0 =:"{}[]x9-\xff'))
+    return bytes(dump)
+
+
+@given(st.binary() | damaged())
+def test_any_bytes_are_read_or_are_a_dump_error(dump: bytes) -> None:
+    """Nothing else comes out, and names are one line."""
+    for parse in (parse_data, parse_json, parse_stats):
+        with suppress(DumpError):
+            found = parse(dump)
+            if isinstance(found, tuple):
+                assert all(one.name.isprintable() and len(one.name) <= 200 for part in found for one in part)
+
+
+class _Process:
+    """What Places asks of a process."""
+
+    def __init__(self, *words: str, tmpdir: str = "") -> None:
+        self.words = ["keepalived", *words]
+        self._tmpdir = tmpdir
+
+    def environment(self, _: str) -> str:
+        return self._tmpdir
+
+    def seen(self, path: str) -> str:
+        return f"/root{path}"
+
+
+def places(conf: str, *arguments: str, tmpdir: str = "") -> list[list[str]]:
+    """Return the paths of data, stats and json."""
+    top = Block([])
+    definitions = Block(["global_defs"])
+    for line in conf.splitlines():
+        block = Block(line.split())
+        (top if line.startswith(("instance", "net_namespace")) else definitions).blocks.append(block)
+    top.blocks.append(definitions)
+    found = Places(_Process(*arguments, tmpdir=tmpdir), top)  # type: ignore[arg-type]
+    return [found.data, found.stats, found.json]
+
+
+def test_dumps_are_in_tmp_as_the_process_sees_it() -> None:
+    """Or where its TMPDIR says."""
+    assert places("") == [[f"/root/tmp/keepalived.{kind}"] for kind in ("data", "stats", "json")]
+    assert places("", tmpdir="/run/k/")[0] == ["/root/run/k/keepalived.data"]
+    assert places("", tmpdir="here")[0] == ["/root/tmp/keepalived.data"]
+
+
+@pytest.mark.parametrize(
+    ("conf", "arguments", "wanted"),
+    [
+        ("instance one\ndata_use_instance", (), "/tmp/keepalived.one.data"),
+        ("instance one\nnet_namespace blue\ndata_use_instance", (), "/tmp/keepalived.blue_one.data"),
+        ("data_use_instance", ("-s", "blue"), "/tmp/keepalived.blue.data"),
+        ("state_dump_file /var/lib/k/", (), "/var/lib/k/keepalived.data"),
+        ("state_dump_file /var/lib/k/state", (), "/var/lib/k/state"),
+        ("state_dump_file state.txt", (), "/tmp/state.txt"),
+        ("instance one\nstate_dump_file /var/lib/k.d/state", (), "/var/lib/k.d/state.one"),
+        ("instance one\nstate_dump_file /var/lib/state.txt", (), "/var/lib/state.one.txt"),
+    ],
+)
+def test_the_configuration_moves_them(conf: str, arguments: tuple[str, ...], wanted: str) -> None:
+    """As open_dump_file() of 2.2.7 and of 2.4.3; the default is looked at as well."""
+    found = places(conf, *arguments)[0]
+    assert f"/root{wanted}" in found
+    assert "/root/tmp/keepalived.data" in found
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (("-f", "/a"), "/a"),
+        (("-f/a",), "/a"),
+        (("--use-file", "/a"), "/a"),
+        (("--use-file=/a",), "/a"),
+        (("-f", "/a", "-n", "-f/b"), "/b"),
+        (("-n", "-l"), ""),
+        (("-f",), ""),
+    ],
+)
+def test_options_are_found_as_getopt_finds_them(words: tuple[str, ...], value: str) -> None:
+    """The last one counts."""
+    assert option(["keepalived", *words], "f", "use-file") == value
