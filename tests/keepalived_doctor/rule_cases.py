@@ -100,7 +100,7 @@ FIRES: dict[str, Node] = {
     "interface-missing": Node(script() + instance(head="interface ens192")),
     "vip-held-nowhere": Node(script() + instance(head="interface eth0\n state MASTER"), addresses=ON_LO),
     "vip-none": Node("vrrp_instance VI {\n interface eth0\n virtual_router_id 51\n}\n"),
-    "nopreempt-master": Node(script() + instance("nopreempt", head="interface eth0\n state MASTER")),
+    "nopreempt-master": Node(script() + instance("nopreempt", head="interface eth0\n priority 100\n state MASTER")),
     "unicast-without-peers": Node(script() + instance("unicast_src_ip 192.0.2.1")),
     "peer-disagrees": Node(tracked(), peer=instance("advert_int 3")),
     "ip-forward-off": Node(service(misc()), {"proc/sys/net/ipv4/ip_forward": "0\n"}),

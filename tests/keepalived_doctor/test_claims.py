@@ -1,0 +1,83 @@
+"""Is it true what the rules of the doctor say of keepalived? The real one checks the same configurations."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from checks.node.keepalived_conf import parse
+from checks.node.keepalived_version import Version, installed
+from keepalived_scripts.doctor.case import Case
+from keepalived_scripts.doctor.host import Host
+from keepalived_scripts.doctor.peers import Peers
+from keepalived_scripts.doctor.report import examine
+from tests.commands import program
+from tests.keepalived_doctor.daemon import check, log
+from tests.keepalived_doctor.node import OWN
+from tests.keepalived_doctor.rule_cases import FIRES, SILENT
+
+SAYS = {
+    "script-user-unset": "Unable to set default user for vrrp script chk - removing",
+    "script-user-unknown": "Unable to set default user for vrrp script chk - removing",
+    "script-security-off": "SECURITY VIOLATION",
+    "weight-in-sync-group": "ignoring tracked script chk with weights due to SYNC group",
+    "weight-of-address-owner": "ignoring tracked script chk with weights due to address_owner",
+    "track-unknown": "track script other not found, ignoring",
+    "interval-fraction": "invalid number '0.5'",
+    "vrid-duplicate": "VRID 51",
+    "auth-pass-long": "Truncating auth_pass to 8 characters",
+    "vip-none": "No VIP specified",
+    "nopreempt-master": "nopreempt will not work with initial state MASTER - clearing",
+    "unicast-without-peers": "Defaulting to multicast",
+    "interface-missing": "ens192",
+}
+ELSEWHERE = ("interval-fraction", "script-user-unset")  # silent for another version, and where there is the user
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="keepalived wants root")
+@pytest.mark.parametrize("rule", SAYS)
+def test_keepalived_says_so_itself_when_it_checks_the_configuration(tmp_path: Path, rule: str) -> None:
+    """And does not where the rule is silent."""
+    version = installed()
+    if version is not None and version >= Version("2.3.0"):
+        pytest.skip("its words are those of keepalived 2.2")
+
+    def said(conf: str) -> str:
+        conf = conf.replace(OWN, program("true")).replace("eth0", "v0").replace("eth1", "v1")
+        return check(tmp_path, conf)[1]
+
+    assert SAYS[rule] in said(FIRES[rule].conf)
+    if rule not in ELSEWHERE:
+        assert SAYS[rule] not in said(SILENT[rule].conf)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="keepalived wants root")
+def test_keepalived_counts_what_cannot_be_started_as_success() -> None:
+    """But for env, which starts and then finds nothing: as interpreter-missing and interpreter-unnamed say."""
+    texts = {
+        "gone": ("#!/bin/none\n", "VRRP_Script(gone) succeeded"),
+        "windows": ("#!/bin/sh\r\nexit 1\r\n", "VRRP_Script(windows) succeeded"),
+        "unnamed": ("exit 1\n", "VRRP_Script(unnamed) succeeded"),
+        "env": ("#!/usr/bin/env python9\n", "VRRP_Script(env) failed (exited with status 127)"),
+    }
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="claims-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        conf = "global_defs {\n enable_script_security\n script_user root\n}\n"
+        for name, (text, _) in texts.items():
+            (folder / name).write_bytes(text.encode())
+            (folder / name).chmod(0o755)
+            conf += f"vrrp_script {name} {{\n script {folder}/{name}\n interval 60\n}}\n"
+        tracked = "\n".join(texts)
+        conf += "vrrp_instance V {\n interface v0\n virtual_router_id 7\n priority 100\n"
+        conf += f" virtual_ipaddress {{\n 192.0.2.1\n }}\n track_script {{\n {tracked}\n }}\n}}\n"
+        log(folder, conf, *(said for _, said in texts.values()))
+        (folder / "k.conf").write_text(conf, encoding="utf-8")
+        case = Case(parse(f"{folder}/k.conf"), Host(), None, Peers())
+        found = {one.what.split(": ")[0]: one for one in examine(case) if one.rule.startswith("interpreter")}
+    assert set(found) == {f"vrrp_script {name}" for name in texts}
+    for name, one in found.items():
+        assert ("counts that as success" in one.consequence) is (name != "vrrp_script env")
