@@ -8,7 +8,7 @@ from __future__ import annotations
 from time import monotonic
 
 from checks.node.ipvs_netlink import Dump, NetlinkClosedError
-from checks.node.ipvs_proc import Reader, Totals, parse_totals, read
+from checks.node.ipvs_proc import Reader, Totals, must_be_there, parse_totals, read
 from checks.node.ipvs_table import COUNTERS, IpvsError, IpvsMissingError, IpvsTornError, Server, Service
 
 __all__ = [
@@ -57,7 +57,11 @@ class Tables:
         A table that changed while it was read is read again, four times in all.
         """
         until = monotonic() + timeout
-        sums = totals(self._proc)  # first: what asks for the family by netlink could load the module
+        must_be_there(f"{self._proc}/net/ip_vs")  # to ask for the family by netlink could load the module
+        try:
+            sums = totals(self._proc)
+        except IpvsMissingError as error:
+            raise IpvsError(f"half of the table is missing: {error}") from None
         why = f"{self._proc} stands in for the kernel"
         for left in reversed(range(_TRIES)):
             try:

@@ -114,12 +114,21 @@ def _endpoint(word: bytes) -> tuple[str, str]:
     return _socket.inet_ntop(_socket.AF_INET, bytes.fromhex(host)), str(number)
 
 
-def read(path: str) -> bytes:
-    """Return what a file of the kernel holds; raises IpvsError, and IpvsMissingError where there is none."""
+def must_be_there(path: str) -> None:
+    """Raise IpvsMissingError where the kernel has no such file."""
     try:
-        source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        posix.stat(path)
     except FileNotFoundError:
         raise IpvsMissingError(f"no {path}: the kernel of this node does no IPVS") from None
+    except OSError:
+        pass  # reading it tells why
+
+
+def read(path: str) -> bytes:
+    """Return what a file of the kernel holds; raises IpvsError, and IpvsMissingError where there is none."""
+    must_be_there(path)
+    try:
+        source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError as error:
         raise IpvsError(f"cannot read {path}: {error.args[-1]}") from None
     data = []

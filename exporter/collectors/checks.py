@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING
 
+from checks.core.result import OK
 from checks.core.verdict import read_all
 from exporter.exposition import Family
 from exporter.frame import AbsentError, Collector
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from checks.core.verdict import Verdict
+    from exporter.exposition import Metric
     from exporter.settings import Settings
 
 _BY = ("name", "check")
@@ -39,9 +41,12 @@ def read(settings: Settings) -> Checks:
     return Checks(list(found.values()))
 
 
-def families(facts: Checks) -> Iterator[Family]:
-    """Yield state, age, duration and metrics of each check."""
+def families(facts: Checks) -> Iterator[Metric]:
+    """Yield state, success, since when, age, duration and metrics of each check."""
     state = Family("vipwarden_check_state", "gauge", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.", _BY)
+    success = Family(
+        "vipwarden_check_success", "gauge", "Whether the last run said OK, which alone is healthy to keepalived.", _BY
+    )
     since = Family(
         "vipwarden_check_since_timestamp_seconds", "gauge", "Since when the check has been in its state.", _BY
     )
@@ -52,13 +57,14 @@ def families(facts: Checks) -> Iterator[Family]:
     )
     for verdict in facts.verdicts:
         state.add(verdict.result.state, verdict.name, verdict.check)
+        success.add(verdict.result.state == OK, verdict.name, verdict.check)
         since.add(verdict.since, verdict.name, verdict.check)
         age.add(verdict.age, verdict.name, verdict.check)
         duration.add(verdict.duration, verdict.name, verdict.check)
         for one in verdict.result.metrics:
             if not isnan(one.value):
                 metric.add(one.value, verdict.name, verdict.check, one.name, one.uom)
-    yield from (state, since, age, duration, metric)
+    yield from (state, success, since, age, duration, metric)
 
 
 COLLECTOR = Collector("checks", read, families)

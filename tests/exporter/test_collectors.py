@@ -30,7 +30,7 @@ def test_a_node_that_has_nothing_fails_at_nothing(tmp_path: Path) -> None:
     """No series but the exporter's own, and success for each collector."""
     found = metrics(nowhere(tmp_path))
     success = {key[1][0]: value for key, value in found.items() if key[0] == "vipwarden_scrape_collector_success"}
-    assert success == {"vip": 1, "checks": 1, "haproxy": 1, "ipvs": 1}
+    assert success == {"vip": 1, "vrrp": 1, "checks": 1, "haproxy": 1, "ipvs": 1}
     assert {key[0] for key in found if not key[0].startswith("vipwarden_")} == set()
 
 
@@ -108,6 +108,7 @@ def test_checks_have_state_age_duration_and_metrics(tmp_path: Path) -> None:
     assert own.pop(("vipwarden_check_since_timestamp_seconds", ("web", "port"))) == pytest.approx(before, abs=5)
     assert own == {
         ("vipwarden_check_state", ("web", "port")): 2,
+        ("vipwarden_check_success", ("web", "port")): 0,
         ("vipwarden_check_duration_seconds", ("web", "port")): 0.5,
         ("vipwarden_check_metric", ("web", "port", "time", "s")): 0.25,
     }

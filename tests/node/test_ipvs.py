@@ -117,7 +117,8 @@ def test_a_torn_table_is_read_again_and_given_up_after_a_while(tmp_path: Path, m
     line = b"TCP  C0000201:0050 rr  \n"
     texts = [HEAD + 2 * line] * 3 + [HEAD + line] + [HEAD + 2 * line] * 4
     (tmp_path / "net").mkdir()
-    (tmp_path / "net" / "ip_vs_stats").write_bytes((FIXTURES / "ip_vs_stats").read_bytes())
+    for name in ("ip_vs", "ip_vs_stats"):
+        (tmp_path / "net" / name).write_bytes((FIXTURES / name).read_bytes())
     pages = iter(texts)
     monkeypatch.setattr("checks.node.ipvs.read", lambda path: next(pages) if path.endswith("/ip_vs") else read(path))
     tables = Tables(str(tmp_path))
