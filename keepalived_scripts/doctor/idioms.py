@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from keepalived_scripts.doctor.case import Case
     from keepalived_scripts.doctor.commands import Command
+    from keepalived_scripts.doctor.program import Program
 
 _MOST_BYTES, _MOST_LINE = 65536, 1000
 
@@ -38,18 +39,25 @@ class Line:
 
 def _lines(case: Case) -> Iterator[Line]:
     """Yield the commands and the lines of their scripts, each script once, without comments."""
-    seen = set()
+    seen = {""}
     for command in case.commands:
         yield Line(command, command.line[:_MOST_LINE], "", 0)
     for program in case.programs:
-        path = program.real
-        head = (case.host.read(path, _MOST_BYTES) or b"") if path and path not in seen else b""
-        seen.add(path)
-        if b"\0" in head or not head.startswith(b"#!"):
-            continue
-        for index, text in enumerate(head.decode("utf-8", "replace").splitlines()[1:], 2):
-            if text.strip() and not text.lstrip().startswith("#"):
-                yield Line(program.command, text[:_MOST_LINE], path, index)
+        for path in (program.real, _read_by_shell(program)):
+            head = b"" if path in seen else case.host.read(path, _MOST_BYTES) or b""
+            seen.add(path)
+            if b"\0" in head or not (head.startswith(b"#!") or path != program.real):
+                continue
+            for index, text in enumerate(head.decode("utf-8", "replace").splitlines(), 1):
+                if text.strip() and not text.lstrip().startswith("#"):
+                    yield Line(program.command, text[:_MOST_LINE], path, index)
+
+
+def _read_by_shell(program: Program) -> str:
+    """Return the script in a command such as ``/bin/bash /etc/keepalived/check.sh``, or nothing."""
+    words = [word for word in program.command.argv[1:] if not word.startswith("-")]
+    is_shell = program.command.argv[0].rpartition("/")[2] in ("sh", "bash", "dash", "ksh", "zsh")
+    return words[0] if is_shell and words and words[0].startswith("/") else ""
 
 
 def _matching(case: Case, pattern: str) -> Iterator[tuple[Line, re.Match[str]]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keepalived_scripts.doctor.peers import counterparts
 from keepalived_scripts.doctor.rule import ERROR, NOTE, WARNING, Finding, at, rule
-from keepalived_scripts.doctor.tracking import priority
+from keepalived_scripts.doctor.tracking import OWNER, family, priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
 _MOST_PASSWORD = 8
 
 
-def _family(instance: Block) -> str:
-    """Return the family of an instance, which is that of its first address."""
-    first = next((line.words[0] for vips in instance.named("virtual_ipaddress") for line in vips.blocks), "")
-    return "IPv6" if ":" in first or instance.last("native_ipv6") is not None else "IPv4"
-
-
 @rule("vrid-duplicate", ERROR)
 def vrid_duplicate(case: Case) -> Iterator[Finding]:
     """Find two instances with one virtual_router_id on the same interface and in the same family."""
@@ -29,7 +24,7 @@ def vrid_duplicate(case: Case) -> Iterator[Finding]:
     for instance in case.instances:
         vrid = instance.last("virtual_router_id")
         if vrid is not None:
-            first = seen.setdefault((vrid.name, instance.value("interface"), _family(instance)), instance)
+            first = seen.setdefault((vrid.name, instance.value("interface"), family(instance)), instance)
             if first is not instance:
                 interface = instance.value("interface") or "no interface"
                 what = f"{instance.name} has virtual_router_id {vrid.name} on {interface}, as {first.name} has"
@@ -58,7 +53,7 @@ def auth_pass_long(case: Case) -> Iterator[Finding]:
 @rule("interface-missing", ERROR)
 def interface_missing(case: Case) -> Iterator[Finding]:
     """Find instances on an interface that the node does not have."""
-    if not case.host.interfaces:
+    if not case.host.interfaces or case.setting("dynamic_interfaces") is not None:
         return
     for instance in case.instances:
         block = instance.last("interface")
@@ -83,7 +78,7 @@ def vip_held_nowhere(case: Case) -> Iterator[Finding]:
         elsewhere = sorted(one.interface for one in own if one.address == vip.address)
         place = f", but on {', '.join(elsewhere)}" if elsewhere else ", nor on any other interface of this node"
         what = f"the VIP {vip.address} of {vip.instance} is not on {vip.interface}{place}"
-        if block.value("state") == "MASTER" or priority(block) == 255:
+        if block.value("state") == "MASTER" or priority(block) == OWNER:
             consequence = (
                 "This node is meant to be its master: keepalived does not run, is in FAULT, or a peer is above it."
             )
@@ -133,10 +128,7 @@ def peer_disagrees(case: Case) -> Iterator[Finding]:
     """Find peers whose instance of the same number has other addresses, another advert_int or the same priority."""
     for conf in case.peers.configurations:
         for instance in case.instances:
-            for other in conf.named("vrrp_instance"):
-                vrid = instance.value("virtual_router_id")
-                if not vrid or vrid != other.value("virtual_router_id") or _family(instance) != _family(other):
-                    continue
+            for other in counterparts(conf, instance):
                 for name, one, two in _compared(case, instance, other):
                     if one != two:
                         what = f"{instance.name} has {name} {one or 'none'}, {other.name} of the peer {two or 'none'}"
@@ -159,9 +151,7 @@ def _compared(case: Case, instance: Block, other: Block) -> Iterator[tuple[str, 
 
 def _is_version_3(case: Case, instance: Block) -> bool:
     setting = case.setting("vrrp_version")
-    return (
-        "3" in (instance.value("version"), setting.name if setting is not None else "") or _family(instance) == "IPv6"
-    )
+    return "3" in (instance.value("version"), setting.name if setting is not None else "") or family(instance) == "IPv6"
 
 
 def _password(instance: Block) -> str:
@@ -172,3 +162,19 @@ def _password(instance: Block) -> str:
 def _addresses(instance: Block) -> str:
     lines = (line.words[0].partition("/")[0] for vips in instance.named("virtual_ipaddress") for line in vips.blocks)
     return " ".join(sorted(lines))
+
+
+@rule("strict-mode", WARNING)
+def strict_mode(case: Case) -> Iterator[Finding]:
+    """Find instances in strict mode, whose VIPs take no packets."""
+    everywhere = case.setting("vrrp_strict")
+    for instance in case.instances:
+        own = instance.last("strict_mode")
+        is_strict = everywhere is not None if own is None else own.name in ("", "on", "yes", "true")
+        block = own or everywhere
+        if is_strict and block is not None and instance.last("accept") is None and priority(instance) != OWNER:
+            what = f"{instance.name} is in strict mode"
+            consequence = (
+                "keepalived drops all packets to the VIP by the firewall, ignores auth_pass and refuses unicast."
+            )
+            yield at(block, what, consequence, "Take vrrp_strict out: a VIP that is to serve has to accept packets.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from keepalived_scripts.doctor.tracking import priority, raised
+from keepalived_scripts.doctor.tracking import family, priority, raised
 
 if TYPE_CHECKING:
     from checks.node.keepalived_conf import Block
@@ -39,12 +39,22 @@ class Peers:
         """
         found = [number + bonus for name, number in self.priorities if name in ("", instance.name)]
         for conf in self.configurations:
-            found += [
-                priority(other) + raised(conf, other) for other in conf.named("vrrp_instance") if _same(other, instance)
-            ]
+            found += [priority(other) + raised(conf, other) for other in counterparts(conf, instance)]
         return max(found, default=None)
 
 
-def _same(one: Block, other: Block) -> bool:
-    """Return whether two nodes mean the same virtual router: names and interfaces may differ, the number may not."""
-    return one.value("virtual_router_id") == other.value("virtual_router_id")
+def counterparts(conf: Block, instance: Block) -> list[Block]:
+    """Return the instances of a peer that mean the same virtual router.
+
+    The number and the family have to be the same; where several networks use one number, name or interface tell.
+    """
+    vrid = instance.value("virtual_router_id")
+    found = [
+        other
+        for other in conf.named("vrrp_instance")
+        if vrid and vrid == other.value("virtual_router_id") and family(instance) == family(other)
+    ]
+    if len(found) < 2:
+        return found
+    named = [other for other in found if other.name == instance.name]
+    return named or [other for other in found if other.value("interface") == instance.value("interface")]

@@ -39,6 +39,12 @@ def priority(instance: Block) -> int:
     return number(instance.value("priority"), OWNER if instance.value("state") == "MASTER" else _DEFAULT)
 
 
+def family(instance: Block) -> str:
+    """Return IPv4 or IPv6, which is that of the first address."""
+    first = next((line.words[0] for vips in instance.named("virtual_ipaddress") for line in vips.blocks), "")
+    return "IPv6" if ":" in first or instance.last("native_ipv6") is not None else "IPv4"
+
+
 def scripts(conf: Block, holder: Block) -> Iterator[Tracked]:
     """Yield the scripts that an instance or a sync group tracks."""
     return _tracked(holder, "track_script", {block.name: block for block in conf.named("vrrp_script")}, 0)

@@ -103,6 +103,7 @@ FIRES: dict[str, Node] = {
     "nopreempt-master": Node(script() + instance("nopreempt", head="interface eth0\n priority 100\n state MASTER")),
     "unicast-without-peers": Node(script() + instance("unicast_src_ip 192.0.2.1")),
     "peer-disagrees": Node(tracked(), peer=instance("advert_int 3")),
+    "strict-mode": Node(tracked().replace("script_user root", "script_user root\n vrrp_strict")),
     "ip-forward-off": Node(service(misc()), {"proc/sys/net/ipv4/ip_forward": "0\n"}),
     "nonlocal-bind-off": haproxy("frontend web\n bind 192.0.2.10:80\n", ip_nonlocal_bind="0\n"),
     "rp-filter-strict": Node(script() + TWO, {f"{ARP}/all/rp_filter": "1\n"}),
@@ -178,6 +179,10 @@ SILENT: dict[str, Node] = {
     "nopreempt-master": Node(script() + instance("nopreempt", head="interface eth0\n state BACKUP")),
     "unicast-without-peers": Node(script() + instance("unicast_src_ip 192.0.2.1\nunicast_peer {\n 192.0.2.2\n}")),
     "peer-disagrees": Node(tracked(), peer=instance("", head="interface ens3\n priority 90")),
+    "strict-mode": Node(
+        script().replace("script_user root", "script_user root\n vrrp_strict")
+        + instance("track_script {\n chk\n}\nstrict_mode off")
+    ),
     "ip-forward-off": Node(service(misc(), "DR"), {"proc/sys/net/ipv4/ip_forward": "0\n"}),
     "nonlocal-bind-off": haproxy("frontend web\n bind *:80\n bind 192.0.2.10:81 transparent\n", ip_nonlocal_bind="0\n"),
     "rp-filter-strict": Node(

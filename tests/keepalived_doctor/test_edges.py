@@ -55,6 +55,22 @@ def test_each_habit_of_the_tutorials_is_seen(tmp_path: Path, line: str, rule: st
     assert [(one.path, one.line) for one in found] == [(SCRIPT, 3)]
 
 
+def test_a_script_that_a_shell_is_given_is_read_as_well(tmp_path: Path) -> None:
+    """Even where it has no first line of its own."""
+    node = Node(tracked(f"/bin/sh -e {SCRIPT} x"), {FILE: "nmap localhost\n"})
+    assert [(one.path, one.line) for one in node.examine(tmp_path)] == [(SCRIPT, 1)]
+
+
+def test_peers_on_several_networks_with_one_number_are_told_apart(tmp_path: Path) -> None:
+    """By name, or by interface."""
+    (tmp_path / "names").mkdir()
+    (tmp_path / "interfaces").mkdir()
+    other = instance("advert_int 9", name="W", head="interface eth1\n priority 90")
+    for folder, name in (("names", "VI"), ("interfaces", "X")):
+        peer = other + instance("", name=name, head="interface eth0\n priority 90")
+        assert "peer-disagrees" not in rules(Node(tracked(), peer=peer), tmp_path / folder)
+
+
 @pytest.mark.parametrize(
     "line",
     [
