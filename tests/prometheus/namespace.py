@@ -42,7 +42,11 @@ class Namespace:
         with Path(self.folder, f"{Path(name).name}.log").open("wb") as log:
             self._started.append(
                 subprocess.Popen(
-                    self._inside(name, *words), stdout=log, stderr=log, cwd=self.folder, env={**os.environ, **(env or {})}
+                    self._inside(name, *words),
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.folder,
+                    env={**os.environ, **(env or {})},
                 )
             )
 
@@ -88,7 +92,7 @@ def namespace(folder: Path) -> Iterator[Namespace]:
         found.end()
 
 
-def until(what: str, work: Callable[[], T], seconds: float = 15, logs: Callable[[], str] = str) -> T:
+def until(what: str, work: Callable[[], T | None], seconds: float = 15, logs: Callable[[], str] = str) -> T:
     """Return what the work gives once that is true."""
     end = time.monotonic() + seconds
     while not (found := work()):

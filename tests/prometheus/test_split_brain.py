@@ -12,11 +12,20 @@ import yaml
 from tests.commands import program
 from tests.prometheus.namespace import namespace, until
 from tests.prometheus.node import VIP, links, start
+from tests.prometheus.test_dashboard import expressions
+from tests.servers.haproxy import free_ports, haproxy
 
 if TYPE_CHECKING:
     from tests.prometheus.namespace import Namespace
 
 RULES = Path(__file__).parents[2] / "packaging" / "prometheus" / "rules"
+_HAPROXY = """
+frontend www
+  bind 127.0.0.1:{}
+  default_backend web
+backend web
+  server a 127.0.0.1:{}
+"""
 _PROMETHEUS, _ALERTMANAGER = "127.0.0.1:9090", "127.0.0.1:9093"
 
 
@@ -27,8 +36,9 @@ def test_two_masters_raise_an_alert_that_names_both(tmp_path: Path) -> None:
     with ExitStack() as stack:
         hub, one, two = (stack.enter_context(namespace(tmp_path / name)) for name in ("hub", "lb1", "lb2"))
         links(hub, (one, two))
-        start(one, "lb1", 150, "192.0.2.11:9877")
-        start(two, "lb2", 100, "192.0.2.12:9877")
+        socket = stack.enter_context(haproxy(_HAPROXY.format(*free_ports(2))))
+        start(one, "lb1", 150, "192.0.2.11:9877", [f"edge=unix:{socket}", f"inner=unix:{socket}"])
+        start(two, "lb2", 100, "192.0.2.12:9877", [f"unix:{socket}"])
         _watch(hub)
 
         def asked(expression: str) -> list[dict[str, Any]]:
@@ -36,10 +46,19 @@ def test_two_masters_raise_an_alert_that_names_both(tmp_path: Path) -> None:
             return [] if answer is None else list(answer["data"]["result"])
 
         def logs() -> str:
-            return "\n".join((hub.logs(), one.logs(), two.logs()))
+            return f"{hub.logs()}\n{one.logs()}\n{two.logs()}"
 
         healthy = f'sum(keepalived_vip_held{{ip_address="{VIP}"}}) == 1 and sum(keepalived_vrrp_state == 2) == 2'
         until("one MASTER", lambda: asked(f"{healthy} and count(up == 1) == 2"), logs=logs)
+        for expression in expressions(".*"):  # no panel has labels that match in more than one way
+            answer = hub.json(f"http://{_PROMETHEUS}/api/v1/query", query=expression)
+            assert answer is not None, expression
+        rules = [
+            rule
+            for group in hub.json(f"http://{_PROMETHEUS}/api/v1/rules")["data"]["groups"]
+            for rule in group["rules"]
+        ]
+        assert {rule.get("lastError", "") for rule in rules} == {""}
         until("silence", lambda: asked("up") and not asked('ALERTS{alertstate="firing"}'), logs=logs)
 
         for port in ("node0", "node1"):  # both are scraped as before, but do not hear each other
