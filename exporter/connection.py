@@ -35,7 +35,19 @@ _OPTIONS: dict[str, Any] = {"access_log": None, "keepalive_timeout": 86400, "lin
 class Connection(web.RequestHandler):
     """A connection; ``is_local`` where it was made to a loopback address."""
 
-    __slots__ = ("_alarm", "_early", "_raw", "_received", "_tls", "context", "gate", "is_busy", "is_local", "since")
+    __slots__ = (
+        "_alarm",
+        "_early",
+        "_is_over",
+        "_raw",
+        "_received",
+        "_tls",
+        "context",
+        "gate",
+        "is_busy",
+        "is_local",
+        "since",
+    )
 
     def __init__(self, gate: Gate, is_local: bool) -> None:
         super().__init__(gate.server, loop=asyncio.get_running_loop(), **_OPTIONS)
@@ -49,6 +61,7 @@ class Connection(web.RequestHandler):
         self._tls: asyncio.Task[None] | None = None
         self._early: bytes | None = b""  # what came before aiohttp was told of the connection
         self._received = 0
+        self._is_over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, with TLS where it is asked for."""
@@ -105,6 +118,11 @@ class Connection(web.RequestHandler):
         else:
             super().data_received(data)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Go on answering a client that has said all it wants to say."""
+        self._is_over = True
+        return self.context is None and (self.is_busy or self._received > 0)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
         self._leave()
@@ -127,7 +145,7 @@ class Connection(web.RequestHandler):
         """Note that the answer is given."""
         self.is_busy = False
         self.since = monotonic()
-        self._expect(self.gate.limits.idle)
+        self._expect(0.1 if self._is_over else self.gate.limits.idle)
 
     def _expect(self, seconds: float) -> None:
         if self._alarm is not None:
@@ -138,6 +156,8 @@ class Connection(web.RequestHandler):
     def _expired(self) -> None:
         if self._received and self._early is None:
             self._refuse("408 Request Timeout")
+        elif self._is_over:
+            self.finish()
         else:
             self.abort()
 

@@ -90,9 +90,8 @@ class Front:
                 for start in range(0, len(body), _CHUNK):
                     await response.write(body[start : start + _CHUNK])
                 await response.write_eof()
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):  # it does not read on, or has gone
             connection.abort()
-            raise ConnectionResetError("the client does not read its answer") from None
         return response
 
 

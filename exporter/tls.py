@@ -151,7 +151,7 @@ def _possible(key: str) -> Iterator[None]:
 
 
 def _said(error: ssl.SSLError) -> str:
-    return str(error.reason or error).replace("_", " ").lower()
+    return error.reason.replace("_", " ").lower() if error.reason else "PEM is wanted"
 
 
 def alternative_names(certificate: Mapping[str, Any]) -> set[str]:

@@ -45,7 +45,7 @@ class Duration(float):
     def __new__(cls, text: str) -> Duration:
         """Build it from its text; raises ValueError with what is wanted."""
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
-        if (text != "0" and _DURATION.sub("", text)) or seconds > 86400:
+        if (text != "0" and _DURATION.sub("", text)) or not text or seconds > 86400:
             raise ValueError("a time is written as 500ms, 1s or 1m30s, and is at most 24h")
         return float.__new__(cls, seconds)
 
@@ -106,7 +106,7 @@ class WebConfig(Document):
         context = self._tls(tls) if tls else None
         interval, burst = rate_limit(**self.section("rate_limit", rate_limit))  # type: ignore[arg-type]
         if interval and not burst:
-            raise self._error(self._top["rate_limit"][0], "rate_limit.burst", "must be at least 1 with an interval")
+            raise self.error(self._top["rate_limit"][0], "rate_limit.burst", "must be at least 1 with an interval")
         return Web(
             context=context,
             sans=frozenset(map(str, tls.get("client_allowed_sans", ()))),
@@ -127,12 +127,12 @@ class WebConfig(Document):
 
     def _tls(self, values: dict[str, Any]) -> ssl.SSLContext:
         key, node = self._top["tls_server_config"]
-        nodes = dict(self._pairs(node, "tls_server_config"))
+        nodes = dict(self.pairs(node, "tls_server_config"))
         try:
             context = tls_server_config(**values)
         except TlsError as error:
             where = f"tls_server_config.{error.key}".rstrip(".")
-            raise self._error(nodes[error.key][0] if error.key in nodes else key, where, str(error)) from None
+            raise self.error(nodes[error.key][0] if error.key in nodes else key, where, str(error)) from None
         if "key_file" in values and os.stat(values["key_file"]).st_mode & 0o007:  # noqa: PTH116
             self.warnings.append(f"{values['key_file']} can be read by everybody: chmod o= it")
         return context
@@ -142,10 +142,10 @@ class WebConfig(Document):
         where = "http_server_config"
         for name, (key, node) in self._mapping(where).items():
             if name == "headers":
-                given = [self._header(*pair) for pair in self._pairs(node, f"{where}.headers")]
+                given = [self._header(*pair) for pair in self.pairs(node, f"{where}.headers")]
                 found = {header: text for header, text in given if text}
             elif name != "http2":
-                raise self._error(key, f"{where}.{name}", "is not known; known are http2, headers")
+                raise self.error(key, f"{where}.{name}", "is not known; known are http2, headers")
             elif self._one(options(http_server_config)["http2"], node, f"{where}.http2"):
                 self.warnings.append(f"{self.path}: http2 is not spoken here: clients get HTTP/1.1")
         return found
@@ -153,14 +153,14 @@ class WebConfig(Document):
     def _header(self, name: str, nodes: tuple[yaml.Node, yaml.Node]) -> tuple[str, str]:
         where = f"http_server_config.headers.{name}"
         if name not in _HEADERS:
-            raise self._error(nodes[0], where, f"cannot be set; known are {', '.join(_HEADERS)}")
+            raise self.error(nodes[0], where, f"cannot be set; known are {', '.join(_HEADERS)}")
         if nodes[1].value == "":  # a blank one is as good as none
             return name, ""
         text = self._text(nodes[1], where)
         if _HEADERS[name] and text not in _HEADERS[name]:
-            raise self._error(nodes[1], where, f"is {text!r}, but {' or '.join(_HEADERS[name])} is wanted")
+            raise self.error(nodes[1], where, f"is {text!r}, but {' or '.join(_HEADERS[name])} is wanted")
         if not text.isprintable() or not text.isascii():
-            raise self._error(nodes[1], where, "has characters that no header may have")
+            raise self.error(nodes[1], where, "has characters that no header may have")
         return name, text
 
     def _users(self) -> dict[bytes, bytes]:
@@ -169,19 +169,19 @@ class WebConfig(Document):
             where = f"basic_auth_users.{name}"
             stored = self._text(node, where).encode()
             if ":" in name:
-                raise self._error(key, where, "has a colon, which no client can send in a name")
+                raise self.error(key, where, "has a colon, which no client can send in a name")
             try:
                 bcrypt.cost(stored)
             except ValueError as error:
-                raise self._error(node, where, str(error)) from None
+                raise self.error(node, where, str(error)) from None
             found[name.encode()] = stored
         if found and (why := bcrypt.missing()):
-            raise self._error(self._top["basic_auth_users"][0], "basic_auth_users", f"cannot be checked: {why}")
+            raise self.error(self._top["basic_auth_users"][0], "basic_auth_users", f"cannot be checked: {why}")
         return found
 
     def _mapping(self, name: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
         _, node = self._top.get(name, (None, None))
-        return {} if node is None or node.tag.endswith(":null") else dict(self._pairs(node, name))
+        return {} if node is None or node.tag.endswith(":null") else dict(self.pairs(node, name))
 
     def _text(self, node: yaml.Node, where: str) -> str:
         return str(self._one(_TEXT, node, where))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PARTS = {
+    "agent": "run the configured checks in one process, and hand their verdicts to keepalived",
     "check": "run one check now and say in plain words what it found",
     "chk_haproxy": "HAProxy for keepalived: restarted once before the VIP is given up",
     "chk_service": "a service for keepalived: restarted once before the VIP is given up",
@@ -22,6 +23,7 @@ PARTS = {
     "notify": "what keepalived says of its states: recorded, logged, passed on to hooks, mail and webhook",
     "realserver": "make this node a real server of a director that routes directly",
     "run": "run the configured checks and serve the page and /metrics",
+    "status": "show what the checks of this node said last",
     "snippet": "print the lines of keepalived.conf that run a check",
 }
 

@@ -6,23 +6,26 @@ import argparse
 import asyncio
 import hashlib
 import os
-import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.loop import Loop
+from agent.agent import AgentError
+from agent.service import serve
+from agent.settings import plan, plan_of, runtime
 from checks import VERSION
 from checks.core import verdict
 from checks.core.config import PATH, SECTIONS, ConfigError, Document
 from exporter.health import HEALTHY
 from exporter.server import ListenError, start
 from exporter.settings import Listen, settings
+from vipwarden.agent import raise_limits, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.settings import Plan
     from exporter.settings import Settings
 
 # Where nothing is configured vipwarden checks itself. The page for people is never the same twice, so the digest is
@@ -59,45 +62,40 @@ def main(arguments: Sequence[str]) -> int:
         values = document.section("exporter", settings)
         if given.listen is not None:
             values["listen"] = (given.listen,)
-        configured = document.checks()
+        configured = plan_of(document)
         if given.check_config:
-            _say(f"{path or 'no configuration'}: {len(configured)} checks, nothing wrong")
+            say(f"{path or 'no configuration'}: {len(configured.entries)} checks, nothing wrong")
             return 0
-        return asyncio.run(_serve(settings(**values), document if path else None))  # type: ignore[arg-type]
+        raise_limits()
+        return asyncio.run(_serve(settings(**values), path, configured))  # type: ignore[arg-type]
     except ConfigError as error:
         sys.stderr.write(f"vipwarden run: {error}\n")
         return 2
-    except ListenError as error:
+    except (AgentError, ListenError) as error:
         sys.stderr.write(f"vipwarden run: {error}\n")
         return 1
 
 
-async def _serve(wanted: Settings, document: Document | None) -> int:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = await start(wanted, _say)
+async def _serve(wanted: Settings, path: str | None, configured: Plan) -> int:
+    runner = await start(wanted, say)
     try:
         with _pidfile() as pidfile:
             listen = _own(*runner.addresses[0][:2])
-            entries = (document or _default(pidfile, listen)).checks()
-            _say(
-                f"vipwarden {VERSION} runs {len(entries)} checks: open http://{listen}/ (metrics: http://{listen}/metrics)"
+            first = configured if path else _default(pidfile, listen)
+            say(
+                f"vipwarden {VERSION} runs {len(first.entries)} checks: "
+                f"open http://{listen}/ (metrics: http://{listen}/metrics)"
             )
-            loop = asyncio.create_task(Loop(entries, verdict.folder(), _say).run())
-            await asyncio.wait({loop, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-            if loop.done():
-                loop.result()  # it ends by itself only by a bug of ours, which is shown
-            loop.cancel()
+            await serve(lambda: plan(path) if path else first, runtime(), say, first)
     finally:
         await runner.cleanup()
     return 0
 
 
-def _default(pidfile: str, listen: Listen) -> Document:
+def _default(pidfile: str, listen: Listen) -> Plan:
     digest = hashlib.md5(HEALTHY, usedforsecurity=False).hexdigest()
     text = DEFAULT.format(pidfile=pidfile, host=listen.host, port=listen.port, digest=digest)
-    return Document("built-in configuration", text)
+    return plan("built-in configuration", text)
 
 
 def _own(host: str, port: int) -> Listen:
@@ -117,8 +115,3 @@ def _pidfile() -> Iterator[str]:
         yield str(path)
     finally:
         path.unlink(missing_ok=True)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.gate import Limits
 from exporter.server import start
 from exporter.settings import Listen, Settings, settings
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.server import Server
+
+T = TypeVar("T")
 
 
 class Answer(NamedTuple):
@@ -60,15 +63,17 @@ def ask(known: Settings, *paths: str, method: str = "GET", headers: Mapping[str,
     return serving(known, lambda port: [request(port, path, method, headers) for path in paths])
 
 
-def serving(known: Settings, work: Callable[[int], list[Answer]]) -> list[Answer]:
+def serving(
+    known: Settings, work: Callable[[int], T], *, say: Callable[[str], None] | None = None, limits: Limits | None = None
+) -> T:
     """Start an exporter, do something with its port in a thread, and end it."""
 
-    async def run() -> list[Answer]:
-        runner = await start(known)
+    async def run() -> T:
+        server = await start(known, say or (lambda _: None), limits=limits or Limits())
         try:
-            return await asyncio.to_thread(work, port_of(runner))
+            return await asyncio.to_thread(work, port_of(server))
         finally:
-            await runner.cleanup()
+            await server.cleanup()
 
     return asyncio.run(run())
 

@@ -1,0 +1,64 @@
+"""An authority and certificates that it signed, made by the real openssl; and passwords with their hashes."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.commands import program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# of cost 4, which takes a millisecond
+USER, PASSWORD, HASH = "prometheus", "secret pass: wörd", "$2y$04$abcdefghijklmnopqrstuu.vOlvgxHMxUoH51IAJcjXqTifDlUPhq"
+
+
+class Pair(NamedTuple):
+    """The files of a certificate and of its key."""
+
+    certificate: Path
+    key: Path
+
+
+class Authority:
+    """Signs certificates of a folder."""
+
+    def __init__(self, folder: Path, name: str = "ca") -> None:
+        self.folder = folder
+        self.name = name
+        self.own = Pair(folder / f"{name}.crt", folder / f"{name}.key")
+        openssl(*_request(f"/CN={name}", self.own), "-x509", "-days", "2", "-out", str(self.own.certificate))
+
+    def sign(self, name: str, names: str = "DNS:web.test,IP:127.0.0.1,IP:::1", *, old: bool = False) -> Pair:
+        """Return a certificate with these alternative names, which may have run out long ago."""
+        pair = Pair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
+        request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
+        extensions.write_text(f"subjectAltName={names}\n")
+        openssl(*_request(f"/CN={name}", pair), "-out", str(request))
+        signer = ["-CA", str(self.own.certificate), "-CAkey", str(self.own.key), "-CAcreateserial"]
+        days = "-1" if old else "2"
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            str(request),
+            *signer,
+            "-days",
+            days,
+            "-extfile",
+            str(extensions),
+            "-out",
+            str(pair.certificate),
+        )
+        return pair
+
+
+def _request(subject: str, pair: Pair) -> list[str]:
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    return ["req", "-new", *curve, "-nodes", "-subj", subject, "-keyout", str(pair.key)]
+
+
+def openssl(*arguments: str) -> None:
+    """Run it."""
+    subprocess.run([program("openssl"), *arguments], check=True, capture_output=True)
