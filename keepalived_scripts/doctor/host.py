@@ -73,6 +73,16 @@ class Host:
             rest += [step for step in reversed(target.split("/")) if step]
         return "/" + "/".join(done)
 
+    def is_hidden(self, path: str) -> bool:
+        """Return whether we are not root enough to see what is at a path."""
+        try:
+            os.lstat(self.root + path)
+        except PermissionError:
+            return True
+        except (OSError, ValueError):
+            pass
+        return False
+
     def read(self, path: str, most: int = _MOST_BYTES) -> bytes | None:
         """Return the first bytes of a regular file, or None."""
         real = self.real(path)

@@ -23,15 +23,18 @@ class Ruleset:
             raise ValueError("not the rules of nftables") from None
         self.bases: list[tuple[tuple[str, str, str], str]] = []
         self.chains: dict[tuple[str, str, str], list[Any]] = {}
+        self.sets: dict[tuple[str, str, str], Any] = {}
         for one in objects if isinstance(objects, list) else []:
             kind, body = next(iter(one.items())) if isinstance(one, dict) and one else ("", {})
-            if kind not in ("chain", "rule") or not isinstance(body, dict):
+            if kind not in ("chain", "rule", "set") or not isinstance(body, dict):
                 continue
             family, table = str(body.get("family")), str(body.get("table"))
             if but_iptables and family in _IPTABLES and table == "filter":
                 continue
             if kind == "rule":
                 self.chains.setdefault((family, table, str(body.get("chain"))), []).append(body.get("expr"))
+            elif kind == "set":
+                self.sets[family, table, f"@{body.get('name')}"] = body.get("elem", [])
             elif body.get("hook") == "input":
                 self.bases.append(((family, table, str(body.get("name"))), str(body.get("policy", "accept"))))
 
@@ -58,13 +61,24 @@ class Ruleset:
                     if match == MAYBE:
                         walk.maybe |= {ACCEPT, DROP} if kind == "return" else {found} if found else set()
                 elif kind not in _PASSING:
-                    this = _match(body, packet) if kind == "match" else MAYBE
+                    this = self._match(body, packet, key) if kind == "match" else MAYBE
                     if this == NO:
                         break
                     if kind == "vmap":  # any of its verdicts may be the one
                         walk.maybe |= {ACCEPT, DROP}
                     match = MAYBE if MAYBE in (match, this) else YES
         return None
+
+    def _match(self, body: Any, packet: Packet, key: tuple[str, str, str]) -> str:
+        """Return whether ``left op right`` holds; a set of its own name is one of the same table."""
+        if not isinstance(body, dict) or body.get("op") not in ("==", "!=", "in"):
+            return MAYBE
+        right = body.get("right")
+        if isinstance(right, str) and right.startswith("@"):
+            right = self.sets.get((*key[:2], right), right)
+        answers = [_one(body.get("left"), one, packet) for one in _values(right)]
+        found = YES if YES in answers else MAYBE if MAYBE in answers else NO
+        return inverted(found) if body["op"] == "!=" else found
 
     def _act(
         self, kind: str, body: Any, key: tuple[str, str, str], packet: Packet, walk: Walk, depth: int
@@ -79,18 +93,15 @@ def _parts(expression: Any) -> tuple[str, Any]:
     return next(iter(expression.items())) if isinstance(expression, dict) and expression else ("", None)
 
 
-def _match(body: Any, packet: Packet) -> str:
-    """Return whether ``left op right`` holds."""
-    if not isinstance(body, dict) or body.get("op") not in ("==", "!=", "in"):
-        return MAYBE
-    answers = [_one(body.get("left"), right, packet) for right in _values(body.get("right"))]
-    found = YES if YES in answers else MAYBE if MAYBE in answers or not answers else NO
-    return inverted(found) if body["op"] == "!=" else found
-
-
 def _values(right: Any) -> list[Any]:
     values = right.get("set", right) if isinstance(right, dict) else right
-    return values if isinstance(values, list) else [values]
+    values = values if isinstance(values, list) else [values]
+    return [value.get("elem", {}).get("val") if _is_element(value) else value for value in values]
+
+
+def _is_element(value: Any) -> bool:
+    """Return whether it is an element of a set with a counter, a comment or a time beside it."""
+    return isinstance(value, dict) and isinstance(value.get("elem"), dict)
 
 
 def _one(left: Any, right: Any, packet: Packet) -> str:

@@ -29,7 +29,8 @@ class Program:
     """A command as keepalived finds it.
 
     ``missing`` says why it cannot be found, ``real`` is its path without links. ``unsafe`` has the elements of the
-    path that others than root may change and how, ``odd`` the first one that is of a wrong type.
+    path that others than root may change and how, ``odd`` the first one that is of a wrong type. What is hidden from
+    us is taken for good.
     """
 
     command: Command
@@ -39,6 +40,7 @@ class Program:
     real: str = ""
     missing: str = ""
     is_executable: bool = False
+    is_hidden: bool = False
     unsafe: dict[str, str] = field(default_factory=dict)
     odd: str = ""
 
@@ -58,6 +60,9 @@ def find(host: Host, command: Command, user: tuple[int, int], version: Version |
         return found
     real = host.real(found.given)
     seen = None if real is None else host.lstat(real)
+    if (real is None or seen is None) and host.is_hidden(found.given):
+        found.is_hidden = found.is_executable = True
+        return found
     if real is None or seen is None:
         found.missing = f"{found.given} does not exist"
         return found

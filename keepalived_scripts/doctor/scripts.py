@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keepalived_scripts.doctor.commands import CHECKER, NOTIFY, TRACK
-from keepalived_scripts.doctor.rule import ERROR, WARNING, Finding, at, rule
+from keepalived_scripts.doctor.rule import ERROR, NOTE, WARNING, Finding, at, rule
 from keepalived_scripts.doctor.shebang import Trouble, trouble
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ def script_missing(case: Case) -> Iterator[Finding]:
             command = program.command
             fix = "Install it there, or correct the path; vipwarden's scripts are in /usr/libexec/keepalived."
             yield at(command.block, f"{command.owner}: {program.missing}", DROPPED[command.kind], fix)
+        elif program.is_hidden:
+            what = f"{program.command.owner}: {program.given} may not be looked at by this user"
+            yield at(
+                program.command.block, what, "Whether it is there and sound is not known.", "Run it as root.", NOTE
+            )
 
 
 @rule("script-not-executable", ERROR)

@@ -101,6 +101,19 @@ def test_lines_for_another_node_are_examined_where_it_is_named(tmp_path: Path) -
         assert ("[script-not-tracked]" in ran.out) is speaks
 
 
+def test_procfs_may_be_a_folder(tmp_path: Path) -> None:
+    """Such as a copy of another node's."""
+    (tmp_path / "k.conf").write_text(
+        "virtual_server 192.0.2.1 80 {\n real_server 192.0.2.2 80 {\n TCP_CHECK {\n }\n }\n}\n", encoding="utf-8"
+    )
+    (tmp_path / "sys/net/ipv4").mkdir(parents=True)
+    for value, code in (("0", 2), ("1", 0)):
+        (tmp_path / "sys/net/ipv4/ip_forward").write_text(value, encoding="utf-8")
+        options = ("--proc", str(tmp_path), "--haproxy-conf", "/none", "--json")
+        ran = run(tmp_path, "vipwarden", "doctor", str(tmp_path / "k.conf"), *options)
+        assert (ran.code, json.loads(ran.out)["errors"]) == (code, code // 2)
+
+
 def test_a_control_character_in_the_configuration_does_not_reach_the_terminal(tmp_path: Path) -> None:
     """What it shows is clean."""
     path = tmp_path / "k.conf"

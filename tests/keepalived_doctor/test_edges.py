@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,11 +12,9 @@ from hypothesis import strategies as st
 
 from checks.node.keepalived_lines import ConfError
 from keepalived_scripts.doctor.haproxy_cfg import binds, read_sections
+from keepalived_scripts.doctor.report import examine
 from tests.keepalived_doctor.node import OWN, SH, Node, instance, misc, script, service, tracked
 from tests.keepalived_doctor.rule_cases import FILE, FIREWALLD, SCRIPT, STATS, haproxy, track_file, with_script
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a node whose files belong to root")
 
@@ -108,8 +107,6 @@ def test_the_first_line_of_a_script_is_read_as_the_kernel_does(tmp_path: Path, t
     node = with_script("", modes={FILE: 0o755})
     case = node.build(tmp_path)
     (tmp_path / FILE).write_bytes(text.encode())
-    from keepalived_scripts.doctor.report import examine
-
     said = "\n".join(one.what for one in examine(case) if one.rule == "interpreter-missing")
     assert wanted in said
     assert bool(said) is bool(wanted)
@@ -249,6 +246,21 @@ def test_what_haproxy_opens_to_the_world(tmp_path: Path, text: str, rule: str) -
 def test_a_track_file_with_a_positive_weight_fails_closed_while_it_is_one(tmp_path: Path) -> None:
     """Its loss takes the weight away."""
     assert "track-file-open" not in rules(Node(track_file("weight 20")), tmp_path)
+
+
+def test_what_the_asking_user_may_not_see_is_not_called_missing() -> None:
+    """There is a note in place of an error."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="hidden-") as made:
+        root = Path(made)
+        case = Node(tracked(SCRIPT), {FILE: SH}).build(root)
+        (root / "etc/keepalived").chmod(0o700)
+        root.chmod(0o755)
+        os.seteuid(65534)
+        try:
+            found = [one for one in examine(case) if one.rule == "script-missing"]
+        finally:
+            os.seteuid(0)
+    assert [(one.severity, one.fix) for one in found] == [("note", "Run it as root.")]
 
 
 def test_a_script_of_a_plain_user_is_not_guarded(tmp_path: Path) -> None:

@@ -82,6 +82,34 @@ NFT: dict[str, tuple[list[str], str]] = {
     "multicast": ([DROPPING, "rule inet f i meta pkttype multicast accept"], ACCEPT),
     "not vrrp": ([DROPPING, "rule inet f i meta l4proto != vrrp accept"], DROP),
     "IPv6 alone": ([DROPPING, "rule inet f i ip6 nexthdr vrrp accept", "rule inet f i meta nfproto ipv6 accept"], DROP),
+    "keepalived's own set of VIPs": (
+        [
+            OPEN_CHAIN,
+            "set inet f vips { type ipv4_addr; elements = { 192.0.2.10 }; }",
+            "rule inet f i ip daddr @vips drop",
+        ],
+        ACCEPT,
+    ),
+    "a set with the group": (
+        [
+            OPEN_CHAIN,
+            'set inet f groups { type ipv4_addr; elements = { 224.0.0.1, 224.0.0.18 comment "vrrp" }; }',
+            "rule inet f i ip daddr @groups drop",
+        ],
+        DROP,
+    ),
+    "a set of ranges": (
+        [
+            DROPPING,
+            "set inet f groups { type ipv4_addr; flags interval; elements = { 224.0.0.0/24 }; }",
+            "rule inet f i ip daddr @groups accept",
+        ],
+        ACCEPT,
+    ),
+    "an empty set": (
+        [DROPPING, "set inet f protocols { type inet_proto; }", "rule inet f i ip protocol @protocols accept"],
+        DROP,
+    ),
     "a source": ([DROPPING, "rule inet f i ip saddr 203.0.113.0/24 ip protocol vrrp accept"], OPEN),
     "a limit": ([DROPPING, "rule inet f i limit rate 10/second accept"], OPEN),
     "a map": ([DROPPING, "rule inet f i ip protocol vmap { vrrp : accept, tcp : drop }"], OPEN),
