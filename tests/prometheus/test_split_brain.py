@@ -75,13 +75,13 @@ def test_two_masters_raise_an_alert_that_names_both(tmp_path: Path) -> None:
             "summary": f"VIP {VIP} of west is held by 2 nodes at once",
             "description": f"{VIP} is on the interfaces of lb1 and lb2. Clients reach one or the other.",
         }
-        assert asked(f'keepalived_vip_held{{instance="lb2",ip_address="{VIP}"}} == 1')
-        assert not asked('ALERTS{alertname=~"VipWithoutOwner|VipUnseen|VipOwnerUnknown",alertstate="firing"}')
+        other = 'ALERTS{alertname=~"VipWithoutOwner|VipOwnerUnknown|VipUnseen",alertstate="firing"}'
+        until("no other alert for it", lambda: not asked(other), logs=logs)
 
         for port in ("node0", "node1"):
             hub.run("bridge", "link", "set", "dev", port, "isolated", "off")
         until("its end", lambda: _alert(hub) is None, logs=logs)
-        assert asked(healthy)
+        until("health", lambda: asked(healthy), logs=logs)
 
 
 def _watch(hub: Namespace) -> None:
@@ -100,7 +100,7 @@ def _watch(hub: Namespace) -> None:
         for index in range(2)
     ]
     prometheus = {
-        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "200ms"},
         "rule_files": [f"{rules}/*.yaml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [_ALERTMANAGER]}]}]},
         "scrape_configs": [{"job_name": "vipwarden", "static_configs": targets}],
