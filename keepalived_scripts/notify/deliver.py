@@ -114,8 +114,12 @@ def webhook(event: Event, given: Any) -> None:
         raise kind(f"{what} was answered with {error.code} {one_line(error.reason, 60)}") from None
     except urllib.error.URLError as error:
         raise LaterError(f"{what}: {error.reason}") from None
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         raise LaterError(f"{what}: {type(error).__name__} {one_line(str(error), 100)}") from None
+    except http.client.InvalidURL:  # its text holds the address
+        raise NeverError(f"{what} holds no address that can be used") from None
+    except http.client.HTTPException as error:
+        raise LaterError(f"{what}: {type(error).__name__}") from None
     except ValueError:
         raise NeverError(f"{what} or its token cannot be used") from None
 

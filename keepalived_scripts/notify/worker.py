@@ -120,6 +120,8 @@ def deliver(given: Any) -> None:
                     journal.log(journal.WARNING, f"{way} for {event} is tried again in {pauses[way]:g} s: {error}")
                     continue
                 journal.log(journal.ERROR, f"{way} for {event} is dropped, it was tried long enough: {error}")
+            except Exception as error:  # noqa: BLE001 - what cannot even be tried must not block the others
+                journal.log(journal.ERROR, f"{way} for {event} is dropped: internal error: {type(error).__name__}")
             outbox.done(name)
         if outbox.names():
             sleep(_TURN)

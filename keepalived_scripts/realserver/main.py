@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
                 return code
             (start if given.action == "start" else stop)(loopback, record, wanted)
     except PermissionError as error:
-        return _say(f"CAP_NET_ADMIN is needed: {error}", _DENIED)
+        return _say(f"{error}; root is needed, or CAP_NET_ADMIN and the runtime folder", _DENIED)
     except (FailedError, RecordError, AddressesError, OSError) as error:
         return _say(str(error), _UNKNOWN if given.action == "status" else _FAILED)
     return _DONE

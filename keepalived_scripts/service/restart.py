@@ -11,8 +11,8 @@ import posix
 import select
 from time import monotonic
 
-from keepalived_scripts.service import memory
 from checks.core.syslog import ERROR, log
+from keepalived_scripts.service import memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

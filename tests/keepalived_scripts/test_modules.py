@@ -1,4 +1,4 @@
-"""Does chk_service stay as light as the checks that it asks?"""
+"""Does chk_service stay as light as the checks that it asks, and is each script a part of the command as well?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.commands import CODE
+import pytest
+
+from tests.commands import CODE, run
 from tests.faces.test_modules import HEAVY, RUN
 from tests.keepalived_scripts.service import Asked
 from tests.servers import misbehaving as servers
@@ -31,3 +33,11 @@ def test_a_healthy_run_loads_the_checks_and_its_own_seven_files(tmp_path: Path) 
     assert not modules & HEAVY
     own = {name for name in modules if name.startswith("keepalived_scripts.")}
     assert own == {"keepalived_scripts.service"} | {f"keepalived_scripts.service.{name}" for name in OWN}
+
+
+@pytest.mark.parametrize(("part", "code"), [("chk_service", 1), ("chk_haproxy", 1), ("notify", 0), ("realserver", 0)])
+def test_each_script_is_a_part_of_the_command(tmp_path: Path, part: str, code: int) -> None:
+    """With the same help; that of a check is no success."""
+    own, joined = run(tmp_path, part, "--help"), run(tmp_path, "vipwarden", part, "--help")
+    assert (joined.code, joined.out, joined.err) == (code, own.out, own.err)
+    assert part in run(tmp_path, "vipwarden", "--help").out

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keepalived_scripts.notify.deliver import NeverError, as_json
+from keepalived_scripts.notify.deliver import webhook as webhook_out
 from keepalived_scripts.notify.event import Event
+from keepalived_scripts.notify.settings import Place, settings
 from tests.commands import program, shell
 from tests.keepalived_scripts.mail_server import mail_server
 from tests.keepalived_scripts.service import must_come
@@ -199,9 +202,18 @@ def test_no_secret_is_ever_logged(site: Site) -> None:
     assert not any(word in said for word in ("pa55word", "t0ken", "s3cretpath"))
 
 
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:1/s3cret path", "http://127.0.0.1:port/s3cretpath", "s3cretpath"]
+)
+def test_an_address_that_cannot_be_used_is_dropped_without_being_shown(site: Site, address: str) -> None:
+    """Whatever the library says of it."""
+    given = settings(webhook_file=Place(str(secret(site, "address", address))))
+    with pytest.raises(NeverError) as error:
+        webhook_out(Event("INSTANCE", "V1", "MASTER"), given)
+    assert "s3cret" not in str(error.value)
+
+
 def test_a_virtual_service_s_events_are_told_where_they_are_wanted() -> None:
     """By the same words in every way out."""
-    from keepalived_scripts.notify.deliver import as_json
-
     told = as_json(Event("RS", "[192.0.2.1]:tcp:80 [192.0.2.10]:tcp:80", "DOWN"))
     assert (told["type"], told["state"], told["priority"]) == ("RS", "DOWN", None)

@@ -85,7 +85,7 @@ def test_lines_are_put_together_however_they_were_cut(lines: list[str], data: st
         size = data.draw(st.integers(1, len(whole)))
         found += reader.feed(whole[:size])
         whole = whole[size:]
-    assert found == [line for line in lines if line.strip()]
+    assert found == [line for line in lines if line.encode().strip()]
 
 
 def test_a_line_without_an_end_is_dropped() -> None:

@@ -333,7 +333,16 @@ def test_without_the_right_to_it_says_which(server: Server) -> None:
         VIP6,
     )
     assert done.returncode == 4
-    assert "CAP_NET_ADMIN is needed" in done.stderr
+    assert "root is needed, or CAP_NET_ADMIN" in done.stderr
+
+
+def test_the_one_capability_of_the_unit_is_enough(server: Server) -> None:
+    """And not even a new privilege may be gained."""
+    only = (program("setpriv"), "--no-new-privs", "--bounding-set", "-all,+net_admin", "--inh-caps", "-all")
+    for action in ("start", "status", "stop"):
+        done = server.run(*only, BIN / "realserver", action, VIP, VIP6)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert server.settings() == (0, 0)
 
 
 def test_ended_in_between_it_undoes_what_was_done(server: Server) -> None:
