@@ -9,15 +9,14 @@ from __future__ import annotations
 import errno
 import sys
 from _socket import AF_INET, inet_ntop, ntohs
-from operator import itemgetter
-from struct import Struct, unpack_from
 
 from checks.node.ipvs_table import FORWARDS, Columns, IpvsError, IpvsTornError, Service, whole
 from checks.node.netlink import ACK, DUMP, GENERIC, Netlink, TornError, attribute, attributes
+from checks.node.netlink_layout import NUMBERS, Layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from typing import Any
 
 _CTRL, _GETFAMILY, _FAMILY_ID, _FAMILY_NAME = 16, 3, 1, 2
@@ -38,10 +37,10 @@ _DEST_FIELDS = (
 )  # address, port, family, method, weight, active, inactive, persistent
 _STATS_FIELDS = range(1, 11)  # five counters, then the same per second
 _NESTED = ((_DEST,), (_DEST, _STATS), (_DEST, _STATS64))
+_MAY_LACK = (_DEST, _ADDR_FAMILY)  # a kernel before 3.18 has none: that of the service
 _PERSISTENT = 0x1
 _FORWARD = 0x7
 _PROTOCOLS = {6: "TCP", 17: "UDP", 132: "SCTP"}
-_SIZES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _CLOSED = (errno.EPERM, errno.EACCES, errno.ENOENT, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
 
@@ -147,71 +146,18 @@ def parse_servers(bodies: Iterable[bytes]) -> Iterator[tuple[Any, ...]]:
     for body in bodies:
         row = layout.row(body) if layout is not None else None
         if row is None:
-            layout = _Layout(body)
+            layout = Layout(body, 4, _NESTED, _wanted, _MAY_LACK)
             row = layout.row(body)
-        if row is None:
-            raise IpvsError("the kernel tells by netlink of a real server that is not understood")
+            numbers = (*row[1:2], *row[3:]) if row is not None else ("",)
+            if row is None or not all(isinstance(value, int) for value in numbers):
+                raise IpvsError("the kernel tells by netlink of a real server that is not understood")
         yield row
 
 
-class _Layout:
-    """Where the fields of one message are: of every other, too, whose attributes have the same kinds and sizes."""
-
-    __slots__ = ("_heads", "_pick", "_struct", "_wanted")
-
-    def __init__(self, body: bytes) -> None:
-        """Learn it from one message; one that lacks a field makes a layout that fits nothing."""
-        self._struct = Struct("")
-        self._pick: Callable[[Any], tuple[Any, ...]] | None = None
-        format_: list[str] = ["=4x"]
-        places: dict[tuple[int, ...], int] = {}
-        heads: list[int] = []
-        _walk(body, 4, len(body), (), format_, places, heads)
-        stats = _STATS64 if (_DEST, _STATS64, 1) in places else _STATS
-        wanted = [*((_DEST, field) for field in _DEST_FIELDS), *((_DEST, stats, field) for field in _STATS_FIELDS)]
-        places.setdefault((_DEST, _ADDR_FAMILY), -1)  # a kernel before 3.18 has none: that of the service
-        if all(path in places for path in wanted):
-            self._struct = Struct("".join(format_))
-            self._pick = itemgetter(*(places[path] for path in wanted))
-            self._heads = itemgetter(*heads)
-            self._wanted = self._heads(self._struct.unpack_from(body))
-
-    def row(self, body: bytes) -> tuple[Any, ...] | None:
-        """Return the fields of a message, None where it is laid out differently."""
-        if self._pick is None or self._struct.size != len(body):
-            return None
-        fields = (*self._struct.unpack(body), None)
-        return self._pick(fields) if self._heads(fields) == self._wanted else None
-
-
-def _walk(
-    body: bytes,
-    at: int,
-    end: int,
-    path: tuple[int, ...],
-    format_: list[str],
-    places: dict[tuple[int, ...], int],
-    heads: list[int],
-) -> None:
-    """Write the format of the attributes between two offsets, and where in its fields each header and value is."""
-    while at + 4 <= end:
-        size, kind = unpack_from("=HH", body, at)
-        if not 4 <= size <= end - at:
-            break
-        own = (*path, kind & 0x3FFF)
-        heads.append(len(heads) + len(places))
-        format_.append("I")
-        if own in _NESTED:
-            _walk(body, at + 4, at + size, own, format_, places, heads)
-        elif own == (_DEST, 1) or size - 4 in _SIZES:
-            places[own] = len(heads) + len(places)
-            format_.append(_SIZES.get(size - 4, f"{size - 4}s"))
-        else:
-            format_.append(f"{size - 4}x")
-        padding = min(-size % 4, end - at - size)
-        format_.append(f"{padding}x")
-        at += size + padding
-    format_.append(f"{end - at}x")
+def _wanted(known: Container[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return the paths of the fields, in their order, for a message that has the paths that are known."""
+    stats = _STATS64 if (_DEST, _STATS64, 1) in known else _STATS
+    return [*((_DEST, field) for field in _DEST_FIELDS), *((_DEST, stats, field) for field in _STATS_FIELDS)]
 
 
 def _stats(told: Mapping[int, bytes]) -> list[int]:
@@ -226,6 +172,6 @@ def _endpoint(address: bytes, port: int, own: int | None, family: int) -> tuple[
 
 
 def _number(value: bytes) -> int:
-    if len(value) not in _SIZES:
+    if len(value) not in NUMBERS:
         raise ValueError("no number")
     return int.from_bytes(value, sys.byteorder)

@@ -13,7 +13,9 @@ import stat
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from checks.node.keepalived_dump import DumpError, parse_data, parse_json, parse_stats
+from checks.node.keepalived_dump import DumpError
+from checks.node.keepalived_dump_json import parse_json
+from checks.node.keepalived_dump_text import parse_data, parse_stats
 from checks.node.keepalived_process import CannotAskError, option
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ _ERROR, _DONE = 2, 3
 _HEADER = Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port
 _ATTRIBUTE = Struct("=HH")
 _NUMBER = Struct("=i")
-_KIND = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+KIND = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 _MOST_AT_ONCE = 1 << 18  # the kernel makes the messages of a dump at most 32 KiB long
 _MOST_BYTES = 256 << 20
 
@@ -106,7 +106,7 @@ def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
         size, kind = _ATTRIBUTE.unpack_from(data, at)
         if not 4 <= size <= len(data) - at:
             break
-        found[kind & _KIND] = data[at + 4 : at + size]
+        found[kind & KIND] = data[at + 4 : at + size]
         at += (size + 3) & ~3
     return found
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from checks.node.addresses import own_addresses
 from checks.node.keepalived_conf import parse
+from checks.node.keepalived_find import find
 from checks.node.keepalived_lines import ConfMissingError
-from checks.node.keepalived_process import CannotAskError, NoProcessError, find
+from checks.node.keepalived_process import CannotAskError, NoProcessError
 from checks.node.vips import configured, groups
 from exporter.exposition import Family
 from exporter.frame import AbsentError, Collector

@@ -18,13 +18,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from checks.node import vrrp_state
 from checks.node.keepalived_process import Keepalived as Process
 from exporter.collectors import vip, vrrp
+from exporter.collectors.vrrp_series import families
 from exporter.exposition import render
 from exporter.frame import AbsentError
-from exporter.settings import Settings, settings
-from tests.servers.keepalived import Keepalived, Space, keepalived, misbehaving, until, wire
+from tests.servers.keepalived import Keepalived, Space, keepalived, known, misbehaving, until, wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from exporter.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "node" / "fixtures"
@@ -72,14 +74,6 @@ vrrp_instance VI_2 {{
 Series = dict[tuple[str, ...], float]
 
 
-def known(running: Keepalived | None = None, **others: Any) -> Settings:
-    """Return settings for a keepalived, which may be asked again at once."""
-    given: dict[str, Any] = {"keepalived_interval": 1e-6, "keepalived_states": ("/nonexistent",), **others}
-    if running is not None:
-        given |= {"keepalived_conf": running.conf, "keepalived_pidfile": running.pidfile}
-    return settings(**given)
-
-
 def series(text: bytes) -> Series:
     """Return samples by name and labels' values."""
     return {
@@ -94,7 +88,7 @@ def scraped(given: Settings, space: Space | None = None) -> Series:
     with ExitStack() as stack:
         if space is not None:
             stack.enter_context(space)
-        text = render([*vrrp.families(vrrp.read(given)), *vip.families(vip.read(given))])
+        text = render([*families(vrrp.read(given)), *vip.families(vip.read(given))])
     assert SECRET.encode() not in text
     return series(text)
 
@@ -181,7 +175,7 @@ def test_all_names_of_the_exporter_that_dashboards_know_are_there(nodes: tuple[N
     """With their labels; and whether they are counters."""
     one, left = nodes[0]
     with one:
-        text = render(vrrp.families(vrrp.read(known(left)))).decode()
+        text = render(families(vrrp.read(known(left)))).decode()
     found = {family.name: family for family in text_string_to_metric_families(text)}
     for name in (
         *("advertisements_received", "advertisements_sent", "become_master", "release_master"),
@@ -342,7 +336,7 @@ def test_a_dump_counts_when_it_is_new_whole_and_keepalived_s(tmp_path: Path, scr
 def test_a_keepalived_without_json_is_asked_for_its_stats(
     nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on EL8: the real one here has it, so that its number is forgotten."""
+    """As on EL8, whose kernel has no pidfd either: here both are there, and are put out of the way."""
     real = Process.numbers
 
     def numbers(process: Process) -> dict[str, int]:
@@ -351,6 +345,7 @@ def test_a_keepalived_without_json_is_asked_for_its_stats(
     ((one, left), _) = nodes
     by_json = scraped(known(left), one)
     monkeypatch.setattr(Process, "numbers", numbers)
+    monkeypatch.delattr("os.pidfd_open")
     by_stats = scraped(known(left, keepalived_states=("/stats",)), one)
     assert by_json.pop(("keepalived_source_info", "json")) == by_stats.pop(("keepalived_source_info", "stats")) == 1
     moving = (

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.node.keepalived_conf import Block
-from checks.node.keepalived_dump import DumpError, Instance, parse_data, parse_json, parse_stats
+from checks.node.keepalived_dump import DumpError, Instance
 from checks.node.keepalived_dump_ask import Places
+from checks.node.keepalived_dump_json import parse_json
+from checks.node.keepalived_dump_text import parse_data, parse_stats
 from checks.node.keepalived_process import option
 
 FIXTURES = Path(__file__).parent / "fixtures"

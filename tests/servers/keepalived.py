@@ -10,10 +10,11 @@ import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exporter.settings import Settings, settings
 from tests.commands import program
 
 if TYPE_CHECKING:
@@ -139,6 +140,14 @@ def keepalived(folder: Path, conf: str, *, private_tmp: bool = False, tmpdir: st
 
 _FILES = ("keepalived.conf", "keepalived.pid", "vrrp.pid", "checkers.pid")
 _OVER = "/tmp"  # the folder of such a test must be elsewhere
+
+
+def known(running: Keepalived | None = None, **others: Any) -> Settings:
+    """Return settings for a keepalived, which may be asked again at once."""
+    given: dict[str, Any] = {"keepalived_interval": 1e-6, "keepalived_states": ("/nonexistent",), **others}
+    if running is not None:
+        given |= {"keepalived_conf": running.conf, "keepalived_pidfile": running.pidfile}
+    return settings(**given)
 
 
 def until(what: str, test: Callable[[], object], seconds: float = 20) -> None:
