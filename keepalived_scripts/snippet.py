@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TOP, INSTANCE, SERVER = "outside of all blocks", "inside the vrrp_instance", "inside the real_server"
 TRACKS = "/run/vipwarden/track"
 _FRACTIONS, _REVERSE, _TRACK_FILE = Version("2.3.2"), Version("2.0.18"), Version("2.1.0")
+_KEEPS_ESCAPES = Version("2.3.2")
 _OVERLAPS = (Version("2.1.3"), Version("2.3.2"))
 _WEIGHT_GROWS = (Version("2.2.8"), Version("2.4.3"))
 _ZERO_IS_ONE = Version("2.1.5")
@@ -51,15 +52,16 @@ class Wish:
     entry: Mapping[str, object] = field(default_factory=dict)
 
 
-def command(argv: tuple[str, ...]) -> str:
+def command(argv: tuple[str, ...], version: Version) -> str:
     r"""Return a command in the quotes that keepalived.conf wants, whatever its words hold.
 
-    keepalived takes quotes and escapes away twice, once for the statement and once for the command, and before that
-    knows double quotes alone, for comments, braces and definitions. So a word with something special stands in
-    single quotes, what those stages would see is written in octal, and each backslash is doubled. Raises UsageError
-    for a line that is longer than keepalived reads.
+    keepalived takes quotes away twice, once for the statement and once for the command, and before that knows double
+    quotes alone, for comments, braces and definitions. So a word with something special stands in single quotes, and
+    what those stages would see is written in octal. Up to 2.3.1 escapes are taken away twice as well: each backslash
+    is doubled then. Raises UsageError for a line that is longer than keepalived reads.
     """
-    line = '"' + " ".join(_word(word) for word in argv).replace("\\", "\\\\") + '"'
+    words = " ".join(_word(word) for word in argv)
+    line = '"' + (words if version >= _KEEPS_ESCAPES else words.replace("\\", "\\\\")) + '"'
     if len(line.encode("utf-8", "surrogateescape")) > 900:
         raise UsageError("the command is longer than the 1024 bytes that keepalived reads of a line")
     return line
@@ -88,7 +90,7 @@ def vrrp_script(wish: Wish) -> list[Part]:
     interval = _interval(wish)
     lines = [
         f"vrrp_script {wish.name} {{",
-        f"    script {command(wish.argv)}",
+        f"    script {command(wish.argv, wish.version)}",
         f"    interval {interval:g}    # the check ends by itself after {wish.deadline:g} s, before the next one",
     ]
     if _OVERLAPS[0] <= wish.version <= _OVERLAPS[1]:
@@ -127,7 +129,7 @@ def misc_check(wish: Wish) -> list[Part]:
     limit = floor(wish.deadline) + 2  # a second for a node under load: what is ended by keepalived tells less
     lines = [
         "MISC_CHECK {",
-        f"    misc_path {command((*wish.argv, *wish.dynamic))}",
+        f"    misc_path {command((*wish.argv, *wish.dynamic), wish.version)}",
         f"    misc_timeout {limit}    # never met: the check ends by itself after {wish.deadline:g} s",
     ]
     if wish.dynamic:
@@ -177,11 +179,11 @@ def can_fail_closed(wish: Wish) -> bool:
     return bool(wish.weight) or wish.version >= _REVERSE
 
 
-def notify(folder: str) -> list[Part]:
+def notify(folder: str, version: Version) -> list[Part]:
     """Return what tells our notify of every change of state."""
     lines = [
         "# MASTER, BACKUP, FAULT and STOP go to one program, which runs the hooks of /etc/vipwarden/notify.d in order",
-        f"notify {command((f'{folder}/notify',))}",
+        f"notify {command((f'{folder}/notify',), version)}",
     ]
     return [Part(INSTANCE, "\n".join(lines))]
 

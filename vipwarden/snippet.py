@@ -170,7 +170,7 @@ def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> list[Part
     if form == "track_file" or (form == "all" and not is_service and can_fail_closed(wish)):
         made += track_file(wish)
     if form in ("notify", "all"):
-        made += notify(folder)
+        made += notify(folder, wish.version)
     return made
 
 

@@ -99,11 +99,12 @@ def _words(piece: str) -> list[str]:
 _ESCAPES = {"a": "\a", "b": "\b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
-def quoted(text: str) -> list[str]:
+def quoted(text: str, *, escapes: bool = True) -> list[str]:
     """Return the words of a text with quotes of both kinds and escapes, as alloc_strvec_quoted_escaped() does.
 
     A command goes through it twice: the statement gives one word for the whole command, and that word the words of
-    the command. Where a quote or an escape has no end keepalived ignores the statement: there are no words then.
+    the command. From 2.3.2 on the first time leaves the escapes as they are (alloc_strvec_quoted()), as this does
+    without ``escapes``. Where a quote or an escape has no end keepalived ignores the statement: there are no words.
     """
     words: list[str] = []
     word: list[str] = []
@@ -116,7 +117,7 @@ def quoted(text: str) -> list[str]:
         if char == "\\":
             if index == len(text):
                 return []
-            char, index = _escape(text, index)
+            char, index = _escape(text, index) if escapes else (text[index - 1 : index + 1], index + 1)
         elif quote:
             if char == quote:
                 quote = ""

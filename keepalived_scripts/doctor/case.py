@@ -61,7 +61,7 @@ class Case:
     @cached_property
     def commands(self) -> list[Command]:
         """The commands that keepalived is told to run."""
-        return list(commands(self.conf))
+        return list(commands(self.conf, self.version))
 
     @cached_property
     def programs(self) -> list[Program]:

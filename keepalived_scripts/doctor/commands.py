@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from checks.node.keepalived_conf import Block
+    from checks.node.keepalived_version import Version
 
+_KEEPS_ESCAPES = (2, 3, 2)
 TRACK, CHECKER, NOTIFY = "vrrp_script", "MISC_CHECK", "notify"
 _NOTIFY = (
     "notify",
@@ -57,27 +59,30 @@ class Command:
         return " ".join(self.argv)
 
 
-def commands(conf: Block) -> Iterator[Command]:
-    """Yield every command in the order of the kinds."""
+def commands(conf: Block, version: Version | None = None) -> Iterator[Command]:
+    """Yield every command in the order of the kinds, read as that version of keepalived does; without one as 2.2."""
+    escapes = version is None or version < _KEEPS_ESCAPES
     for script in conf.named("vrrp_script"):
         for block in script.named("script"):
-            yield _command(TRACK, f"vrrp_script {script.name}", script, block)
+            yield _command(TRACK, f"vrrp_script {script.name}", script, block, escapes=escapes)
     for holder in conf.named("vrrp_instance", "vrrp_sync_group"):
         for block in holder.named(*_NOTIFY):
-            yield _command(NOTIFY, f"{block.words[0]} of {holder.name}", holder, block)
+            yield _command(NOTIFY, f"{block.words[0]} of {holder.name}", holder, block, escapes=escapes)
     for service in services(conf):
         for block in service.named("quorum_up", "quorum_down"):
-            yield _command(NOTIFY, f"{block.words[0]} of {' '.join(service.words[:3])}", service, block)
+            yield _command(
+                NOTIFY, f"{block.words[0]} of {' '.join(service.words[:3])}", service, block, escapes=escapes
+            )
         for server in service.named("real_server"):
             label = " ".join(server.words[:3])
             for block in server.named("notify_up", "notify_down"):
-                yield _command(NOTIFY, f"{block.words[0]} of {label}", server, block)
+                yield _command(NOTIFY, f"{block.words[0]} of {label}", server, block, escapes=escapes)
             for checker in server.named("MISC_CHECK"):
                 for block in checker.named("misc_path"):
-                    yield _command(CHECKER, f"MISC_CHECK of {label}", checker, block)
+                    yield _command(CHECKER, f"MISC_CHECK of {label}", checker, block, escapes=escapes)
     for defs in conf.named("global_defs"):
         for block in defs.named(*_GLOBAL):
-            yield _command(NOTIFY, block.words[0], defs, block)
+            yield _command(NOTIFY, block.words[0], defs, block, escapes=escapes)
 
 
 def services(conf: Block) -> Iterator[Block]:
@@ -85,8 +90,8 @@ def services(conf: Block) -> Iterator[Block]:
     return conf.named("virtual_server")
 
 
-def _command(kind: str, owner: str, scope: Block, block: Block) -> Command:
-    words = quoted(block.text)
+def _command(kind: str, owner: str, scope: Block, block: Block, *, escapes: bool) -> Command:
+    words = quoted(block.text, escapes=escapes)
     argv = quoted(words[1]) if len(words) > 1 else []
     if kind == NOTIFY:  # the words behind the command are a user and a group
         return Command(kind, owner, scope, block, argv, words[2:4], words[4:])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checks.node.keepalived_conf import parse
+from checks.node.keepalived_version import installed
 from keepalived_scripts.doctor.commands import commands
 from tests.keepalived_doctor.daemon import log
 
@@ -61,7 +62,7 @@ def test_the_words_are_those_that_keepalived_runs(folder: Path) -> None:
     )
     text += f"track_script {{\n {names}\n }}\n}}\n"
     log(folder, text, *(f"VRRP_Script(s{index}) succeeded" for index in range(len(TEXTS))))
-    found = list(commands(parse(str(folder / "run.conf"))))
+    found = list(commands(parse(str(folder / "run.conf")), installed()))
     assert len(found) == len(TEXTS)
     for index, command in enumerate(found):
         assert command.argv[0] == str(run)

@@ -220,6 +220,13 @@ def test_quotes_and_escapes_of_commands(text: str, wanted: list[str]) -> None:
     assert quoted(text) == wanted
 
 
+def test_escapes_may_be_left_for_the_second_time() -> None:
+    """As keepalived 2.3.2 and later do with a statement."""
+    assert quoted("script \"a 'b\\'c' \\042 d\"", escapes=False) == ["script", "a 'b\\'c' \\042 d"]
+    assert quoted("a\\ b", escapes=False) == ["a\\ b"]
+    assert quoted("a\\", escapes=False) == []
+
+
 @given(st.text())
 def test_any_text_has_words_or_none(text: str) -> None:
     """Nothing is raised, and no word holds more than the text did."""
