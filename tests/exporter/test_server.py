@@ -130,3 +130,20 @@ def test_its_health_is_told_while_a_source_hangs(tmp_path: Path, monkeypatch: py
         return [answer]
 
     assert serving(nowhere(tmp_path), work)[0].status == 200
+
+
+def test_it_is_ready_while_it_listens(tmp_path: Path) -> None:
+    """Neither before nor when the end has begun."""
+
+    async def run() -> list[int]:
+        exporter = await start(nowhere(tmp_path))
+        try:
+            found = [(await asyncio.to_thread(request, port_of(exporter), "/-/ready")).status]
+            exporter._answers.is_ready = False
+            found.append((await asyncio.to_thread(request, port_of(exporter), "/-/ready")).status)
+            found.append((await asyncio.to_thread(request, port_of(exporter), "/-/healthy")).status)
+            return found
+        finally:
+            await exporter.cleanup()
+
+    assert asyncio.run(run()) == [200, 503, 200]
