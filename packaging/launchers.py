@@ -30,6 +30,7 @@ _SCRIPTS = {
     "realserver": ("keepalived_scripts.realserver.main", ""),
     "vipwarden": ("vipwarden.main", ""),
 }
+_SHELL = ("keepalived_scripts/chk_verdict",)  # needs no interpreter of ours
 
 
 def launchers(code: Path) -> dict[str, tuple[str, str]]:
@@ -61,6 +62,8 @@ def main() -> None:
     if not given.python.startswith("/") or shlex.quote(given.python) != given.python or len(given.python) > 200:
         sys.exit(f"launchers: {given.python!r} cannot stand in a #! line")
     code = given.code.resolve()
+    for script in _SHELL:
+        write(given.bin / script.rpartition("/")[2], (code / script).read_text())
     for name, (module, check) in launchers(code).items():
         # what keepalived runs needs no library at all
         libraries = None if name.startswith("chk_") or name == "realserver" else given.libraries
@@ -70,7 +73,7 @@ def main() -> None:
             python=given.python, flags=given.flags, folders=folders, module=module, function=function, check=call
         )
         write(given.bin / name, text)
-    sys.stdout.write(f"{len(launchers(code))} commands in {given.bin}\n")
+    sys.stdout.write(f"{len(launchers(code)) + len(_SHELL)} commands in {given.bin}\n")
 
 
 if __name__ == "__main__":

@@ -10,48 +10,24 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from checks.core.entries import Builder, no_real_servers
 from checks.core.options import Option, UsageError, options
-from checks.core.registry import load
 from checks.core.result import one_line
-from checks.core.values import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from checks.core.registry import Check
+    from checks.core.entries import RealServers
+    from checks.core.entry import Entry
 
 PATH = "/etc/vipwarden/vipwarden.yaml"
-SECTIONS = ("exporter", "notify")  # beside "checks"; each reader of the file takes its own
+SECTIONS = ("agent", "exporter", "notify")  # beside "checks"; each reader of the file takes its own
 _MOST_BYTES = 4 << 20
 _TAG = "tag:yaml.org,2002:"
 
 
 class ConfigError(ValueError):
     """A configuration that cannot be; the text begins with file, line and key."""
-
-
-class Entry:
-    """One configured check: its ``name``, the function to call with ``values``, and its interval in seconds."""
-
-    __slots__ = ("check", "function", "interval", "name", "timeout", "values")
-
-    def __init__(self, name: str, check: str, function: Check, values: dict[str, object], interval: float) -> None:
-        self.name = name
-        self.check = check
-        self.function = function
-        self.values = values
-        self.interval = interval
-        default = options(function)["timeout"].default
-        self.timeout = float(str(values.get("timeout") or min(float(str(default)), interval)))
-        values["timeout"] = self.timeout
-
-
-def entry(*, check: str, interval: Seconds = Seconds(5)) -> None:
-    """Add the keys that every check has in the file.
-
-    check: which check it is
-    interval: seconds from the start of one run to the start of the next, from 0.1
-    """
 
 
 class Document:
@@ -63,57 +39,36 @@ class Document:
         """Read the file (or the text, named ``path`` in errors); raises ConfigError."""
         self.path = path
         root = _compose(path, _read(path) if text is None else text)
-        self._top = {} if root is None or _is_null(root) else dict(self._pairs(root, ""))
+        self._top = {} if root is None or _is_null(root) else dict(self.pairs(root, ""))
         for key, (node, _) in self._top.items():
             if key not in (*self.keys, *sections):
-                raise self._error(node, key, f"is not known; known are {', '.join((*self.keys, *sections))}")
+                raise self.error(node, key, f"is not known; known are {', '.join((*self.keys, *sections))}")
 
-    def checks(self) -> list[Entry]:
-        """Return the configured checks; raises ConfigError."""
+    def checks(self, real_servers: RealServers = no_real_servers) -> list[Entry]:
+        """Return the configured checks; raises ConfigError. ``real_servers`` reads those of a keepalived.conf."""
         node = self._top.get("checks", (None, None))[1]
         if node is None or _is_null(node):
             return []
-        return [self._entry(name, key, value) for name, (key, value) in self._pairs(node, "checks")]
+        return Builder(self, real_servers).build(node)
 
     def section(self, name: str, function: Callable[..., object]) -> dict[str, object]:
         """Return the values of one section for the function whose signature describes it; raises ConfigError."""
         key, node = self._top.get(name, (None, None))
         if key is None or node is None or _is_null(node):
             return {}
-        return self._values(key, node, name, options(function))
+        return self.values(key, node, name, options(function))
 
-    def _entry(self, name: str, key: yaml.Node, node: yaml.Node) -> Entry:
-        where = f"checks.{name}"
-        chosen = next((value for text, (_, value) in self._pairs(node, where) if text == "check"), None)
-        if not isinstance(chosen, yaml.ScalarNode):
-            raise self._error(key, where, "has no check: say which one it is, such as check: port")
-        try:
-            function = load(chosen.value)
-        except UsageError as error:
-            raise self._error(chosen, f"{where}.check", str(error)) from None
-        own = options(function)
-        values = self._values(key, node, where, {**own, **options(entry)})
-        values.pop("check")
-        interval = values.pop("interval", Seconds(5))
-        made = Entry(name, chosen.value, function, values, float(str(interval)))
-        if made.interval < 0.1:
-            raise self._error(key, f"{where}.interval", "is below 0.1 s")
-        if made.timeout > made.interval:
-            raise self._error(
-                key, f"{where}.timeout", f"is {made.timeout:g} s, above the interval of {made.interval:g} s"
-            )
-        return made
-
-    def _values(self, key: yaml.Node, node: yaml.Node, where: str, known: dict[str, Option]) -> dict[str, object]:
+    def values(self, key: yaml.Node, node: yaml.Node, where: str, known: dict[str, Option]) -> dict[str, object]:
+        """Return the values of a mapping by its options; raises ConfigError."""
         values: dict[str, object] = {}
-        for name, (name_node, value) in self._pairs(node, where):
+        for name, (name_node, value) in self.pairs(node, where):
             option = known.get(name)
             if option is None:
-                raise self._error(name_node, f"{where}.{name}", f"is not known; known are {', '.join(known)}")
+                raise self.error(name_node, f"{where}.{name}", f"is not known; known are {', '.join(known)}")
             values[name] = self._value(option, value, f"{where}.{name}")
         missing = [name for name, option in known.items() if option.required and name not in values]
         if missing:
-            raise self._error(key, where, f"wants {' and '.join(missing)} as well")
+            raise self.error(key, where, f"wants {' and '.join(missing)} as well")
         return values
 
     def _value(self, option: Option, node: yaml.Node, where: str) -> object:
@@ -124,34 +79,35 @@ class Document:
 
     def _one(self, option: Option, node: yaml.Node, where: str) -> object:
         if not isinstance(node, yaml.ScalarNode) or _is_null(node) or not node.value:
-            raise self._error(node, where, "wants one value")
+            raise self.error(node, where, "wants one value")
         if option.is_flag:
             flag = yaml.SafeLoader.bool_values.get(node.value.lower())
             if flag is None or node.tag != _TAG + "bool":
-                raise self._error(node, where, f"is {node.value!r}, but wants true or false")
+                raise self.error(node, where, f"is {node.value!r}, but wants true or false")
             return flag
         try:
             return option.build(node.value)
         except UsageError as error:  # in the type's own words
-            raise self._error(node, where, str(error)) from None
+            raise self.error(node, where, str(error)) from None
         except ValueError as error:
-            raise self._error(node, where, f"is {node.value!r}, but {error}") from None
+            raise self.error(node, where, f"is {node.value!r}, but {error}") from None
 
-    def _pairs(self, node: yaml.Node, where: str) -> Iterator[tuple[str, tuple[yaml.Node, yaml.Node]]]:
+    def pairs(self, node: yaml.Node, where: str) -> Iterator[tuple[str, tuple[yaml.Node, yaml.Node]]]:
         """Yield the pairs of a mapping by key, each key once."""
         if not isinstance(node, yaml.MappingNode):
-            raise self._error(node, where or "the file", "must be a mapping of keys to values")
+            raise self.error(node, where or "the file", "must be a mapping of keys to values")
         seen = set()
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or not key.value:
-                raise self._error(key, where or "the file", "has a key that is no text")
+                raise self.error(key, where or "the file", "has a key that is no text")
             text = str(key.value)
             if text in seen:
-                raise self._error(key, f"{where}.{text}".lstrip("."), "is given twice")
+                raise self.error(key, f"{where}.{text}".lstrip("."), "is given twice")
             seen.add(text)
             yield text, (key, value)
 
-    def _error(self, node: yaml.Node, where: str, text: str) -> ConfigError:
+    def error(self, node: yaml.Node, where: str, text: str) -> ConfigError:
+        """Return the error of a place in the file."""
         return ConfigError(f"{self.path}:{node.start_mark.line + 1}: {one_line(f'{where} {text}')}")
 
 

@@ -5,6 +5,7 @@ A verdict is a small text file NAME in the runtime folder, written aside and ren
 seconds of the clock that /proc/uptime shows (it never steps back, and goes on while the machine sleeps), the time
 since when the state holds in seconds of the epoch, and the duration of the run in seconds. The second line is the
 check's text, and each further one a metric: name, value, unit, warning, critical, minimum and maximum between tabs.
+Who promises a next verdict says after CHECK for how many seconds this one speaks at most.
 """
 
 from __future__ import annotations
@@ -29,15 +30,18 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 class Verdict:
     """The last result of one check: ``stamp`` tells its age by ``now()``, ``since`` the time of its last change."""
 
-    __slots__ = ("check", "duration", "name", "result", "since", "stamp")
+    __slots__ = ("check", "duration", "name", "promise", "result", "since", "stamp")
 
-    def __init__(self, name: str, check: str, result: Result, since: float, stamp: float, duration: float) -> None:
+    def __init__(
+        self, name: str, check: str, result: Result, since: float, stamp: float, duration: float, promise: float = 0
+    ) -> None:
         self.name = name
         self.check = check
         self.result = result
         self.since = since
         self.stamp = stamp
         self.duration = duration
+        self.promise = promise  # seconds for which it speaks; 0 where nobody promised a next one
 
     @property
     def age(self) -> float:
@@ -111,16 +115,26 @@ def _name(text: str) -> str:
 
 def publish(path: str, name: str, check: str, result: Result, duration: float) -> Verdict | None:
     """Write a verdict and return the one before it, or None; raises OSError, and then the old one stands."""
-    target = f"{path}/{file_name(name)}"
-    before = read(target)
+    before = read(f"{path}/{file_name(name)}")
     same = before is not None and before.result.state == result.state
     since = before.since if before is not None and same else time()
+    write(path, file_name(name), encode(check, result, since, duration))
+    return before
+
+
+def encode(check: str, result: Result, since: float, duration: float, promise: float = 0) -> bytes:
+    """Return what stands in the file of a verdict of this moment; ``promise`` is for how many seconds it speaks."""
     stamp = int(now() * 100) / 100  # cut, not rounded, to what /proc/uptime can tell: never in the future
-    lines = [f"{_MAGIC} {int(result.state)} {stamp:.2f} {since:.3f} {duration:.6f} {check}", one_line(result.text)]
+    head = f"{_MAGIC} {int(result.state)} {stamp:.2f} {since:.3f} {duration:.6f} {check}"
+    lines = [f"{head} {promise:.2f}" if promise else head, one_line(result.text)]
     lines += ["\t".join(_cells(metric)) for metric in result.metrics]
-    aside = f"{path}/.{posix.getpid()}.{file_name(name)}"
     data = ("\n".join(lines) + "\n").encode("utf-8", "replace")
-    data = data[: data.rfind(b"\n", 0, _MOST_BYTES) + 1]  # the metrics that a reader takes
+    return data[: data.rfind(b"\n", 0, _MOST_BYTES) + 1]  # the metrics that a reader takes
+
+
+def write(path: str, file: str, data: bytes) -> None:
+    """Write a file of the folder aside and rename it; raises OSError."""
+    aside = f"{path}/.{posix.getpid()}.{file}"
     out = posix.open(aside, _WRITE, 0o644)
     try:
         try:
@@ -129,11 +143,10 @@ def publish(path: str, name: str, check: str, result: Result, duration: float) -
             posix.fchmod(out, 0o644)
         finally:
             posix.close(out)
-        posix.rename(aside, target)
+        posix.rename(aside, f"{path}/{file}")
     except OSError:
         posix.unlink(aside)
         raise
-    return before
 
 
 def read(path: str) -> Verdict | None:
@@ -168,15 +181,15 @@ def _verdict(name: str, text: str) -> Verdict:
     if not text.endswith("\n"):
         raise ValueError("torn")
     head, said, *rest = text[:-1].split("\n")
-    magic, state, stamp, since, duration, check = head.split(" ")
-    if magic != _MAGIC:
+    magic, state, stamp, since, duration, check, *promise = head.split(" ")
+    if magic != _MAGIC or len(promise) > 1:
         raise ValueError("not a verdict")
     metrics = [_metric(line.split("\t")) for line in rest]
-    numbers = [float(number) for number in (stamp, since, duration)]
+    numbers = [float(number) for number in (stamp, since, duration, *(promise or "0"))]
     if any(number - number != 0 for number in numbers):
         raise ValueError("not a time")
     result = Result(State(int(state)), one_line(said), metrics)
-    return Verdict(name, one_line(check), result, since=numbers[1], stamp=numbers[0], duration=numbers[2])
+    return Verdict(name, one_line(check), result, *numbers[1::-1], *numbers[2:])
 
 
 def _cells(metric: Metric) -> Iterator[str]:

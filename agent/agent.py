@@ -1,0 +1,271 @@
+"""How are the configured checks run again and again, and their verdicts never left standing when that ends?
+
+From a start to keepalived: a tick starts what is due, the driver resumes it, its result settles the verdict, and the
+verdict goes to its files before anything else happens. Every look at a check is stamped for the watchdog.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from agent import manifest
+from agent.driver import Driver
+from agent.guard import Guard, GuardError
+from agent.meter import Meter
+from agent.publisher import Publisher
+from agent.run import Run
+from agent.watch import Watch, blocked
+from checks.core import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from checks.core.entry import Entry
+    from checks.core.result import Result
+
+GRACE = 5.0  # seconds that a successor may take to come after a clean end
+_LOCK = 3.0  # seconds to wait for the lock: a watchdog holds it for moments only
+_SPREAD = 1.0  # seconds over which the first runs are spread
+_WAIT = 0.1  # seconds until a check looks again for what it needs and what has no verdict yet
+_HOUSEKEEPING = 1.0  # seconds
+
+
+class AgentError(Exception):
+    """The agent cannot run; the text says why."""
+
+
+class Agent:
+    """Runs ``entries`` and publishes below ``runtime``; ``say`` is told what the operator should know."""
+
+    def __init__(
+        self, entries: Sequence[Entry], runtime: str, say: Callable[[str], None], grace: float = GRACE
+    ) -> None:
+        self.runtime = runtime
+        self.grace = grace
+        self.watches: dict[str, Watch] = {}
+        self.meter = Meter()
+        self._say = say
+        self._entries = entries
+        self._publisher = Publisher(runtime, say)
+        self._reloading = asyncio.Lock()
+        self._driver: Driver
+        self._guard: Guard
+
+    async def run(self, ready: Callable[[], None] = lambda: None, beat: Callable[[], None] = lambda: None) -> None:
+        """Run until it is cancelled; ``beat`` is called each second. Raises AgentError where it cannot begin."""
+        self._driver = Driver(self._say)
+        try:
+            lock = await self._locked()
+            try:
+                await self._open()
+                try:
+                    ready()
+                    while True:
+                        beat()
+                        self._keep_house()
+                        await asyncio.sleep(_HOUSEKEEPING)
+                finally:
+                    self._guard.leave(self.grace)
+            finally:
+                os.close(lock)
+        finally:
+            self._driver.close()
+
+    async def _locked(self) -> int:
+        until = monotonic() + _LOCK
+        try:
+            self._publisher.ready()
+            while (held := manifest.lock(self.runtime)) is None:
+                if monotonic() > until:
+                    raise AgentError(f"another agent runs, which holds {self.runtime}/{manifest.LOCK}")
+                await asyncio.sleep(0.05)
+        except OSError as error:
+            raise AgentError(f"cannot use {self.runtime}: {error.strerror}") from None
+        return held
+
+    async def _open(self) -> None:
+        watches = _linked(self._entries)
+        for watch in watches.values():
+            last = verdict.read(f"{self._publisher.verdicts}/{watch.file}")
+            watch.take_over(last, self.grace)
+        try:
+            before = manifest.read(self.runtime)
+        except (OSError, ValueError) as error:
+            self._say(f"the files of an earlier agent are not known: {error}")
+            before = []
+        try:
+            await self._swap(watches)
+        except OSError as error:
+            raise AgentError(f"no watchdog, and so no verdicts: {error.strerror or error}") from None
+        self._drop({one.file for one in before})
+
+    async def reload(self, entries: Sequence[Entry]) -> None:
+        """Go over to other entries; raises OSError, and then goes on as before."""
+        async with self._reloading:
+            watches = _linked(entries, self.watches)
+            files = {watch.file for watch in self.watches.values()}
+            await self._swap(watches)
+            self._drop(files)
+
+    async def _swap(self, watches: dict[str, Watch]) -> None:
+        """Put a new watchdog over other watches, then the watches in the place of those before."""
+        numbered = list(watches.values())
+        manifest.write(self.runtime, [watch.guarded for watch in numbered])
+        try:
+            guard = await asyncio.to_thread(Guard, self.runtime, len(numbered), self._say)
+        except GuardError:
+            if self.watches:
+                manifest.write(self.runtime, [watch.guarded for watch in self.watches.values()])
+            raise
+        if self.watches:
+            self._guard.dismiss()
+        self._guard = guard
+        guard.attach()
+        before, self.watches = self.watches, watches
+        for old in before.values():
+            if watches.get(old.entry.name) is not old and old.run is not None:
+                self._driver.abandon(old.run)
+                old.run = None
+        now = monotonic()
+        for number, watch in enumerate(numbered):
+            watch.number = number
+            if watch.entry.track and watch.value is None:
+                self._publisher.track(watch, watch.wanted)
+            if before.get(watch.entry.name) is not watch and not watch.members:
+                self._begin(watch, now)
+
+    def _begin(self, watch: Watch, now: float) -> None:
+        entry = watch.entry
+        end = partial(self._end, watch)
+        watch.run = Run(self._driver, entry.name, entry.function, entry.values, entry.timeout, end)
+        watch.start = partial(self._start, watch)
+        watch.due = now + random.uniform(0, min(entry.interval, _SPREAD))  # noqa: S311 - no secret
+        # from the second run on they are spread over the whole interval
+        watch.shift = random.uniform(-entry.interval, 0)  # noqa: S311
+        self._driver.at(watch.due, watch.start)
+
+    def _start(self, watch: Watch, _now: float) -> None:
+        run = watch.run
+        now = monotonic()
+        if run is None or run in self._driver.active or now < watch.due:
+            return  # removed, begun anew, or put off
+        watch.begun = now
+        if not watch.retried:
+            self.meter.late.append(now - watch.due)
+        if watch.needs:
+            blocker = watch.blocker()
+            if blocker is not None and blocker.health.state is None:
+                watch.due = now + _WAIT
+                self._driver.at(watch.due, watch.start)
+                return
+            if blocker is not None:
+                self._settle(watch, blocked(blocker), now, asked=False)
+                return
+        self._driver.start(run)
+
+    def _end(self, watch: Watch, result: Result) -> None:
+        now = monotonic()
+        self.meter.runs += 1
+        health = watch.health
+        if watch.entry.retry and result.state > health.worst and (health.is_healthy or health.state is None):
+            watch.retried += 1
+            if watch.retried <= watch.entry.retry:
+                self._guard.stamps[watch.number] = now
+                self._driver.at(now, watch.start)
+                return
+        watch.retried = 0
+        self._settle(watch, result, now)
+
+    def _settle(self, watch: Watch, result: Result, now: float, *, asked: bool = True) -> None:
+        """Take a result, hand the verdict on and put the next run down."""
+        entry, health = watch.entry, watch.health
+        before = health.state
+        pending = health.count
+        changed = health.settle(result.state) if asked else health.overrule(result.state)
+        watch.result = result
+        self._hand_on(watch, result, now, before, changed=changed, stamp=pending != health.count)
+        self._tell(watch, now, changed=changed)
+        interval = entry.fast_interval if health.count else entry.interval
+        watch.due += interval + watch.shift
+        watch.shift = 0.0
+        if watch.due < now:  # what was missed is not made up for
+            watch.due += interval * ((now - watch.due) // interval + 1)
+        if watch.run is not None:
+            self._driver.at(watch.due, watch.start)
+
+    def _hand_on(self, watch: Watch, result: Result, now: float, before: object, *, changed: bool, stamp: bool) -> None:
+        guard, number = self._guard, watch.number
+        guard.stamps[number] = now
+        if guard.failed[number]:  # the watchdog was here
+            guard.failed[number] = 0
+            watch.value = None
+        entry = watch.entry
+        if entry.track:
+            wanted = watch.wanted
+            if wanted != watch.value:
+                self._publisher.track(watch, wanted)
+        if changed:
+            self._publisher.change(watch, before, result.text)
+        if changed or stamp or now - watch.stamped >= watch.period:
+            self._publisher.publish(watch, result, now - watch.begun, now)
+
+    def _compose(self, watch: Watch, now: float, *, changed: bool) -> None:
+        """Look at what is composed of others, when one of them has changed or its own verdict grows old."""
+        if not changed and now - watch.stamped < watch.period and not self._guard.failed[watch.number]:
+            self._guard.stamps[watch.number] = now
+            return
+        watch.begun = now
+        result = watch.compose()
+        if result is None:
+            self._guard.stamps[watch.number] = now
+            return
+        before = watch.health.state
+        changed = watch.health.overrule(result.state)
+        watch.result = result
+        self._hand_on(watch, result, now, before, changed=changed, stamp=True)
+        self._tell(watch, now, changed=changed)
+
+    def _tell(self, watch: Watch, now: float, *, changed: bool) -> None:
+        """Let what is composed of a watch see it, and let what needs it run as soon as it is healthy."""
+        for user in watch.users:
+            self._compose(user, now, changed=changed)
+        if changed and watch.health.is_healthy:
+            for waiting in watch.waiting:
+                waiting.due = now
+                self._driver.at(now, waiting.start)
+
+    def _drop(self, files: set[str]) -> None:
+        """Remove what stands in files of checks that are no longer configured."""
+        for file in files - {watch.file for watch in self.watches.values()}:
+            self._publisher.remove(self._publisher.tracks, file)
+            self._publisher.remove(self._publisher.verdicts, file)
+
+    def _keep_house(self) -> None:
+        self._guard.inspect()
+        self.meter.publish(self._publisher.verdicts, self.watches.values(), self._driver)
+
+
+def _linked(entries: Sequence[Entry], before: dict[str, Watch] | None = None) -> dict[str, Watch]:
+    """Return a watch for each entry: the one of before where it is unchanged, else with the verdict of before."""
+    watches: dict[str, Watch] = {}
+    for entry in entries:
+        old = (before or {}).get(entry.name)
+        watch = old if old is not None and old.entry == entry else Watch(entry)
+        if old is not None and watch is not old:
+            watch.inherit(old)
+        watches[entry.name] = watch
+    for watch in watches.values():
+        watch.users, watch.waiting = [], []
+    for watch in watches.values():
+        watch.members = [watches[name] for name in watch.entry.members]
+        watch.needs = [watches[name] for name in watch.entry.only_if]
+        for member in watch.members:
+            member.users.append(watch)
+        for needed in watch.needs:
+            needed.waiting.append(watch)
+    return watches

@@ -1,0 +1,232 @@
+"""How do thousands of checks wait at once, at little more than the cost of their sockets?
+
+An epoll object of its own is nested in the asyncio loop: its descriptor is one more that the loop watches. A check is
+resumed by hand when its socket is ready, without a task, a future or a timer for it. Starts and deadlines are
+gathered in ticks. What awaits something other than its Net, as the checks that stand on a library of asyncio do, is
+run beside it, as a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from agent.names import Names
+from agent.net import AsyncioNet
+from agent.wheel import Wheel
+from checks.core.result import UNKNOWN, Result, bug
+
+if TYPE_CHECKING:
+    from _socket import socket
+    from collections.abc import Callable
+
+    from agent.run import Run
+    from checks.core.registry import Check
+
+
+_EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_GRACE = 0.1  # seconds that a run has for its last words after its deadline
+STALL = 0.5  # seconds: who was not running for so long knows nothing of the servers
+
+
+class Driver:
+    """Runs checks in the running asyncio loop; ``say`` is told what the operator should know."""
+
+    def __init__(self, say: Callable[[str], None] = lambda _text: None) -> None:
+        self.names = Names(say)
+        self.batch = 0
+        self.stalls = 0
+        self.active: set[Run] = set()
+        self.shared: dict[str, object] = {}
+        self._say = say
+        self._loop = asyncio.get_running_loop()
+        self._epoll = select.epoll()
+        self._runs: dict[int, Run] = {}
+        self._starts: Wheel[Callable[[float], None]] = Wheel()
+        self._deadlines: Wheel[Run] = Wheel()
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes = float("inf")
+        self._beside: set[Check] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop.add_reader(self._epoll.fileno(), self.poll)
+
+    def close(self) -> None:
+        """Abandon all runs and let go of the loop."""
+        self._loop.remove_reader(self._epoll.fileno())
+        self._wakes = -1.0  # nothing wakes it any more
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for run in list(self.active):
+            self.abandon(run)
+        self.names.close()
+        self._epoll.close()
+
+    def at(self, when: float, call: Callable[[float], None]) -> None:
+        """Call something with the time of its tick, when the tick of a monotonic time ends."""
+        self._wake(self._starts.add(when, call))
+
+    def start(self, run: Run) -> None:
+        """Begin a run; its ``finish`` is called with the Result, which may be before this returns."""
+        run.serial += 1
+        run.late = 0
+        run.until = run.end = run.deadline = monotonic() + run.limit
+        self.active.add(run)
+        if run.function in self._beside:
+            self._run_beside(run)
+            return
+        try:
+            run.coroutine = run.function(run, **run.values)
+        except BaseException as error:  # noqa: BLE001 - one check must not take the others down
+            self._finish(run, bug(run.name, error))
+            return
+        self.step(run, True)
+
+    def abandon(self, run: Run) -> None:
+        """End a run without a result."""
+        self.active.discard(run)
+        coroutine, run.coroutine = run.coroutine, None
+        run.awaits = 0
+        run.started = False
+        run.serial += 1
+        if coroutine is not None:
+            try:
+                coroutine.close()
+            except BaseException as error:  # noqa: BLE001 - it would not go, and is gone now
+                self._say(f"{run.name}: {bug(run.name, error).text}")
+        run.registered = None
+
+    def step(self, run: Run, value: bool) -> None:
+        """Resume a run with what it waited for."""
+        coroutine = run.coroutine
+        if coroutine is None:
+            return
+        try:
+            foreign = coroutine.send(value if run.started else None)
+        except StopIteration as end:
+            self._finish(run, end.value)
+        except RuntimeError:  # as asyncio says that something needs a task; a bug will say it again
+            self._run_beside(run)
+        except BaseException as error:  # noqa: BLE001
+            self._finish(run, bug(run.name, error))
+        else:
+            run.started = True
+            if foreign is not None:
+                coroutine.close()
+                self._run_beside(run)
+
+    def watch(self, run: Run, sock: socket) -> None:
+        """See to it that the edges of a socket reach a run."""
+        descriptor = sock.fileno()
+        try:
+            self._epoll.register(descriptor, _EDGES)
+        except FileExistsError:
+            self._epoll.modify(descriptor, _EDGES)
+        self._runs[descriptor] = run
+        run.registered = sock
+
+    def arm(self, run: Run, until: float) -> None:
+        """Look at a run again when a time has come; one entry a run serves all its deadlines in turn."""
+        run.armed = until
+        self._wake(self._deadlines.add(until, run))
+
+    def later(self, run: Run, seconds: float) -> None:
+        """Resume a run after a while."""
+        serial = run.serial
+        self._loop.call_later(seconds, lambda: self.step(run, True) if run.serial == serial else None)
+
+    def poll(self) -> None:
+        """Resume the runs whose sockets are ready."""
+        self.batch += 1
+        runs, batch = self._runs, self.batch
+        for descriptor, events in self._epoll.poll(0):
+            run = runs.get(descriptor)
+            # who began to wait in this very batch waits for another socket that was given the same number
+            if run is not None and events & run.awaits and run.batch != batch:
+                run.awaits = 0
+                self.step(run, True)
+
+    def _finish(self, run: Run, result: object) -> None:
+        run.coroutine = run.registered = None
+        run.awaits = 0
+        run.started = False
+        run.serial += 1
+        self.active.discard(run)
+        if not isinstance(result, Result):
+            result = Result(UNKNOWN, f"internal error in {run.name}: it answered with no result")
+        run.finish(result)
+
+    def _wake(self, when: float) -> None:
+        if when < self._wakes:
+            self._wakes = when
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        now = monotonic()
+        late = now - self._wakes
+        self._wakes = float("inf")
+        if late > STALL:
+            self._stalled(late)
+        self.poll()  # what has come in time must not be taken for late
+        for run in self._deadlines.due(now):
+            self._expire(run, now)
+        self.shared.clear()
+        for call in self._starts.due(now):
+            call(now)
+        self.shared.clear()
+        self._wake(min(self._starts.next, self._deadlines.next))
+
+    def _stalled(self, late: float) -> None:
+        """Begin all runs anew: that they are late is no fault of the servers."""
+        self.stalls += 1
+        self._say(f"was not running for {late:.1f} s: {len(self.active)} checks begin anew")
+        for run in list(self.active):
+            if run.coroutine is not None:
+                self.abandon(run)
+                self.at(monotonic(), lambda _now, run=run: self.start(run) if run not in self.active else None)  # type: ignore[misc]
+
+    def _expire(self, run: Run, now: float) -> None:
+        if now < run.armed:  # there is an earlier entry that it was armed again by
+            return
+        run.armed = float("inf")
+        if run.coroutine is None:
+            return
+        if now >= run.end + _GRACE:
+            run.late += 1
+            if run.late > 3:
+                name, limit = run.name, run.limit
+                self.abandon(run)
+                run.finish(Result(UNKNOWN, f"the check {name} did not end within its {limit:g} s", expired=True))
+                return
+        if run.awaits and now >= run.until:
+            run.awaits = 0
+            self.step(run, False)
+        if run.coroutine is not None and run.armed == float("inf"):
+            self.arm(run, max(now, run.until if run.awaits else run.end))
+
+    def _run_beside(self, run: Run) -> None:
+        self._beside.add(run.function)
+        run.coroutine = run.registered = None
+        run.awaits = 0
+        run.started = False
+        serial = run.serial
+
+        async def work() -> None:
+            try:
+                async with asyncio.timeout(run.limit + _GRACE):
+                    result = await run.function(AsyncioNet(), **run.values)
+            except TimeoutError:
+                result = Result(UNKNOWN, f"the check {run.name} did not end within its {run.limit:g} s", expired=True)
+            except Exception as error:  # noqa: BLE001
+                result = bug(run.name, error)
+            if run.serial == serial:
+                self._finish(run, result)
+
+        task = self._loop.create_task(work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

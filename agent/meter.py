@@ -1,0 +1,69 @@
+"""How does the agent itself do? It has a verdict as well, which says what it runs and how late it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
+
+from checks.core import verdict
+from checks.core.entries import RESERVED
+from checks.core.result import OK, WARNING, Metric, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.driver import Driver
+    from agent.watch import Watch
+
+_PROMISE = 5.0  # seconds for which its verdict speaks
+_LATE = 0.5  # seconds above which the agent has too much to do
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Meter:
+    """What was counted since the start, and how late the runs of the last second began."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.late: list[float] = []
+        self._since = time()
+        self._state = OK
+
+    def publish(self, folder: str, watches: Iterable[Watch], driver: Driver) -> None:
+        """Write the verdict of the agent; where that cannot be, the verdicts of the checks tell of it."""
+        late, self.late = sorted(self.late), []
+        latest = late[len(late) * 99 // 100] if late else 0.0
+        state = OK if latest <= _LATE else WARNING
+        if state != self._state:
+            self._state, self._since = state, time()
+        count = sick = 0
+        for watch in watches:
+            count += 1
+            sick += not watch.health.is_healthy
+        text = f"{count} checks, {sick} of them unhealthy; {len(late)} began in the last second"
+        if state != OK:
+            text += f", {latest:.2f} s late: fewer checks, longer intervals or a faster node are needed"
+        metrics = [
+            Metric("checks", count, minimum=0),
+            Metric("unhealthy", sick, minimum=0, maximum=count),
+            Metric("runs", self.runs, "c"),
+            Metric("late_p99", latest, "s", minimum=0),
+            Metric("stalls", driver.stalls, "c"),
+            Metric("in_flight", len(driver.active), minimum=0),
+            Metric("memory", _memory(), "B", minimum=0),
+        ]
+        try:
+            data = verdict.encode("agent", Result(state, text, metrics), self._since, 0, _PROMISE)
+            verdict.write(folder, verdict.file_name(RESERVED), data)
+        except OSError:
+            pass
+
+
+def _memory() -> int:
+    """Return the resident memory in bytes, 0 where /proc does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -1,0 +1,107 @@
+"""Where does a verdict go? Into the track file, the verdict file and the log, in this order."""
+
+from __future__ import annotations
+
+import os
+from time import time
+from typing import TYPE_CHECKING
+
+from agent import trackfile
+from checks.core import verdict
+from checks.core.result import OK, Result, one_line
+from checks.core.syslog import ERROR, NOTICE, log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.watch import Watch
+
+_LEAST_PERIOD = 1.0  # seconds between two stamps of a verdict that does not change
+
+
+def period(interval: float) -> float:
+    """Return how often a verdict that does not change is stamped anew, in seconds."""
+    return max(interval, _LEAST_PERIOD)
+
+
+def promise(interval: float) -> float:
+    """Return for how many seconds a verdict speaks: the stamp before it may be late by an interval and a half."""
+    return period(interval) + 1.5 * interval
+
+
+class Publisher:
+    """Writes below ``runtime``; ``say`` is told of changes, and of trouble once for each time that it begins."""
+
+    def __init__(self, runtime: str, say: Callable[[str], None]) -> None:
+        self.verdicts = f"{runtime}/verdict"
+        self.tracks = f"{runtime}/track"
+        self._say = say
+        self._failing: set[str] = set()
+
+    def ready(self) -> None:
+        """Make the folders where they are missing; raises OSError."""
+        for folder in (self.verdicts, self.tracks):
+            verdict.ready(folder)
+
+    def track(self, watch: Watch, value: int) -> None:
+        """Put a value into the track file; where that fails, take away what it says of a healthy check."""
+        path = f"{self.tracks}/{watch.file}"
+        try:
+            trackfile.write(path, value)
+        except OSError as error:
+            watch.value = None
+            gone = trackfile.fail(path, watch.loss)
+            self._trouble(self.tracks, error, "" if gone else f", and {path} still says what it said")
+        else:
+            watch.value = value
+            self._failing.discard(self.tracks)
+
+    def publish(self, watch: Watch, result: Result, duration: float, now: float) -> None:
+        """Write the verdict file; one that cannot be written must not stand for a healthy check any longer."""
+        entry, health = watch.entry, watch.health
+        text = one_line(result.text)
+        if health.count:
+            text = f"{health.count} of {health.wanted} results against {health.state}: {text}"
+        said = Result(health.state or OK, text, result.metrics)
+        try:
+            verdict.write(
+                self.verdicts, watch.file, verdict.encode(entry.check, said, watch.since, duration, watch.promise)
+            )
+        except OSError as error:
+            if not health.is_healthy:
+                self.remove(self.verdicts, watch.file)
+            self._trouble(self.verdicts, error, "")
+            self._restore(error)
+        else:
+            self._failing.discard(self.verdicts)
+            watch.stamped = now
+
+    def change(self, watch: Watch, before: object, text: str) -> None:
+        """Note since when the state holds, and tell of it."""
+        watch.since = time()
+        state = watch.health.state
+        line = f"{watch.entry.name}: {before if before is not None else 'first run'} -> {state}: {one_line(text)}"
+        self._say(line)
+        if watch.entry.syslog and "JOURNAL_STREAM" not in os.environ:  # what is said is in the journal already
+            log("vipwarden", NOTICE if watch.health.is_healthy else ERROR, line)
+
+    def remove(self, folder: str, file: str) -> None:
+        """Remove a file that must not speak any longer."""
+        try:
+            os.unlink(f"{folder}/{file}")  # noqa: PTH108 - no path object for each of thousands
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._trouble(folder, error, f", and {file} is still there")
+
+    def _restore(self, error: OSError) -> None:
+        if error.errno == 2:  # somebody removed the folder
+            try:
+                self.ready()
+            except OSError:
+                pass  # told already
+
+    def _trouble(self, folder: str, error: OSError, more: str) -> None:
+        if folder not in self._failing:
+            self._failing.add(folder)
+            self._say(f"cannot write in {folder}: {error.strerror or error}{more}")

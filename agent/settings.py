@@ -1,0 +1,71 @@
+"""What may the section "agent" of the configuration say, and where are the real servers of a pattern read?"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, NamedTuple
+
+from checks.core import verdict
+from checks.core.config import SECTIONS, Document
+from checks.core.values import Seconds
+from checks.node.keepalived_conf import parse
+from checks.node.keepalived_lines import ConfError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checks.core.entry import Entry
+
+
+class Settings(NamedTuple):
+    """What settings() returns."""
+
+    restart_grace: float
+
+
+def settings(*, restart_grace: Seconds = Seconds(5)) -> Settings:
+    """How does the agent end?
+
+    restart_grace: seconds after a clean end for which track files stay as they are, for the next agent to come
+    """
+    return Settings(restart_grace)
+
+
+class Plan(NamedTuple):
+    """A whole configuration of an agent."""
+
+    entries: list[Entry]
+    settings: Settings
+
+
+def plan(path: str, text: str | None = None) -> Plan:
+    """Read a configuration file, or a text in its place; raises ConfigError."""
+    return plan_of(Document(path, text, sections=SECTIONS))
+
+
+def plan_of(document: Document) -> Plan:
+    """Return what a document says for the agent; raises ConfigError."""
+    values = document.section("agent", settings)
+    return Plan(document.checks(real_servers), settings(**values))  # type: ignore[arg-type]
+
+
+def real_servers(path: str) -> Iterator[tuple[str, int]]:
+    """Yield address and port of each real server of a keepalived.conf, once each; raises ValueError."""
+    try:
+        top = parse(path)
+    except ConfError as error:
+        raise ValueError(str(error)) from None
+    found: dict[tuple[str, int], None] = {}
+    for service in top.named("virtual_server"):
+        for server in service.named("real_server"):
+            if len(server.words) < 3 or not server.words[2].isdigit():  # a service by fwmark may have none
+                raise ValueError(f"{server.path}:{server.number}: the real server {server.name} has no port to check")
+            found[server.words[1], int(server.words[2])] = None
+    if not found:
+        raise ValueError(f"{path} has no real servers")
+    yield from found
+
+
+def runtime() -> str:
+    """Return the folder below which this user's verdicts, track files and locks are."""
+    return posixpath.dirname(verdict.folder())

@@ -1,0 +1,72 @@
+"""Run checks by the agent's own driver, once or as an agent of this very process."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from agent.agent import Agent
+from agent.driver import Driver
+from agent.run import Run
+from checks.core.config import Document
+from checks.core.options import complete, options, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from checks.core.entry import Entry
+    from checks.core.registry import Check
+    from checks.core.result import Result
+
+
+def resident(check: Check, *arguments: str) -> Result:
+    """Run a check once on the agent's driver, with its options as on the command line."""
+
+    async def once() -> Result:
+        driver = Driver()
+        known = options(check)
+        values = complete(known, parse(known, arguments))
+        limit = values.get("timeout", known["timeout"].default)
+        end: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        driver.start(Run(driver, check.__name__, check, values, float(str(limit)), end.set_result))
+        try:
+            return await end
+        finally:
+            driver.close()
+
+    return asyncio.run(once())
+
+
+def entries(text: str) -> list[Entry]:
+    """Return the entries of the section checks, given as YAML in braces."""
+    return Document("vipwarden.yaml", f"checks: {{{text}}}").checks()
+
+
+class Inside:
+    """An agent of this process, and what it has said."""
+
+    def __init__(self, folder: Path, *text: str) -> None:
+        (folder / "run").mkdir(exist_ok=True)
+        self.said: list[str] = []
+        self.entries = entries(", ".join(text))
+        self.folder = folder / "run"
+        self.agent: Agent
+
+    def run_until(self, done: Callable[[], object], change: Callable[[list[Entry]], None] = lambda _: None) -> None:
+        """Run until something is true, for ten seconds at most; ``change`` may alter the entries before."""
+
+        async def watch() -> None:
+            change(self.entries)
+            self.agent = Agent(self.entries, str(self.folder), self.said.append, 0.1)
+            running = asyncio.ensure_future(self.agent.run())
+            end = monotonic() + 10
+            while not running.done() and not done() and monotonic() < end:  # noqa: ASYNC110 - it happens in files
+                await asyncio.sleep(0.005)
+            running.cancel()
+            (outcome,) = await asyncio.gather(running, return_exceptions=True)
+            assert isinstance(outcome, asyncio.CancelledError), outcome
+            assert done(), self.said
+
+        asyncio.run(watch())

@@ -1,0 +1,247 @@
+"""Does a healthy verdict ever outlive the agent that gave it? Each way to lose the agent, one by one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent.running import Running, agent, watchdogs
+from tests.commands import run, shell
+from tests.servers import misbehaving as servers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INTERVAL = 0.2
+BOUND = 3 * INTERVAL  # what is promised is two and a half intervals
+SLACK = 0.3  # of a busy machine
+
+
+def web(port: int, more: str = "", agent_keys: str = "{}") -> str:
+    """Return a configuration with one check."""
+    check = f"{{check: port, host: 127.0.0.1, port: {port}, interval: {INTERVAL}, {more}}}"
+    return f"agent: {agent_keys}\nchecks:\n  web: {check}\n"
+
+
+def healthy(running: Running) -> bool:
+    """Return whether keepalived would take the check for healthy."""
+    return running.value("web") == "1"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])
+def test_an_agent_that_dies(tmp_path: Path, number: signal.Signals) -> None:
+    """Within three intervals its track file says 0, and its watchdog is gone as well."""
+    with servers.listening() as server, agent(tmp_path, web(server.port)) as running:
+        running.must_come(lambda: healthy(running))
+        running.process.send_signal(number)
+        assert running.must_come(lambda: not healthy(running)) < BOUND + SLACK
+        assert running.value("web") == "0"
+        running.must_come(lambda: not running.watchdogs())
+
+
+def test_an_agent_that_is_stopped_and_goes_on(tmp_path: Path) -> None:
+    """SIGSTOP is as good as death; when it goes on, so do its verdicts, and its runs begin anew."""
+    with servers.listening() as server, agent(tmp_path, web(server.port)) as running:
+        running.must_come(lambda: healthy(running))
+        running.process.send_signal(signal.SIGSTOP)
+        assert running.must_come(lambda: not healthy(running)) < BOUND + SLACK
+        time.sleep(0.5)  # for longer than what is taken for a busy machine
+        running.process.send_signal(signal.SIGCONT)
+        running.must_come(lambda: healthy(running))
+        assert running.state("web") == "OK"
+        assert running.has_said("was not running for")
+        for _ in range(2):  # and once more: it is guarded as before
+            running.process.send_signal(signal.SIGSTOP)
+            running.must_come(lambda: not healthy(running))
+            running.process.send_signal(signal.SIGCONT)
+            running.must_come(lambda: healthy(running))
+
+
+def test_a_loop_that_stalls(tmp_path: Path) -> None:
+    """A check that computes for ever holds up the whole process: all its track files fail, the process living on."""
+    fine = web(1, "refused: ok") + "  other: {check: port, host: 127.0.0.1, port: 1, refused: ok, interval: 0.2}\n"
+    # on this command line the regular expression takes for ever
+    with (
+        agent(tmp_path, fine) as running,
+        subprocess.Popen(["/bin/sh", "-c", "read line", "x" * 60], stdin=subprocess.PIPE) as victim,
+    ):
+        try:
+            running.must_come(lambda: healthy(running) and running.value("other") == "1")
+            running.configure(fine + "  endless: {check: process, argument: '(x+x+)+y', interval: 30}\n")
+            running.must_come(lambda: not healthy(running) and running.value("other") == "0")
+            assert running.process.poll() is None
+            assert running.has_said("reloaded")
+        finally:
+            victim.kill()
+
+
+def test_an_operator_may_choose_to_hold(tmp_path: Path) -> None:
+    """With on_agent_loss: hold the last verdict stays, while others fail."""
+    held = "check: port, host: 127.0.0.1, port: 1, refused: ok, interval: 0.2, on_agent_loss: hold"
+    text = web(1, "refused: ok") + f"  held: {{{held}}}\n"
+    with agent(tmp_path, text) as running:
+        running.must_come(lambda: healthy(running) and running.value("held") == "1")
+        running.end(signal.SIGKILL)
+        running.must_come(lambda: not healthy(running))
+        running.must_come(lambda: not running.watchdogs())
+        assert running.value("held") == "1"
+
+
+def test_a_weight_falls_to_that_of_no_verdict(tmp_path: Path) -> None:
+    """Whatever the operator gave to UNKNOWN."""
+    with agent(tmp_path, web(1, 'refused: ok, weight: "ok=50, critical=10, unknown=-254"')) as running:
+        running.must_come(lambda: running.value("web") == "50")
+        running.end(signal.SIGKILL)
+        running.must_come(lambda: running.value("web") == "-254")
+
+
+def test_how_long_a_look_speaks_can_be_said(tmp_path: Path) -> None:
+    """By agent_loss_after, in seconds."""
+    with agent(tmp_path, web(1, "refused: ok, agent_loss_after: 1.5")) as running:
+        running.must_come(lambda: healthy(running))
+        running.end(signal.SIGKILL)
+        assert 1 < running.must_come(lambda: not healthy(running)) < 1.5 + SLACK
+
+
+def test_a_watchdog_that_dies_or_hangs_is_replaced(tmp_path: Path) -> None:
+    """And the new one guards as well."""
+    with agent(tmp_path, web(1, "refused: ok")) as running:
+        running.must_come(lambda: healthy(running))
+        for number, seconds in ((signal.SIGKILL, 5), (signal.SIGSTOP, 15)):
+            (old,) = running.watchdogs()
+            os.kill(old, number)
+            running.must_come(lambda old=old: running.watchdogs() not in ([], [old]), seconds)  # type: ignore[misc]
+        assert running.has_said("the watchdog ended (-9): starting another")
+        assert healthy(running)
+        running.end(signal.SIGKILL)
+        running.must_come(lambda: not healthy(running))
+
+
+def test_signals_for_the_agent_leave_the_watchdog_where_it_is(tmp_path: Path) -> None:
+    """A terminal sends SIGINT to both of them, an administrator perhaps SIGTERM."""
+    with agent(tmp_path, web(1, "refused: ok")) as running:
+        running.must_come(lambda: healthy(running))
+        (watchdog,) = running.watchdogs()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            os.kill(watchdog, number)
+        time.sleep(0.1)
+        assert running.watchdogs() == [watchdog]
+
+
+def test_a_clean_end_keeps_the_verdict_for_a_successor_and_no_longer(tmp_path: Path) -> None:
+    """The grace is the operator's to say."""
+    with agent(tmp_path, web(1, "refused: ok", "{restart_grace: 1.5}")) as running:
+        running.must_come(lambda: healthy(running))
+        running.end()
+        assert running.process.returncode == 0
+        assert 1.2 < running.must_come(lambda: not healthy(running)) < 1.5 + SLACK
+        running.must_come(lambda: not running.watchdogs())
+
+
+def test_a_restart_is_seen_by_nobody(tmp_path: Path) -> None:
+    """The track file says 1 all the way, the time of the last change stays, and the old watchdog leaves the field."""
+    text = web(1, "refused: ok, rise: 3, fall: 3")
+    with agent(tmp_path, text) as running:
+        running.must_come(lambda: healthy(running) and running.state("web"))
+        first = running.verdict("web")
+        values: set[str] = set()
+        running.end()
+        with agent(tmp_path, text) as second:
+            assert first is not None
+            stamp = first.stamp
+
+            def looked_for_two_seconds() -> bool:
+                values.add(running.value("web"))
+                found = second.verdict("web")
+                return found is not None and found.stamp > stamp + 2
+
+            second.must_come(looked_for_two_seconds)
+            assert values == {"1"}
+            last = second.verdict("web")
+            assert last is not None
+            assert last.since == first.since
+            assert not second.has_said("web:")
+            second.must_come(lambda: len(second.watchdogs()) == 1)
+            second.end(signal.SIGKILL)
+            second.must_come(lambda: not healthy(second))
+
+
+def test_a_stale_verdict_is_not_taken_over(tmp_path: Path) -> None:
+    """Who comes too late begins anew: unhealthy until the first result."""
+    text = web(1, "refused: ok, agent_loss_after: 0.3", "{restart_grace: 0.1}")
+    with agent(tmp_path, text) as running:
+        running.must_come(lambda: healthy(running))
+        running.end()
+    time.sleep(1.6)  # the promise of its verdict, and the grace
+    with agent(tmp_path, text.replace("refused: ok, ", "")) as second:
+        second.must_come(lambda: second.has_said("web: first run -> CRITICAL"))
+        assert second.value("web") == "0"
+
+
+def test_there_is_one_agent_at_a_time(tmp_path: Path) -> None:
+    """A second one leaves with 1 and says why."""
+    with agent(tmp_path, web(1, "refused: ok")) as running:
+        running.must_come(lambda: healthy(running))
+        second = run(tmp_path, "vipwarden", "agent", "--config", str(tmp_path / "vipwarden.yaml"))
+        assert second.code == 1
+        assert "another agent runs, which holds" in second.err
+        assert healthy(running)
+
+
+def test_where_nobody_is_left_exec_stop_post_fails_all(tmp_path: Path) -> None:
+    """As after the kernel has killed the whole control group; who of the others lives is left to see to it."""
+    text = web(1, "refused: ok, agent_loss_after: 60")
+    with agent(tmp_path, text) as running:
+        running.must_come(lambda: healthy(running))
+        assert run(tmp_path, "vipwarden", "agent", "--fail-closed").code == 0
+        assert healthy(running)
+        for pid in (running.process.pid, *running.watchdogs()):
+            os.kill(pid, signal.SIGSTOP)
+        running.end(signal.SIGKILL)
+        assert run(tmp_path, "vipwarden", "agent", "--fail-closed").code == 0
+        assert healthy(running)
+        for pid in running.watchdogs():
+            os.kill(pid, signal.SIGKILL)
+        running.must_come(lambda: not running.watchdogs())
+        done = run(tmp_path, "vipwarden", "agent", "--fail-closed")
+        assert (done.code, done.err) == (0, "")
+        assert running.value("web") == "0"
+
+
+FULL = """
+mount -t tmpfs -o size=64k none "$1/run"
+vipwarden agent --config "$2" >"$1/said" 2>&1 &
+agent=$!
+until grep -qs 1 "$1/run/track/web"; do sleep 0.05; done
+dd if=/dev/zero of="$1/run/filler" bs=4k 2>/dev/null || true
+sleep 2.5
+cat "$1/run/track/web"
+chk_verdict web >/dev/null && echo fresh || echo stale
+rm "$1/run/filler"
+sleep 1.5
+chk_verdict web >/dev/null && echo fresh || echo stale
+dd if=/dev/zero of="$1/run/filler" bs=4k 2>/dev/null || true
+kill -9 $agent
+sleep 1
+cat "$1/run/track/web"
+"""
+
+
+def test_a_full_disk_takes_no_truth_away(tmp_path: Path) -> None:
+    """Track files go on in place, verdict files grow old, a new failure is told, and room brings all back."""
+    configuration = tmp_path / "vipwarden.yaml"
+    (tmp_path / "run").mkdir()
+    with servers.listening() as server:
+        configuration.write_text(web(server.port))
+        done = shell(tmp_path, FULL, str(tmp_path), str(configuration), flags=["-m"])
+    assert done.out.split() == ["1", "stale", "fresh", "0"], (done.err, (tmp_path / "said").read_text())
+    assert "cannot write in" in (tmp_path / "said").read_text()
+    for pid in watchdogs(tmp_path / "run"):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

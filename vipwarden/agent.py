@@ -1,0 +1,73 @@
+"""Runs all checks of the configuration in one process, and hands their verdicts to keepalived; fails closed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import resource
+import sys
+from typing import TYPE_CHECKING
+
+from agent import manifest
+from agent.agent import AgentError
+from agent.service import serve
+from agent.settings import plan, runtime
+from checks import VERSION
+from checks.core.config import PATH, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``vipwarden agent``; return 0 when told to stop, 1 where it cannot run, 2 for a wrong configuration."""
+    parser = argparse.ArgumentParser("vipwarden agent", description=__doc__)
+    parser.add_argument("--config", metavar="FILE", default=PATH, help=f"configuration (default {PATH})")
+    parser.add_argument("--check-config", action="store_true", help="read the configuration, say what is wrong, end")
+    parser.add_argument(
+        "--fail-closed",
+        action="store_true",
+        help="take back what an agent that is gone said of healthy checks, unless its watchdog or another agent "
+        "sees to it; for ExecStopPost",
+    )
+    given = parser.parse_args(arguments)
+    if given.fail_closed:
+        return _fail_closed()
+    try:
+        first = plan(given.config)
+        if given.check_config:
+            say(f"{given.config}: {len(first.entries)} checks, nothing wrong")
+            return 0
+        raise_limits()
+        say(f"vipwarden {VERSION} runs {len(first.entries)} checks of {given.config}")
+        asyncio.run(serve(lambda: plan(given.config), runtime(), say, first))
+    except ConfigError as error:
+        sys.stderr.write(f"vipwarden agent: {error}\n")
+        return 2
+    except AgentError as error:
+        sys.stderr.write(f"vipwarden agent: {error}\n")
+        return 1
+    return 0
+
+
+def _fail_closed() -> int:
+    try:
+        left = manifest.fail_closed(runtime())
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"vipwarden agent: cannot tell which track files have to fail: {error}\n")
+        return 1
+    if left:
+        sys.stderr.write(f"vipwarden agent: {left} track files could neither be written nor removed\n")
+    return 1 if left else 0
+
+
+def raise_limits() -> None:
+    """Allow as many connections at once as the system does."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def say(text: str) -> None:
+    """Write a line that is seen at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
