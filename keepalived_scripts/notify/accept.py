@@ -33,8 +33,11 @@ def started() -> tuple[float, int]:
     return ticks / os.sysconf("SC_CLK_TCK"), os.getpid()
 
 
-def accept(event: Event, config: str | None) -> bool:
-    """Take an event and return whether it was news; ``config`` is for the worker; raises OSError."""
+def accept(event: Event, *, wanted: bool = True) -> bool:
+    """Take an event and return whether there is something to do for a worker; raises OSError.
+
+    One that is not ``wanted`` is recorded and logged, and nothing more is to be done about it.
+    """
     event.since = time() - max(0.0, now() - event.order[0])
     place = vrrp_state.place()
     ready(place)
@@ -43,12 +46,16 @@ def accept(event: Event, config: str | None) -> bool:
         if event.kind in vrrp_state.TYPES and not _record(event):
             return False
         _log(event)
-        dropped = 0 if event.is_rank else Spool("hooks").add(event.as_dict())
+        wanted = wanted and not event.is_rank
+        dropped = Spool("hooks").add(event.as_dict()) if wanted else 0
     if dropped:
         journal.log(journal.ERROR, f"{dropped} of the oldest events are dropped: a hook holds the others up")
-    if not event.is_rank:
-        background(lambda: work(config))
-    return True
+    return wanted
+
+
+def go_on(config: str | None) -> None:
+    """Let a worker of its own do the rest; ``config`` is the configuration that it reads."""
+    background(lambda: work(config))
 
 
 def _record(event: Event) -> bool:

@@ -1,12 +1,14 @@
 """How are the events read that keepalived writes to its FIFO, without missing any?
 
 keepalived opens the FIFO without waiting for a reader, drops what does not fit, and makes a new one at each reload and
-start. So it is kept open for reading and writing (an end of file never comes), read at once, looked for at its path
-again and again, and every now and then the kernel's addresses are asked what was missed.
+start. So it is kept open for reading and writing (an end of file never comes), made as large as the kernel allows, read
+at once, looked for at its path again and again, and now and then the kernel's addresses are asked what was missed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -15,16 +17,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.core.verdict import now
+from checks.node.vrrp_state import TYPES
 from keepalived_scripts.notify import journal
-from keepalived_scripts.notify.accept import accept
+from keepalived_scripts.notify.accept import accept, go_on
 from keepalived_scripts.notify.compare import Comparison
 from keepalived_scripts.notify.event import EventError, from_line
+from keepalived_scripts.notify.settings import load_anyway, wants
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from keepalived_scripts.notify.event import Event
 
 _TURN = 0.25  # seconds between two looks whether the FIFO is still the one at its path
 _MOST_LINE = 4096
+_ROOM = 1 << 20  # bytes that the pipe is to hold: thousands of real servers may go down at once
 _LAST_WORDS = 0.3  # seconds in which keepalived may say STOP after it told us to end
 
 
@@ -59,15 +66,14 @@ class Reader:
         """Read until SIGTERM, and then what keepalived still has to say."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, lambda *_: None)  # not SIG_IGN, which the hooks would inherit
         compared, complained = now(), ""
         while not self.ending:
             self._turn(_TURN)
             if now() - compared < self.every:
                 continue
             compared = now()
-            for event in self.comparison.look():
-                self._take(event)
+            self._take_all(self.comparison.look())
             if self.comparison.complaint != complained:
                 complained = self.comparison.complaint
                 if complained:
@@ -88,8 +94,7 @@ class Reader:
             return
         replaced = self._is_replaced()  # looked at first: what came before the new one is still read
         while data := self._read(self.source):
-            for line in self.lines.feed(data):
-                self._line(line)
+            self._take_all(filter(None, map(self._event, self.lines.feed(data))))
         if replaced:
             os.close(self.source)
             self.source = None
@@ -102,6 +107,8 @@ class Reader:
             return  # keepalived has not made it yet
         if stat.S_ISFIFO(os.fstat(source).st_mode):
             self.source, self.lines = source, Lines()
+            with contextlib.suppress(OSError):  # more than an operator's limit allows
+                fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, _ROOM)
         else:
             os.close(source)
 
@@ -121,21 +128,33 @@ class Reader:
         except BlockingIOError:
             return b""
 
-    def _line(self, line: str) -> None:
+    def _event(self, line: str) -> Event | None:
         try:
             event = from_line(line)
         except EventError as error:
             journal.log(journal.WARNING, f"{self.path}: {error}")
-            return
+            return None
         self.count += 1
         event.source, event.order = "fifo", (now(), self.count)
-        self._take(event)
+        return event
 
-    def _take(self, event: Event) -> None:
-        try:
-            accept(event, self.config)
-        except OSError as error:
-            journal.log(journal.ERROR, f"{event} is not recorded: {error}")
+    def _take_all(self, events: Iterable[Event]) -> None:
+        """Take all that there is, and then start one worker for it.
+
+        A director that loses its network tells of thousands of real servers at once; where that is nobody's
+        concern it is logged and no more.
+        """
+        news = False
+        wanted: dict[str, bool] = {}
+        for event in events:
+            if event.kind not in TYPES and event.state not in wanted:
+                wanted[event.state] = wants(load_anyway(self.config), event.state)
+            try:
+                news |= accept(event, wanted=event.kind in TYPES or wanted[event.state])
+            except OSError as error:
+                journal.log(journal.ERROR, f"{event} is not recorded: {error}")
+        if news:
+            go_on(self.config)
 
     def _end(self, _number: int, _frame: object) -> None:
         self.ending = True

@@ -10,7 +10,7 @@ from checks.core.options import UsageError, options, parse
 from checks.core.values import Seconds
 from checks.node.vrrp_state import STATES
 from keepalived_scripts.notify import journal
-from keepalived_scripts.notify.accept import accept, started
+from keepalived_scripts.notify.accept import accept, go_on, started
 from keepalived_scripts.notify.event import Event, EventError, from_words
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def _run(arguments: Sequence[str]) -> int:
         return 0
     event = _event(values, words)
     event.order = started()
-    accept(event, config)
+    if accept(event):
+        go_on(config)
     return 0
 
 

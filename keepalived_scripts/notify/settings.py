@@ -155,6 +155,12 @@ def load_anyway(path: str | None) -> Any:
         return settings()
 
 
+def wants(given: Any, state: str) -> bool:
+    """Return whether there are hooks for a state, or anybody to be told of it."""
+    told = given.mail_to or given.webhook or given.webhook_file
+    return Path(given.hooks, state.lower()).is_dir() or bool(told and state in given.states)
+
+
 def secret(path: str) -> str:
     """Return the first line of a file; raises OSError, and ValueError where it has none."""
     with Path(path).open(encoding="utf-8") as file:

@@ -130,7 +130,7 @@ def test_one_that_hangs_is_no_healthy_one_and_a_restart_cures_it(proxy: Haproxy,
     proxy.signal(signal.SIGSTOP)
     options = line(proxy, *restart(proxy), "--good-for", "0.01")
     done = asked(*options)
-    assert (done.code, done.seconds < 1.05) == (1, True)
+    assert (done.code, done.seconds < 1.3) == (1, True)
     assert f"no answer from {proxy.socket}" in done.out
     must_come(proxy.answers)
     asked(*options)
@@ -192,5 +192,5 @@ def test_who_answers_something_else_is_no_haproxy(proxy: Haproxy, asked: Asked, 
         done = asked("--command", "sleep", "--socket", str(proxy.socket), "--restarts", "0")
         process.kill()
     assert done.code == 1
-    assert done.seconds < 1.05
+    assert done.seconds < 1.3
     assert str(proxy.socket) in done.out
