@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from checks.node.keepalived_dump import DumpError
 from checks.node.keepalived_dump_json import parse_json
 from checks.node.keepalived_dump_text import parse_data, parse_stats
-from checks.node.keepalived_process import CannotAskError, option
+from checks.node.keepalived_process import ADVICE, CannotAskError, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,7 +168,7 @@ class _Wait:
         except PermissionError:
             raise CannotAskError(
                 f"keepalived (PID {self.keepalived.pid}) was asked, but {path} may not be read by user {os.geteuid()}: "
-                "run as root, or with CAP_DAC_READ_SEARCH"
+                f"{ADVICE}"
             ) from None
         except OSError as error:  # ELOOP: a link
             self.why = f"{path} cannot be opened ({error.strerror})"
@@ -182,6 +182,11 @@ class _Wait:
 
     def _rest(self) -> None:
         if monotonic() + self.pause > self.until:
+            if not self.keepalived.is_open:
+                raise CannotAskError(
+                    f"keepalived (PID {self.keepalived.pid}) was asked for a dump, but {self.why}, and whether it has "
+                    f"a /tmp of its own may not be seen by user {os.geteuid()}: {ADVICE}"
+                )
             raise DumpError(f"keepalived (PID {self.keepalived.pid}) was asked for a dump, but {self.why}")
         sleep(self.pause)
         self.pause = min(2 * self.pause, _LONGEST_PAUSE)

@@ -16,6 +16,7 @@ from pathlib import Path
 from checks.node.keepalived_version import PLACES
 from checks.node.procfs import GONE, Process, read
 
+ADVICE = "run as root, or with CAP_KILL, CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE"
 _MOST_SECONDS = 5
 _NUMBERS: dict[tuple[int, int, int], dict[str, int]] = {}
 
@@ -89,8 +90,7 @@ class Keepalived:
             raise NoProcessError(f"keepalived (PID {self.pid}) has just ended") from None
         except PermissionError:
             raise CannotAskError(
-                f"keepalived (PID {self.pid}) may not be sent signals by user {os.geteuid()}: run as root, or with "
-                "CAP_KILL and CAP_DAC_READ_SEARCH"
+                f"keepalived (PID {self.pid}) may not be sent signals by user {os.geteuid()}: {ADVICE}"
             ) from None
 
     def numbers(self) -> dict[str, int]:
@@ -117,10 +117,18 @@ class Keepalived:
                     return os.fsdecode(word.partition(b"=")[2])
         return ""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process sees what it sees: with PrivateTmp it has another /tmp."""
+        try:
+            Path(self.path, "root/.").stat()  # access(2) would leave capabilities out
+        except OSError:
+            return False
+        return True
+
     def seen(self, path: str) -> str:
-        """Return the path under which a file of its own is seen here: with PrivateTmp it has another /tmp."""
-        root = f"{self.path}/root"
-        return root + path if os.access(f"{root}/.", os.X_OK) else path
+        """Return the path under which a file of its own is seen here, as far as this process may know."""
+        return f"{self.path}/root{path}" if self.is_open else path
 
 
 def _pidfd(pid: int) -> int:

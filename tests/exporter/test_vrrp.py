@@ -262,10 +262,12 @@ print(json.dumps([facts.up, facts.source, facts.failure, facts.why,
 """
 
 
-def as_nobody(running: Keepalived, states: str) -> list[Any]:
-    """Read as one who may neither signal keepalived nor read its dumps."""
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", _AS_NOBODY]
-    run = [*nobody, running.conf, running.pidfile, states]
+def as_nobody(running: Keepalived, states: str, *capabilities: str) -> list[Any]:
+    """Read as one who may do nothing but what the capabilities let him."""
+    more = ",".join(f"+{one}" for one in capabilities)
+    given = [f"--inh-caps={more}", f"--ambient-caps={more}"] if capabilities else []
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *given]
+    run = [*nobody, sys.executable, "-c", _AS_NOBODY, running.conf, running.pidfile, states]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr
     found: list[Any] = json.loads(done.stdout)
@@ -290,6 +292,18 @@ def test_without_rights_what_notify_recorded_is_told(nodes: tuple[Node, Node], m
     assert "may not be sent signals" in why
     vips = [[address, "va"] for address in (VIP, SECOND, EXCLUDED)]
     assert instances == [["VI_1", 2, 90, "va", "51", vips]]
+
+
+def test_capabilities_stand_in_for_root(nodes: tuple[Node, Node]) -> None:
+    """All three; without the one that sees another's /tmp nobody may say that keepalived does not answer."""
+    _, (_, right) = nodes
+    Path(right.conf).parent.chmod(0o755)
+    up, source, failure, _, instances = as_nobody(right, "/none", "kill", "dac_read_search", "sys_ptrace")
+    assert failure == ""
+    assert (up, source, len(instances)) == (True, "json", 2)
+    up, _, failure, _, _ = as_nobody(right, "/none", "kill", "dac_read_search")
+    assert up
+    assert "whether it has a /tmp of its own may not be seen by user 65534" in failure
 
 
 def dumps(folder: Path) -> None:
