@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from checks.core.result import one_line
 from exporter.exposition import Family
+from exporter.process import process
 from exporter.tasks import awaited, in_thread, shared
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def families(outcomes: Iterable[Outcome], version: str) -> list[Metric]:
     duration = Family(
         "vipwarden_scrape_collector_duration_seconds", "gauge", "How long a collector took.", ("collector",)
     )
-    found: list[Metric] = [build, success, duration]
+    found: list[Metric] = [build, success, duration, *process()]
     for outcome in outcomes:
         success.add(not outcome.failure, outcome.collector.name)
         duration.add(outcome.seconds, outcome.collector.name)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from exporter.exposition import Family, render
 from exporter.frame import AbsentError, Collector, Frame, Outcome, families
+from exporter.process import process
 from exporter.settings import settings
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def collect(*collectors: Collector[float], timeout: float = 5) -> list[Outcome]:
 def lines(outcomes: list[Outcome]) -> list[str]:
     """Return the samples, without those whose value is a duration."""
     text = render(families(outcomes, "1.2")).decode().split("\n")
-    return [line for line in text if line and not line.startswith("#") and "duration" not in line]
+    return [line for line in text if line and not line.startswith(("#", "process_")) and "duration" not in line]
 
 
 def fail(_: Settings) -> float:
@@ -121,3 +123,12 @@ def test_scrapes_at_the_same_time_share_one_collection() -> None:
 
     assert asyncio.run(scrape())[0].facts == 1
     assert len(asked) == 1
+
+
+def test_its_own_process_is_measured() -> None:
+    """By the names that every client library has."""
+    found = {family.name: next(iter(family.samples.values())) for family in process()}
+    assert found["process_resident_memory_bytes"] > 1 << 20
+    assert found["process_cpu_seconds_total"] > 0
+    assert 3 <= found["process_open_fds"] <= found["process_max_fds"]
+    assert 0 < time.time() - found["process_start_time_seconds"] < 86400
