@@ -106,8 +106,8 @@ def file_name(name: str) -> str:
     return text
 
 
-def _name(text: str) -> str:
-    """Undo file_name()."""
+def name_of(text: str) -> str:
+    """Undo file_name(), as far as it could keep the name."""
     head, *rest = text.split("%")
     raw = b"".join(bytes.fromhex(part[:2]) + part[2:].encode("utf-8", "surrogateescape") for part in rest)
     return head + raw.decode("utf-8", "replace")
@@ -162,7 +162,7 @@ def read(path: str) -> Verdict | None:
     finally:
         posix.close(source)
     try:
-        return _verdict(_name(path.rpartition("/")[2]), data.decode("utf-8", "replace"))
+        return _verdict(name_of(path.rpartition("/")[2]), data.decode("utf-8", "replace"))
     except ValueError:
         return None
 
