@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -84,6 +85,7 @@ def main(arguments: list[str]) -> int:
         _say(f"no such scenario: {' '.join(sorted(unknown))}; there are: {' '.join(ALL)}")
         return 2
     names = [name for name in ALL if not arguments or name in arguments]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # guests are ended on the way out
     try:
         needed()
         with tempfile.TemporaryDirectory(prefix="lab.") as folder:

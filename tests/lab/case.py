@@ -69,16 +69,13 @@ class Case(Cluster):
             host.write(f"/etc/keepalived/{name}", text, 0o755)
         return f"/etc/keepalived/{name}"
 
-    def haproxy_nodes(self, tutorial: str, ours: str, **more: str) -> None:
-        """Start the web servers and the two HAProxy nodes, with either vrrp_script block."""
-        nodes = ("ha1", "ha2")
-        self.web()
-        self.haproxy()
-        check = ours if self.ours else tutorial
-        self.keepalived({node: conf.haproxy_node(node, check, **more) for node in nodes})
-        self.watch("10.10.0.31", "10.10.0.32")
-        places = {"10.10.0.31": "ha1", "10.10.0.32": "ha2"}
-        self.until("each HAProxy node holds its VIP", lambda: all(self.at(*place) for place in places.items()))
+    def haproxy_nodes(self, check: str, *, holders: tuple[str, str] = ("ha1", "ha2"), **more: str) -> None:
+        """Start keepalived on the HAProxy nodes with a block that says what is tracked, and wait for their VIPs."""
+        vips = ("10.10.0.31", "10.10.0.32")
+        self.keepalived({node: conf.haproxy_node(node, check, **more) for node in ("ha1", "ha2")})
+        self.watch(*vips)
+        places = list(zip(vips, holders, strict=True))
+        self.until(f"the VIPs are at {holders}", lambda: all(self.at(*place) for place in places))
 
     def directors(self, services: str, servers: int, **more: str) -> None:
         """Start those directors that have a host, with their virtual services, and wait for so many real servers."""
@@ -146,11 +143,11 @@ class Case(Cluster):
         """End the client."""
         if self._prober is not None:
             self["client"].kill(Path(sys.executable).name)
-            self._prober.communicate()
+            self._prober.communicate(timeout=30)
 
     def exporter(self, *nodes: str) -> None:
-        """Start vipwarden on nodes, as it comes without a configuration, and wait until it serves its metrics."""
-        command = f"setsid {SCRIPTS}/vipwarden run </dev/null >/run/vw.log 2>&1 &"
+        """Start the exporter on nodes, as it comes without a configuration, and wait until it serves its metrics."""
+        command = f"setsid {SCRIPTS}/vipwarden exporter </dev/null >/run/vw.log 2>&1 &"
         self.everywhere(command, nodes)
         for node in nodes:
             self.until(f"{node} has metrics", partial(self.metrics, node), 60, partial(self[node].read, "/run/vw.log"))

@@ -77,6 +77,7 @@ class Host:
         for folder in _OWN:
             _call("mount", bytes(self.files / folder), b"/" + folder.encode(), None, _BIND, None)
         _call("sethostname", name, len(name))
+        Path("/proc/self/comm").write_text("init")
         for key, value in sysctl.items():
             Path("/proc/sys/net/ipv4", key).write_text(str(value))
         os.write(send, b"up\n")
@@ -124,13 +125,14 @@ class Host:
         return [pid for pid in _processes(self.pid) if _program(pid) == program]
 
     def kill(self, program: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send every process of a program a signal; raises RuntimeError where there is none."""
+        """Send every process of a program a signal, at the same time; raises RuntimeError where there is none."""
         found = self.pids(program)
         if not found:
-            raise RuntimeError(f"{self.name}: no {program} to kill")
-        for pid in found:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+            raise RuntimeError(f"{self.name}: no {program} to send {number.name}")
+        for what in (signal.SIGSTOP, number)[len(found) == 1 :]:  # of several none is to see another one die
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, what)
 
     def is_on(self) -> bool:
         """Return whether it has power."""

@@ -10,14 +10,16 @@ from tests.lab.cluster import SCRIPTS
 
 VIP = "10.10.0.31"
 HOSTS = ("client", "web1", "web2", "ha1", "ha2")
-OURS = conf.script(f"{SCRIPTS}/chk_haproxy", "interval 1")
+_OURS = conf.script(f"{SCRIPTS}/chk_haproxy", "interval 1")
 _TUTORIAL = "ps -C haproxy | wc -l; restart; sleep; stop keepalived"
 
 
 def _begin(case: Case) -> None:
     case.start(HOSTS)
+    case.web()
+    case.haproxy()
     tutorial = conf.script(case.script("check_haproxy.sh"), "interval 2\n  weight -5\n  fall 3\n  rise 2")
-    case.haproxy_nodes(tutorial, OURS)
+    case.haproxy_nodes(_OURS if case.ours else tutorial)
     case.probe(VIP, 80)
 
 

@@ -8,15 +8,18 @@ import time
 from tests.lab import conf
 from tests.lab.case import Case, scenario
 from tests.lab.cluster import SCRIPTS, drop, let_in
-from tests.lab.scenarios.haproxy import HOSTS, OURS, VIP
+from tests.lab.scenarios.haproxy import HOSTS, VIP
 
-_KILLALL = conf.script("/usr/bin/killall -0 haproxy", "interval 1\n  fall 2\n  rise 2")
+_KILLALL = conf.script("/usr/bin/killall -0 haproxy", "interval 2\n  timeout 6\n  fall 3\n  rise 2")
 _VRRP = "match ip protocol 112 0xff"
 
 
-def _begin(case: Case, tutorial: str = _KILLALL, ours: str = OURS, **more: str) -> None:
+def _begin(case: Case, check: str = _KILLALL, **more: str) -> None:
     case.start(HOSTS)
-    case.haproxy_nodes(tutorial, ours, **more)
+    case.script("notify.sh")
+    case.web()
+    case.haproxy()
+    case.haproxy_nodes(check, **more)
     case.probe(VIP, 80)
 
 
@@ -24,12 +27,13 @@ def _begin(case: Case, tutorial: str = _KILLALL, ours: str = OURS, **more: str) 
 def split_brain(case: Case) -> str:
     """Drop VRRP: each node believes that it is alone, and no script on either can know better."""
     _begin(case)
+    if case.ours:
+        case.exporter("ha1", "ha2")
     for node in ("ha1", "ha2"):
         drop(case[node], "eth0", _VRRP)
     case.until("both hold the VIP", lambda: case.at(VIP, "ha1", "ha2"))
     said = "two holders, nobody says so"
     if case.ours:
-        case.exporter("ha1", "ha2")
         case.until("both exporters say held: the sum is 2", lambda: all(case.says_held(n, VIP) for n in ("ha1", "ha2")))
         said = "two holders, the sum over the exporters says so"
     for node in ("ha1", "ha2"):
@@ -50,8 +54,7 @@ def left_vip(case: Case) -> str:
     said = "no process: taken for gone, but the VIP is held"
     if case.ours:
         case.until("its exporter says held", lambda: case.says_held("ha1", VIP))
-        dead = f"{SCRIPTS}/chk_process -C keepalived; test $? = 1"
-        case["ha1"].shell(dead)
+        case["ha1"].shell(f"! {SCRIPTS}/chk_process -C keepalived")
         said = "chk_process fails and the VIP is held: told apart"
     else:
         case["ha1"].shell("! pidof keepalived")
@@ -64,14 +67,11 @@ def left_vip(case: Case) -> str:
 @scenario("keepalived is reloaded during a failover", tutorial="notify, echo into a file", ours="notify --fifo")
 def reload_in_failover(case: Case) -> str:
     """Send SIGHUP to the node that is to take over, while it waits for the adverts of the one that died."""
-    case.start(HOSTS)
-    tracked = "track_script {\n check\n }"
     if case.ours:
         fifo = f'vrrp_notify_fifo /run/vrrp.fifo\n  vrrp_notify_fifo_script "{SCRIPTS}/notify --fifo"'
-        case.haproxy_nodes(_KILLALL, OURS, extra=fifo)
+        _begin(case, extra=fifo)
     else:
-        case.haproxy_nodes(_KILLALL, OURS, body=f'{tracked}\n  notify "{case.script("notify.sh")}"')
-    case.probe(VIP, 80)
+        _begin(case, body='track_script {\n check\n }\n  notify "/etc/keepalived/notify.sh"')
     case.off("ha1")
     time.sleep(1)  # adverts are missed from 1.5 s on
     case["ha2"].run("systemctl", "reload", "keepalived")
@@ -95,7 +95,7 @@ def slow_script(case: Case) -> str:
     """HAProxy accepts and says nothing; keepalived up to 2.3.2 starts one more copy each second."""
     tutorial = conf.script("/usr/bin/curl -sf --max-time 5 http://127.0.0.1/", "interval 1\n  timeout 10\n  fall 2")
     ours = conf.script(f"{SCRIPTS}/chk_http_digest -H 127.0.0.1 -r hello", "interval 1\n  fall 2\n  rise 2")
-    _begin(case, tutorial, ours)
+    _begin(case, ours if case.ours else tutorial)
     case["ha1"].kill("haproxy", signal.SIGSTOP)
     program = "chk_http_digest" if case.ours else "curl"
     most, end = 0, time.monotonic() + 7

@@ -1,0 +1,3 @@
+#!/bin/bash
+# Is there a haproxy?
+pidof haproxy >/dev/null
