@@ -5,8 +5,10 @@ columns of numbers that always do. So ``Rows`` keeps the labels of the rows as t
 one column joined in between:
 
     rows = Rows(("proxy", "server"), [("web", "s1"), ("web", "s2")])    # kept while the rows are the same ones
-    rows.lines("haproxy_server_weight", [b"1", b"2"])                   # at each scrape, for each column
-    Lines("haproxy_server_weight", "gauge", "Its weight.", ...)         # which render() takes beside any Family
+    lines = rows.lines("haproxy_server_weight", [b"1", b"2"])           # at each scrape, for each column
+    Lines("haproxy_server_weight", "gauge", "Its weight.", lines)       # which render() takes beside any Family
+
+A large table is better given as ``partial(rows.lines, name, values)``: its lines are then written one metric at a time.
 
 The values are bytes as a source wrote them. ``numbers()`` and ``milliseconds()`` let nothing through that is no
 number, so that a lying source cannot write lines of its own into the scrape; an empty value is no sample. Values of
@@ -24,9 +26,9 @@ from typing import TYPE_CHECKING
 from exporter.exposition import braces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-_MOST_DIGITS = 20  # of an unsigned number of 64 bits
+_MOST_DIGITS = 300  # Prometheus gives a scrape up for a number that is beyond its floats
 _MOST_KEPT = 10000  # distinct values that a table of conversions may hold
 
 
@@ -68,11 +70,11 @@ class Rows:
 class OneHot:
     """The states of many rows: a sample for each state, 1 for the one that the row is in and 0 for the others.
 
-    With ``active`` the ones alone. No two rows have the same labels. The lines of a row are kept until its state
-    changes.
+    With ``active`` the ones alone. No two rows have the same labels. ``word`` tells the state from what the source
+    writes. The lines of a row are kept until that changes.
     """
 
-    __slots__ = ("_active", "_known", "_labels", "_lines", "_name", "_states")
+    __slots__ = ("_active", "_known", "_labels", "_lines", "_states", "_word")
 
     def __init__(
         self,
@@ -80,18 +82,19 @@ class OneHot:
         names: Sequence[str],
         labels: Iterable[Sequence[str]],
         states: Sequence[str],
+        word: Callable[[bytes], bytes] = bytes,
         *,
         active: bool = False,
     ) -> None:
-        self._name = name
         self._states = [state.encode() for state in states]
         self._labels = [name + braces((*names, "state"), (*values, "\0"))[:-3] for values in labels]
+        self._word = word
         self._active = active
         self._known: Sequence[bytes] = ()
         self._lines: Sequence[bytes] = ()
 
-    def lines(self, column: Sequence[bytes]) -> bytes:
-        """Return the lines of all rows; a row whose state is empty has none, one in no known state all zeros."""
+    def lines(self, column: Sequence[bytes]) -> Sequence[bytes]:
+        """Return the lines of each row; a row whose state is empty has none, one in no known state all zeros."""
         known, before = self._known, self._lines
         if column != known:
             if len(known) == len(column):
@@ -102,9 +105,10 @@ class OneHot:
             else:
                 self._lines = list(map(self._write, self._labels, column))
             self._known = column
-        return b"".join(self._lines)
+        return self._lines
 
-    def _write(self, label: str, state: bytes) -> bytes:
+    def _write(self, label: str, said: bytes) -> bytes:
+        state = self._word(said)
         if not state:
             return b""
         start = label.encode("utf-8", "replace")
@@ -114,20 +118,21 @@ class OneHot:
 
 
 def numbers(column: Sequence[bytes]) -> Sequence[bytes]:
-    """Return the column without what is no whole number from 0 up of at most 20 digits.
-
-    Nothing at all where it is empty.
-    """
+    """Return the column without what is no whole number from 0 up; nothing at all where it is empty."""
     joined = b"".join(column)
     if not joined:
         return ()
-    if joined.isdigit() and len(max(column, key=len)) <= _MOST_DIGITS:
-        return column
+    if joined.isdigit():
+        # where each has a digit, and all have not many more, none has too many
+        if len(joined) < len(column) + _MOST_DIGITS and b"" not in column:
+            return column
+        if len(max(column, key=len)) <= _MOST_DIGITS:
+            return column
     return [value if is_number(value) else b"" for value in column]
 
 
 def is_number(value: bytes) -> bool:
-    """Whether it is a whole number from 0 up, of at most 20 digits."""
+    """Whether it is a whole number from 0 up, of no more digits than make sense."""
     return value.isdigit() and len(value) <= _MOST_DIGITS
 
 

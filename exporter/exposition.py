@@ -12,7 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -59,11 +59,15 @@ class Family:
 
 
 class Lines:
-    """A metric whose samples are written already, by columns: see exporter/columns.py."""
+    """A metric whose samples are written by columns, see exporter/columns.py.
+
+    ``lines`` are parts of them, or what writes such a part once it is asked for: so a large table is not there twice,
+    as lines of each metric and as the whole text.
+    """
 
     __slots__ = ("_lines", "help", "kind", "name")
 
-    def __init__(self, name: str, kind: Kind, text: str, lines: bytes) -> None:
+    def __init__(self, name: str, kind: Kind, text: str, *lines: bytes | Callable[[], bytes]) -> None:
         self.name = name
         self.kind: Kind = kind
         self.help = text
@@ -71,23 +75,19 @@ class Lines:
 
     def lines(self) -> bytes:
         """Return the samples."""
-        return self._lines
+        return b"".join([one if isinstance(one, bytes) else one() for one in self._lines])
 
 
 def render(families: Iterable[Metric], *, openmetrics: bool = False) -> bytes:
     """Return the text of the families that have samples, in the format 0.0.4 or in OpenMetrics."""
     head = _openmetrics if openmetrics else _text
-    parts = list(_parts(families, head))
+    parts = []
+    for family in families:
+        if lines := family.lines():
+            parts += [head(family), lines]
     if openmetrics:
         parts.append(b"# EOF\n")
     return b"".join(parts)
-
-
-def _parts(families: Iterable[Metric], head: Callable[[Metric], bytes]) -> Iterator[bytes]:
-    for family in families:
-        if lines := family.lines():
-            yield head(family)
-            yield lines
 
 
 def _text(family: Metric) -> bytes:

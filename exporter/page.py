@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from checks.node.haproxy import Report
 from exporter.collectors.checks import Checks
+from exporter.collectors.haproxy import Haproxies
 from exporter.collectors.ipvs import Ipvs
 from exporter.collectors.vip import Vips
 from exporter.view import CheckRow, FrontendRow, Group, VipRow, backends, check_row, frontends, service_group, vip_row
@@ -18,6 +18,7 @@ from exporter.words import SEVERITY, SIGNS, Mark, span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from checks.node.haproxy import Report
     from exporter.frame import Outcome
     from exporter.settings import Settings
 
@@ -28,7 +29,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TITLES = {"vip": "keepalived", "checks": "checks", "haproxy": "HAProxy", "ipvs": "IPVS"}
+_TITLES = {"vip": "keepalived", "vrrp": "VRRP", "checks": "checks", "haproxy": "HAProxy", "ipvs": "IPVS"}
 
 
 class Problem(NamedTuple):
@@ -57,9 +58,10 @@ class Node:
                 self.vips = [vip_row(vip, is_held) for vip, is_held in one.facts.held]
             elif isinstance(one.facts, Checks):
                 self.checks = sorted(map(check_row, one.facts.verdicts), key=_by_severity)
-            elif isinstance(one.facts, Report):
-                self.haproxy = one.facts
-                self.frontends, self.backends = frontends(one.facts), backends(one.facts)
+            elif isinstance(one.facts, Haproxies) and one.facts.reports:
+                self.haproxy = one.facts.reports[0]
+                self.frontends = [row for report in one.facts.reports for row in frontends(report)]
+                self.backends = [group for report in one.facts.reports for group in backends(report)]
             elif isinstance(one.facts, Ipvs):
                 self.services = [service_group(service) for service in one.facts.services]
         self.problems = sorted(self._problems(), key=_by_severity)

@@ -14,6 +14,7 @@ from exporter.connection import Connection
 from exporter.frame import Frame
 from exporter.front import Front, is_loopback
 from exporter.gate import Gate, Limits
+from exporter.memory import keep_memory
 from exporter.registry import COLLECTORS
 from exporter.web import Security
 
@@ -61,6 +62,7 @@ class Server:
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
         """Listen on these sockets, or where the settings say; raises ListenError."""
+        keep_memory()
         try:
             for one in sockets:
                 host = "" if one.family == AF_UNIX else one.getsockname()[0]

@@ -1,4 +1,4 @@
-"""What does HAProxy say of itself, on its stats socket or at its stats page?
+"""What does HAProxy say of itself on its stats socket?
 
 The commands are those of HAProxy's management guide; a socket of ``level user`` is enough for them. All are given on
 one connection, so that what is said is one process's, also during a reload.
@@ -9,15 +9,16 @@ from __future__ import annotations
 from checks.core.result import one_line
 from checks.core.stream import NetError
 from checks.node import haproxy_table
-from checks.node.haproxy_source import Access
+from checks.node.haproxy_source import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from checks.core.net import Net
-    from checks.node.haproxy_source import Source
     from checks.node.haproxy_table import Table
+
+    Page = Callable[[Net, Source], Coroutine[object, None, "Report"]]
 
 MOST_ANSWER = 32 << 20
 FRONTEND, BACKEND, SERVER, LISTENER = "0", "1", "2", "3"  # the column "type"
@@ -54,17 +55,19 @@ class Report:
         return [self.table.row(at) for at, type_ in enumerate(self.table.column("type")) if type_ == wanted]
 
 
-async def report(net: Net, sources: Sequence[Source], access: Access | None = None) -> Report:
-    """Ask the first source that answers, within the deadline of the Net; raises HaproxyError with what each said."""
+async def report(net: Net, sources: Sequence[Source], page: Page | None = None) -> Report:
+    """Ask the first source that answers, within the deadline of the Net; raises HaproxyError with what each said.
+
+    ``page`` reads a stats page.
+    """
     errors = []
     for index, source in enumerate(sources):
         net.share(len(sources) - index)
         try:
-            if source.is_page:
-                from checks.node.haproxy_page import read
-
-                return await read(net, source, access or Access())
-            return _told(str(source), await _answer(net, source, "show info;show stat;show table"))
+            if page is not None and source.is_page:
+                return await page(net, source)
+            if not source.is_page:
+                return _told(str(source), await _answer(net, source, "show info;show stat;show table"))
         except HaproxyError as error:
             errors.append(str(error))
     raise HaproxyError("; ".join(errors) or "no stats socket to ask")
@@ -72,8 +75,6 @@ async def report(net: Net, sources: Sequence[Source], access: Access | None = No
 
 async def ask(net: Net, path: str, command: str) -> str:
     """Return the whole answer of a unix socket to one command; raises HaproxyError."""
-    from checks.node.haproxy_source import Source
-
     return (await _answer(net, Source(path), command)).decode("utf-8", "replace")
 
 

@@ -60,7 +60,7 @@ def parse(data: bytes) -> Table:
         data = _flat(data)
     head, _, body = data.partition(b"\n")
     header = head[2:].removesuffix(b",").decode("utf-8", "replace").split(",")
-    if len(header) > _MOST_COLUMNS or data.count(b",") > _MOST_FIELDS:
+    if len(header) > _MOST_COLUMNS or (len(data) > _MOST_FIELDS and data.count(b",") > _MOST_FIELDS):
         raise TableError("was answered with a table that is too large")
     if "svname" not in header or "type" not in header:
         raise TableError("was answered with a table without the columns svname and type")

@@ -8,6 +8,7 @@ exceptions, and what is added, are in docs/exporter-haproxy.md. Several instance
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from checks.node.haproxy import HaproxyError, HaproxyMissingError, Report, repor
 from checks.node.haproxy_conf import instances
 from checks.node.haproxy_source import Access, Instance
 from exporter.collectors.haproxy_info import Processes
+from exporter.collectors.haproxy_page import read as page
 from exporter.collectors.haproxy_process import Process, process
 from exporter.collectors.haproxy_rows import Part
 from exporter.exposition import Family, Lines
@@ -25,7 +27,9 @@ from exporter.frame import AbsentError, Collector
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from checks.node.haproxy_table import Table
     from exporter.collectors.haproxy_choice import Choice
+    from exporter.collectors.haproxy_rows import Names
     from exporter.exposition import Metric
     from exporter.settings import Settings
 
@@ -86,7 +90,7 @@ def _ask(instance: Instance, one: One, settings: Settings) -> None:
     net.begin(settings.timeout * 0.9)  # so that what it says comes before what the frame would say
     try:
         access = instance.access or _access(instance, settings)
-        report(net, instance.sources, access).send(None)
+        report(net, instance.sources, partial(page, access)).send(None)
     except StopIteration as end:
         told: Report = end.value
         one.report = told
@@ -119,6 +123,7 @@ class Encoder:
 
     def __init__(self) -> None:
         self._parts: dict[tuple[str, tuple[str, ...], Choice], Part] = {}
+        self._names: dict[tuple[str, ...], Names] = {}
         self._processes = Processes()
 
     def families(self, facts: Haproxies) -> Iterator[Metric]:
@@ -132,12 +137,21 @@ class Encoder:
         for family in self._processes.families(told, names):
             if facts.choice.metric(family.name):
                 yield family
+        tables = [(label, report.table, self._same(label, report.table)) for label, report, _ in told]
         for letter in "FLBS":
-            made = [self._part(letter, label, facts.choice).lines(report.table) for label, report, _ in told]
-            for same in zip(*made, strict=True):
-                name, kind, text, _ = same[0]
-                if lines := b"".join(lines for *_, lines in same):
-                    yield Lines(name, kind, text, lines)
+            made = [self._part(letter, label, facts.choice).lines(table, same) for label, table, same in tables]
+            for each in zip(*made, strict=True):
+                name, kind, text, _ = each[0]
+                yield Lines(name, kind, text, *(lines for *_, lines in each))
+
+    def _same(self, label: tuple[str, ...], table: Table) -> Names:
+        """Return the columns that name the rows; those of the last scrape if they are the same."""
+        names = (table.column("type"), table.column("pxname"), table.column("svname"))
+        if self._names.get(label) != names:
+            if len(self._names) >= _MOST_PARTS:
+                self._names.clear()
+            self._names[label] = names
+        return self._names[label]
 
     def _part(self, letter: str, label: tuple[str, ...], choice: Choice) -> Part:
         key = (letter, label, choice)

@@ -1,4 +1,4 @@
-"""How many servers of each backend are in which state, and how did their last checks end?"""
+"""Which state is meant, and how many servers of each backend are in it?"""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ def state_word(status: bytes) -> bytes:
     return b"UP" if word == b"no" else word
 
 
+def frontend_word(status: bytes) -> bytes:
+    """Return UP for all but STOP, as HAProxy's own endpoint does: one that is paused or full is not stopped."""
+    return b"DOWN" if status == b"STOP" else b"UP"
+
+
+def check_word(status: bytes) -> bytes:
+    """Return the result of a check without the mark of one that is under way."""
+    return status.removeprefix(b"* ")
+
+
 def counted(
     names: Sequence[str],
     backends: Sequence[Sequence[str]],
@@ -36,7 +46,7 @@ def counted(
     for kind, proxy, status, check in zip(kinds, proxies, statuses, checks, strict=True):
         if kind == server:
             states[proxy, state_word(status)] += 1
-            results[proxy, check.removeprefix(b"* ")] += 1
+            results[proxy, check_word(check)] += 1
     filled = {proxy for proxy, _ in states}
     wanted = [labels for labels in backends if labels[-1].encode() in filled]
     return [

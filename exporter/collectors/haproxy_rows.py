@@ -5,12 +5,13 @@ What depends on their names alone is kept from scrape to scrape, and made anew w
 
 from __future__ import annotations
 
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from checks.node.haproxy import BACKEND, FRONTEND, LISTENER, SERVER
 from checks.node.haproxy_table import texts
-from exporter.collectors.haproxy_counts import COUNTS, counted, state_word
+from exporter.collectors.haproxy_counts import COUNTS, check_word, counted, frontend_word, state_word
 from exporter.collectors.haproxy_names import CHECKS, CODES, COLUMNS, STATES
 from exporter.columns import OneHot, Rows, milliseconds, numbers
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from exporter.collectors.haproxy_choice import Choice
     from exporter.exposition import Kind
 
-    Made = Iterator[tuple[str, Kind, str, bytes]]  # name, type, help, lines
+    Names = tuple[list[bytes], list[bytes], list[bytes]]
+    Made = Iterator[tuple[str, Kind, str, bytes | Callable[[], bytes]]]  # name, type, help, lines or what writes them
 
 TYPES = {"F": FRONTEND, "L": LISTENER, "B": BACKEND, "S": SERVER}
 PREFIXES = {"F": "haproxy_frontend_", "L": "haproxy_listener_", "B": "haproxy_backend_", "S": "haproxy_server_"}
@@ -38,8 +40,10 @@ class Part:
         self._names = (*(("haproxy_instance",) * len(instance)), *_LABELS[letter])
         self._instance = instance
         self._prefix = PREFIXES[letter]
-        self._key: object = None
+        self._key: Names | None = None
+        self._hidden: list[bool] = []
         self._info: tuple[object, Rows] | None = None
+        self._counted: Names | None = None
         self._count: tuple[object, list[bytes]] = (None, [])
         self._columns = [
             (one, self._prefix + one.name)
@@ -47,9 +51,13 @@ class Part:
             if letter in one.kinds and choice.metric(self._prefix + one.name)
         ]
 
-    def lines(self, table: Table) -> Made:
-        """Yield name, type, help and lines of each metric, always the same metrics in the same order."""
-        self._settle(table)
+    def lines(self, table: Table, names: Names) -> Made:
+        """Yield name, type, help and lines of each metric, always the same metrics in the same order.
+
+        ``names`` are the columns type, pxname and svname: the very object of the last scrape while they are the same.
+        Nothing that is kept is changed by a later call: the lines may be written whenever it suits.
+        """
+        self._settle(table, names)
 
         def column(name: str) -> Sequence[bytes]:
             return self._pick(table.column(name))
@@ -58,21 +66,20 @@ class Part:
         yield from self._responses(column)
         for one, name in self._columns:
             values = column(one.column)
-            lines = self._rows.lines(name, milliseconds(values) if one.is_time else numbers(values))
-            yield name, one.type, one.help, lines
+            values = milliseconds(values) if one.is_time else numbers(values)
+            yield name, one.type, one.help, partial(self._rows.lines, name, values)
         if self._letter == "S":
             yield from self._checks(column)
             yield from self._about(column)
         if self._letter == "B":
             yield from self._counts(table)
 
-    def _settle(self, table: Table) -> None:
+    def _settle(self, table: Table, names: Names) -> None:
         """Choose the rows, and write their labels where they are not those of the last scrape."""
-        kinds, proxies, servers = table.column("type"), table.column("pxname"), table.column("svname")
         hidden = [word[:5] == b"MAINT" for word in table.column("status")] if self._hides else []
-        key = (kinds, proxies, servers, hidden)
-        if key == self._key:
+        if self._key is names and self._hidden == hidden:
             return
+        kinds, proxies, servers = names
         wanted = TYPES[self._letter].encode()
         has_server = self._letter == "S"
         named = self._letter in "LS"
@@ -82,59 +89,67 @@ class Part:
                 proxy, server = texts((proxies[index], servers[index]))
                 if self._choice.row(proxy, server if has_server else None):
                     labels.setdefault((*self._instance, proxy, *((server,) if named else ())), index)
-        self._key = key
+        self._key, self._hidden = names, hidden
         self._labels = list(labels)
         self._pick = _picker(list(labels.values()))
         self._rows = Rows(self._names, labels)
         self._info = None
-        self._codes = [Rows((*self._names, "code"), [(*own, code) for own in labels]) for code in CODES]
-        self._status = self._one_hot("status", STATES[self._letter], active=False)
+        codes = CODES if self._wants("http_responses_total") else ()
+        self._codes = [Rows((*self._names, "code"), [(*own, code) for own in labels]) for code in codes]
+        self._status = self._one_hot(
+            "status", STATES[self._letter], frontend_word if self._letter == "F" else state_word
+        )
         active = self._choice.check_status == "active"
         if has_server:
-            self._check = self._one_hot("check_status", CHECKS, active=active)
-            self._agent = self._one_hot("agent_status", CHECKS, active=active)
+            self._check = self._one_hot("check_status", CHECKS, check_word, active=active)
+            self._agent = self._one_hot("agent_status", CHECKS, check_word, active=active)
 
     @property
     def _hides(self) -> bool:
         return self._letter == "S" and self._choice.without_maint
 
-    def _one_hot(self, name: str, states: Sequence[str], *, active: bool) -> OneHot:
-        return OneHot(self._prefix + name, self._names, self._labels, states, active=active)
+    def _one_hot(
+        self, name: str, states: Sequence[str], word: Callable[[bytes], bytes], *, active: bool = False
+    ) -> OneHot:
+        return OneHot(self._prefix + name, self._names, self._labels, states, word, active=active)
 
     def _wants(self, name: str) -> bool:
         return self._choice.metric(self._prefix + name)
 
     def _states(self, column: Callable[[str], Sequence[bytes]]) -> Made:
         if self._wants("status"):
-            words = list(map(state_word, column("status")))
-            if self._letter == "F":  # a paused or full one is not stopped, and UP to HAProxy's own endpoint
-                words = [b"DOWN" if word == b"STOP" else b"UP" for word in words]
             text = "1 for the state that it is in, 0 for the others."
-            yield f"{self._prefix}status", "gauge", text, self._status.lines(words)
+            yield f"{self._prefix}status", "gauge", text, partial(b"".join, self._status.lines(column("status")))
 
     def _responses(self, column: Callable[[str], Sequence[bytes]]) -> Made:
         if self._letter != "L" and self._wants("http_responses_total"):
             name = f"{self._prefix}http_responses_total"
             found = [
-                rows.lines(name, numbers(column(f"hrsp_{code}"))) for code, rows in zip(CODES, self._codes, strict=True)
+                partial(rows.lines, name, numbers(column(f"hrsp_{code}")))
+                for code, rows in zip(CODES, self._codes, strict=True)
             ]
-            yield name, "counter", "Responses by class of status.", b"".join(found)
+            yield name, "counter", "Responses by class of status.", lambda: b"".join(one() for one in found)
 
     def _checks(self, column: Callable[[str], Sequence[bytes]]) -> Made:
-        checks = [status.removeprefix(b"* ") for status in column("check_status")]
+        checks = column("check_status")
         if self._wants("check_status"):
             text = "1 for the result of the last check, 0 for the others."
-            yield f"{self._prefix}check_status", "gauge", text, self._check.lines(checks)
+            yield f"{self._prefix}check_status", "gauge", text, partial(b"".join, self._check.lines(checks))
         if self._wants("check_code"):
             codes = column("check_code")
             pairs = zip(checks, numbers(codes) or codes, strict=True)
             values = [(code or b"0") if check else b"" for check, code in pairs]
             name = f"{self._prefix}check_code"
-            yield name, "gauge", "Code of the last check, such as a status of HTTP.", self._rows.lines(name, values)
+            yield (
+                name,
+                "gauge",
+                "Code of the last check, such as a status of HTTP.",
+                partial(self._rows.lines, name, values),
+            )
         if self._wants("agent_status"):
-            agents = [status.removeprefix(b"* ") for status in column("agent_status")]
+            agents = column("agent_status")
             text = "1 for the result of the last agent check, 0 for the others."
-            yield f"{self._prefix}agent_status", "gauge", text, self._agent.lines(agents)
+            yield f"{self._prefix}agent_status", "gauge", text, partial(b"".join, self._agent.lines(agents))
 
     def _about(self, column: Callable[[str], Sequence[bytes]]) -> Made:
         if self._wants("info"):
@@ -149,13 +164,14 @@ class Part:
 
     def _counts(self, table: Table) -> Made:
         """Count the servers of each backend, whether they are exported themselves or not."""
-        columns = [table.column(name) for name in ("type", "pxname", "status", "check_status")]
-        key = (self._key, columns)
-        if self._count[0] != key:
-            self._count = (key, counted(self._names, self._labels, *columns))
-        for name, text, lines in zip(COUNTS, _COUNT_HELP, self._count[1], strict=True):
+        statuses, checks = table.column("status"), table.column("check_status")
+        if self._counted is not self._key or self._count[0] != (statuses, checks):
+            kinds, proxies, _ = self._key or ([], [], [])
+            lines = counted(self._names, self._labels, kinds, proxies, statuses, checks)
+            self._counted, self._count = self._key, ((statuses, checks), lines)
+        for name, text, written in zip(COUNTS, _COUNT_HELP, self._count[1], strict=True):
             if self._wants(name):
-                yield self._prefix + name, "gauge", text, lines
+                yield self._prefix + name, "gauge", text, written
 
 
 def _picker(at: Sequence[int]) -> Callable[[Sequence[bytes]], Sequence[bytes]]:

@@ -13,6 +13,7 @@ import pytest
 
 from checks.core.result import Result, State
 from checks.core.verdict import publish, ready
+from checks.node.haproxy_source import Source
 from exporter.words import amount, count, size, span
 from tests.exporter.running import ask, nowhere
 from tests.servers.haproxy import free_ports, haproxy, wait_for
@@ -145,7 +146,7 @@ backend dead
     with haproxy(body) as path:
         for server in ("shop/two", "dead/four"):
             wait_for(path, server, "DOWN")
-        found = page(nowhere(tmp_path, haproxy_sockets=(path,)))
+        found = page(nowhere(tmp_path, haproxy=(Source(path),)))
     text = found.text
     assert "4 things are wrong" in text  # two servers, the backend of one of them, and UDP without servers
     assert "server shop/two L4CON" in text

@@ -6,15 +6,16 @@ alone, which is asked for with a scope that fits no proxy, so that it is short.
 
 from __future__ import annotations
 
-from binascii import b2a_base64
+from base64 import b64encode
+from typing import TYPE_CHECKING
 
 from checks.core.result import one_line
 from checks.core.stream import NetError
+from checks.core.tls import client_context, start_tls
 from checks.node.haproxy import MOST_ANSWER, HaproxyError, Report, parse_stat
 from checks.protocol.http import Answer
 from checks.protocol.http_body import DecodedBody
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from checks.core.net import Net
     from checks.node.haproxy_source import Access, Source
@@ -37,7 +38,7 @@ _NUMBERS = (
 )
 
 
-async def read(net: Net, source: Source, access: Access) -> Report:
+async def read(access: Access, net: Net, source: Source) -> Report:
     """Ask for both, the CSV first; raises HaproxyError. What the HTML does not tell is left out."""
     table = parse_stat(await _get(net, source, access, f"{source.path};csv;norefresh"))
     html = await _get(net, source, access, f"{source.path};norefresh?scope=-no-proxy-of-them-")
@@ -80,13 +81,11 @@ def _seconds(days: str, clock: str) -> int | None:
 
 async def _get(net: Net, source: Source, access: Access, path: str) -> bytes:
     host = f"[{source.host}]" if ":" in source.host else source.host
-    user = f"Authorization: Basic {b2a_base64(access.user.encode(), newline=False).decode()}\r\n" if access.user else ""
+    user = f"Authorization: Basic {b64encode(access.user.encode()).decode()}\r\n" if access.user else ""
     asked = f"GET {path} HTTP/1.0\r\nHost: {host}:{source.port}\r\nUser-Agent: vipwarden\r\n{user}\r\n"
     try:
         with await net.connect(await net.resolve(source.host), source.port) as stream:
             if source.scheme == "https":
-                from checks.core.tls import client_context, start_tls
-
                 stream = await start_tls(stream, client_context(access.ca_file), source.host)  # noqa: PLW2901
             await stream.send(asked.encode())
             answer, body = Answer(), None
