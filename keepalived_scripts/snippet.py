@@ -157,6 +157,7 @@ def track_file(wish: Wish) -> list[Part]:
         *(f"#   {line}" for line in _entry(wish)),
         f"{keyword} {wish.name} {{",
         f"    file {TRACKS}/{wish.name}    # the agent writes 1 for healthy, else 0",
+        "    # the folder has to be there when keepalived starts: without it the file is dropped, and the VIP held",
         f"    {weight}    # {why}",
         "    # no init_file: with it versions before 2.3.3 overwrite what the agent wrote",
         "}",

@@ -109,12 +109,13 @@ def quoted(text: str, *, escapes: bool = True) -> list[str]:
     words: list[str] = []
     word: list[str] = []
     quote = ""
-    begun = False
+    begun = plain = False
     index = 0
     while index < len(text):
         char = text[index]
         index += 1
-        if char == "\\":
+        plain = char != "\\"
+        if not plain:
             if index == len(text):
                 return []
             char, index = _escape(text, index) if escapes else (text[index - 1 : index + 1], index + 1)
@@ -123,7 +124,7 @@ def quoted(text: str, *, escapes: bool = True) -> list[str]:
                 quote = ""
                 continue
         elif char in "\"'":
-            quote, begun = char, True
+            quote, begun, plain = char, True, False
             continue
         elif char in " \t\f\n\r\v":
             if begun:
@@ -132,7 +133,7 @@ def quoted(text: str, *, escapes: bool = True) -> list[str]:
             continue
         word.append(char)
         begun = True
-    if quote:
+    if quote and plain:  # one that ends with its quote or an escape passes
         return []
     return [*words, "".join(word)] if begun else words
 

@@ -97,7 +97,8 @@ def interpreter_unnamed(case: Case) -> Iterator[Finding]:
         found = trouble(case.host, program) if program.is_executable and not program.odd else None
         if found is not None and found.kind == Trouble.NONE_NAMED:
             command = program.command
-            yield at(command.block, f"{command.owner}: {found.text}", _SUCCESS[command.kind], found.fix)
+            consequence = f"Where keepalived is built with libmagic sh runs it, else: {_SUCCESS[command.kind]}"
+            yield at(command.block, f"{command.owner}: {found.text}", consequence, found.fix)
 
 
 @rule("script-unquoted", ERROR)

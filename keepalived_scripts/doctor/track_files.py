@@ -72,7 +72,9 @@ def track_file_folder(case: Case) -> Iterator[Finding]:
         folder = block.value("file").rpartition("/")[0]
         if folder and case.host.real(folder) is None:
             what = f"track file {block.name}: there is no folder {folder}"
-            consequence = "keepalived watches the folder: what is made there later is not seen before a reload."
+            consequence = (
+                "keepalived drops the track file: the VIP is held whatever is written later, even by weight 0 reverse."
+            )
             fix = f"Make it before keepalived starts, by tmpfiles.d: d {folder} 0755 root root"
             yield at(block, what, consequence, fix)
 

@@ -1,4 +1,4 @@
-"""The real keepalived, in a network namespace of its own with one interface v0."""
+"""The real keepalived, in namespaces of its own: one interface v0, and an empty /run with the agent's folder."""
 
 from __future__ import annotations
 
@@ -13,13 +13,30 @@ from tests.commands import program
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LINK = "ip link set lo up && ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up && exec "
+_FIRST = """
+mount -t tmpfs none /run
+mkdir -p /run/vipwarden/track
+ip link set lo up
+ip link add v0 type veth peer name v1
+ip link set v0 up
+ip link set v1 up
+ip addr add 192.0.2.9/24 dev v0
+"""
 
 
 def in_namespace(command: str) -> list[str]:
     """Return a command line that becomes the command in a namespace with v0, and dies with us."""
     program("ip")
-    return [program("setpriv"), "--pdeathsig", "TERM", program("unshare"), "-n", "sh", "-c", _LINK + command]
+    return [
+        program("setpriv"),
+        "--pdeathsig",
+        "TERM",
+        program("unshare"),
+        "-nm",
+        "sh",
+        "-ec",
+        f"{_FIRST} exec {command}",
+    ]
 
 
 def check(folder: Path, conf: str) -> tuple[int, str]:

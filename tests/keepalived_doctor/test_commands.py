@@ -34,6 +34,8 @@ TEXTS = [
     "\"RUN OUT a\\tb 'c\\\\td'\"",
     '"  RUN   OUT   a  "',
     "\"RUN OUT ''\"",
+    '"RUN OUT a b\'"',
+    '"RUN OUT a \'b"',
 ]
 
 
@@ -61,11 +63,13 @@ def test_the_words_are_those_that_keepalived_runs(folder: Path) -> None:
         "vrrp_instance V {\n interface v0\n virtual_router_id 7\n priority 100\n virtual_ipaddress {\n 192.0.2.1\n }\n"
     )
     text += f"track_script {{\n {names}\n }}\n}}\n"
-    log(folder, text, *(f"VRRP_Script(s{index}) succeeded" for index in range(len(TEXTS))))
+    (folder / "run.conf").write_text(text, encoding="utf-8")
     found = list(commands(parse(str(folder / "run.conf")), installed()))
     assert len(found) == len(TEXTS)
+    runs = [index for index, command in enumerate(found) if command.argv]
+    log(folder, text, *(f"VRRP_Script(s{index}) succeeded" for index in runs))
     for index, command in enumerate(found):
-        assert command.argv[0] == str(run)
+        assert command.argv[:1] == ([str(run)] if index in runs else [])
         out = folder / str(index)
         assert out.exists() is (len(command.argv) > 1), TEXTS[index]
         if out.exists():

@@ -134,11 +134,12 @@ def keepalived(said: str, scripts: dict[str, str]) -> dict[str, str]:
         "Unsafe permissions": "unsafe",
     }
     words = dict.fromkeys(scripts, "fine")
+    rows = {path: name for name, path in scripts.items() if "/bad/" in path}
     for line in said.splitlines():
-        place = re.search(r"/tmp/doctor-[^/]+/([^/' ]+)", line)
+        place = re.search(r"/tmp/doctor-[^/]+/([^/' ]+)(?:/[^' ]+)?", line)
         word = next((word for phrase, word in phrases.items() if phrase in line), None)
         if place is not None and word is not None:
-            words[place[1].removesuffix("-link")] = word
+            words[rows.get(place[0], place[1].removesuffix("-link"))] = word
     return words
 
 
