@@ -1,6 +1,6 @@
 """How are HAProxy's columns called as metrics?
 
-Names and types are those of HAProxy's own endpoint of 2.6 to 3.4: addons/promex, and since 3.1 stats.c and
+Names and types are those of HAProxy's own endpoint of 2.6 to 3.4: addons/promex, and since 3.2 stats.c and
 stats-proxy.c. The kinds are Frontend, Listener, Backend, Server. What that endpoint calls a counter although it is a
 rate, a number of pipes or without _total is untyped here, and some columns have no name there: see
 docs/exporter-haproxy.md.
@@ -207,7 +207,7 @@ INFO = (
     Said("TotalSplicdedBytesOut", "spliced_bytes_out_total", "counter", "Bytes sent through a pipe."),
     Said("BytesOutRate", "bytes_out_rate", "gauge", "Bytes sent in the last second."),
     Said("CumRecvLogs", "recv_logs_total", "counter", "Log messages received to be forwarded."),
-    Said("TotalWarnings", "total_warnings", "untyped", "Warnings since it started; since 3.1."),
+    Said("TotalWarnings", "total_warnings", "untyped", "Warnings since it started; since 3.2."),
     Said("PatternsAdded", "patterns_added_total", "counter", "Patterns added to maps and ACLs; since 3.3."),
     Said("PatternsFreed", "patterns_freed_total", "counter", "Patterns freed again; since 3.3."),
     Said("NbThreadGroups", "nb_thread_groups", "gauge", "Groups of threads; since 3.3."),
