@@ -21,6 +21,7 @@ from exporter.collectors import vip, vrrp
 from exporter.collectors.vrrp_series import families
 from exporter.exposition import render
 from exporter.frame import AbsentError
+from tests.commands import program
 from tests.servers.keepalived import Keepalived, Space, keepalived, known, misbehaving, until, wire
 
 if TYPE_CHECKING:
@@ -222,6 +223,62 @@ def test_another_network_namespace_is_told_in_place_of_a_zero(nodes: tuple[Node,
     conf.write_text("net_namespace nowhere\nvrrp_instance V {\ninterface e\nvirtual_ipaddress {\n192.0.2.1\n}\n}\n")
     with pytest.raises(vip.ElsewhereError, match="ip netns exec nowhere vipwarden exporter"):
         vip.read(known(keepalived_conf=str(conf)))
+
+
+_SPACED = """
+net_namespace blue
+instance two
+global_defs {
+    vrrp_version 3
+    data_use_instance
+}
+vrrp_instance V {
+    interface va
+    virtual_router_id 51
+    advert_int 0.2
+    virtual_ipaddress {
+        192.0.2.9/24
+    }
+}
+"""
+_SPACE = """
+mount -t tmpfs tmp /run; mount -t tmpfs tmp /tmp
+ip netns add blue
+ip -n blue link add va type veth peer name vb
+ip -n blue link set va up; ip -n blue link set vb up
+ip -n blue addr add 192.0.2.1/24 dev va
+exec "$@"
+"""
+
+
+def test_an_instance_by_name_in_a_namespace_by_name_is_asked(tmp_path: Path) -> None:
+    """Its pidfile, its dumps and its /tmp are all elsewhere; the list of processes leads to them."""
+    outside = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    (outside / "k.conf").write_text(_SPACED)
+    given = known(keepalived_conf=f"{outside}/k.conf")
+    run = [
+        program("unshare"),
+        "-mn",
+        "sh",
+        "-ec",
+        _SPACE,
+        "sh",
+        program("keepalived"),
+        "-n",
+        "-l",
+        "-f",
+        f"{outside}/k.conf",
+    ]
+    process = subprocess.Popen(run, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until("it is MASTER", lambda: state(given, "V") == 2)
+        assert vrrp.read(given).instances[0].vips == [(VIP, "va")]
+        with pytest.raises(vip.ElsewhereError, match="ip netns exec blue vipwarden exporter"):
+            vip.read(given)
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(outside)
 
 
 def test_fast_scrapes_share_a_dump(nodes: tuple[Node, Node]) -> None:
