@@ -35,7 +35,7 @@ _DEST_FIELDS = (
     8,
     9,
 )  # address, port, family, method, weight, active, inactive, persistent
-_STATS_FIELDS = range(1, 11)  # five counters, then the same per second
+_STATS_FIELDS = range(1, 6)  # those of COUNTERS; the same per second follows
 _NESTED = ((_DEST,), (_DEST, _STATS), (_DEST, _STATS64))
 _MAY_LACK = (_DEST, _ADDR_FAMILY)  # a kernel before 3.18 has none: that of the service
 _PERSISTENT = 0x1
@@ -88,7 +88,7 @@ class Dump:
         rows = list(parse_servers(bodies))
         if not rows:
             known[key] = [], []
-            return Columns([], [], [], [], [], [], [()] * 5, [()] * 5)
+            return Columns([], [], [], [], [], [], [()] * len(_STATS_FIELDS))
         addresses, ports, families, methods, weights, active, inactive, persistent, *stats = zip(*rows, strict=True)
         raw: list[object] = [addresses, ports, families]
         before = self._known.get(key)
@@ -102,7 +102,7 @@ class Dump:
         except (IndexError, ValueError, OSError, TypeError, OverflowError):
             raise IpvsError("the kernel tells by netlink of a real server that is not understood") from None
         known[key] = raw, endpoints
-        return Columns(endpoints, forwards, weights, active, inactive, persistent, stats[:5], stats[5:])
+        return Columns(endpoints, forwards, weights, active, inactive, persistent, stats)
 
 
 def _request(command: int, payload: bytes = b"") -> bytes:
@@ -137,11 +137,11 @@ def parse_service(body: bytes) -> tuple[bytes, Service]:
         raise IpvsError("the kernel tells by netlink of a service that is not understood") from None
     key = b"".join(attribute(name, told[name]) for name in names)
     none = Columns([], [], [], [], [])
-    return key, Service(proto, address, int(port), mark, scheduler, persistent, none, counters[:5], counters[5:])
+    return key, Service(proto, address, int(port), mark, scheduler, persistent, none, counters)
 
 
 def parse_servers(bodies: Iterable[bytes]) -> Iterator[tuple[Any, ...]]:
-    """Yield what each real server has of _DEST_FIELDS, then its counters and their rates; raises IpvsError."""
+    """Yield what each real server has of _DEST_FIELDS, then its counters; raises IpvsError."""
     layout = None
     for body in bodies:
         row = layout.row(body) if layout is not None else None

@@ -25,11 +25,11 @@ class IpvsTornError(IpvsError):
 class Server:
     """A real server: ``forward`` is Masq, Route, Tunnel, Local or Bypass; connections are those open now.
 
-    ``persistent`` are its connection templates. ``counters`` are those of COUNTERS since it was added, and ``rates``
-    the kernel's estimates of the same per second. All three are known by netlink only; else None and empty.
+    ``persistent`` are its connection templates, ``counters`` those of COUNTERS since it was added. Both are known by
+    netlink only; else they are None and empty.
     """
 
-    __slots__ = ("active", "address", "counters", "forward", "inactive", "persistent", "port", "rates", "weight")
+    __slots__ = ("active", "address", "counters", "forward", "inactive", "persistent", "port", "weight")
 
     def __init__(
         self,
@@ -41,7 +41,6 @@ class Server:
         inactive: int,
         persistent: int | None = None,
         counters: Sequence[int] = (),
-        rates: Sequence[int] = (),
     ) -> None:
         self.address = address
         self.port = port
@@ -51,18 +50,17 @@ class Server:
         self.inactive = inactive
         self.persistent = persistent
         self.counters = counters
-        self.rates = rates
 
 
 class Columns:
     """The real servers of a service, column by column: numbers as decimal text or as int.
 
     ``endpoints`` are address and port as text. While the servers of a service stay the same a reader gives the same
-    list again, so that what was made of it can be kept. ``persistent``, ``counters`` and ``rates`` are empty where
-    they are not known.
+    list again, so that what was made of it can be kept. ``persistent`` and ``counters`` are empty where they are not
+    known.
     """
 
-    __slots__ = ("active", "counters", "endpoints", "forward", "inactive", "persistent", "rates", "weight")
+    __slots__ = ("active", "counters", "endpoints", "forward", "inactive", "persistent", "weight")
 
     def __init__(
         self,
@@ -73,7 +71,6 @@ class Columns:
         inactive: Sequence[bytes | int],
         persistent: Sequence[int] = (),
         counters: Sequence[Sequence[int]] = (),
-        rates: Sequence[Sequence[int]] = (),
     ) -> None:
         self.endpoints = endpoints
         self.forward = forward
@@ -82,12 +79,10 @@ class Columns:
         self.inactive = inactive
         self.persistent = persistent
         self.counters = counters
-        self.rates = rates
 
     def servers(self) -> list[Server]:
         """Return them as objects."""
         counters = list(zip(*self.counters, strict=True)) or [()] * len(self.endpoints)
-        rates = list(zip(*self.rates, strict=True)) or [()] * len(self.endpoints)
         return [
             Server(
                 address,
@@ -98,7 +93,6 @@ class Columns:
                 int(self.inactive[index]),
                 self.persistent[index] if self.persistent else None,
                 counters[index],
-                rates[index],
             )
             for index, (address, port) in enumerate(self.endpoints)
         ]
@@ -113,7 +107,6 @@ class Columns:
             [*self.inactive, *other.inactive],
             [*self.persistent, *other.persistent],
             [[*own, *more] for own, more in zip(self.counters, other.counters, strict=True)],
-            [[*own, *more] for own, more in zip(self.rates, other.rates, strict=True)],
         )
 
 
@@ -121,10 +114,10 @@ class Service:
     """A virtual service, by address and port or, where ``proto`` is FWM, by firewall mark (8 hexadecimal digits).
 
     The services of one mark for IPv4 and for IPv6 are one here, with the servers of both: /proc cannot tell them
-    apart. ``counters`` and ``rates`` are as those of a Server.
+    apart. ``counters`` are as those of a Server.
     """
 
-    __slots__ = ("address", "columns", "counters", "mark", "persistent", "port", "proto", "rates", "scheduler")
+    __slots__ = ("address", "columns", "counters", "mark", "persistent", "port", "proto", "scheduler")
 
     def __init__(
         self,
@@ -136,7 +129,6 @@ class Service:
         persistent: bool,
         columns: Columns,
         counters: Sequence[int] = (),
-        rates: Sequence[int] = (),
     ) -> None:
         self.proto = proto
         self.address = address
@@ -146,7 +138,6 @@ class Service:
         self.persistent = persistent
         self.columns = columns
         self.counters = counters
-        self.rates = rates
 
     @property
     def servers(self) -> list[Server]:
@@ -166,7 +157,6 @@ def whole(services: Iterable[Service]) -> list[Service]:
             raise IpvsTornError(f"the service {service.proto} {service.address}:{service.port} came twice")
         before.columns = before.columns.joined(service.columns)
         before.counters = [one + two for one, two in zip(before.counters, service.counters, strict=True)]
-        before.rates = [one + two for one, two in zip(before.rates, service.rates, strict=True)]
     for service in found.values():
         if len(set(service.columns.endpoints)) != len(service.columns.endpoints):
             raise IpvsTornError("a real server came twice")

@@ -49,11 +49,11 @@ def service(address: str, servers: int, *, mark: str = "", first: int = 0) -> Se
     """Return a service as netlink gives it: the numbers of its servers begin at ``first``."""
     numbers = list(range(first, first + servers))
     endpoints = [(f"198.51.100.{number}", "80") for number in numbers]
-    counters = [[1000 * index + number for number in numbers] for index in range(10)]
-    columns = Columns(endpoints, ["Masq"] * servers, numbers, numbers, numbers, numbers, counters[:5], counters[5:])
+    counters = [[1000 * index + number for number in numbers] for index in range(5)]
+    columns = Columns(endpoints, ["Masq"] * servers, numbers, numbers, numbers, numbers, counters)
     own = [sum(column) for column in counters]
     proto, port = ("FWM", 0) if mark else ("TCP", 80)
-    return Service(proto, address, port, mark, "wlc", False, columns, own[:5], own[5:])
+    return Service(proto, address, port, mark, "wlc", False, columns, own)
 
 
 def exported(table: Table) -> dict[tuple[str, tuple[str, ...]], float]:

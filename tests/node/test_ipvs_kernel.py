@@ -16,8 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from checks.node.ipvs import Service, Table, Tables
+from exporter.collectors import ipvs
+from exporter.exposition import render
+from exporter.settings import settings
 from tests.commands import program
 from tests.lab.guest import Guest, NoGuestError
 
@@ -71,7 +75,7 @@ def test_the_kernel_of_a_guest_is_read_as_ipvsadm_reads_it(tmp_path: Path) -> No
             time.sleep(0.1)
         said = guest.tail("said", 60)
         assert guest.status() == 0, said
-        assert re.search(r"^6 passed, 1 skipped", said, re.MULTILINE), said
+        assert re.search(r"^7 passed, 1 skipped", said, re.MULTILINE), said
     except NoGuestError as error:
         pytest.fail(str(error))
     finally:
@@ -227,6 +231,16 @@ client = socket.create_connection(("192.0.2.1", 443), 5)
 client.sendall(b"x")
 while client.recv(4096): pass
 """
+
+
+@in_kernel
+def test_the_exporter_has_each_series_once(table: None) -> None:
+    """Of either source, marks of both families among them."""
+    for proc in ("/proc", "/proc/self/root/proc"):
+        text = render(ipvs.families(ipvs.read(settings(proc=proc)))).decode()
+        lines = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+        assert len(lines) == len(set(lines)) > 40
+        assert len(list(text_string_to_metric_families(text))) > 10
 
 
 @in_kernel
