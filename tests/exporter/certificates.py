@@ -28,13 +28,14 @@ class Authority:
         self.folder = folder
         self.name = name
         self.own = Pair(folder / f"{name}.crt", folder / f"{name}.key")
-        openssl(*_request(f"/CN={name}", self.own), "-x509", "-days", "2", "-out", str(self.own.certificate))
+        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]  # which Python wants from 3.13 on
+        openssl(*_request(f"/CN={name}", self.own), "-x509", "-days", "2", *usage, "-out", str(self.own.certificate))
 
     def sign(self, name: str, names: str = "DNS:web.test,IP:127.0.0.1,IP:::1", *, old: bool = False) -> Pair:
         """Return a certificate with these alternative names, which may have run out long ago."""
         pair = Pair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={names}\n")
+        extensions.write_text(f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\n")
         openssl(*_request(f"/CN={name}", pair), "-out", str(request))
         signer = ["-CA", str(self.own.certificate), "-CAkey", str(self.own.key), "-CAcreateserial"]
         days = "-1" if old else "2"
