@@ -92,7 +92,7 @@ def _is_ours(process: Process, conf: str) -> bool:
         own = option(list(map(os.fsdecode, process.cmdline)), "f", "use-file") or DEFAULT_CONF
     except OSError:
         return False
-    return os.path.normpath(own) == os.path.normpath(conf)
+    return os.path.realpath(own) == os.path.realpath(conf)
 
 
 def _parent(process: Process) -> int | None:

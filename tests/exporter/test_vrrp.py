@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -212,6 +213,21 @@ def test_a_killed_keepalived_leaves_its_vip_and_that_is_seen(tmp_path: Path) -> 
     assert found["keepalived_up",] == 0
     assert found["keepalived_vip_held", "VI_1", "51", "va", VIP] == 1
     assert not [key for key in found if key[0] == "keepalived_vrrp_state"]
+
+
+def test_a_keepalived_that_hangs_is_down_until_it_goes_on(nodes: tuple[Node, Node]) -> None:
+    """It takes signals and does nothing about them: what it said before is not told again."""
+    one, left = nodes[0]
+    left.process.send_signal(signal.SIGSTOP)
+    try:
+        facts = vrrp.read(known(left, timeout=0.5))
+        found = scraped(known(left, timeout=0.5), one)
+    finally:
+        left.process.send_signal(signal.SIGCONT)
+    assert "was asked for a dump, but" in facts.failure
+    assert found["keepalived_up",] == 0
+    assert not [key for key in found if key[0].startswith("keepalived_vrrp_")]
+    until("it answers again", lambda: state(known(left)) == 2)
 
 
 def test_another_network_namespace_is_told_in_place_of_a_zero(nodes: tuple[Node, Node], tmp_path: Path) -> None:
