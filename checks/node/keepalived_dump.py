@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 STATES = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}  # vrrp.h
-STATUSES = {"BAD": 0, "GOOD": 1}
+STATUSES = {"BAD": 0, "GOOD": 1, "INIT/FAILED": 0}  # the last until 2.1.5; init_fail
 RUNS = {"idle": 0, "running": 1, "requested termination": 2, "forcing termination": 3}
 COUNTERS = {  # by their names in json; where the same number stands in stats
     "advert_rcvd": ("Advertisements", "Received"),

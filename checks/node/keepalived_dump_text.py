@@ -78,7 +78,7 @@ def _tell_instance(instance: Instance, key: str, value: str) -> None:
     elif key == "Virtual Router ID":
         instance.vrid = value if _NUMBER.fullmatch(value) else ""
     elif key == "Interface":
-        instance.interface = shown(value.partition(",")[0])
+        instance.interface = "" if value == "not configured" else shown(value.partition(",")[0])
     elif key == "Sync group":
         instance.group = shown(value)
     elif key == "Priority":

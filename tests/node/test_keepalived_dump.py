@@ -81,6 +81,21 @@ def test_the_dumps_of_el8_are_read_without_json() -> None:
     assert "auth_failure" not in counters
 
 
+@pytest.mark.parametrize(("word", "status"), [(b"INIT", None), (b"INIT/FAILED", 0), (b"GOOD", 1), (b"new", None)])
+def test_the_status_of_a_script_until_2_1_5_tells_of_its_start(word: bytes, status: int | None) -> None:
+    """There is no line Init state yet."""
+    data = (
+        fixture("data").replace(b"   Init state = unknown\n", b"").replace(b"   Status = BAD", b"   Status = " + word)
+    )
+    assert parse_data(data)[1][1].status is status
+
+
+def test_an_instance_without_interface_has_none() -> None:
+    """Its configuration named one that is not there."""
+    data = fixture("data").replace(b"   Interface = va\n", b"   Interface = not configured\n", 1)
+    assert [one.interface for one in parse_data(data)[0]] == ["", "va"]
+
+
 def test_a_vmac_is_named_by_its_own_interface() -> None:
     """What stands behind it is where it sits."""
     data = fixture("data").replace(b"   Interface = va\n", b"   Interface = vrrp.51, vmac on va, xmit base i/f\n", 1)
