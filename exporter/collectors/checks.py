@@ -42,7 +42,7 @@ def read(settings: Settings) -> Checks:
 
 
 def families(facts: Checks) -> Iterator[Metric]:
-    """Yield state, success, since when, age, duration and metrics of each check."""
+    """Yield state, success, since when, age, promise, duration and metrics of each check."""
     state = Family("vipwarden_check_state", "gauge", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.", _BY)
     success = Family(
         "vipwarden_check_success", "gauge", "Whether the last run said OK, which alone is healthy to keepalived.", _BY
@@ -51,6 +51,12 @@ def families(facts: Checks) -> Iterator[Metric]:
         "vipwarden_check_since_timestamp_seconds", "gauge", "Since when the check has been in its state.", _BY
     )
     age = Family("vipwarden_check_age_seconds", "gauge", "How long ago the check ended its last run.", _BY)
+    promise = Family(
+        "vipwarden_check_promise_seconds",
+        "gauge",
+        "For how long the last run speaks at most; absent where nobody promised another one.",
+        _BY,
+    )
     duration = Family("vipwarden_check_duration_seconds", "gauge", "How long the last run of the check took.", _BY)
     metric = Family(
         "vipwarden_check_metric", "gauge", "What the check measured in its last run.", (*_BY, "metric", "unit")
@@ -60,11 +66,13 @@ def families(facts: Checks) -> Iterator[Metric]:
         success.add(verdict.result.state == OK, verdict.name, verdict.check)
         since.add(verdict.since, verdict.name, verdict.check)
         age.add(verdict.age, verdict.name, verdict.check)
+        if verdict.promise > 0:
+            promise.add(verdict.promise, verdict.name, verdict.check)
         duration.add(verdict.duration, verdict.name, verdict.check)
         for one in verdict.result.metrics:
             if not isnan(one.value):
                 metric.add(one.value, verdict.name, verdict.check, one.name, one.uom)
-    yield from (state, success, since, age, duration, metric)
+    yield from (state, success, since, age, promise, duration, metric)
 
 
 COLLECTOR = Collector("checks", read, families)

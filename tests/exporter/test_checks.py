@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from checks.core.result import Metric, Result, State
-from checks.core.verdict import publish, ready
+from checks.core.verdict import encode, publish, ready, write
 from exporter.collectors import checks
 from exporter.exposition import render
 from exporter.frame import AbsentError
@@ -48,6 +48,16 @@ def test_only_ok_is_a_success(tmp_path: Path) -> None:
     assert [found["vipwarden_check_state", (name, "port")] for name in names] == [0, 1, 2, 3]
     assert [found["vipwarden_check_success", (name, "port")] for name in names] == [1, 0, 0, 0]
     assert {found["vipwarden_check_duration_seconds", (name, "port")] for name in names} == {0.25}
+
+
+def test_a_check_that_runs_on_and_on_promises_its_next_verdict(tmp_path: Path) -> None:
+    """One that is run by others does not: for how long it speaks nobody knows."""
+    say(tmp_path / "v", "once", State.OK)
+    write(f"{tmp_path}/v", "often", encode("port", Result(State.OK, "said"), 1e9, 0.25, promise=12.5))
+    found = exported(f"{tmp_path}/v")
+    promises = {key[1]: value for key, value in found.items() if key[0] == "vipwarden_check_promise_seconds"}
+    assert promises == {("often", "port"): 12.5}
+    assert found["vipwarden_check_since_timestamp_seconds", ("often", "port")] == 1e9
 
 
 def test_several_folders_are_read_and_missing_ones_are_none(tmp_path: Path) -> None:
