@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONF = "/etc/keepalived/keepalived.conf"
 _RUN = "/run"
+_HIDDEN = "other users' processes are hidden (hidepid): whether keepalived runs cannot be seen"
 _LAST: dict[tuple[str, str], int] = {}  # which process it was: looking for it again costs a look at all of them
 
 
@@ -32,6 +33,8 @@ def find(conf: str, proc: str = "/proc", pidfile: str = "") -> Keepalived:
         if pid is None:
             raise NoProcessError(f"keepalived does not run: {pidfile} names no process")
         process = found.processes.get(pid)
+        if process is None and found.hides:
+            raise CannotAskError(_HIDDEN)
         if process is None or not _is_keepalived(process):
             raise NoProcessError(f"keepalived does not run: PID {pid} of {pidfile} is not keepalived")
         return _hold(process)
@@ -49,7 +52,7 @@ def find(conf: str, proc: str = "/proc", pidfile: str = "") -> Keepalived:
         _LAST[conf, proc] = parents[0].pid
         return _hold(parents[0])
     if found.hides:
-        raise CannotAskError("other users' processes are hidden (hidepid): whether keepalived runs cannot be seen")
+        raise CannotAskError(_HIDDEN)
     raise NoProcessError(f"no keepalived runs with {conf}")
 
 

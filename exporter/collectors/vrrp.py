@@ -71,6 +71,8 @@ def read(settings: Settings) -> Vrrp:
         return _MEMORY.of(settings, conf)
     except NoProcessError as error:
         return Vrrp(up=False, failure=str(error))
+    except CannotAskError as error:
+        return _by_notify(str(error), None, settings, conf)
 
 
 def _ask(keepalived: Keepalived, settings: Settings, conf: Block | None) -> Vrrp:
@@ -79,21 +81,27 @@ def _ask(keepalived: Keepalived, settings: Settings, conf: Block | None) -> Vrrp
     except DumpError as error:
         return Vrrp(up=False, failure=str(error))
     except CannotAskError as error:
-        recorded = _recorded(keepalived, settings.keepalived_states, conf)
-        if recorded:
-            return Vrrp(up=True, instances=recorded, source="notify", why=str(error))
-        advice = f"; nor has notify recorded a state in {' or '.join(settings.keepalived_states)}"
-        return Vrrp(up=True, failure=f"{error}{advice}")
+        return _by_notify(str(error), keepalived, settings, conf)
     return Vrrp(up=True, instances=dump.instances, scripts=dump.scripts, source=dump.source)
 
 
-def _recorded(keepalived: Keepalived, folders: Sequence[str], conf: Block | None) -> list[Instance]:
-    """Return what notify recorded since this keepalived started; the configuration tells the rest."""
+def _by_notify(why: str, keepalived: Keepalived | None, settings: Settings, conf: Block | None) -> Vrrp:
+    """Return what notify recorded, and why keepalived itself could not be asked, or not even be seen."""
+    up = True if keepalived is not None else None
+    start = keepalived.start / sysconf("SC_CLK_TCK") if keepalived is not None else 0.0
+    recorded = _recorded(start, settings.keepalived_states, conf)
+    if recorded:
+        return Vrrp(up, recorded, source="notify", why=why)
+    return Vrrp(up, failure=f"{why}; nor has notify recorded a state in {' or '.join(settings.keepalived_states)}")
+
+
+def _recorded(start: float, folders: Sequence[str], conf: Block | None) -> list[Instance]:
+    """Return what notify recorded since so many seconds after boot; the configuration tells the rest."""
     states = {
         state.name: state
         for path in reversed(folders)
         for state in vrrp_state.read_all(path)
-        if state.kind == "INSTANCE" and state.order[0] >= keepalived.start / sysconf("SC_CLK_TCK")
+        if state.kind == "INSTANCE" and state.order[0] >= start
     }
     vips: list[Vip] = []
     known: dict[str, tuple[str, str]] = {}

@@ -39,9 +39,12 @@ _COUNTERS = (
 
 @dataclass(frozen=True, slots=True)
 class Vrrp:
-    """What is known of keepalived; ``source`` is json, stats or notify, and ``why`` tells why it is not a dump."""
+    """What is known of keepalived: whether it is ``up``, None where that cannot be seen, and the rest.
 
-    up: bool
+    ``source`` is json, stats or notify, and ``why`` tells why it is not a dump.
+    """
+
+    up: bool | None
     instances: list[Instance] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
     source: str = ""
@@ -52,7 +55,8 @@ class Vrrp:
 def families(facts: Vrrp) -> Iterator[Metric]:
     """Yield whether keepalived is up, its instances and its scripts."""
     up = Family("keepalived_up", "gauge", "Whether keepalived runs and, where it may be asked, answers.")
-    up.add(facts.up)
+    if facts.up is not None:
+        up.add(facts.up)
     yield up
     if facts.source:
         source = Family(

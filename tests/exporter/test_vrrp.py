@@ -335,11 +335,13 @@ print(json.dumps([facts.up, facts.source, facts.failure, facts.why,
 """
 
 
-def as_nobody(running: Keepalived, states: str, *capabilities: str) -> list[Any]:
+def as_nobody(running: Keepalived, states: str, *capabilities: str, hidden: bool = False) -> list[Any]:
     """Read as one who may do nothing but what the capabilities let him."""
     more = ",".join(f"+{one}" for one in capabilities)
     given = [f"--inh-caps={more}", f"--ambient-caps={more}"] if capabilities else []
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *given]
+    if hidden:
+        nobody = ["unshare", "-m", "sh", "-ec", 'mount -t proc -o hidepid=2 proc /proc; exec "$@"', "sh", *nobody]
     run = [*nobody, sys.executable, "-c", _AS_NOBODY, running.conf, running.pidfile, states]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr
@@ -365,6 +367,9 @@ def test_without_rights_what_notify_recorded_is_told(nodes: tuple[Node, Node], m
     assert "may not be sent signals" in why
     vips = [[address, "va"] for address in (VIP, SECOND, EXCLUDED)]
     assert instances == [["VI_1", 2, 90, "va", "51", vips]]
+    up, source, _, why, instances = as_nobody(right, f"{outside}/run/vrrp", hidden=True)
+    assert (up, source, len(instances)) == (None, "notify", 2)  # which of them is old cannot be seen
+    assert "hidepid" in why
 
 
 def test_capabilities_stand_in_for_root(nodes: tuple[Node, Node]) -> None:
@@ -401,7 +406,7 @@ def dumps(folder: Path) -> None:
             "belongs to user 65534",
         ),
         ("os.mkfifo(path)", "is no file of keepalived's"),
-        ("fresh(path, 'x' * 34000000)", "more than 32 MiB"),
+        ("fresh(path + '2', ''); os.truncate(path + '2', 1 << 30); os.rename(path + '2', path)", "more than 32 MiB"),
     ],
 )
 def test_a_dump_counts_when_it_is_new_whole_and_keepalived_s(tmp_path: Path, script: str, failure: str) -> None:
@@ -412,7 +417,8 @@ def test_a_dump_counts_when_it_is_new_whole_and_keepalived_s(tmp_path: Path, scr
     if "link" in script or "fifo" in script:
         (tmp_path / "keepalived.data").unlink()
     with misbehaving(tmp_path, script) as pidfile:
-        given = known(keepalived_conf=f"{tmp_path}/keepalived.conf", keepalived_pidfile=pidfile, timeout=1)
+        seconds = 1.5 if failure else 10
+        given = known(keepalived_conf=f"{tmp_path}/keepalived.conf", keepalived_pidfile=pidfile, timeout=seconds)
         facts = vrrp.read(given)
     assert failure in facts.failure
     assert facts.up is not bool(failure)

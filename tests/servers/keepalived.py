@@ -196,7 +196,7 @@ def fresh(path, *parts):
         for part in parts:
             file.write(part)
             file.flush()
-            time.sleep(0.1)
+            time.sleep(0.05)
 """
 _LOOP = """
 os.environ["PATH"] += ":/usr/sbin:/sbin"
