@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 
-.PHONY: run test setup check bench clean
+.PHONY: run test lab setup check bench clean
 .DELETE_ON_ERROR:
 
 run: setup
@@ -13,6 +13,10 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest $(PYTEST)
+
+# the whole cluster when something breaks, with the tutorials' scripts and with ours: docs/lab.md
+lab: setup
+	$(BIN)/python -m tests.lab $(LAB)
 
 check: setup
 	$(BIN)/ruff check .

@@ -6,7 +6,6 @@ run, unless CI is set.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -42,29 +41,18 @@ def play(names: list[str], shared: Path) -> list[dict[str, str]]:
     """Play the scenarios and return their rows; raises NoGuestError."""
     rows: list[dict[str, str]] = []
     guests: list[Guest] = []
-    read: dict[Guest, int] = {}
-    begun = time.monotonic()
+    end = time.monotonic() + _LONGEST
     try:
         for index in range(min(_GUESTS, len(names), os.cpu_count() or 1)):
-            name = f"guest{index}"
-            command = [sys.executable, "-m", "tests.lab.inside", str(shared), name, *names]
-            guests.append(Guest(shared, name, command, _REPOSITORY))
+            command = [sys.executable, "-m", "tests.lab.inside", str(shared), f"guest{index}", *names]
+            guests.append(Guest(shared, f"guest{index}", command, _REPOSITORY))
         running = True
         while running:
             time.sleep(0.2)
-            alive = [guest.running() for guest in guests]
-            running = any(alive) and time.monotonic() - begun < _LONGEST
-            for guest in guests:
-                file = guest.folder / "rows"
-                lines = file.read_text().splitlines(keepends=True) if file.exists() else []
-                for line in lines[read.get(guest, 0) :]:
-                    if line.endswith("\n"):
-                        row = json.loads(line)
-                        row["script"] = getattr(ALL[row["scenario"]], row["side"])
-                        rows.append(row)
-                        read[guest] = read.get(guest, 0) + 1
-                        verdict = f"FAILED: {row['problem']}" if row["problem"] else row["what"]
-                        _say(f"{row['seconds']:5.1f} s  {row['scenario']} ({row['side']}): {verdict}")
+            running = any([guest.running() for guest in guests]) and time.monotonic() < end  # noqa: C419 - ask all
+            for row in [row for guest in guests for row in guest.more_rows()]:
+                rows.append(row)
+                _tell(row)
         for guest in guests:
             if guest.status() != 0:
                 _say(f"a guest ended with {guest.status()}: {guest.tail('said') or guest.tail('console')}")
@@ -72,6 +60,16 @@ def play(names: list[str], shared: Path) -> list[dict[str, str]]:
         for guest in guests:
             guest.end()
     return sorted(rows, key=lambda row: names.index(row["scenario"]))
+
+
+def _tell(row: dict[str, str]) -> None:
+    """Say how one side of a scenario came out."""
+    row["script"] = getattr(ALL[row["scenario"]], row["side"])
+    name = f"{row['scenario']} ({row['side']})"
+    if row["first"]:
+        _say(f"{name} is played once more: {row['first']}")
+    verdict = f"FAILED: {row['problem']}" if row["problem"] else row["what"]
+    _say(f"{row['seconds']:5.1f} s  {name}: {verdict}")
 
 
 def main(arguments: list[str]) -> int:

@@ -69,10 +69,12 @@ class Case(Cluster):
             host.write(f"/etc/keepalived/{name}", text, 0o755)
         return f"/etc/keepalived/{name}"
 
-    def haproxy_nodes(self, check: str, *, holders: tuple[str, str] = ("ha1", "ha2"), **more: str) -> None:
+    def haproxy_nodes(
+        self, check: str, *, extra: str = "", body: str = conf.TRACK, holders: tuple[str, str] = ("ha1", "ha2")
+    ) -> None:
         """Start keepalived on the HAProxy nodes with a block that says what is tracked, and wait for their VIPs."""
         vips = ("10.10.0.31", "10.10.0.32")
-        self.keepalived({node: conf.haproxy_node(node, check, **more) for node in ("ha1", "ha2")})
+        self.keepalived({node: conf.haproxy_node(node, check, extra=extra, body=body) for node in ("ha1", "ha2")})
         self.watch(*vips)
         places = list(zip(vips, holders, strict=True))
         self.until(f"the VIPs are at {holders}", lambda: all(self.at(*place) for place in places))
@@ -134,7 +136,7 @@ class Case(Cluster):
         end = asked[bad[-1] + 1][0] if over else when + took
         return Clients(len(asked), len(bad), end - asked[bad[0]][0], over, pages)
 
-    def served(self, seconds: float = 1.5) -> bool:
+    def served(self, seconds: float = 2) -> bool:
         """Return whether clients saw no failure in the last seconds."""
         seen = self.clients(time.monotonic() - seconds)
         return seen.asked > 3 and not seen.failed
@@ -167,12 +169,17 @@ class Case(Cluster):
         """Return the cells of the table: where the VIPs are, states, weights, what the clients saw."""
         vips = [f"{vip.rpartition('.')[2]} {'+'.join(self.holders(vip)) or 'nowhere'}" for vip in self._vips]
         nodes = [name for name in self.hosts if self.log(name) and self[name].is_on()]
-        states = [f"{name} {'/'.join(dict.fromkeys(self.states(name).values())) or 'init'}" for name in nodes]
+        states = {name: dict.fromkeys(self.states(name).values()) or ("INIT",) for name in nodes}
+        states |= {name: ("stopped",) for name in nodes if not self[name].pids("keepalived")}
         directors = [name for name in nodes if name.startswith("lvs")]
         holder = next((name for name in directors if name in self.holders(self._vips[0])), "")
         weights = sorted(self[holder].weights().items()) if holder else []
         servers = [f"{name.split('>')[1].split(':')[0].rpartition('.')[2]}={weight}" for name, weight in weights]
-        cells = {"vip": ", ".join(vips), "state": ", ".join(states), "weights": " ".join(servers)}
+        cells = {
+            "vip": ", ".join(vips),
+            "state": ", ".join(f"{name} {'/'.join(state)}" for name, state in states.items()),
+            "weights": " ".join(servers),
+        }
         if self._prober is not None:
             clients = self.clients()
             cells["failed"] = f"{clients.failed}/{clients.asked}"

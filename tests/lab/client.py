@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 
-PAUSE = 0.05
+PAUSE = 0.1  # seconds between two requests
 PATIENCE = 0.7  # seconds that a client waits for its page
 
 

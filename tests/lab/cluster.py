@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -34,7 +35,7 @@ def wait(what: str, test: Callable[[], object], within: float = 30, but: Callabl
     while not test():
         if time.monotonic() > end:
             raise TooLateError(f"not within {within:g} s: {what} {but()}".rstrip())
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def bridges() -> None:
@@ -139,12 +140,8 @@ class Cluster:
 
     def states(self, name: str) -> dict[str, str]:
         """Return the state of each VRRP instance of a host by what keepalived logged last."""
-        found = {}
-        for line in self.log(name).splitlines():
-            instance, entering, state = line.partition(") Entering ")
-            if entering:
-                found[instance.rpartition("(")[2]] = state.split()[0]
-        return found
+        entered = re.findall(r"\((\S+)\) entering (\w+) state", self.log(name), re.IGNORECASE)
+        return {instance: state.upper() for instance, state in entered}
 
     def log(self, name: str) -> str:
         """Return what keepalived logged on a host."""

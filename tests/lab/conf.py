@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+TRACK = "track_script {\n    check\n  }"
 ADVERT = 0.5  # seconds; VRRPv3, to keep the scenarios short
 
 NGINX = """\
@@ -105,7 +106,7 @@ def node(name: str, blocks: str, extra: str = "") -> str:
     return _GLOBAL.format(node=name, extra=extra) + blocks
 
 
-def haproxy_node(name: str, check: str, *, extra: str = "", body: str = "track_script {\n check\n }") -> str:
+def haproxy_node(name: str, check: str, *, extra: str = "", body: str = TRACK) -> str:
     """Return the keepalived.conf of a HAProxy node: two VIPs, each node the MASTER of one (dual master)."""
     first, second = (150, 100) if name == "ha1" else (100, 150)
     vips = ((31, first), (32, second))

@@ -6,6 +6,7 @@ the machine is there and nothing that the guest does stays. Guest and machine sh
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -36,7 +37,7 @@ def needed() -> None:
 
 
 class Guest:
-    """One guest that runs one command as root in ``cwd`` and powers off."""
+    """One guest that runs one command as root in ``cwd``."""
 
     def __init__(self, shared: Path, name: str, command: Sequence[str], cwd: Path) -> None:
         """Boot it; ``shared`` is the folder that it sees at the same path and may write."""
@@ -48,6 +49,7 @@ class Guest:
         init = self.folder / "init"  # the kernel's command line has no quotes: a path without blanks
         init.write_bytes((Path(__file__).parent / "init.sh").read_bytes())
         init.chmod(0o755)
+        self._read = 0
         self._begun = time.monotonic()
         with (self.folder / "console").open("wb") as console:
             self._process = subprocess.Popen(
@@ -61,8 +63,8 @@ class Guest:
             )  # fmt: skip
 
     def running(self) -> bool:
-        """Return whether it still runs; raises NoGuestError where it did not come up."""
-        alive = self._process.poll() is None
+        """Return whether the command still runs; raises NoGuestError where the guest did not come up."""
+        alive = self._process.poll() is None and self.status() is None
         up = (self.folder / "up").exists()
         if not up and (not alive or time.monotonic() - self._begun > BOOT):
             self.end()
@@ -72,7 +74,16 @@ class Guest:
     def status(self) -> int | None:
         """Return the exit status of the command, None where it gave none."""
         file = self.folder / "status"
-        return int(file.read_text()) if file.exists() else None
+        text = file.read_text().strip() if file.exists() else ""
+        return int(text) if text else None
+
+    def more_rows(self) -> list[dict[str, str]]:
+        """Return the rows that the command wrote since the last time, one JSON object a line in the file ``rows``."""
+        file = self.folder / "rows"
+        data = file.read_bytes()[self._read :] if file.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
 
     def tail(self, name: str, lines: int = 30) -> str:
         """Return the end of ``console`` or of what the command ``said``."""

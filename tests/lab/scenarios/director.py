@@ -8,7 +8,6 @@ from tests.lab.cluster import SCRIPTS
 
 DR, NAT, GATEWAY = "10.10.0.10", "10.10.0.20", "10.20.0.1"
 _GROUP = "vrrp_sync_group DIRECTOR {\n group {\n VI_FRONT\n VI_BACK\n }\n}\n"
-_TRACK = "track_script {\n check\n }"
 
 
 def begin(case: Case, port: int, *, group: str = "", check: str = "", body: str = "", extra: str = "") -> None:
@@ -60,7 +59,7 @@ def director_cut(case: Case) -> str:
     ours = f"{SCRIPTS}/chk_port -H 10.10.0.100 -p 9 --refused ok -t 0.5"
     if case.ours:
         check = conf.script(ours, "interval 1\n  fall 2\n  rise 2")
-        begin(case, 8080, group=_GROUP, check=check, body=_TRACK)
+        begin(case, 8080, group=_GROUP, check=check, body=conf.TRACK)
     else:
         begin(case, 8080)
     case.cut("lvs1", "front")

@@ -75,6 +75,7 @@ def interpreter_missing(case: Case) -> str:
         case.haproxy_nodes(conf.script(case.script("check_page"), _INTERVAL))
         case.probe(VIP, 80)
         return _open(case)
+    (case["ha1"].files / "run/vipwarden/track").mkdir(parents=True)  # as packages do at boot: keepalived watches it
     _agent(case, "ha2")
     case.haproxy_nodes(_TRACK_FILE, body=_TRACKED, holders=("ha2", "ha2"))
     case.probe(VIP, 80)

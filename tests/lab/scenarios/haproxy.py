@@ -10,7 +10,7 @@ from tests.lab.cluster import SCRIPTS
 
 VIP = "10.10.0.31"
 HOSTS = ("client", "web1", "web2", "ha1", "ha2")
-_OURS = conf.script(f"{SCRIPTS}/chk_haproxy", "interval 1")
+_OURS = conf.script(f"{SCRIPTS}/chk_haproxy", "interval 1\n  timeout 3\n  fall 2")
 _TUTORIAL = "ps -C haproxy | wc -l; restart; sleep; stop keepalived"
 
 

@@ -14,12 +14,12 @@ _KILLALL = conf.script("/usr/bin/killall -0 haproxy", "interval 2\n  timeout 6\n
 _VRRP = "match ip protocol 112 0xff"
 
 
-def _begin(case: Case, check: str = _KILLALL, **more: str) -> None:
+def _begin(case: Case, check: str = _KILLALL, *, extra: str = "", body: str = conf.TRACK) -> None:
     case.start(HOSTS)
     case.script("notify.sh")
     case.web()
     case.haproxy()
-    case.haproxy_nodes(check, **more)
+    case.haproxy_nodes(check, extra=extra, body=body)
     case.probe(VIP, 80)
 
 
@@ -71,7 +71,7 @@ def reload_in_failover(case: Case) -> str:
         fifo = f'vrrp_notify_fifo /run/vrrp.fifo\n  vrrp_notify_fifo_script "{SCRIPTS}/notify --fifo"'
         _begin(case, extra=fifo)
     else:
-        _begin(case, body='track_script {\n check\n }\n  notify "/etc/keepalived/notify.sh"')
+        _begin(case, body=f'{conf.TRACK}\n  notify "/etc/keepalived/notify.sh"')
     case.off("ha1")
     time.sleep(1)  # adverts are missed from 1.5 s on
     case["ha2"].run("systemctl", "reload", "keepalived")

@@ -74,7 +74,8 @@ def notify_storm(case: Case) -> str:
         return "in FAULT, and recorded as BACKUP"
     wanted = changes + len(entered["ha1"])
     case.until("the FIFO's reader saw every one", lambda: _changes(case, "ha1") == wanted)
-    case.until("FAULT is recorded", lambda: {_recorded(case, node) for node in nodes} == {"FAULT"})
+    case.until("the scripts are done", lambda: not case["ha2"].pids("notify"), 60)
+    case.expect("FAULT is recorded", {_recorded(case, node) for node in nodes} == {"FAULT"})
     case.until("the last hook is that of FAULT", lambda: {_done(case, node)[-1] for node in nodes} == {"FAULT"}, 60)
     case.stays("FAULT stays recorded", lambda: {_recorded(case, node) for node in nodes} == {"FAULT"}, 2)
     for node in nodes:  # hooks of what a newer event has overtaken are left out
