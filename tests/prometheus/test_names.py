@@ -58,8 +58,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Series:
 def _ipvs() -> str:
     """Write a table as the kernel tells it by netlink: this one may have no IPVS."""
     numbers = [range(1, 2)] * len(COUNTERS)
-    columns = Columns([("192.0.2.21", "80")], ["Route"], [1], [2], [3], [4], numbers, numbers)
-    service = Service("TCP", "192.0.2.1", 80, "", "wrr", False, columns, [1] * len(COUNTERS), [1] * len(COUNTERS))
+    columns = Columns([("192.0.2.21", "80")], ["Route"], [1], [2], [3], [4], numbers)
+    service = Service("TCP", "192.0.2.1", 80, "", "wrr", False, columns, [1] * len(COUNTERS))
     table = Table([service], Totals([1] * len(COUNTERS)), "netlink")
     return render(ipvs.families(table)).decode()
 
