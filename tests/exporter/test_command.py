@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import resource
 import signal
 import socket
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession, TCPConnector
 
 from exporter.health import HEALTHY
 from tests.commands import program, run, shell
@@ -16,9 +19,6 @@ from tests.exporter.certificates import HASH, Authority
 from tests.exporter.command import NOTHING, exporter, mute
 from tests.exporter.running import request
 from tests.servers.haproxy import free_ports
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_sigterm_ends_it_within_a_second_even_in_a_slow_scrape(tmp_path: Path) -> None:
@@ -239,3 +239,28 @@ def test_help_names_every_option(tmp_path: Path) -> None:
     assert done.code == 0
     for option in ("config", "listen", "web-config", "check-config", "haproxy", "keepalived-conf", "proc"):
         assert f"  --{option}" in done.out
+
+
+def test_a_thousand_scrapes_leave_no_memory_behind(tmp_path: Path) -> None:
+    """In both formats, packed and not; on connections that are kept, and on new ones."""
+    accepts = ({"Accept": "text/plain"}, {"Accept": "application/openmetrics-text"}, {"Accept-Encoding": "gzip"})
+
+    async def scrape(port: int, count: int) -> None:
+        async with ClientSession(connector=TCPConnector(limit=4)) as session:
+            for number in range(count):
+                headers = {**accepts[number % 3], "Connection": "close" if number % 5 == 0 else "keep-alive"}
+                async with session.get(f"http://127.0.0.1:{port}/metrics", headers=headers) as answer:
+                    assert answer.status == 200
+                    await answer.read()
+
+    def held(pid: int) -> tuple[int, int]:
+        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+        return resident, len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+    with exporter(tmp_path) as running:
+        asyncio.run(scrape(running.port, 300))
+        before = held(running.child.pid)
+        asyncio.run(scrape(running.port, 1000))
+        after = held(running.child.pid)
+    assert after[0] - before[0] < 1 << 20
+    assert abs(after[1] - before[1]) <= 4  # connections of the client that are just being closed

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import gzip
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +23,7 @@ from tests.exporter.test_accept import PROMETHEUS_2, PROMETHEUS_3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from exporter.settings import Settings
 
@@ -336,32 +335,3 @@ def test_what_a_browser_has_is_not_sent_again(tmp_path: Path) -> None:
     first, second = serving(nowhere(tmp_path), work)
     assert (first.status, second.status, second.body) == (200, 304, "")
     assert first.body
-
-
-def test_a_thousand_scrapes_leave_no_memory_behind(tmp_path: Path) -> None:
-    """Of the real collectors, in both formats, packed and not; on one connection and on many."""
-
-    async def scrape(port: int, count: int) -> None:
-        accepts = ({"Accept": "text/plain"}, {"Accept": PROMETHEUS_3}, {"Accept-Encoding": "identity"})
-        async with ClientSession(connector=TCPConnector(limit=4)) as session:
-            for number in range(count):
-                headers = {**accepts[number % 3], "Connection": "close" if number % 5 == 0 else "keep-alive"}
-                async with session.get(f"http://127.0.0.1:{port}/metrics", headers=headers) as answer:
-                    assert answer.status == 200
-                    await answer.read()
-
-    def work(port: int) -> tuple[int, int, int]:
-        asyncio.run(scrape(port, 300))
-        gc.collect()
-        before, descriptors = _resident(), len(list(Path("/proc/self/fd").iterdir()))
-        asyncio.run(scrape(port, 1000))
-        gc.collect()
-        return before, _resident(), len(list(Path("/proc/self/fd").iterdir())) - descriptors
-
-    before, after, descriptors = serving(nowhere(tmp_path), work)
-    assert after - before < 2 << 20
-    assert descriptors <= 0
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
