@@ -20,6 +20,7 @@ from checks.core.config import PATH, SECTIONS, ConfigError, Document
 from exporter.health import HEALTHY
 from exporter.server import ListenError, start
 from exporter.settings import Listen, settings
+from exporter.web import Security
 from vipwarden.agent import raise_limits, say
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
             values["listen"] = (given.listen,)
         configured = plan_of(document)
         if given.check_config:
+            Security(settings(**values).web_config, say)  # type: ignore[arg-type]
             say(f"{path or 'no configuration'}: {len(configured.entries)} checks, nothing wrong")
             return 0
         raise_limits()
@@ -82,10 +84,8 @@ async def _serve(wanted: Settings, path: str | None, configured: Plan) -> int:
         with _pidfile() as pidfile:
             listen = _own(*runner.addresses[0][:2])
             first = configured if path else _default(pidfile, listen)
-            say(
-                f"vipwarden {VERSION} runs {len(first.entries)} checks: "
-                f"open http://{listen}/ (metrics: http://{listen}/metrics)"
-            )
+            url = f"{'https' if runner.is_secured else 'http'}://{listen}"
+            say(f"vipwarden {VERSION} runs {len(first.entries)} checks: open {url}/ (metrics: {url}/metrics)")
             await serve(lambda: plan(path) if path else first, runtime(), say, first)
     finally:
         await runner.cleanup()
