@@ -17,7 +17,7 @@ from agent import manifest
 from agent.driver import Driver
 from agent.guard import Guard, GuardError
 from agent.meter import Meter
-from agent.publisher import Publisher
+from agent.publisher import WHOLE, Publisher
 from agent.run import Run
 from agent.watch import Watch, blocked
 from checks.core import verdict
@@ -172,7 +172,17 @@ class Agent:
         now = monotonic()
         self.meter.runs += 1
         health = watch.health
-        if watch.entry.retry and result.state > health.worst and (health.is_healthy or health.state is None):
+        state = result.state
+        if state == health.state and not health.count and not watch.users and not self._guard.failed[watch.number]:
+            # as nearly always: nothing has changed
+            watch.result = result
+            watch.retried = 0
+            self._guard.stamps[watch.number] = now
+            if watch.scaled or now - watch.stamped >= watch.period:
+                self._hand_on(watch, result, now, state, changed=False, stamp=False)
+            self._put_down(watch, watch.entry.interval, now)
+            return
+        if watch.entry.retry and state > health.worst and (health.is_healthy or health.state is None):
             watch.retried += 1
             if watch.retried <= watch.entry.retry:
                 self._guard.stamps[watch.number] = now
@@ -190,7 +200,10 @@ class Agent:
         watch.result = result
         self._hand_on(watch, result, now, before, changed=changed, stamp=pending != health.count)
         self._tell(watch, now, changed=changed)
-        interval = entry.fast_interval if health.count else entry.interval
+        self._put_down(watch, entry.fast_interval if health.count else entry.interval, now)
+
+    def _put_down(self, watch: Watch, interval: float, now: float) -> None:
+        """Put the next run down, an interval after the last one was due."""
         watch.due += interval + watch.shift
         watch.shift = 0.0
         if watch.due < now:  # what was missed is not made up for
@@ -211,8 +224,10 @@ class Agent:
                 self._publisher.track(watch, wanted)
         if changed:
             self._publisher.change(watch, before, result.text)
-        if changed or stamp or now - watch.stamped >= watch.period:
-            self._publisher.publish(watch, result, now - watch.begun, now)
+        if now - watch.stamped >= watch.period or changed or stamp:
+            publisher = self._publisher
+            if changed or stamp or now - watch.written >= WHOLE or not publisher.stamp(watch, now):
+                publisher.publish(watch, result, now - watch.begun, now)
 
     def _compose(self, watch: Watch, now: float, *, changed: bool) -> None:
         """Look at what is composed of others, when one of them has changed or its own verdict grows old."""

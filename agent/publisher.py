@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from agent.watch import Watch
 
 _LEAST_PERIOD = 1.0  # seconds between two stamps of a verdict that does not change
+WHOLE = 5.0  # seconds between two writings of its text and metrics
 
 
 def period(interval: float) -> float:
-    """Return how often a verdict that does not change is stamped anew, in seconds."""
-    return max(interval, _LEAST_PERIOD)
+    """Return the age in seconds from which a verdict is stamped anew: at each run, or at one in a second."""
+    return max(interval, _LEAST_PERIOD) - interval / 2
 
 
 def promise(interval: float) -> float:
-    """Return for how many seconds a verdict speaks: the stamp before it may be late by an interval and a half."""
-    return period(interval) + 1.5 * interval
+    """Return for how many seconds a verdict speaks: the next stamp may be late by an interval and a half."""
+    return max(interval, _LEAST_PERIOD) + 1.5 * interval
 
 
 class Publisher:
@@ -64,9 +65,8 @@ class Publisher:
             text = f"{health.count} of {health.wanted} results against {health.state}: {text}"
         said = Result(health.state or OK, text, result.metrics)
         try:
-            verdict.write(
-                self.verdicts, watch.file, verdict.encode(entry.check, said, watch.since, duration, watch.promise)
-            )
+            data = verdict.encode(entry.check, said, watch.since, duration, watch.promise)
+            verdict.write(self.verdicts, watch.file, data)
         except OSError as error:
             if not health.is_healthy:
                 self.remove(self.verdicts, watch.file)
@@ -74,7 +74,17 @@ class Publisher:
             self._restore(error)
         else:
             self._failing.discard(self.verdicts)
-            watch.stamped = now
+            watch.stamped = watch.written = now
+            watch.width = verdict.stamp_width(data)
+
+    def stamp(self, watch: Watch, now: float) -> bool:
+        """Say that the verdict still holds; return False where it has to be published as a whole."""
+        try:
+            verdict.restamp(f"{self.verdicts}/{watch.file}", watch.width)
+        except (OSError, ValueError):
+            return False
+        watch.stamped = now
+        return True
 
     def change(self, watch: Watch, before: object, text: str) -> None:
         """Note since when the state holds, and tell of it."""

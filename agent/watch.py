@@ -21,8 +21,9 @@ class Watch:
     """One entry: its verdict so far, its run, and what depends on it."""
 
     __slots__ = (
-        "begun", "due", "entry", "file", "health", "loss", "members", "needs", "number", "period", "promise", "result",
-        "retried", "run", "shift", "since", "stamped", "start", "users", "value", "waiting",
+        "begun", "due", "entry", "file", "health", "loss", "members", "needs", "number", "period", "promise",
+        "result", "retried", "run", "scaled", "shift", "since", "stamped", "start", "users", "value", "waiting", "width",
+        "written",
     )  # fmt: skip
 
     def __init__(self, entry: Entry) -> None:
@@ -31,6 +32,7 @@ class Watch:
         self.health = Health(entry.rise, entry.fall, entry.healthy)
         self.loss = entry.weight.loss if entry.weight else trackfile.SWITCH_OFF
         self.period = publisher.period(entry.interval)
+        self.scaled = entry.weight is not None and bool(entry.weight.metric)
         self.promise = publisher.promise(entry.interval)
         self.run: Run | None = None  # of a check; what is composed has none
         self.members: list[Watch] = []  # what it is composed of
@@ -42,7 +44,8 @@ class Watch:
         self.due = self.begun = 0.0  # when it is to begin, and when it began last
         self.shift = 0.0  # of the next due time, once
         self.start: Callable[[float], None] = _no_start
-        self.stamped = float("-inf")  # when its verdict was written
+        self.stamped = self.written = float("-inf")  # when its verdict was stamped last, and written as a whole
+        self.width = 0  # of the stamp in it
         self.since = 0.0
         self.retried = 0
         self.value: int | None = None  # in the track file, as far as is known

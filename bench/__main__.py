@@ -6,7 +6,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-_NO_TABLES = ("__init__", "__main__", "measure", "scrape")
+_NO_TABLES = ("__init__", "__main__", "loaded", "measure", "scrape")
 
 
 def main() -> None:

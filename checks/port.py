@@ -93,16 +93,17 @@ async def port(
         except NetError as error:
             errors.append(error)
     time = monotonic() - begun
-    states = [judge(time, warning, critical)]
-    states += [refused if error.kind == "closed" else error.state for error in errors]
+    state = judge(time, warning, critical)
+    if errors:
+        state = max(state, *(refused if error.kind == "closed" else error.state for error in errors))
     if len(ports) > 1:
         lines.insert(0, f"{len(ports) - len(errors)} of {len(ports)} ports of {host} are open")
-    text = "; ".join([error.text for error in errors] or lines[:1])
+    text = "; ".join([error.text for error in errors]) if errors else lines[0]
     metrics = [Metric("time", time, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)]
     if len(ports) > 1:
         metrics.append(Metric("open", len(ports) - len(errors), minimum=0, maximum=len(ports)))
     expired = bool(errors) and all(error.kind in ("filtered", "expired") for error in errors)
-    return Result(max(states), f"{text} ({time * 1000:.3g} ms)", metrics, notes=lines, expired=expired)
+    return Result(state, f"{text} ({time * 1000:.3g} ms)", metrics, notes=lines, expired=expired)
 
 
 async def _try(

@@ -132,6 +132,27 @@ def encode(check: str, result: Result, since: float, duration: float, promise: f
     return data[: data.rfind(b"\n", 0, _MOST_BYTES) + 1]  # the metrics that a reader takes
 
 
+def restamp(path: str, width: int) -> None:
+    """Give a verdict that still holds the stamp of this moment, in place.
+
+    ``width`` is that of the stamp in the file. Raises OSError, and ValueError where the stamp is wider by now and the
+    verdict has to be written anew.
+    """
+    stamp = b"%.2f" % (int(now() * 100) / 100)
+    if len(stamp) != width:
+        raise ValueError("the stamp is of another width")
+    out = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
+    try:
+        posix.pwrite(out, stamp, len(_MAGIC) + 3)
+    finally:
+        posix.close(out)
+
+
+def stamp_width(data: bytes) -> int:
+    """Return the width of the stamp in what encode() made."""
+    return data.index(b" ", len(_MAGIC) + 3) - len(_MAGIC) - 3
+
+
 def write(path: str, file: str, data: bytes) -> None:
     """Write a file of the folder aside and rename it; raises OSError."""
     aside = f"{path}/.{posix.getpid()}.{file}"
