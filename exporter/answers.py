@@ -15,7 +15,7 @@ from exporter.accept import MediaType, preferred, wants_gzip
 from exporter.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
 from exporter.frame import families
 from exporter.health import HEALTHY
-from exporter.page import page
+from exporter.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -53,14 +53,16 @@ class Answers:
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self.is_ready = False
+        self._view = Page()
         self._paths: dict[str, Callable[[web.BaseRequest], Awaitable[Answer]]] = {
             "/": self._page,
             "/metrics": self._metrics,
             "/-/healthy": self._healthy,
             "/-/ready": self._ready,
         }
-        for path in (Path(__file__).parent / "static").iterdir():
-            self._paths[f"/static/{path.name}"] = _file(path)
+        static = Path(__file__).parent / "static"
+        for path in static.rglob("*.*"):
+            self._paths[f"/static/{path.relative_to(static)}"] = _file(path)
 
     async def answer(self, request: web.BaseRequest) -> Answer:
         """Return what is answered to a request that has been let in."""
@@ -99,7 +101,12 @@ class Answers:
 
     async def _page(self, request: web.BaseRequest) -> Answer:
         settings = self.frame.settings
-        return await self._collected(request, _HTML, "page", lambda collected: page(collected, settings))
+        find = one_line(request.query.get("find", ""), 100)
+
+        def write(collected: Collected) -> bytes:
+            return self._view.write(collected, settings, find)
+
+        return await self._collected(request, _HTML, ("page", find), write)
 
     async def _collected(
         self,

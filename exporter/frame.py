@@ -44,7 +44,10 @@ class Collector(Generic[Facts]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run of a collector gave: facts and families, or why it failed, or why there is nothing to read."""
+    """What one run of a collector gave: facts and families, or why it failed, or why there is nothing to read.
+
+    ``seconds`` is how long it took, ``when`` when it ended, on the clock of monotonic().
+    """
 
     collector: Collector[Any]
     seconds: float
@@ -52,6 +55,7 @@ class Outcome:
     families: Sequence[Metric] = ()
     failure: str = ""
     absence: str = ""
+    when: float = field(default_factory=monotonic)
 
 
 class Collected(list[Outcome]):

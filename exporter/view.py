@@ -1,175 +1,114 @@
-"""What of the facts does the page show, and in which tone?"""
+"""What is the page made of? Rows, lists of them, groups and problems, whatever they are about."""
 
 from __future__ import annotations
 
-from time import time
+from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.core.result import one_line
-from checks.node.haproxy import BACKEND, FRONTEND, SERVER, first_word
-from exporter.words import Mark, amount, count, size, span
+from exporter.words import SEVERITY, WRONG, Mark
 
 if TYPE_CHECKING:
-    from checks.core.verdict import Verdict
-    from checks.node.haproxy import Report
-    from checks.node.ipvs import Server, Service
-    from checks.node.vips import Vip
+    from collections.abc import Iterable, Sequence
 
-_CHECK = ("good", "warn", "bad", "unknown")
-_FRONTEND = {"OPEN": "good", "FULL": "warn", "PAUSED": "idle"}
-_SERVER = {"UP": "good", "NOLB": "warn", "MAINT": "idle", "DRAIN": "idle", "DOWN": "bad"}
+MOST_ROWS = 1200
+FEW = 24  # as many rows stand side by side; of more, those that are fine are folded
 
 
-class VipRow(NamedTuple):
-    """A VIP. That another node holds it is no trouble."""
+class Cell(NamedTuple):
+    """A text, what stands small below it, its share in percent as a bar, further marks and a list to unfold."""
 
-    mark: Mark
-    address: str
-    interface: str
-    instance: str
-    vrid: str
+    text: str = ""
+    more: str = ""
+    share: int | None = None
+    marks: Sequence[Mark] = ()
+    items: Sequence[str] = ()
 
 
-class CheckRow(NamedTuple):
-    """The last words of a check."""
+class Row(NamedTuple):
+    """A line of a table: ``under`` stands below the name, ``since`` below the state."""
 
+    key: str
     mark: Mark
     name: str
-    check: str
-    text: str
-    since: str
-    age: str
+    under: str = ""
+    since: str = ""
+    cells: Sequence[Cell] = ()
 
 
-class FrontendRow(NamedTuple):
-    """A frontend of HAProxy."""
+class Listing(NamedTuple):
+    """The rows that are seen at once, those to unfold, and the number of those that the page has no room for."""
 
-    mark: Mark
-    name: str
-    sessions: str
-    limit: str
-    rate: str
-    received: str
-    sent: str
+    first: list[Row]
+    rest: list[Row]
+    hidden: int = 0
 
-
-class ServerRow(NamedTuple):
-    """A server of a backend, or a real server; ``share`` is its part of the weights in percent."""
-
-    mark: Mark
-    name: str
-    text: str
-    weight: str
-    share: int
-    now: str
-    other: str
+    def __bool__(self) -> bool:
+        return bool(self.first or self.rest or self.hidden)
 
 
 class Group(NamedTuple):
     """A backend, or a virtual service, and the servers behind it."""
 
+    key: str
     mark: Mark
     name: str
     text: str
-    servers: list[ServerRow]
+    facts: Sequence[tuple[str, str]]
+    rows: Listing
+    is_open: bool
 
 
-def vip_row(vip: Vip, is_held: bool) -> VipRow:
-    """Show a VIP."""
-    mark = Mark("good", "held here") if is_held else Mark("idle", "not here")
-    return VipRow(mark, vip.address, vip.interface, vip.instance, vip.vrid)
+class Problem(NamedTuple):
+    """Something that is wrong: where, what, and the key of the row that tells more."""
+
+    mark: Mark
+    where: str
+    text: str
+    key: str = ""
 
 
-def check_row(verdict: Verdict) -> CheckRow:
-    """Show a verdict."""
-    state = verdict.result.state
-    since, age = span(max(0.0, time() - verdict.since)), span(verdict.age)
-    return CheckRow(Mark(_CHECK[state], str(state)), verdict.name, verdict.check, verdict.result.text, since, age)
+class Room:
+    """What is looked for, and how much of it the page may still show."""
+
+    def __init__(self, find: str = "", most: int = MOST_ROWS) -> None:
+        self.find = find
+        self.left = most
+        self.hidden = 0
+        self._wanted = find.casefold()
+
+    def wants(self, *texts: str) -> bool:
+        """Return whether one of the texts has what is looked for."""
+        return not self._wanted or any(self._wanted in text.casefold() for text in texts)
+
+    def listing(self, rows: Iterable[Row], *, all_wanted: bool = False) -> Listing:
+        """Choose those that are looked for, and of many first those that are wrong."""
+        wanted = [row for row in rows if all_wanted or self.wants(row.name, row.under)]
+        first, rest = wanted, []
+        if len(wanted) > FEW:
+            first = sorted((row for row in wanted if is_wrong(row.mark)), key=severity)
+            rest = [row for row in wanted if not is_wrong(row.mark)]
+        shown = first[: self.left], rest[: max(0, self.left - len(first))]
+        hidden = len(wanted) - len(shown[0]) - len(shown[1])
+        self.left -= len(wanted) - hidden
+        self.hidden += hidden
+        return Listing(*shown, hidden)
 
 
-def frontends(report: Report) -> list[FrontendRow]:
-    """Show the frontends."""
-    return [
-        FrontendRow(
-            Mark(_FRONTEND.get(first_word(row.get("status", "")), "bad"), _said(row, "status")),
-            _said(row, "pxname"),
-            amount(row.get("scur")),
-            amount(row.get("slim")),
-            amount(row.get("rate")),
-            amount(row.get("bin"), size),
-            amount(row.get("bout"), size),
-        )
-        for row in report.of(FRONTEND)
-    ]
+def is_wrong(mark: Mark) -> bool:
+    """Return whether somebody should look at it."""
+    return mark.tone in WRONG
 
 
-def backends(report: Report) -> list[Group]:
-    """Show the backends with their servers; one without servers, as of a stats page, is in no trouble."""
-    behind: dict[str, list[dict[str, str]]] = {}
-    for row in report.of(SERVER):
-        behind.setdefault(row["pxname"], []).append(row)
-    groups = []
-    for row in report.of(BACKEND):
-        rows = behind.get(row["pxname"], [])
-        up = sum(first_word(one.get("status", "")) == "UP" for one in rows)
-        mark = Mark("good" if first_word(row.get("status", "")) == "UP" else "bad", _said(row, "status"))
-        text = f"{up} of {len(rows)} servers up" if rows else "no servers"
-        if row.get("qcur", "0") not in ("", "0"):
-            text += f", {amount(row['qcur'])} waiting"
-        active = [one for one in rows if first_word(one.get("status", "")) == "UP" and one.get("bck") != "1"]
-        total = sum(_int(one, "weight") for one in active)
-        servers = [_server(one, total if one in active else 0) for one in rows]
-        groups.append(Group(mark if rows else Mark("idle", "no servers"), _said(row, "pxname"), text, servers))
-    return groups
+def severity(row: Row | Group | Problem) -> int:
+    """Return what to sort by, the worst first."""
+    return SEVERITY[row.mark.tone]
 
 
-def _server(row: dict[str, str], total: int) -> ServerRow:
-    status = _said(row, "status")
-    tone = "idle" if status == "no check" else _SERVER.get(first_word(status), "unknown")
-    if tone == "good" and status != "UP":  # "UP 1/3": some checks have failed
-        tone = "warn"
-    words = [_said(row, "check_status"), _said(row, "last_chk") or _said(row, "check_desc")]
-    if row.get("bck") == "1":
-        words.insert(0, "backup")
-    if row.get("lastchg", "").isdecimal():
-        words.append(f"for {span(float(row['lastchg'][:15]))}")
-    share = round(100 * _int(row, "weight") / total) if total else 0
-    text = " · ".join(word for word in words if word)
-    name, weight = _said(row, "svname"), amount(row.get("weight"))
-    return ServerRow(Mark(tone, status), name, text, weight, share, amount(row.get("scur")), amount(row.get("qcur")))
+def key(*names: str) -> str:
+    """Return what tells a row from others of the page, also in its address."""
+    return "k" + blake2b("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
-def service_group(service: Service) -> Group:
-    """Show a virtual service with its real servers; where none has a weight, nobody answers."""
-    where = f"{service.proto} {_endpoint(service.address, service.port)}"
-    if service.mark:
-        where = f"firewall mark {int(service.mark, 16)}"
-    total = sum(server.weight for server in service.servers)
-    live = sum(server.weight > 0 for server in service.servers)
-    mark = Mark("good", "served") if live else Mark("bad", "no live server")
-    text = f"{service.scheduler}{', persistent' if service.persistent else ''}"
-    return Group(mark, where, text, [_real_server(server, total) for server in service.servers])
-
-
-def _real_server(server: Server, total: int) -> ServerRow:
-    mark = Mark("good", "live") if server.weight > 0 else Mark("warn", "weight 0")
-    share = round(100 * server.weight / total) if total > 0 and server.weight > 0 else 0
-    name = _endpoint(server.address, server.port)
-    return ServerRow(
-        mark, name, server.forward, count(server.weight), share, count(server.active), count(server.inactive)
-    )
-
-
-def _endpoint(address: str, port: int) -> str:
-    if not port:  # of a service by mark: whichever the client asked for
-        return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def _said(row: dict[str, str], column: str) -> str:
-    return one_line(row.get(column, ""), 200)
-
-
-def _int(row: dict[str, str], column: str) -> int:
-    text = row.get(column, "")
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
+def joined(*words: str, by: str = " · ") -> str:
+    """Return the words that there are."""
+    return by.join(word for word in words if word)

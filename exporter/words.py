@@ -1,7 +1,8 @@
-"""How are numbers and states written for people?"""
+"""How are numbers, times and states written for people?"""
 
 from __future__ import annotations
 
+from time import localtime, strftime
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -9,14 +10,26 @@ if TYPE_CHECKING:
 
 
 class Mark(NamedTuple):
-    """A state as the page shows it: ``tone`` (good, warn, bad, unknown or idle) is its colour and sign."""
+    """A state as the page shows it: ``tone`` (a key of SIGNS) is its colour and sign."""
 
     tone: str
     word: str
 
 
-SIGNS = {"good": "✓", "warn": "!", "bad": "✕", "unknown": "?", "idle": "○"}
-SEVERITY = ("bad", "unknown", "warn", "idle", "good")
+# the colours are those of HAProxy's own page: green, blue, yellow, orange, red, and so on
+SIGNS = {
+    "bad": "✕",
+    "rising": "↑",
+    "unknown": "?",
+    "warn": "!",
+    "drain": "↓",
+    "maint": "‖",
+    "idle": "○",
+    "backup": "✓",
+    "good": "✓",
+}
+SEVERITY = {tone: place for place, tone in enumerate(SIGNS)}
+WRONG = ("bad", "rising", "unknown", "warn")
 
 
 def span(seconds: float) -> str:
@@ -31,8 +44,19 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def moment(epoch: float) -> str:
+    """Return a time of the clock here, in seconds of the epoch, to the second."""
+    try:
+        return strftime("%Y-%m-%d %H:%M:%S", localtime(epoch))
+    except (OverflowError, OSError, ValueError):
+        return "?"
+
+
 def count(value: float) -> str:
-    """Return a number with thin spaces between thousands."""
+    """Return a number with thin spaces between thousands, from ten million on in millions and so on."""
+    for unit, size, least in (("P", 1e15, 1e15), ("T", 1e12, 1e12), ("G", 1e9, 1e9), ("M", 1e6, 1e7)):
+        if value >= least:
+            return f"{value / size:.1f} {unit}"
     return f"{value:,.0f}".replace(",", "\u202f")
 
 
@@ -45,6 +69,24 @@ def size(value: float) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
+def speed(value: float | None, write: Callable[[float], str] = count) -> str:
+    """Return a number per second, a small one with a decimal place; a dash where it is not known."""
+    if value is None:
+        return "-"
+    text = f"{value:.1f}".removesuffix(".0") if value < 10 and write is count else write(value)
+    return f"{text}/s"
+
+
 def amount(text: str | None, write: Callable[[float], str] = count) -> str:
     """Return a number that a peer wrote, for people; a dash where there is none."""
     return write(int(text)) if text and text.isdecimal() and len(text) < 20 else "-"
+
+
+def number(text: str | None) -> int:
+    """Return a number that a peer wrote, 0 where there is none."""
+    return int(text) if text and text.isdecimal() and len(text) < 20 else 0
+
+
+def things(number: int, one: str, many: str = "") -> str:
+    """Return ``1 server`` or ``2 servers``."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"

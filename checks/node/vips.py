@@ -96,6 +96,17 @@ def groups(conf: Block) -> list[tuple[str, str]]:
     ]
 
 
+def tracked(conf: Block) -> list[tuple[str, str]]:
+    """Return the instances and the vrrp_scripts that each of them tracks, one pair for each script."""
+    return [
+        (block.name, line.words[0])
+        for block in conf.named("vrrp_instance")
+        for scripts in block.named("track_script")
+        for line in scripts.blocks
+        if line.words[0]
+    ]
+
+
 def interfaces(conf: Block) -> dict[str, tuple[str, str]]:
     """Return the interface and the virtual router id of every vrrp_instance, by its name."""
     return {

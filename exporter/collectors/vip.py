@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from checks.node.keepalived_conf import parse
 from checks.node.keepalived_find import find
 from checks.node.keepalived_lines import ConfMissingError
 from checks.node.keepalived_process import CannotAskError, NoProcessError
-from checks.node.vips import configured, groups
+from checks.node.vips import configured, groups, tracked
 from exporter.exposition import Family
 from exporter.frame import AbsentError, Collector
 
@@ -32,10 +32,14 @@ class ElsewhereError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Vips:
-    """The VIPs of keepalived.conf and whether this node holds each of them; its sync groups and their instances."""
+    """The VIPs of keepalived.conf and whether this node holds each of them; its sync groups and their instances.
+
+    ``scripts`` are instances and the vrrp_scripts that they track.
+    """
 
     held: list[tuple[Vip, bool]]
     groups: list[tuple[str, str]]
+    scripts: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read(settings: Settings) -> Vips:
@@ -48,7 +52,7 @@ def read(settings: Settings) -> Vips:
     if vips and settings.proc == "/proc":
         _must_be_here(conf.value("net_namespace"), settings)
     own = own_addresses()
-    return Vips([(vip, vip.is_held(own)) for vip in vips], groups(conf))
+    return Vips([(vip, vip.is_held(own)) for vip in vips], groups(conf), tracked(conf))
 
 
 def _must_be_here(name: str, settings: Settings) -> None:

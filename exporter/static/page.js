@@ -1,31 +1,170 @@
-// Brings the page up to date in place. Without this script the browser reloads it instead.
+// Brings the page up to date in place, so that scroll, focus, selection and what is unfolded stay as they are.
 "use strict";
-const every = 5000;
+const EVERY = 5000; // milliseconds; more where an answer takes long
+const OLD = 3 * EVERY;
+const MOST_SAID = 4;
+const byId = (id) => document.getElementById(id);
+const pause = byId("pause");
+let timer = 0;
+let running = false;
+let read = Date.now();
+
+function sameKind(old, fresh) {
+  return old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && (old.id ?? "") === (fresh.id ?? "");
+}
+
+function attributes(old, fresh) {
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
+  }
+}
+
+// What the server unfolds stays unfolded or not as the reader left it, until the server changes its mind.
+function unfold(old, fresh) {
+  const wish = fresh.hasAttribute("open");
+  if (wish !== old.wish) old.open = wish;
+  old.wish = wish;
+}
+
+function remember(root) {
+  for (const one of root.querySelectorAll("details")) one.wish = one.open;
+  if (root.nodeName === "DETAILS") root.wish = root.open;
+}
+
+function morph(old, fresh) {
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+    return;
+  }
+  if (old.nodeName === "DETAILS") unfold(old, fresh);
+  if (old.id && old.isEqualNode(fresh)) return;
+  attributes(old, fresh);
+  const wanted = new Set([...fresh.children].map((one) => one.id).filter(Boolean));
+  const known = new Map([...old.children].filter((one) => one.id).map((one) => [one.id, one]));
+  let at = old.firstChild;
+  for (const next of [...fresh.childNodes]) {
+    while (at && at.id && !wanted.has(at.id)) at = drop(at);
+    const match = next.id ? known.get(next.id) : at;
+    if (match && sameKind(match, next)) {
+      if (match === at) at = at.nextSibling;
+      else old.insertBefore(match, at);
+      morph(match, next);
+    } else {
+      const own = old.insertBefore(document.importNode(next, true), at);
+      if (own.nodeType === Node.ELEMENT_NODE) remember(own);
+    }
+  }
+  while (at) at = drop(at);
+}
+
+function drop(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
+
+// The state of each row and group, as a listener would have it said.
+function states(root) {
+  const found = new Map();
+  for (const one of root.querySelectorAll("tr[id], details.group, #summary")) {
+    if (one.id === "summary") {
+      found.set(one.id, { one, what: "", state: one.querySelector("h2").textContent.trim() });
+      continue;
+    }
+    const name = one.querySelector("th, h4").firstChild.textContent.trim();
+    const group = one.nodeName === "TR" ? one.closest("details.group")?.querySelector("h4").textContent.trim() : "";
+    const state = one.querySelector(".badge").lastChild.textContent.trim();
+    found.set(one.id, { one, what: group ? `${group} ${name}` : name, state });
+  }
+  return found;
+}
+
+function tell(before, after) {
+  const said = [];
+  for (const [id, { one, what, state }] of after) {
+    if (before.has(id) && before.get(id).state !== state) {
+      if (one.id !== "summary") one.classList.add("changed");
+      said.push(what ? `${what}: ${state}` : state);
+    }
+  }
+  const more = said.length > MOST_SAID ? `, and ${said.length - MOST_SAID} more changes` : "";
+  if (said.length) byId("said").textContent = said.slice(0, MOST_SAID).join(", ") + more;
+}
+
+function show(fresh) {
+  const script = 'script[src^="static/"]';
+  if (fresh.querySelector(script)?.getAttribute("src") !== document.querySelector(script).getAttribute("src")) {
+    location.reload(); // another version serves it now
+    return;
+  }
+  const chosen = getSelection();
+  const { anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed } = chosen;
+  const node = byId("node");
+  const before = states(node);
+  document.title = fresh.title;
+  morph(node, fresh.getElementById("node"));
+  byId("read").replaceChildren(...fresh.getElementById("read").childNodes);
+  tell(before, states(node));
+  if (!isCollapsed && anchorNode.isConnected && focusNode.isConnected) {
+    const within = (one, offset) => Math.min(offset, one.nodeValue?.length ?? one.childNodes.length);
+    chosen.setBaseAndExtent(anchorNode, within(anchorNode, anchorOffset), focusNode, within(focusNode, focusOffset));
+  }
+}
+
+function age(why) {
+  const seconds = Math.round((Date.now() - read) / 1000);
+  const stale = byId("stale");
+  const text = `${why} What is below was true ${seconds} s ago.`;
+  if (why && stale.textContent !== text) stale.textContent = text;
+  stale.hidden = !why;
+  document.documentElement.classList.toggle("is-old", Boolean(why));
+  document.documentElement.classList.toggle("is-live", !why && !isPaused());
+}
 
 async function refresh() {
-  if (document.hidden) return;
-  let fresh;
+  if (running || document.hidden || isPaused()) return;
+  running = true;
+  clearTimeout(timer);
+  const begun = Date.now();
+  const late = setTimeout(() => age("The exporter is slow to answer."), OLD);
+  let why = "";
   try {
-    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(4 * every) });
-    fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("node");
+    // not by location.href, which may hold a name and a password
+    const where = new URL(location.pathname + location.search, location.origin);
+    const answer = await fetch(where, { cache: "no-store", signal: AbortSignal.timeout(4 * EVERY) });
+    if (answer.ok) {
+      show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      read = Date.now();
+    } else {
+      why = `The exporter answers ${answer.status} ${answer.statusText}.`;
+    }
   } catch {
-    fresh = null;
+    why = "The exporter does not answer.";
   }
-  document.getElementById("stale").hidden = fresh !== null;
-  if (fresh !== null) {
-    document.title = fresh.ownerDocument.title;
-    const shown = document.getElementById("node").children;
-    // section by section, and only what has changed: a selection or a scrolled table stays as it is
-    [...fresh.children].forEach((part, index) => {
-      if (!shown[index].isEqualNode(part)) shown[index].replaceWith(document.adoptNode(part));
-    });
-  }
+  clearTimeout(late);
+  age(why);
+  running = false;
+  if (!document.hidden) timer = setTimeout(refresh, Math.max(EVERY, 10 * (Date.now() - begun)));
 }
 
-async function loop() {
-  await refresh();
-  setTimeout(loop, every);
+function isPaused() {
+  return pause.getAttribute("aria-pressed") === "true";
 }
 
-setTimeout(loop, every);
-document.addEventListener("visibilitychange", refresh);
+pause.hidden = false;
+pause.addEventListener("click", () => {
+  pause.setAttribute("aria-pressed", String(!isPaused()));
+  age("");
+  clearTimeout(timer);
+  refresh();
+});
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(timer);
+  refresh();
+});
+remember(document);
+age("");
+timer = setTimeout(refresh, EVERY);
