@@ -1,4 +1,4 @@
-"""Does a check say the same on both drivers? One table of cases, run by poll() and by an event loop."""
+"""Does a check say the same on every driver? One table of cases, run by poll(), by the agent and by plain asyncio."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from agent.net import AsyncioNet
 from checks.core.options import complete, options, parse
 from checks.core.registry import load
+from tests.agent.drive import resident
 from tests.commands import CODE, shell, without_times
 from tests.drive import oneshot
 from tests.servers import misbehaving as servers
@@ -80,8 +81,8 @@ CASES: list[tuple[str, str, Make]] = [
 ]
 
 
-def resident(check: Check, *arguments: str) -> Result:
-    """Run a check once in an event loop, as the agent does."""
+def beside(check: Check, *arguments: str) -> Result:
+    """Run a check once in a task of asyncio, as the agent does where a library needs one."""
     known = options(check)
     values = complete(known, parse(known, arguments))
     return asyncio.run(check(AsyncioNet(), **values))
@@ -95,19 +96,23 @@ def told(result: Result) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(("name", "arguments", "make"), CASES, ids=lambda value: getattr(value, "__name__", value))
-def test_both_drivers_say_the_same(name: str, arguments: str, make: Make) -> None:
+def test_all_drivers_say_the_same(name: str, arguments: str, make: Make) -> None:
     """State, text, notes, metrics and whether the deadline was met."""
     check = load(name)
     with make() as server:
         words = arguments.format(host=server.host, port=server.port).split()
-        assert told(resident(check, *words)) == told(oneshot(check, *words))
+        wanted = told(oneshot(check, *words))
+        assert told(resident(check, *words)) == wanted
+        assert told(beside(check, *words)) == wanted
 
 
 def test_a_full_unix_backlog_is_waited_for_alike(tmp_path: Path) -> None:
     """There is nothing to poll for: both drivers try again until the deadline."""
     with servers.full_backlog(str(tmp_path / "socket")) as server:
         words = ("-H", server.path, "-t", "0.2")
-        assert told(resident(load("port"), *words)) == told(oneshot(load("port"), *words))
+        wanted = told(oneshot(load("port"), *words))
+        assert told(resident(load("port"), *words)) == wanted
+        assert told(beside(load("port"), *words)) == wanted
 
 
 def test_many_checks_wait_at_once() -> None:

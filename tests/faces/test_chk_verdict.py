@@ -200,7 +200,7 @@ def test_it_starts_no_process(tmp_path: Path) -> None:
         "-e",
         "trace=process",
         "dash",
-        BIN / "chk_verdict",
+        str(BIN / "chk_verdict"),
         "web",
     ]
     assert subprocess.run(command, env=environment(tmp_path), capture_output=True, check=False).returncode == 0
@@ -210,7 +210,7 @@ def test_it_starts_no_process(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_stepped_makes_no_stale_verdict_fresh(tmp_path: Path) -> None:
-    """Stamps are of the time since boot, which no administrator sets; where it differs all the same, 1 is the answer."""
+    """Stamps are of the time since boot, which nobody sets; where it differs all the same, 1 is the answer."""
     put(tmp_path, OK, 60)
     for offset, code in (("0", 0), ("-100", 1), ("100", 1)):
         line = f'exec unshare --time --boottime={offset} --fork "$1" web'
