@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 
 from tests.lab import conf
 from tests.lab.case import Case, scenario
@@ -10,7 +11,7 @@ from tests.lab.cluster import SCRIPTS
 
 VIP = "10.10.0.31"
 HOSTS = ("client", "web1", "web2", "ha1", "ha2")
-_OURS = conf.script(f"{SCRIPTS}/chk_haproxy", "interval 1\n  timeout 3\n  fall 2")
+_OURS = conf.script(f"{SCRIPTS}/chk_haproxy --fall 2", "interval 1\n  timeout 3")
 _TUTORIAL = "ps -C haproxy | wc -l; restart; sleep; stop keepalived"
 
 
@@ -21,6 +22,7 @@ def _begin(case: Case) -> None:
     tutorial = conf.script(case.script("check_haproxy.sh"), "interval 2\n  weight -5\n  fall 3\n  rise 2")
     case.haproxy_nodes(_OURS if case.ours else tutorial)
     case.probe(VIP, 80)
+    case.until("all is calm", case.served)
 
 
 def _moved(case: Case) -> None:
@@ -29,7 +31,8 @@ def _moved(case: Case) -> None:
 
 
 def _returns(case: Case) -> None:
-    case.until("the VIP is back where it belongs", lambda: case.at(VIP, "ha1"))
+    said = partial(case["ha1"].read, "/run/vipwarden/verdict/chk_haproxy%20haproxy")
+    case.until("the VIP is back where it belongs", lambda: case.at(VIP, "ha1"), 60, said)
     case.expect("keepalived was never stopped", len(case.log("ha1").split("Starting Keepalived")) == 2)
 
 
