@@ -98,12 +98,13 @@ def agent(
     before: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     command: Sequence[str] = ("agent",),
+    vipwarden: Path = BIN / "vipwarden",
 ) -> Iterator[Running]:
     """Run an agent until the end of the block, after which neither it nor a watchdog is left."""
     configuration = folder / "vipwarden.yaml"
     configuration.write_text(text)
     (folder / "run").mkdir(exist_ok=True)
-    line = [*before, str(BIN / "vipwarden"), *command, "--config", str(configuration)]
+    line = [*before, str(vipwarden), *command, "--config", str(configuration)]
     everything = {**environment(folder), **(env or {})}
     with subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=everything, text=True, errors="replace"
