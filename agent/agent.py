@@ -154,6 +154,9 @@ class Agent:
         now = monotonic()
         if run is None or run in self._driver.active or now < watch.due:
             return  # removed, begun anew, or put off
+        if len(self._driver.active) >= self._driver.most:  # no descriptors: a late look is better than none
+            self._driver.at(now, watch.start)
+            return
         watch.begun = now
         if not watch.retried:
             self.meter.late.append(now - watch.due)
@@ -198,9 +201,11 @@ class Agent:
         pending = health.count
         changed = health.settle(result.state) if asked else health.overrule(result.state)
         watch.result = result
-        self._hand_on(watch, result, now, before, changed=changed, stamp=pending != health.count)
-        self._tell(watch, now, changed=changed)
-        self._put_down(watch, entry.fast_interval if health.count else entry.interval, now)
+        try:
+            self._hand_on(watch, result, now, before, changed=changed, stamp=pending != health.count)
+            self._tell(watch, now, changed=changed)
+        finally:
+            self._put_down(watch, entry.fast_interval if health.count else entry.interval, now)
 
     def _put_down(self, watch: Watch, interval: float, now: float) -> None:
         """Put the next run down, an interval after the last one was due."""

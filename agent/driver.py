@@ -9,6 +9,7 @@ run beside it, as a task.
 from __future__ import annotations
 
 import asyncio
+import resource
 import select
 from time import monotonic, thread_time
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _GRACE = 0.1  # seconds that a run has for its last words after its deadline
+_SPARE = 64  # descriptors for all that is no run
 _BURST = 32  # starts between two looks at who has answered
 STALL = 0.5  # seconds: who was not running for so long knows nothing of the servers
 
@@ -40,6 +42,8 @@ class Driver:
         self.batch = 0
         self.stalls = 0
         self.active: set[Run] = set()
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self.most = max(soft - _SPARE, soft // 4)  # runs at once
         self.shared: dict[str, object] = {}
         self._say = say
         self._loop = asyncio.get_running_loop()
@@ -159,7 +163,10 @@ class Driver:
         self.active.discard(run)
         if not isinstance(result, Result):
             result = Result(UNKNOWN, f"internal error in {run.name}: it answered with no result")
-        run.finish(result)
+        try:
+            run.finish(result)
+        except Exception as error:  # noqa: BLE001 - nor may our own bugs stop the clock for the others
+            self._say(bug(run.name, error).text)
 
     def _wake(self, when: float) -> None:
         if when < self._wakes:
@@ -180,7 +187,10 @@ class Driver:
             self._expire(run, now)
         self.shared.clear()
         for count, call in enumerate(self._starts.due(now), 1):
-            call(now)
+            try:
+                call(now)
+            except Exception as error:  # noqa: BLE001
+                self._say(bug("a start", error).text)
             if count % _BURST == 0:  # answers come while others are still being asked
                 self.poll()
         self.shared.clear()
@@ -204,9 +214,9 @@ class Driver:
         if now >= run.end + _GRACE:
             run.late += 1
             if run.late > 3:
-                name, limit = run.name, run.limit
                 self.abandon(run)
-                run.finish(Result(UNKNOWN, f"the check {name} did not end within its {limit:g} s", expired=True))
+                text = f"the check {run.name} did not end within its {run.limit:g} s"
+                self._finish(run, Result(UNKNOWN, text, expired=True))
                 return
         if run.awaits and now >= run.until:
             run.awaits = 0

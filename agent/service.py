@@ -8,8 +8,8 @@ from time import CLOCK_MONOTONIC, clock_gettime_ns
 from typing import TYPE_CHECKING
 
 from agent.agent import Agent
-from agent.systemd import notify
 from checks.core.config import ConfigError
+from checks.core.systemd import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,8 +22,8 @@ class Watch:
 
     __slots__ = (
         "begun", "due", "entry", "file", "health", "loss", "members", "needs", "number", "period", "promise",
-        "result", "retried", "run", "scaled", "shift", "since", "stamped", "start", "users", "value", "waiting", "width",
-        "written",
+        "result", "retried", "run", "scaled", "shift", "since", "stamped", "start", "users", "value", "waiting",
+        "width", "written",
     )  # fmt: skip
 
     def __init__(self, entry: Entry) -> None:

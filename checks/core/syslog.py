@@ -16,7 +16,10 @@ def log(program: str, severity: int, text: str, path: str = "/dev/log") -> bool:
     """
     line = f"<{_DAEMON | severity}>{program}[{posix.getpid()}]: {text}"
     for kind in (_socket.SOCK_DGRAM, _socket.SOCK_STREAM):
-        sock = _socket.socket(_socket.AF_UNIX, kind | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+        try:
+            sock = _socket.socket(_socket.AF_UNIX, kind | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+        except OSError:  # no descriptors left
+            return False
         try:
             sock.connect(path)
             sock.send(line.encode("utf-8", "replace") + (b"\0" if kind == _socket.SOCK_STREAM else b""))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.commands import CODE, shell
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
 # A namespace of mounts and network whose resolver is 127.0.0.1, where the script answers by itself.
