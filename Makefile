@@ -18,6 +18,11 @@ test: setup
 lab: setup
 	$(BIN)/python -m tests.lab $(LAB)
 
+.PHONY: clients
+# what Nagios, Icinga and NRPE are told of the checks, written from their signatures
+clients: setup
+	$(BIN)/python packaging/clients.py
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
