@@ -60,14 +60,14 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
     """Run a check for keepalived and leave with its answer: never anything but 0, 1 or a weight asked for."""
     code = FAILED
     try:
-        _signal.signal(_signal.SIGTERM, _leave)  # a script that exits 0 on SIGTERM would count as a success
+        _signal.signal(_signal.SIGTERM, leave)  # a script that exits 0 on SIGTERM would count as a success
         posix.umask(0o022)  # keepalived's is 0177
         code = _answer(check, arguments)
     except UsageError as error:
-        _say(2, f"chk_{check}: {error}; see chk_{check} --help")
+        say(2, f"chk_{check}: {error}; see chk_{check} --help")
         _refuse(check, error)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is not healthy
-        _say(2, f"chk_{check}: {error or type(error).__name__}")
+        say(2, f"chk_{check}: {error or type(error).__name__}")
     posix._exit(code)
 
 
@@ -76,7 +76,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     if command.face["help"]:
         from checks.core.usage import usage
 
-        _say(1, usage(command.program, command.function, face, command.known))
+        say(1, usage(command.program, command.function, face, command.known))
         return FAILED
     folder = verdict.folder()
     target = f"{folder}/{verdict.file_name(command.name)}"
@@ -85,7 +85,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
         lock = posix.open(_beside(target), posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW, 0o600)
     except OSError as error:
         lock = None  # no single-flight then, but an answer all the same
-        _say(2, f"chk_{check}: no verdicts in {folder}: {error.strerror}")
+        say(2, f"chk_{check}: no verdicts in {folder}: {error.strerror}")
     if lock is not None:
         try:
             posix.lockf(lock, posix.F_TLOCK, 0)
@@ -93,7 +93,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
             if error.errno in _TAKEN:
                 return _code(_last(target, command.number("max_age")), command)
     result, duration = command.run()
-    _say(1, result.text)
+    say(1, result.text)
     if lock is not None:
         _publish(command, result, duration)
     return _code(result, command)
@@ -152,11 +152,13 @@ def _beside(target: str) -> str:
     return f"{folder}/.{name}.lock"
 
 
-def _leave(_number: int, _frame: object) -> None:
+def leave(_number: int, _frame: object) -> None:
+    """Leave on a signal, as a failure."""
     posix._exit(FAILED)
 
 
-def _say(descriptor: int, text: str) -> None:
+def say(descriptor: int, text: str) -> None:
+    """Write a line for whoever may run it by hand."""
     try:
         posix.write(descriptor, (text + "\n").encode("utf-8", "replace"))
     except OSError:

@@ -21,7 +21,7 @@ def test_every_check_has_its_two_commands_in_a_plain_wheel() -> None:
     """The launchers find the checks by themselves, a wheel's entry points do not."""
     lines = _setup()["options.entry_points"]["console_scripts"].split("\n")
     commands = {line.partition(" = ")[0] for line in lines if line}
-    scripts = {"chk_haproxy", "chk_service", "notify", "realserver"}
+    scripts = {"chk_haproxy", "chk_service"}
     assert commands == {"vipwarden"} | scripts | {*(f"{face}_{name}" for name in names() for face in ("check", "chk"))}
 
 

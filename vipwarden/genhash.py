@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 from checks.core.blocking import BlockingNet, run
 from checks.core.result import OK, Result, one_line
@@ -17,13 +17,12 @@ from checks.core.values import Count, Port, Seconds
 from checks.protocol.http import HTTP_1_0, HttpVersion, Path, VirtualHost, request
 from checks.protocol.http_get import MOST_BYTES, fetch
 from checks.protocol.http_wanted import MD5, SUCCESS, Algorithm, Statuses
+from vipwarden.arguments import built
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from checks.protocol.http_get import Page
-
-_T = TypeVar("_T")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -139,18 +138,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def _built(build: Callable[[str], _T]) -> Callable[[str], _T]:
-    """Let argparse show what a type of the checks wants in place of its own words."""
-
-    def convert(text: str) -> _T:
-        try:
-            return build(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
-
-    return convert
-
-
 def _parser() -> _Parser:
     parser = _Parser(
         "vipwarden genhash",
@@ -160,21 +147,21 @@ def _parser() -> _Parser:
     )
     add = parser.add_argument
     add("-s", "--server", required=True, metavar="HOST", help="name, address or unix socket path of the server")
-    add("-p", "--port", type=_built(Port), help="its port")
-    add("-u", "--url", required=True, type=_built(Path), metavar="PATH", help="path of the page")
-    add("-V", "--use-virtualhost", dest="virtualhost", type=_built(VirtualHost), metavar="NAME", help="Host to send")
-    add("-P", "--protocol", type=_built(HttpVersion), default=HTTP_1_0, metavar="VERSION", help="1.0, 1.0c or 1.1")
-    add("-t", "--timeout", type=_built(Seconds), default=Seconds(10), help="seconds for it all, 10 by default")
+    add("-p", "--port", type=built(Port), help="its port")
+    add("-u", "--url", required=True, type=built(Path), metavar="PATH", help="path of the page")
+    add("-V", "--use-virtualhost", dest="virtualhost", type=built(VirtualHost), metavar="NAME", help="Host to send")
+    add("-P", "--protocol", type=built(HttpVersion), default=HTTP_1_0, metavar="VERSION", help="1.0, 1.0c or 1.1")
+    add("-t", "--timeout", type=built(Seconds), default=Seconds(10), help="seconds for it all, 10 by default")
     add("-S", "--use-ssl", dest="tls", action="store_true", help="use TLS; the certificate has to be valid")
     add("-I", "--use-sni", dest="sni", action="store_true", help="send -V as server name, which is done in any case")
     add("-m", "--fwmark", metavar="MARK", help="refused: there are no firewall marks here")
     add("-v", "--verbose", action="store_true", help="show both headers on stderr")
-    add("-e", "--status", type=_built(Statuses), default=SUCCESS, metavar="CODES", help="by default 200-299")
+    add("-e", "--status", type=built(Statuses), default=SUCCESS, metavar="CODES", help="by default 200-299")
     add("--ca-file", metavar="FILE", help="CA certificates to trust in place of the system's")
     add("--insecure", action="store_true", help="accept any certificate, as keepalived does")
-    add("--max-bytes", type=_built(Count), default=MOST_BYTES, metavar="N", help="longest body, 16 MiB by default")
+    add("--max-bytes", type=built(Count), default=MOST_BYTES, metavar="N", help="longest body, 16 MiB by default")
     add("--decoded", action="store_true", help="digest the content, without chunks and compression")
-    add("--algorithm", type=_built(Algorithm), default=MD5, metavar="NAME", help="md5 or sha256")
+    add("--algorithm", type=built(Algorithm), default=MD5, metavar="NAME", help="md5 or sha256")
     add("--classic", action="store_true", help="print it as genhash did up to 2.2.2")
     add("--config", action="store_true", help="print a checker for keepalived.conf")
     return parser

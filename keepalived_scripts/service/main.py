@@ -13,6 +13,7 @@ from time import monotonic, time
 from checks.core import verdict
 from checks.core.options import UsageError, complete, options, parse
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
+from keepalived_scripts.chk import FAILED, HEALTHY, leave, say
 from keepalived_scripts.service import memory, rules
 from keepalived_scripts.service.face import PRESETS, face
 from keepalived_scripts.service.parts import Ask, ask
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from keepalived_scripts.service.parts import Part
 
-HEALTHY, FAILED = 0, 1
 _FOR_THE_END = 0.15  # the part of the deadline that is left for writing down what was found
 
 
@@ -34,11 +34,11 @@ def main(preset: str, arguments: Sequence[str]) -> NoReturn:
     code = FAILED
     begun = monotonic()
     try:
-        _signal.signal(_signal.SIGTERM, _leave)  # a script that exits 0 on SIGTERM would count as a success
+        _signal.signal(_signal.SIGTERM, leave)  # a script that exits 0 on SIGTERM would count as a success
         posix.umask(0o022)  # keepalived's is 0177
         code = _answer(preset, arguments, begun)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is not healthy
-        _say(2, f"chk_{preset}: {error or type(error).__name__}; see chk_{preset} --help")
+        say(2, f"chk_{preset}: {error or type(error).__name__}; see chk_{preset} --help")
     posix._exit(code)
 
 
@@ -81,7 +81,7 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
     if values.get("help"):
         from checks.core.usage import usage
 
-        _say(1, usage(f"chk_{preset}", own, face, known))
+        say(1, usage(f"chk_{preset}", own, face, known))
         return FAILED
     if values.get("restart") and values.get("unit"):
         raise UsageError("--unit and --restart are two ways to do the same: give one")
@@ -89,21 +89,21 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
     values = {name: values.get(name, option.default) for name, option in known.items()}
     service = Service(preset, values)
     until = begun + values["timeout"]
-    _signal.signal(_signal.SIGALRM, _leave)
+    _signal.signal(_signal.SIGALRM, leave)
     _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
     folder = verdict.folder()
     try:
         lock = single(folder, service.key, service.name, values["max_age"], until)
     except Busy as busy:
-        _say(1, busy.result.text)
+        say(1, busy.result.text)
         return _code(busy.result)
     except OSError as error:
-        _say(2, f"{service.program}: no restart, for nothing can be locked in {folder}: {error.strerror}")
+        say(2, f"{service.program}: no restart, for nothing can be locked in {folder}: {error.strerror}")
         result = ask(service.parts, until)
-        _say(1, result.text)
+        say(1, result.text)
         return _code(result if result.state == OK else Result(CRITICAL, result.text))
     result = _judge(service, lock, begun, until)
-    _say(1, result.text)
+    say(1, result.text)
     _publish(service, folder, result, monotonic() - begun)
     return _code(result)
 
@@ -118,7 +118,7 @@ def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
         _log(service, CRITICAL, f"{error}; down until it has been good for {service.limits.good_for:g} s")
         before = memory.lost(service.limits)
     found = ask(service.parts, until - (until - begun) * _FOR_THE_END)
-    _signal.signal(_signal.SIGALRM, _leave)  # the checks set an alarm of their own
+    _signal.signal(_signal.SIGALRM, leave)  # the checks set an alarm of their own
     _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
     may = bool(service.restart) and found.state == CRITICAL
     step = rules.step(before, service.limits, good=found.state == OK, may=may, now=verdict.now(), today=time())
@@ -161,14 +161,3 @@ def _log(service: Service, state: State, text: str) -> None:
 
     severity = syslog.NOTICE if state == OK else syslog.WARNING if state == WARNING else syslog.ERROR
     syslog.log(service.program, severity, f"{service.name}: {text}")
-
-
-def _leave(_number: int, _frame: object) -> None:
-    posix._exit(FAILED)
-
-
-def _say(descriptor: int, text: str) -> None:
-    try:
-        posix.write(descriptor, (text + "\n").encode("utf-8", "replace"))
-    except OSError:
-        pass  # nobody listens

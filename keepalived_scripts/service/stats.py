@@ -9,6 +9,8 @@ from checks.core.blocking import BlockingNet, run
 from checks.core.options import UsageError
 from checks.core.result import CRITICAL, OK, UNKNOWN, Result, bug, one_line
 from checks.core.stream import NetError
+from checks.node.haproxy import HaproxyError
+from checks.node.haproxy_conf import DEFAULT_SOCKETS, discover
 from keepalived_scripts.service.parts import Ask
 
 TYPE_CHECKING = False
@@ -18,9 +20,7 @@ if TYPE_CHECKING:
     from checks.core.net import Net
     from keepalived_scripts.service.parts import Part
 
-_USUAL = ("/run/haproxy/admin.sock", "/var/lib/haproxy/stats", "/run/haproxy.sock", "/run/haproxy/haproxy.sock")
 _MOST_ANSWER = 65536
-_MOST_CONF = 16 << 20
 
 
 def haproxy(conf: str, socket: str | None, host: str, port: str | None) -> list[Part]:
@@ -28,7 +28,10 @@ def haproxy(conf: str, socket: str | None, host: str, port: str | None) -> list[
 
     Raises UsageError where there is neither.
     """
-    found = (socket,) if socket is not None else sockets(conf)
+    try:
+        found = [socket] if socket is not None else discover(conf)
+    except HaproxyError:
+        found = []
     parts: list[Part] = [stats_socket(found)] if found else []
     if port is not None:
         try:
@@ -36,50 +39,12 @@ def haproxy(conf: str, socket: str | None, host: str, port: str | None) -> list[
         except ValueError as error:
             raise UsageError(str(error)) from None
     if not parts:
+        usual = DEFAULT_SOCKETS[0]
         raise UsageError(
-            f"{conf} names no stats socket that can be asked, and there is none at {_USUAL[0]}: add 'stats socket"
-            f" {_USUAL[0]} mode 600 level user' to its global section, or give --port, which cannot tell a hung HAProxy"
+            f"{conf} names no stats socket that can be asked, and there is none at {usual}: add 'stats socket {usual}"
+            " mode 600 level user' to its global section, or give --port, which cannot tell a hung HAProxy"
         )
     return parts
-
-
-def sockets(conf: str) -> Sequence[str]:
-    """Return the stats sockets that haproxy.cfg names, else the usual ones that are there."""
-    try:
-        named = _named(_read(conf))
-    except OSError:
-        named = []
-    return named or [path for path in _USUAL if _is_socket(path)]
-
-
-def _named(text: str) -> list[str]:
-    """Return the paths of the ``stats socket`` lines; network addresses are left out."""
-    found = []
-    for line in text.split("\n"):
-        words = line.partition("#")[0].split()
-        if words[:2] == ["stats", "socket"] and len(words) > 2:
-            path = words[2].strip("\"'").removeprefix("unix@")
-            if path.startswith("/") and path not in found:
-                found.append(path)
-    return found
-
-
-def _read(path: str) -> str:
-    source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
-    try:
-        data = b""
-        while len(data) < _MOST_CONF and (more := posix.read(source, 1 << 20)):
-            data += more
-    finally:
-        posix.close(source)
-    return data.decode("utf-8", "replace")
-
-
-def _is_socket(path: str) -> bool:
-    try:
-        return S_ISSOCK(posix.stat(path).st_mode)
-    except OSError:
-        return False
 
 
 def stats_socket(paths: Sequence[str]) -> Part:
@@ -116,7 +81,11 @@ async def _info(net: Net, paths: Sequence[str], timeout: float) -> Result:
 
 def _closed_to_us(path: str) -> str:
     """Return why a socket cannot even be tried, which says nothing of HAProxy's health and calls for no restart."""
-    if not _is_socket(path):
+    try:
+        there = S_ISSOCK(posix.stat(path).st_mode)
+    except OSError:
+        there = False
+    if not there:
         return f"there is no socket {path}: was haproxy.cfg changed without a reload?"
     if not posix.access(path, posix.W_OK, effective_ids=True):
         return f"{path} is closed to this user: see 'user', 'group' and 'mode' of its 'stats socket' line"

@@ -32,7 +32,9 @@ def test_a_healthy_run_loads_the_checks_and_its_own_seven_files(tmp_path: Path) 
     modules = set(done.stdout.splitlines()[-1].split())
     assert not modules & HEAVY
     own = {name for name in modules if name.startswith("keepalived_scripts.")}
-    assert own == {"keepalived_scripts.service"} | {f"keepalived_scripts.service.{name}" for name in OWN}
+    assert own == {"keepalived_scripts.chk", "keepalived_scripts.service"} | {
+        f"keepalived_scripts.service.{name}" for name in OWN
+    }
 
 
 @pytest.mark.parametrize(("part", "code"), [("chk_service", 1), ("chk_haproxy", 1), ("notify", 0), ("realserver", 0)])
