@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from posix import stat
+from time import monotonic
 
 from checks.core.stream import NetError, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_CONTEXT_LIFE = 60.0  # seconds
+_MOST_CONTEXTS = 1000
+_contexts: dict[tuple[str | None, bool, bool, int], tuple[float, ssl.SSLContext]] = {}
 
 
 class TlsStream(Stream):
@@ -86,19 +92,27 @@ class TlsStream(Stream):
             await self.plain.send(self._outgoing.read())
 
 
-def client_context(ca_file: str | None = None, insecure: bool = False) -> ssl.SSLContext:
-    """Return the settings of a client: the system's CAs or those of ``ca_file``; ``insecure`` verifies nothing.
+def client_context(ca_file: str | None = None, insecure: bool = False, check_name: bool = True) -> ssl.SSLContext:
+    """Return the settings of a client, which its callers share and must leave as they are.
 
-    Raises NetError (local) where the CA file cannot be read.
+    It trusts the system's CAs or those of ``ca_file``; ``insecure`` verifies nothing. Raises NetError (local) where the
+    CA file cannot be read. Reading CAs takes ten milliseconds, so it is done once a minute, or when the file changes.
     """
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        key = (ca_file, insecure, check_name, stat(ca_file).st_mtime_ns if ca_file else 0)
+        made = _contexts.get(key)
+        if made is None or made[0] < monotonic():
+            context = ssl.create_default_context(cafile=ca_file)
+            if insecure or not check_name:
+                context.check_hostname = False
+            if insecure:
+                context.verify_mode = ssl.CERT_NONE
+            if len(_contexts) >= _MOST_CONTEXTS:
+                _contexts.clear()
+            made = _contexts[key] = (monotonic() + _CONTEXT_LIFE, context)
     except OSError as error:  # ssl.SSLError is one
         raise NetError("local", f"cannot read CA certificates from {ca_file}: {error.strerror or error}") from None
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    return made[1]
 
 
 async def start_tls(stream: Stream, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
