@@ -1,11 +1,12 @@
 # make run    start it here: the checks, the page and /metrics on http://127.0.0.1:9877/
 # make test   prove it; both do the whole set-up first
+# make rpm, make deb, make dist      packages, into dist/
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 
-.PHONY: run test lab setup check bench clean
+.PHONY: run test lab setup check bench dist wheels rpm deb test-packages clean
 .DELETE_ON_ERROR:
 
 run: setup
@@ -23,6 +24,10 @@ lab: setup
 clients: setup
 	$(BIN)/python packaging/clients.py
 
+# what an agent of 25 checks does in a day
+soak: setup
+	SOAK_CHECKS=2000000 $(BIN)/python -m pytest tests/agent/test_soak.py
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -31,6 +36,34 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m bench $(BENCH)
+
+# Packages are the same however often and wherever they are built: their one time is that of the last change
+VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' checks/__init__.py)
+ARCH := $(shell uname -m)
+WHEELS := build/wheels
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
+
+dist: setup
+	$(BIN)/python packaging/dist.py dist
+
+# the one step that asks the network: wheels by their hashes
+wheels: $(WHEELS)/.ready
+$(WHEELS)/.ready: packaging/rpm/requirements.txt $(SETUP)
+	rm -rf $(WHEELS)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+	  --python-version 3.11 --implementation cp --abi cp311 --abi abi3 --abi none --platform manylinux2014_$(ARCH) \
+	  --requirement packaging/rpm/requirements.txt --dest $(WHEELS)
+	touch $@
+
+rpm: dist wheels
+	packaging/rpm/build.sh $(CURDIR)/$(BIN)/python $(VERSION)
+
+deb: dist wheels
+	packaging/deb/build.sh $(CURDIR)/$(BIN)/python $(VERSION)
+
+# packages built, installed, upgraded, erased, and run under systemd and keepalived: minutes, and the network for roots
+test-packages: setup
+	$(BIN)/python -m pytest tests/packaging --override-ini addopts="-ra --import-mode=importlib" $(PYTEST)
 
 setup: $(SETUP)
 

@@ -99,6 +99,8 @@ class Result:
 
 def one_line(text: str, limit: int = 1000) -> str:
     """Return what a peer said as one bounded line without control characters, fit for a log or a terminal."""
+    if len(text) <= limit and text.isprintable() and "  " not in text and text.strip(" ") == text:
+        return text  # as nearly always
     clean = "".join(char if char.isprintable() else " " for char in text[: 4 * limit])
     clean = " ".join(clean.split())
     return clean if len(clean) <= limit else clean[: limit - 3] + "..."

@@ -84,10 +84,12 @@ def request(path: str, host: str, version: str) -> bytes:
 class Header:
     """The header of an answer; ``cut`` is where keepalived ends the body, None where it sees no Content-Length."""
 
-    __slots__ = ("cut", "raw", "status")
+    __slots__ = ("_fields", "_lowered", "cut", "raw", "status")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
+        self._lowered = raw.lower()
+        self._fields: dict[bytes, str] = {}
         self.status = _status(raw)
         self.cut = _content_length(raw)
 
@@ -98,8 +100,14 @@ class Header:
 
     def field(self, name: bytes) -> str:
         """Return the values of every field of that lower-case name, joined by ", "."""
-        lines = [line.partition(b":") for line in self.raw.split(b"\n")[1:]]
-        return ", ".join(value.strip().decode("latin-1") for key, _, value in lines if key.lower() == name)
+        if b"\n" + name not in self._lowered:
+            return ""
+        found = self._fields.get(name)
+        if found is None:
+            lines = [line.partition(b":") for line in self.raw.split(b"\n")[1:]]
+            values = [value.strip().decode("latin-1") for key, _, value in lines if key.lower() == name]
+            found = self._fields[name] = ", ".join(values)
+        return found
 
     @property
     def chunked(self) -> bool:
