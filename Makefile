@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 
-.PHONY: run test lab setup check bench dist wheels rpm deb test-packages clean
+.PHONY: run test soak lab setup check bench dist wheels rpm deb test-packages clean
 .DELETE_ON_ERROR:
 
 run: setup
