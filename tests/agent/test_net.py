@@ -40,6 +40,18 @@ def page() -> servers.Server:
     return servers.Server(behave)
 
 
+def half() -> servers.Server:
+    """Send half an answer, and then RST."""
+
+    def behave(server: servers.Server, client: socket.socket) -> None:
+        client.recv(4096)
+        client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+        server.stopped.wait(0.1)
+        servers.reset(server, client)
+
+    return servers.Server(behave)
+
+
 # Check, its options with {host} and {port} of the server, and what makes the server.
 CASES: list[tuple[str, str, Make]] = [
     ("port", "-H {host} -p {port}", servers.listening),
@@ -73,6 +85,8 @@ CASES: list[tuple[str, str, Make]] = [
     ("http_digest", "-H {host} -p {port} -u /page --digest 00000000000000000000000000000000", page),
     ("http_digest", "-H {host} -p {port} -u /page -e 404", page),
     ("http_digest", "-H {host} -p {port} -u /page -r hell", page),
+    ("http_digest", "-H {host} -p {port}", half),
+    ("port", "-H {host} -p {port} -s x -e hello", half),
     ("mysql_ping", "-H {host} -P {port}", servers.closed),
     ("mysql_ping", "-H {host} -P {port} -t 0.2", servers.mute),
     ("mysql_ping", "-H {host} -P {port} -t 0.2", servers.dripping),
