@@ -47,7 +47,12 @@ class TlsStream(Stream):
 
     async def handshake(self) -> None:
         """Agree on keys and verify the certificate; raises NetError."""
-        await self._step(self._handshake)
+        try:
+            await self._step(self._handshake)
+        except NetError as error:
+            if error.kind != "reset":
+                raise
+            raise self._left() from None  # whether it closed or reset is a matter of who was faster
 
     async def send(self, data: bytes) -> None:
         """Send all of it; raises NetError."""
@@ -79,13 +84,16 @@ class TlsStream(Stream):
                     self._incoming.write_eof()
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 if not self._tls.version():  # the handshake is not over
-                    raise NetError("tls", f"{self.name} closed the connection during the TLS handshake") from None
+                    raise self._left() from None
                 return b""
             except ssl.SSLCertVerificationError as error:
                 raise NetError("tls", f"the certificate of {self.name} is not valid: {error.verify_message}") from None
             except ssl.SSLError as error:
                 reason = (error.reason or str(error)).replace("_", " ").lower()
                 raise NetError("tls", f"no TLS with {self.name}: {reason}") from None
+
+    def _left(self) -> NetError:
+        return NetError("tls", f"{self.name} closed the connection during the TLS handshake")
 
     async def _flush(self) -> None:
         if self._outgoing.pending:
