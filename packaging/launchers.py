@@ -4,6 +4,8 @@ A console script of pip starts the interpreter with the site module and imports 
 straight to one function: an isolated interpreter (-I) without site (-S), and just the folders that they need.
 
     python packaging/launchers.py --python PYTHON --code FOLDER [--libraries FOLDER] BIN
+
+What is packed lies elsewhere than it will be installed, and not in one folder: --code-at, --plugins and --scripts.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ _SCRIPTS = {
     "realserver": ("keepalived_scripts.realserver.main", ""),
     "vipwarden": ("vipwarden.main", ""),
 }
-_SHELL = ("keepalived_scripts/chk_verdict",)  # needs no interpreter of ours
+SHELL = ("keepalived_scripts/chk_verdict",)  # needs no interpreter of ours
 
 
 def launchers(code: Path) -> dict[str, tuple[str, str]]:
@@ -40,6 +42,11 @@ def launchers(code: Path) -> dict[str, tuple[str, str]]:
         found[f"check_{check}"] = ("nagios_plugins.check", check)
         found[f"chk_{check}"] = ("keepalived_scripts.chk", check)
     return found | _SCRIPTS  # a script whose name a check has too goes before it
+
+
+def kind(name: str) -> str:
+    """Return which folder a command belongs into: plugins, scripts (keepalived's) or bin."""
+    return "bin" if name == "vipwarden" else "plugins" if name.startswith("check_") else "scripts"
 
 
 def write(target: Path, text: str) -> None:
@@ -56,24 +63,30 @@ def main() -> None:
     parser.add_argument("--python", required=True, help="the interpreter, by its whole path")
     parser.add_argument("--code", type=Path, required=True, help="the folder that holds checks/ and the others")
     parser.add_argument("--libraries", type=Path, help="the folder of the vendored or installed libraries")
+    parser.add_argument("--code-at", type=Path, help="where the code will be, if not there")
+    parser.add_argument("--libraries-at", type=Path, help="where the libraries will be, if not there")
     parser.add_argument("--flags", default="", help="more one-letter flags of the interpreter, such as B")
+    parser.add_argument("--plugins", type=Path, help="where to write check_NAME, if not into BIN")
+    parser.add_argument("--scripts", type=Path, help="where to write what keepalived runs, if not into BIN")
     parser.add_argument("bin", type=Path, help="where to write them")
     given = parser.parse_args()
     if not given.python.startswith("/") or shlex.quote(given.python) != given.python or len(given.python) > 200:
         sys.exit(f"launchers: {given.python!r} cannot stand in a #! line")
+    folders = {"bin": given.bin, "plugins": given.plugins or given.bin, "scripts": given.scripts or given.bin}
     code = given.code.resolve()
-    for script in _SHELL:
-        write(given.bin / script.rpartition("/")[2], (code / script).read_text())
+    libraries = given.libraries_at or (given.libraries and given.libraries.resolve())
+    for script in SHELL:
+        write(folders["scripts"] / script.rpartition("/")[2], (code / script).read_text())
     for name, (module, check) in launchers(code).items():
         # what keepalived runs needs no library at all
-        libraries = None if name.startswith("chk_") or name == "realserver" else given.libraries
-        folders = [str(folder.resolve()) for folder in (code, libraries) if folder]
+        needed = None if name.startswith("chk_") or name == "realserver" else libraries
+        path = [str(folder) for folder in (given.code_at or code, needed) if folder]
         function, call = ("main", f"{check!r}, sys.argv[1:]") if check else ("entry", "")
         text = _LAUNCHER.format(
-            python=given.python, flags=given.flags, folders=folders, module=module, function=function, check=call
+            python=given.python, flags=given.flags, folders=path, module=module, function=function, check=call
         )
-        write(given.bin / name, text)
-    sys.stdout.write(f"{len(launchers(code)) + len(_SHELL)} commands in {given.bin}\n")
+        write(folders[kind(name)] / name, text)
+    sys.stdout.write(f"{len(launchers(code)) + len(SHELL)} commands in {given.bin}\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from checks import VERSION
 from checks.core.result import one_line
+from keepalived_scripts.notify.apart import apart
 from keepalived_scripts.notify.settings import secret
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _codes(error: smtplib.SMTPRecipientsRefused) -> list[int]:
 
 def _by_sendmail(message: EmailMessage, given: Any) -> None:
     subprocess.run(  # noqa: S603 - the operator's
-        [given.sendmail, "-i", "-t"],
+        apart([given.sendmail, "-i", "-t"], {}, given.attempt_timeout),
         input=message.as_bytes(),
         capture_output=True,
         check=True,

@@ -16,6 +16,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checks.core.systemd import notify
 from checks.core.verdict import now
 from checks.node.vrrp_state import TYPES
 from keepalived_scripts.notify import journal
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _TURN = 0.25  # seconds between two looks whether the FIFO is still the one at its path
 _MOST_LINE = 4096
 _ROOM = 1 << 20  # bytes that the pipe is to hold: thousands of real servers may go down at once
+_ALIVE = 1.0  # seconds between two words to systemd's watchdog
 _LAST_WORDS = 0.3  # seconds in which keepalived may say STOP after it told us to end
 
 
@@ -68,8 +70,13 @@ class Reader:
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, lambda *_: None)  # not SIG_IGN, which the hooks would inherit
         compared, complained = now(), ""
+        told = 0.0
+        notify("READY=1", f"STATUS=reads {self.path}")
         while not self.ending:
             self._turn(_TURN)
+            if now() - told >= _ALIVE:
+                told = now()
+                notify("WATCHDOG=1")
             if now() - compared < self.every:
                 continue
             compared = now()
@@ -78,6 +85,7 @@ class Reader:
                 complained = self.comparison.complaint
                 if complained:
                     journal.log(journal.WARNING, complained)
+        notify("STOPPING=1")
         until = now() + _LAST_WORDS
         while (left := until - now()) > 0:
             self._turn(min(left, 0.05))

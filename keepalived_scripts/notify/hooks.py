@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keepalived_scripts.notify import journal
+from keepalived_scripts.notify.apart import apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,14 +71,15 @@ def run(path: Path, event: Event, timeout: float) -> None:
     told = {"type": event.kind, "name": event.name, "state": event.state, "previous": event.previous}
     told |= {"priority": str(event.priority), "since": f"{event.since:.3f}", "source": event.source}
     fields: dict[str, object] = {**told, "hook": path}
+    said = {f"VIPWARDEN_{name.upper()}": value for name, value in told.items()}
     output = journal.stream(path.name)
     try:
         process = subprocess.Popen(  # noqa: S603 - it was looked at
-            [path, *arguments],
+            apart([str(path), *arguments], said, timeout),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if output is None else output.fileno(),
             stderr=subprocess.STDOUT,
-            env=os.environ | {f"VIPWARDEN_{name.upper()}": value for name, value in told.items()},
+            env=os.environ | said,
             start_new_session=True,
         )
     except OSError as error:

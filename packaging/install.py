@@ -1,0 +1,128 @@
+"""Lays out below a folder what the packages hold, from the source and from pinned wheels; asks no network.
+
+    python packaging/install.py --wheels FOLDER [--plugins FOLDER] ROOT
+
+What hangs on the node, its interpreter and the bytecode for it, is made there: see packaging/setup.sh.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import launchers
+from sbom import sbom
+from wheels import wheels
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parent
+CODE = "/usr/lib/vipwarden"
+LIBRARIES = f"{CODE}/vendor"
+PYTHON = "/usr/libexec/vipwarden/python"
+SCRIPTS = "/usr/libexec/keepalived"
+PLUGINS = "/usr/lib64/nagios/plugins"
+SHARE = "/usr/share/vipwarden"
+COMPLETIONS = "/usr/share/bash-completion/completions"
+# by what lies below packaging/
+FILES = {
+    "setup.sh": "/usr/libexec/vipwarden/setup",
+    "etc/*": "/etc/vipwarden/",
+    "systemd/*.service": "/usr/lib/systemd/system/",
+    "systemd/*.socket": "/usr/lib/systemd/system/",
+    "systemd/tmpfiles.conf": "/usr/lib/tmpfiles.d/vipwarden.conf",
+    "systemd/exporter/*.conf": f"{SHARE}/systemd/vipwarden-exporter.service.d/",
+    "prometheus/*.yml": f"{SHARE}/prometheus/",
+    "prometheus/rules/*.yaml": f"{SHARE}/prometheus/rules/",
+    "grafana/*.json": f"{SHARE}/grafana/",
+    "nagios/*.cfg": f"{SHARE}/nagios/",
+    "nrpe/*.cfg": f"{SHARE}/nrpe/",
+    "icinga/vipwarden.conf": "/usr/share/icinga2/include/plugins-contrib.d/",
+}
+MODES = {
+    "/usr/libexec/vipwarden/setup": 0o755,
+    "/etc/vipwarden/mysql.cnf": 0o640,
+    "/etc/vipwarden/web-config.yaml": 0o640,
+}
+STATES = ("master", "backup", "fault", "stop")
+
+
+def below(root: Path, path: str) -> Path:
+    """Return where an absolute path lies below the root; its folder is made."""
+    place = root / path.lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def code(root: Path) -> None:
+    """Copy the packages that setup.cfg lists, with their data."""
+    setup = configparser.ConfigParser()
+    setup.read(SOURCE / "setup.cfg")
+    data = setup["options.package_data"]
+    found = [SOURCE / script for script in launchers.SHELL]
+    for package in setup["options"]["packages"].split():
+        for pattern in ("*.py", data["*"], *data.get(package, "").replace(",", " ").split()):
+            found += sorted(SOURCE.joinpath(*package.split(".")).glob(pattern))
+    for path in found:
+        shutil.copyfile(path, below(root, f"{CODE}/{path.relative_to(SOURCE)}"))
+
+
+def commands(root: Path, plugins: str) -> None:
+    """Write the launchers, and what is made of their help: man pages and completion."""
+    places = {"--plugins": plugins, "--scripts": SCRIPTS, "": "/usr/bin"}
+    for place in places.values():
+        below(root, f"{place}/").mkdir(exist_ok=True)
+    run("launchers.py", "--python", PYTHON, "--flags", "B", "--code", root / CODE[1:], "--code-at", CODE,
+        "--libraries-at", LIBRARIES, *(word for option, place in places.items()
+                                       for word in (option, root / place[1:]) if word))  # fmt: skip
+    for script in launchers.SHELL:
+        (root / CODE[1:] / script).unlink()
+    run("man.py", root / CODE[1:], below(root, "/usr/share/man/"))
+    run("completion.py", root / CODE[1:], below(root, f"{COMPLETIONS}/vipwarden"))
+
+
+def run(script: str, *arguments: str | Path) -> None:
+    """Run one of the other generators."""
+    subprocess.run([sys.executable, "-B", HERE / script, *arguments], check=True)
+
+
+def files(root: Path, plugins: str) -> None:
+    """Copy what needs no more than that."""
+    for pattern, place in FILES.items():
+        found = sorted(HERE.glob(pattern))
+        if not found:
+            sys.exit(f"install: there is no packaging/{pattern}")
+        for path in found:
+            name = place + path.name if place.endswith("/") else place
+            target = below(root, name)
+            shutil.copyfile(path, target)
+            if pattern.startswith("nrpe/"):
+                target.write_text(target.read_text().replace(PLUGINS, plugins))
+            target.chmod(MODES.get(name, 0o644))
+    for folder in ("realserver", *(f"notify.d/{state}" for state in STATES)):
+        below(root, f"/etc/vipwarden/{folder}").mkdir()
+
+
+def main() -> None:
+    """Lay it all out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--wheels", type=Path, required=True, help="folder of the wheels of rpm/requirements.txt")
+    parser.add_argument("--plugins", default=PLUGINS, help="where Nagios' plugins belong")
+    parser.add_argument("root", type=Path)
+    given = parser.parse_args()
+    os.umask(0o022)
+    carried = wheels(given.wheels)
+    code(given.root)
+    for wheel in carried:
+        wheel.unpack(given.root / LIBRARIES[1:])
+    below(given.root, f"{SHARE}/vipwarden.spdx.json").write_text(sbom(carried))
+    files(given.root, given.plugins)
+    commands(given.root, given.plugins)
+
+
+if __name__ == "__main__":
+    main()

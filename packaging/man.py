@@ -1,0 +1,115 @@
+"""Writes the man pages: of each command from its --help, of vipwarden.yaml from the signatures that it is read by.
+
+python packaging/man.py CODE FOLDER
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from commands import Help, constant, helps
+
+# file, and the heading of the part of it that each signature describes
+_KEYS = {
+    "checks: of every check": ("checks.core.entry", "asked"),
+    "checks: of one that is composed of others, in place of check": ("checks.core.entry", "composed"),
+    "checks: of both": ("checks.core.entry", "judged"),
+    "agent": ("agent.settings", "settings"),
+    "exporter": ("exporter.settings", "settings"),
+    "notify": ("keepalived_scripts.notify.settings", "settings"),
+}
+_CODES = {
+    "chk_": "0 healthy; 1 everything else, this help too; with \\-\\-misc\\-dynamic weight + 2 for a WARNING.",
+    "check_": "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, by the guidelines of the Monitoring Plugins.",
+}
+_SERVICE = ("chk_service", "chk_haproxy")
+
+
+def escaped(text: str) -> str:
+    """Return a text that means itself in roff."""
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\n".join("\\&" + line if line[:1] in ("'", ".") else line for line in text.split("\n"))
+
+
+def paragraphs(text: str) -> str:
+    """Return paragraphs; lines that are indented or made of columns stay as they are."""
+    done = []
+    for block in text.split("\n\n"):
+        lines = escaped(block)
+        is_table = any("  " in line.strip() or line.startswith(" ") for line in block.split("\n"))
+        done.append(f".nf\n{lines}\n.fi" if is_table else lines)
+    return "\n.PP\n".join(done) + "\n"
+
+
+def items(found: list[tuple[str, str]]) -> str:
+    """Return a list of terms and what they mean."""
+    return "".join(f".TP\n.B {escaped(term)}\n{escaped(text)}\n" for term, text in found)
+
+
+def page(one: Help, section: int, head: str) -> str:
+    """Return the page of a command."""
+    text = f'.TH "{one.page.upper()}" {section} {head}\n.SH NAME\n{escaped(one.page)} \\- {escaped(one.summary)}\n'
+    text += f".SH SYNOPSIS\n.B {escaped(one.usage)}\n"
+    if one.about:
+        text += f".SH DESCRIPTION\n{paragraphs(one.about)}"
+    for title, found in one.sections.items():
+        text += f".SH {title.upper()}\n{items(list(found))}"
+    if one.more:
+        text += f".SH NOTES\n{paragraphs(one.more)}"
+    codes = next((codes for start, codes in _CODES.items() if one.name.startswith(start)), "")
+    if codes:
+        text += (
+            f".SH EXIT STATUS\n{codes.partition(';')[0] + '; 1 everything else.' if one.name in _SERVICE else codes}\n"
+        )
+    return text + ".SH SEE ALSO\n.BR vipwarden (1),\n.BR vipwarden.yaml (5),\n.BR keepalived.conf (5)\n"
+
+
+def yaml_page(head: str) -> str:
+    """Return the page of the configuration file."""
+    options = importlib.import_module("checks.core.options").options
+    descriptions = importlib.import_module("checks.core.usage").descriptions
+    registry = importlib.import_module("checks.core.registry")
+    text = f'.TH "VIPWARDEN.YAML" 5 {head}\n.SH NAME\nvipwarden.yaml \\- configuration of vipwarden\n'
+    text += ".SH SYNOPSIS\n.I /etc/vipwarden/vipwarden.yaml\n.SH DESCRIPTION\n"
+    text += "Read by the agent, the exporter and notify. What is wrong is refused with file, line and key.\n"
+    sections = {title: getattr(importlib.import_module(module), name) for title, (module, name) in _KEYS.items()}
+    sections |= {f"checks: of check: {name}": registry.load(name) for name in registry.names()}
+    for title, function in sections.items():
+        about = descriptions(function)
+        found = []
+        for name, option in options(function).items():
+            default = "" if option.default in (None, (), False) else f" (default {_plain(option.default)})"
+            found.append((f"{name}:", f"{about.get(name, '')}{' (required)' if option.required else default}"))
+        text += f".SH {title.upper()}\n{items(found)}"
+    return text + ".SH SEE ALSO\n.BR vipwarden (1),\n.BR vipwarden\\-agent (1),\n.BR vipwarden\\-exporter (1)\n"
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if type(value) is tuple else str(value)
+
+
+def write(folder: Path, name: str, section: int, text: str) -> None:
+    """Write a page as distributions want it: compressed, with no time in it."""
+    target = folder / f"man{section}" / f"{name}.{section}.gz"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def main(code: Path, folder: Path) -> None:
+    """Write them all."""
+    sys.path[:0] = [str(code), str(code / "vendor")]
+    time = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), UTC)
+    head = f'"{time:%Y-%m-%d}" "vipwarden {constant(code / "checks" / "__init__.py", "VERSION")}" "vipwarden"'
+    for one in helps(code):
+        section = 8 if one.is_script else 1
+        write(folder, one.page, section, page(one, section, head))
+    write(folder, "vipwarden.yaml", 5, yaml_page(head))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:3]))
