@@ -69,12 +69,12 @@ def test_there_are_two_commands_for_each_check_and_one_for_people(commands: Path
 
 
 def test_a_plain_wheel_has_the_same_commands(commands: Path) -> None:
-    """They are listed by hand, and each stands for a function of its name."""
+    """They are listed by hand, and each stands for a function of its name; two have names too common for a PATH."""
     setup = configparser.ConfigParser()
     setup.read(CODE / "setup.cfg")
     scripts = dict(line.split(" = ") for line in setup["options.entry_points"]["console_scripts"].split("\n") if line)
     shell = {Path(line).name for line in setup["options"]["scripts"].split("\n") if line}
-    assert {path.name for path in commands.iterdir()} == set(scripts) | shell
+    assert {path.name for path in commands.iterdir()} == set(scripts) | shell | {"notify", "realserver"}
     for name, place in scripts.items():
         module, _, function = place.partition(":")
         found = getattr(__import__(module, fromlist=[function]), function)
@@ -146,6 +146,22 @@ def test_an_interpreter_that_no_kernel_could_start_is_refused(tmp_path: Path, py
     assert done.returncode == 1
     assert "cannot stand in a #! line" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_packed_names_the_folders_that_it_will_lie_in(tmp_path: Path) -> None:
+    """And each kind of command goes to its own."""
+    for name in ("bin", "plugins", "scripts"):
+        (tmp_path / name).mkdir()
+    places = ("--plugins", str(tmp_path / "plugins"), "--scripts", str(tmp_path / "scripts"))
+    at = ("--code-at", "/usr/lib/own", "--libraries-at", "/usr/lib/own/vendor")
+    assert write(tmp_path / "bin", *places, *at).returncode == 0
+    assert [path.name for path in (tmp_path / "bin").iterdir()] == ["vipwarden"]
+    assert all(path.name.startswith("check_") for path in (tmp_path / "plugins").iterdir())
+    assert {"chk_port", "chk_verdict", "notify", "realserver"} <= {
+        path.name for path in (tmp_path / "scripts").iterdir()
+    }
+    assert "['/usr/lib/own', '/usr/lib/own/vendor']" in (tmp_path / "plugins" / "check_port").read_text()
+    assert "sys.path[:0] = ['/usr/lib/own']\n" in (tmp_path / "scripts" / "chk_port").read_text()
 
 
 def test_a_folder_with_any_name_can_hold_the_code(tmp_path: Path, listening: str) -> None:
