@@ -40,7 +40,7 @@ _ENVIRONMENT = Environment(
 # changes with the files: a browser never has the script of one version beside the style of another
 _STATIC = {
     path.name: f"static/{path.name}?{blake2b(path.read_bytes(), digest_size=6).hexdigest()}"
-    for path in (_HERE / "static").iterdir()
+    for path in (_HERE / "static").glob("*.*")
 }
 _TITLES = {"vip": "VIPs", "vrrp": "VRRP", "checks": "checks", "haproxy": "HAProxy", "ipvs": "IPVS"}
 _GRACE = 3.0  # seconds that the addresses may be ahead of what keepalived was last asked for
@@ -141,7 +141,7 @@ class Node:
     def _tiles(self, found: Found, checks: list[Row]) -> Iterator[tuple[str, int, int]]:
         facts, _ = self._of(Ipvs)
         services = facts.services if isinstance(facts, Ipvs) else []
-        yield "VIPs held", sum(row.mark.word == "held here" for row in found.vips), len(found.vips)
+        yield "VIPs held", found.held, len(found.vips)
         yield "MASTER of", sum(row.mark.word == "MASTER" for row in found.instances), len(found.instances)
         yield "Checks OK", sum(row.mark.tone == "good" for row in checks), len(checks)
         yield "Backends up", sum(one.up for one in self.instances), sum(one.total for one in self.instances)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    Counters = Mapping[Hashable, Sequence[int]]
+    Counters = Mapping[Any, Sequence[int]]  # by whatever they count for
 
 _LEAST = 2.0  # seconds between two looks; below that the two say little
 _MOST = 300.0  # an average of a longer time is no rate

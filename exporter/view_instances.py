@@ -56,7 +56,9 @@ def instances(facts: Haproxies, when: float, rates: Rates, room: Room) -> tuple[
     for one, known in zip(facts.found, tables, strict=True):
         name = "".join(one.label)
         if one.report is None or known is None:
-            problems.append(Problem(Mark("unknown", "not read"), joined("HAProxy", name, by=" "), one.failure))
+            problems.append(
+                Problem(Mark("unknown", "not read"), joined("HAProxy", name, by=" "), one.failure, "haproxy")
+            )
             found.append(Instance(name, one.failure, "", [], Listing([], []), [], [], 0, 0))
             continue
         serving = [line for line in known.backends if line["pxname"] in known.servers]
@@ -111,11 +113,11 @@ def _problems(one: One, known: Table) -> Iterator[Problem]:
     of = f" of {known.label}" if known.label else ""
     if number(info.get("Maxconn")) and number(info.get("CurrConns")) > 0.8 * number(info["Maxconn"]):
         text = f"{amount(info['CurrConns'])} of {amount(info['Maxconn'])} connections"
-        yield Problem(Mark("warn", "near limit"), f"HAProxy{of}", text)
+        yield Problem(Mark("warn", "near limit"), f"HAProxy{of}", text, "haproxy")
     process = one.process
     if process is not None and process.old_age is not None and process.old_age > _OLD:
         text = f"{things(process.old_workers, 'worker')} from before a reload, the oldest for {span(process.old_age)}"
-        yield Problem(Mark("warn", "old workers"), f"HAProxy{of}", text)
+        yield Problem(Mark("warn", "old workers"), f"HAProxy{of}", text, "haproxy")
     for line in known.frontends:
         mark = frontend_mark(line)
         if is_wrong(mark) or near_limit(line):

@@ -24,12 +24,13 @@ _RUNS = ("", "running", "told to end", "killed")
 
 
 class Found(NamedTuple):
-    """What is known of keepalived."""
+    """What is known of keepalived; ``held`` is the number of VIPs that the kernel holds."""
 
     vips: list[Row]
     instances: list[Row]
     scripts: list[Row]
     problems: list[Problem]
+    held: int
 
 
 class Keepalived:
@@ -67,7 +68,7 @@ class Keepalived:
         instances = [self._instance(one) for one in self._instances.values()]
         scripts = [self._script(one) for one in self._vrrp.scripts] if self._vrrp else []
         problems += self._problems()
-        return Found(rows, instances, scripts, problems)
+        return Found(rows, instances, scripts, problems, sum(self._held.values()))
 
     def _contradictions(self) -> Iterator[tuple[Vip, str]]:
         if self._vips is None or self._vrrp is None:
@@ -121,7 +122,7 @@ class Keepalived:
             )
         if "advert_sent" in counters:
             adverts = Cell(f"{count(counters['advert_sent'])} sent", f"{count(counters['advert_rcvd'])} received")
-        cells = (priority, since, Cell(marks=self._tracked(one.name)), self._addresses(one), moves, adverts)
+        cells = (priority, since, self._scripts(one.name), self._addresses(one), moves, adverts)
         under = joined(one.interface, f"VRID {one.vrid}" if one.vrid else "", f"group {group}" if group else "")
         return Row(key("vrrp", one.name, one.interface, one.vrid), _mark(one), one.name, under, cells=cells)
 
@@ -134,6 +135,10 @@ class Keepalived:
             return Cell("-")
         vips = sum(vip.instance == one.name for vip, _ in self._vips.held)
         return Cell(f"{self._held[one.name]} of {vips}", "held here")
+
+    def _scripts(self, instance: str) -> Cell:
+        marks = self._tracked(instance)
+        return Cell(marks=marks) if marks else Cell("none" if self._vips else "-")
 
     def _tracked(self, instance: str) -> list[Mark]:
         names = [script for name, script in self._vips.scripts if name == instance] if self._vips else []

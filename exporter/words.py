@@ -41,7 +41,7 @@ def span(seconds: float) -> str:
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return f"{int(seconds)} s"
 
 
 def moment(epoch: float) -> str:

@@ -97,14 +97,19 @@ def groups(conf: Block) -> list[tuple[str, str]]:
 
 
 def tracked(conf: Block) -> list[tuple[str, str]]:
-    """Return the instances and the vrrp_scripts that each of them tracks, one pair for each script."""
-    return [
-        (block.name, line.words[0])
-        for block in conf.named("vrrp_instance")
+    """Return the instances and the vrrp_scripts that each of them or its sync group tracks, one pair for each."""
+    owners = [(block.name, block) for block in conf.named("vrrp_instance")]
+    members = groups(conf)
+    for block in conf.named("vrrp_sync_group"):
+        owners += [(instance, block) for group, instance in members if group == block.name]
+    found = [
+        (instance, line.words[0])
+        for instance, block in owners
         for scripts in block.named("track_script")
         for line in scripts.blocks
         if line.words[0]
     ]
+    return list(dict.fromkeys(found))
 
 
 def interfaces(conf: Block) -> dict[str, tuple[str, str]]:
