@@ -113,7 +113,8 @@ def test_scripts_belong_to_the_instances_that_track_them_or_whose_group_does(tmp
     conf = tmp_path / "keepalived.conf"
     conf.write_text(
         "vrrp_sync_group G {\n group {\n A\n B\n }\n track_script {\n both\n }\n}\n"
-        "vrrp_instance A {\n track_script {\n own weight -20\n both\n }\n}\nvrrp_instance B {\n}\nvrrp_instance C {\n}\n",
+        "vrrp_instance A {\n track_script {\n own weight -20\n both\n }\n}\n"
+        "vrrp_instance B {\n}\nvrrp_instance C {\n}\n",
         encoding="utf-8",
     )
     assert tracked(parse(str(conf))) == [("A", "own"), ("A", "both"), ("B", "both")]
