@@ -77,7 +77,12 @@ class Case(Cluster):
         self.keepalived({node: conf.haproxy_node(node, check, extra=extra, body=body) for node in ("ha1", "ha2")})
         self.watch(*vips)
         places = list(zip(vips, holders, strict=True))
-        self.until(f"the VIPs are at {holders}", lambda: all(self.at(*place) for place in places))
+        self.until(f"the VIPs are at {holders}", lambda: all(self.at(*place) for place in places), 30, self.verdicts)
+
+    def verdicts(self) -> str:
+        """Return what our checks said last on each host."""
+        files = [file for host in self.hosts.values() for file in host.files.glob("run/vipwarden/verdict/[!.]*")]
+        return "\n".join(f"{file.parts[2]}: {file.read_text(errors='replace')}" for file in files)
 
     def directors(self, services: str, servers: int, **more: str) -> None:
         """Start those directors that have a host, with their virtual services, and wait for so many real servers."""

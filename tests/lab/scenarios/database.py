@@ -73,7 +73,7 @@ def database_connect_errors(case: Case) -> str:
     case["ha1"].write(_LOGIN, conf.LOGIN, 0o600)
     ours = f"{SCRIPTS}/chk_mysql_ping -H 10.20.0.51 -f {_LOGIN}"
     command = ours if case.ours else f"{case.script('check_connect.sh')} 10.20.0.51 3306"
-    check = conf.script(command, "interval 1\n  fall 2\n  rise 2")
+    check = conf.script(command, "interval 1\n  timeout 5\n  fall 3\n  rise 2")
     case.keepalived({"ha1": conf.haproxy_node("ha1", check)})
     case.watch("10.10.0.31")
     case.until("ha1 holds its VIP", lambda: case.at("10.10.0.31", "ha1"))

@@ -11,7 +11,8 @@ from tests.lab.cluster import SCRIPTS
 
 VIP = "10.10.0.31"
 HOSTS = ("client", "web1", "web2", "ha1", "ha2")
-_OURS = conf.script(f"{SCRIPTS}/chk_haproxy --fall 2", "interval 1\n  timeout 3")
+# twice the usual interval and deadline, for the guest has one slow CPU for both nodes and all that they run
+_OURS = conf.script(f"{SCRIPTS}/chk_haproxy --fall 2 --timeout 1.8", "interval 2\n  timeout 6")
 _TUTORIAL = "ps -C haproxy | wc -l; restart; sleep; stop keepalived"
 
 
