@@ -1,0 +1,77 @@
+"""Are the pages whole: no dead link, no page that nobody finds, and the Chinese ones with the same examples?"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.commands import CODE
+from tests.docs.pages import ALL, anchors, blocks, links
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ENGLISH = {
+    CODE / "README.zh-CN.md": CODE / "README.md",
+    **{page: CODE / "docs" / page.name for page in sorted(CODE.glob("docs/zh-CN/*.md"))},
+}
+
+
+@pytest.mark.parametrize("page", ALL, ids=lambda page: str(page.relative_to(CODE)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """To a file of the tree, and to a heading that is there."""
+    dead = []
+    for link in links(page):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert dead == []
+
+
+def test_the_index_has_every_page() -> None:
+    """So that nobody has to look for one."""
+    index = CODE / "docs" / "README.md"
+    found = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
+    known = {page for page in ALL if "docs" in page.parts and "zh-CN" not in page.parts}
+    assert known - found - {index} == set()
+
+
+def test_every_chinese_page_has_an_english_one_and_both_know_each_other() -> None:
+    """And the other way round."""
+    for chinese, english in _ENGLISH.items():
+        assert english.exists(), chinese
+        assert (chinese.parent / links(chinese)[0]).resolve() == english, (
+            f"{chinese}: the first link is the English page"
+        )
+        assert any((english.parent / link).resolve() == chinese for link in links(english)), english
+
+
+@pytest.mark.parametrize("chinese", _ENGLISH, ids=lambda page: str(page.relative_to(CODE)))
+def test_the_chinese_examples_are_the_english_ones(chinese: Path) -> None:
+    """Block by block, but for the comments in them."""
+    english = _ENGLISH[chinese]
+    mine, theirs = ([_bare(one.text) for one in blocks(pages=[page])] for page in (chinese, english))
+    assert mine == theirs
+
+
+def _bare(text: str) -> list[str]:
+    return [re.sub(r"\s+#.*", "", line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("chinese", _ENGLISH, ids=lambda page: str(page.relative_to(CODE)))
+def test_the_chinese_pages_name_the_same_commands(chinese: Path) -> None:
+    """What stands between backticks in the tables, which are alike line by line."""
+    mine, theirs = (_cells(page) for page in (chinese, _ENGLISH[chinese]))
+    assert len(mine) == len(theirs)
+    for one, other in zip(mine, theirs, strict=True):
+        assert one == other
+
+
+def _cells(page: Path) -> list[list[str]]:
+    lines = [line for line in page.read_text("utf-8").splitlines() if line.startswith("|")]
+    return [sorted(re.findall(r"`[^`]+`", line)) for line in lines]
