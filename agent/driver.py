@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _GRACE = 0.1  # seconds that a run has for its last words after its deadline
 _SPARE = 64  # descriptors for all that is no run
+_ROUNDS = 32  # looks at who has answered before others on the same loop have their turn
 _BURST = 32  # starts between two looks at who has answered
 STALL = 0.5  # seconds: who was not running for so long knows nothing of the servers
 
@@ -145,15 +146,19 @@ class Driver:
         self._loop.call_later(seconds, lambda: self.step(run, True) if run.serial == serial else None)
 
     def poll(self) -> None:
-        """Resume the runs whose sockets are ready."""
-        self.batch += 1
-        runs, batch = self._runs, self.batch
-        for descriptor, events in self._epoll.poll(0):
-            run = runs.get(descriptor)
-            # who began to wait in this very batch waits for another socket that was given the same number
-            if run is not None and events & run.awaits and run.batch != batch:
-                run.awaits = 0
-                self.step(run, True)
+        """Resume the runs whose sockets are ready, and those that become so meanwhile: a round of asyncio costs more."""
+        runs = self._runs
+        for _ in range(_ROUNDS):
+            found = self._epoll.poll(0)
+            if not found:
+                return
+            self.batch = batch = self.batch + 1
+            for descriptor, events in found:
+                run = runs.get(descriptor)
+                # who began to wait in this very batch waits for another socket that was given the same number
+                if run is not None and events & run.awaits and run.batch != batch:
+                    run.awaits = 0
+                    self.step(run, True)
 
     def _finish(self, run: Run, result: object) -> None:
         run.coroutine = run.registered = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ class Window(NamedTuple):
     seconds: float
     cpu: float
     checks: float
-    late: float  # the worst p99 of any second
+    late: float  # seconds by which the latest hundredth began, in the middle one of its seconds
     memory: float  # MB
 
     @property
@@ -49,7 +50,6 @@ class Agent:
     def __init__(self, process: subprocess.Popen[bytes], runtime: Path) -> None:
         self.process = process
         self.runtime = runtime
-        self.late = 0.0
 
     def own(self, after: float) -> tuple[float, dict[str, float]]:
         """Wait for the agent's next verdict on itself; return its stamp and what it measured."""
@@ -67,14 +67,14 @@ class Agent:
         pids = (self.process.pid, *watchdogs(self.runtime))
         stamp, first = self.own(0)
         stamp, first = self.own(stamp)
-        begun, used, late = time.monotonic(), cpu(*pids), 0.0
+        begun, used, late = time.monotonic(), cpu(*pids), list[float]()
         while True:
             stamp, last = self.own(stamp)
-            late = max(late, last["late_p99"])
+            late.append(last["late_p99"])
             now = time.monotonic()
             if now - begun >= seconds:
                 checks = last["runs"] - first["runs"]
-                return Window(now - begun, cpu(*pids) - used, checks, late, last["memory"] / 1e6)
+                return Window(now - begun, cpu(*pids) - used, checks, statistics.median(late), last["memory"] / 1e6)
 
 
 @contextmanager
