@@ -100,7 +100,7 @@ def tables() -> dict[Path, dict[str, str]]:
         }
         for name in names()
     }
-    faces = {"chk_": chk.face, "check_": plugin.face, "vipwarden check": person.face}
+    faces: dict[str, Callable[..., object]] = {"chk_": chk.face, "check_": plugin.face, "vipwarden check": person.face}
     found[ROOT / "docs" / "checks" / "README.md"] = {name: options_of(face) for name, face in faces.items()}
     return found
 
@@ -166,7 +166,7 @@ def pages() -> dict[Path, str]:
     """Return each page as the code has it."""
     found = {ROOT / "docs" / "metrics.md": metrics()}
     for path, parts in tables().items():
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if path.exists() else _new(path.stem)
         for mark, wanted in parts.items():
             begin = BEGIN.format(mark)
             pattern = f"({re.escape(begin)}\n).*?({re.escape(END)})"
@@ -175,6 +175,13 @@ def pages() -> dict[Path, str]:
                 sys.exit(f"{path.relative_to(ROOT)}: the mark {begin} is wanted once, not {times} times")
         found[path] = text
     return found
+
+
+def _new(name: str) -> str:
+    """Return the page of a check that has none yet."""
+    marks = [f"{BEGIN.format(mark)}\n{END}\n" for mark in ("question", "options")]
+    rest = "and those that [every check has](README.md#options-of-chk_)."
+    return f"# {name}\n\n{marks[0]}\n## Options\n\n{marks[1]}\n{rest}\n"
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The node that the documentation speaks of: its addresses, files and servers are there, in namespaces of its own.
 
 So every example runs as it is printed. The addresses are those that RFC 5737 keeps for documentation, and exist in a
-network namespace without a way out; /etc, /usr/libexec and /run are the node's own as well.
+network namespace without a way out; /etc, /usr/libexec, /run and /var/lib are the node's own as well.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tests.commands import BIN, CODE, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from tests.commands import PopenText
 
 _NEEDED = ("haproxy", "ip", "keepalived", "mariadb-install-db", "mariadbd", "nginx", "openssl", "promtool", "unshare")
@@ -27,14 +28,10 @@ _NEEDED = ("haproxy", "ip", "keepalived", "mariadb-install-db", "mariadbd", "ngi
 _MAKE = """
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 own {folder}
-for part in etc usr/libexec; do
-    mkdir -p {folder}/$part/new {folder}/$part/work
-    [ -d /$part ] || continue
-    mount -t overlay own -o lowerdir=/$part,upperdir={folder}/$part/new,workdir={folder}/$part/work /$part
-done
-mount -t tmpfs -o mode=755 own /run
-mount -t tmpfs own /var/lib/misc
-mkdir -p /usr/libexec/keepalived /etc/vipwarden /etc/keepalived /run/haproxy /run/mysqld /run/vipwarden/track
+cp -a /etc {folder}/etc
+mount --bind {folder}/etc /etc
+for here in /run /usr/libexec /var/lib; do mount -t tmpfs -o mode=755 own $here; done
+mkdir -p /usr/libexec/keepalived /etc/vipwarden /etc/keepalived /run/haproxy /run/mysqld /run/tmp /run/vipwarden/track
 ip link set lo up
 ip link add eth0 type veth peer name other
 ip link set eth0 address 02:00:00:00:00:01
@@ -256,4 +253,4 @@ def _children(pid: int) -> list[int]:
 
 
 def _environment() -> dict[str, str]:
-    return {"PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
+    return {"TMPDIR": "/run/tmp", "PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}

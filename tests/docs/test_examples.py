@@ -64,9 +64,8 @@ def test_a_session_is_as_it_is_printed(example: Node, block: Block) -> None:
 
 def configure(example: Node, block: Block) -> None:
     """Give the node the configuration that stands above an example on its page."""
-    above = [one.text for one in blocks("yaml", pages=[block.page]) if one.line < block.line and "checks:" in one.text]
-    if above:
-        example.write("/etc/vipwarden/vipwarden.yaml", above[-1])
+    above = [one.text for one in blocks("yaml", pages=[block.page]) if one.line < block.line]
+    example.write("/etc/vipwarden/vipwarden.yaml", "".join(text for text in above[-1:] if "scrape_configs" not in text))
 
 
 def pattern(wanted: str) -> str:

@@ -12,11 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.commands import CODE
 from tests.docs.node import node
+from tests.docs.pages import ALL, prose
+from tests.prometheus.files import alerts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = (CODE / "docs" / "metrics.md").read_text("utf-8")
+_OTHERS = {"keepalived_connect_any", "keepalived_unconfined_script_exec_t", "keepalived_exporter_check_script_status"}
 _SEVERAL = {"haproxy_instance"}  # only where there is more than one
 
 
@@ -67,3 +70,13 @@ def test_what_a_node_exports_is_on_the_page(tmp_path: Path) -> None:
             assert set(sample.labels) - _SEVERAL == labels, sample.name
         seen += 1
     assert seen > 150
+
+
+def test_metrics_and_alerts_that_the_pages_name_are_there() -> None:
+    """Between backticks a metric, or an alert by its name."""
+    text = "\n".join(prose(page) for page in ALL if page.name not in ("metrics.md", "CHANGELOG.md"))
+    metrics = set(re.findall(r"`((?:keepalived|ipvs|vipwarden_check|haproxy_process)_[a-z0-9_]+_[a-z0-9]+)`", text))
+    assert metrics
+    assert metrics - set(rows()) - _OTHERS == set()
+    named = set(re.findall(r"\b(?:Vip|Vrrp|Ipvs|Haproxy|Exporter|Collector)[A-Z][A-Za-z]+\b", text))
+    assert named - set(alerts()) == set()
