@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 
     from tests.commands import PopenText
 
-_NEEDED = ("haproxy", "ip", "keepalived", "mariadb-install-db", "mariadbd", "nginx", "openssl", "promtool", "unshare")
+_NEEDED = (
+    "curl",
+    "genhash",
+    "haproxy",
+    "ip",
+    "keepalived",
+    "mariadb-install-db",
+    "mariadbd",
+    "nginx",
+    "openssl",
+    "promtool",
+    "unshare",
+)
 # 192.0.2.13 swallows what is sent to it, as a filter does
 _MAKE = """
 mount --make-rprivate /

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checks.core.registry import names
 from tests.commands import CODE
 from tests.docs.pages import ALL, anchors, blocks, links
 
@@ -63,11 +64,19 @@ def _bare(text: str) -> list[str]:
     return [re.sub(r"\s+#.*", "", line) for line in text.splitlines()]
 
 
+def test_every_check_has_its_page() -> None:
+    """Which the overview of the checks knows."""
+    overview = CODE / "docs" / "checks" / "README.md"
+    assert {f"{name}.md" for name in names()} <= set(links(overview))
+    assert all((overview.parent / f"{name}.md").exists() for name in names())
+
+
 @pytest.mark.parametrize("chinese", _ENGLISH, ids=lambda page: str(page.relative_to(CODE)))
 def test_the_chinese_pages_name_the_same_commands(chinese: Path) -> None:
     """What stands between backticks in the tables, which are alike line by line."""
     mine, theirs = (_cells(page) for page in (chinese, _ENGLISH[chinese]))
     assert len(mine) == len(theirs)
+    assert len(links(chinese)) == len(links(_ENGLISH[chinese]))
     for one, other in zip(mine, theirs, strict=True):
         assert one == other
 
