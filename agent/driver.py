@@ -146,7 +146,7 @@ class Driver:
         self._loop.call_later(seconds, lambda: self.step(run, True) if run.serial == serial else None)
 
     def poll(self) -> None:
-        """Resume the runs whose sockets are ready, and those that become so meanwhile: a round of asyncio costs more."""
+        """Resume the runs whose sockets are ready, and those that become so meanwhile: asyncio's rounds cost more."""
         runs = self._runs
         for _ in range(_ROUNDS):
             found = self._epoll.poll(0)
