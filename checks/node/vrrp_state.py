@@ -74,7 +74,7 @@ def publish(state: VrrpState) -> None:
     ready(place())
     head = (
         f"{_MAGIC} {state.kind} {state.state} {state.since:.3f} {state.priority} {state.changes}"
-        f" {state.source} {state.order[0]:.2f} {state.order[1]}"
+        f" {state.source} {state.order[0]!r} {state.order[1]}"
     )
     data = f"{head}\n{one_line(state.name)}\n".encode("utf-8", "replace")
     target = path_of(state.kind, state.name)

@@ -44,6 +44,16 @@ def test_every_field_comes_back(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in files} == {0o644}
 
 
+def test_an_event_is_never_older_than_one_before_it_in_the_same_hundredth(tmp_path: Path) -> None:
+    """A stamp that was rounded up would put the next event behind it, and the last word would be dropped."""
+    (tmp_path / "run").mkdir()
+    first = VrrpState("INSTANCE", "V", "BACKUP", 1.8e9, order=(12.3471, 1))
+    vrrp_state.publish(first)
+    found = vrrp_state.read(vrrp_state.path_of("INSTANCE", "V"))
+    assert found is not None
+    assert found.order == first.order < (12.3475, 2)
+
+
 def test_a_folder_that_is_not_there_holds_none(tmp_path: Path) -> None:
     """An exporter on a node without notify."""
     assert vrrp_state.read_all(f"{tmp_path}/none") == []
