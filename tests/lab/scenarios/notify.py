@@ -73,7 +73,12 @@ def notify_storm(case: Case) -> str:
         case.expect("BACKUP is recorded last", {_recorded(case, node) for node in nodes} == {"BACKUP"})
         return "in FAULT, and recorded as BACKUP"
     wanted = changes + len(entered["ha1"])
-    case.until("the FIFO's reader saw every one", lambda: _changes(case, "ha1") == wanted, 90)
+    case.until(
+        f"the FIFO's reader saw every one, {wanted} in all",
+        lambda: _changes(case, "ha1") == wanted,
+        60,
+        lambda: f"but {_changes(case, 'ha1')}; hooks: {_done(case, 'ha1')}",
+    )
     case.until("the scripts are done", lambda: not case["ha2"].pids("notify"), 60)
     case.expect("FAULT is recorded", {_recorded(case, node) for node in nodes} == {"FAULT"})
     case.until("the last hook is that of FAULT", lambda: {_done(case, node)[-1] for node in nodes} == {"FAULT"}, 60)
