@@ -1,0 +1,1 @@
+"""Are the packages built, installed, run and erased as they should be? By `make test-packages`, with real programs."""
