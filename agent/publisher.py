@@ -68,7 +68,9 @@ class Publisher:
             data = verdict.encode(entry.check, said, watch.since, duration, watch.promise)
             verdict.write(self.verdicts, watch.file, data)
         except OSError as error:
-            if not health.is_healthy:
+            if watch.told == health.state:
+                self.stamp(watch, now)  # the text is an old one, but the state is right: a full disk takes a stamp
+            elif not health.is_healthy:
                 self.remove(self.verdicts, watch.file)
             self._trouble(self.verdicts, error, "")
             self._restore(error)
@@ -76,6 +78,7 @@ class Publisher:
             self._failing.discard(self.verdicts)
             watch.stamped = watch.written = now
             watch.width = verdict.stamp_width(data)
+            watch.told = health.state
 
     def stamp(self, watch: Watch, now: float) -> bool:
         """Say that the verdict still holds; return False where it has to be published as a whole."""

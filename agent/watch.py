@@ -22,7 +22,7 @@ class Watch:
 
     __slots__ = (
         "begun", "due", "entry", "file", "health", "loss", "members", "needs", "number", "period", "promise",
-        "result", "retried", "run", "scaled", "shift", "since", "stamped", "start", "users", "value", "waiting",
+        "result", "retried", "run", "scaled", "shift", "since", "stamped", "start", "told", "users", "value", "waiting",
         "width", "written",
     )  # fmt: skip
 
@@ -46,6 +46,7 @@ class Watch:
         self.start: Callable[[float], None] = _no_start
         self.stamped = self.written = float("-inf")  # when its verdict was stamped last, and written as a whole
         self.width = 0  # of the stamp in it
+        self.told: State | None = None  # the state in it
         self.since = 0.0
         self.retried = 0
         self.value: int | None = None  # in the track file, as far as is known

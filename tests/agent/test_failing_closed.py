@@ -216,32 +216,45 @@ def test_where_nobody_is_left_exec_stop_post_fails_all(tmp_path: Path) -> None:
 
 FULL = """
 mount -t tmpfs -o size=64k none "$1/run"
+sleep 60 & echo $! >"$1/pid"
 vipwarden agent --config "$2" >"$1/said" 2>&1 &
 agent=$!
-until grep -qs 1 "$1/run/track/web"; do sleep 0.05; done
+has() {
+    for _ in $(seq 100); do
+        chk_verdict work >/dev/null 2>&1 && found=fresh || found=none
+        [ "$(cat "$1/run/track/work" 2>/dev/null)$found" != "$2$3" ] || break
+        sleep 0.05
+    done
+    echo $(cat "$1/run/track/work") $found
+}
+has "$1" "1   " fresh
 dd if=/dev/zero of="$1/run/filler" bs=4k 2>/dev/null || true
-sleep 2.5
-cat "$1/run/track/web"
-chk_verdict web >/dev/null && echo fresh || echo stale
+sleep 6  # for longer than a verdict is only stamped
+has "$1" "1   " fresh
+kill $(cat "$1/pid")
+has "$1" "0   " none
+sleep 60 & echo $! >"$1/pid"
+has "$1" "1   " fresh  # in the room of the one that was taken away
 rm "$1/run/filler"
-sleep 1.5
-chk_verdict web >/dev/null && echo fresh || echo stale
+has "$1" "1   " fresh
 dd if=/dev/zero of="$1/run/filler" bs=4k 2>/dev/null || true
 kill -9 $agent
-sleep 1
-cat "$1/run/track/web"
+has "$1" "0   " none
+kill $(cat "$1/pid")
 """
 
 
 def test_a_full_disk_takes_no_truth_away(tmp_path: Path) -> None:
-    """Track files go on in place, verdict files grow old, a new failure is told, and room brings all back."""
+    """What is written in place goes on: track files and stamps. A verdict that cannot be written anew is taken away."""
     configuration = tmp_path / "vipwarden.yaml"
     (tmp_path / "run").mkdir()
-    with servers.listening() as server:
-        configuration.write_text(web(server.port))
-        done = shell(tmp_path, FULL, str(tmp_path), str(configuration), flags=["-m"])
-    assert done.out.split() == ["1", "stale", "fresh", "0"], (done.err, (tmp_path / "said").read_text())
-    assert "cannot write in" in (tmp_path / "said").read_text()
+    work = f"{{check: process, command: sleep, pidfile: {tmp_path}/pid, interval: {INTERVAL}}}"
+    configuration.write_text(f"checks:\n  work: {work}\n")
+    done = shell(tmp_path, FULL, str(tmp_path), str(configuration), flags=["-m"])
+    said = (tmp_path / "said").read_text()
+    wanted = ["1 fresh", "1 fresh", "0 none", "1 fresh", "1 fresh", "0 none"]
+    assert done.out.splitlines() == wanted, (done.err, said)
+    assert "cannot write in" in said
     for pid in watchdogs(tmp_path / "run"):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

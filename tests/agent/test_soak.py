@@ -1,6 +1,6 @@
 """Does the agent stay as it is over a life of checks? Against servers that refuse, reset, drip, hang and lie.
 
-$SOAK_CHECKS says how many checks it takes; 20 000 by default, and 2 million are what an agent of 25 checks does in a day.
+$SOAK_CHECKS says how many checks it takes, 20 000 by default; 2 million are what an agent of 25 checks does in a day.
 """
 
 from __future__ import annotations
