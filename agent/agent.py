@@ -63,16 +63,18 @@ class Agent:
             lock = await self._locked()
             try:
                 await self._open()
-                try:
-                    ready()
-                    while True:
-                        beat()
-                        self._keep_house()
-                        await asyncio.sleep(_HOUSEKEEPING)
-                finally:
-                    self._guard.leave(self.grace)
-            finally:
+            except BaseException:
                 os.close(lock)
+                raise
+            try:
+                ready()
+                while True:
+                    beat()
+                    self._keep_house()
+                    await asyncio.sleep(_HOUSEKEEPING)
+            finally:
+                os.close(lock)  # before the watchdog looks whether a successor has it
+                self._guard.leave(self.grace)
         finally:
             self._driver.close()
 

@@ -68,6 +68,8 @@ class Watchdog:
         ready: list[tuple[int, int]] = []
         while posix.getppid() == self.pid and not any(descriptor == process for descriptor, _ in ready):
             if ready and not self._listen():
+                if self.grace is not None:
+                    break
                 poll.unregister(self.agent)
             now = self.shared.alive[0] = monotonic()
             stale, wake = self.stale(now)

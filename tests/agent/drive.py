@@ -11,6 +11,7 @@ from agent.driver import Driver
 from agent.run import Run
 from checks.core.config import Document
 from checks.core.options import complete, options, parse
+from tests.agent.running import watchdogs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ class Inside:
         self.said: list[str] = []
         self.entries = entries(", ".join(text))
         self.folder = folder / "run"
+        self.tracks: dict[str, str] | None = None  # as they were when it was told to end
         self.agent: Agent
 
     def run_until(self, done: Callable[[], object], change: Callable[[list[Entry]], None] = lambda _: None) -> None:
@@ -64,9 +66,14 @@ class Inside:
             end = monotonic() + 10
             while not running.done() and not done() and monotonic() < end:  # noqa: ASYNC110 - it happens in files
                 await asyncio.sleep(0.005)
+            self.tracks = {path.name: path.read_text().strip() for path in (self.folder / "track").glob("[!.]*")}
             running.cancel()
             (outcome,) = await asyncio.gather(running, return_exceptions=True)
             assert isinstance(outcome, asyncio.CancelledError), outcome
             assert done(), self.said
+            end = monotonic() + 10
+            while watchdogs(self.folder):
+                assert monotonic() < end, "the watchdog outlives the grace"
+                await asyncio.sleep(0.01)
 
         asyncio.run(watch())

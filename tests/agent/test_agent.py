@@ -31,7 +31,9 @@ def states(inside: Inside) -> dict[str, str]:
 
 
 def value(inside: Inside, name: str) -> str:
-    """Return what stands in a track file."""
+    """Return what stands in a track file, or stood there when the agent was told to end."""
+    if inside.tracks is not None:
+        return inside.tracks.get(name, "")
     path = inside.folder / "track" / name
     return path.read_text().strip() if path.exists() else ""
 
