@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
-_MORE = {"bookworm": ",systemd,systemd-sysv,dbus,keepalived,iproute2,curl,adduser", "trixie": ",adduser"}
+_MORE = {"bookworm": ",systemd,systemd-sysv,dbus,keepalived,iproute2,procps,curl,adduser", "trixie": ",procps,adduser"}
 _PLACE = CODE / "build" / "roots"
 
 
