@@ -175,7 +175,8 @@ def test_the_restarted_daemon_has_an_ordinary_life(asked: Asked) -> None:
     must_come(facts_file.exists)
     found = facts_file.read_text().splitlines()
     assert found[0] == "0022"
-    assert [int(line.split()[1], 16) & 0x7FFFFFFF for line in found[1:3]] == [0, 0]  # 32 and 33 are the C library's
+    # 32 and 33 are the C library's; a shell that starts us in the background ignores SIGINT and SIGQUIT for us
+    assert [int(line.split()[1], 16) & 0x7FFFFFF9 for line in found[1:3]] == [0, 0]
     targets = [line.partition(" -> ")[2] for line in found if " -> " in line]
     assert all(target in ("/dev/null", f"{asked.folder}/facts.new") or "/proc/" in target for target in targets)
 
