@@ -22,12 +22,12 @@ RUN = [
         "docs/checks/mysql_ping.md",
         "docs/checks/port.md",
         "docs/checks/process.md",
+        "docs/install.md",
         "docs/keepalived.md",
         "docs/migration.md",
         "docs/security.md",
         "docs/upgrade.md",
     )
-    if (CODE / name).exists()
 ]
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 

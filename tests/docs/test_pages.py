@@ -64,6 +64,17 @@ def _bare(text: str) -> list[str]:
     return [re.sub(r"\s+#.*", "", line) for line in text.splitlines()]
 
 
+def test_the_packages_of_the_page_are_those_that_are_built() -> None:
+    """By RPM and by Debian."""
+    page = (CODE / "docs" / "install.md").read_text("utf-8")
+    named = set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE))
+    spec = (CODE / "packaging" / "rpm" / "vipwarden.spec").read_text("utf-8")
+    control = (CODE / "packaging" / "deb" / "debian" / "control").read_text("utf-8")
+    subs = re.findall(r"^%package (-n )?(\S+)", spec, re.MULTILINE)
+    assert named == {"vipwarden"} | {name if whole else f"vipwarden-{name}" for whole, name in subs}
+    assert named == set(re.findall(r"^Package: (\S+)", control, re.MULTILINE))
+
+
 def test_every_check_has_its_page() -> None:
     """Which the overview of the checks knows."""
     overview = CODE / "docs" / "checks" / "README.md"
