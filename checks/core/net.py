@@ -126,12 +126,19 @@ class Net:
             raise NetError("unresolved", f"cannot resolve {host}: {error.args[-1]}") from None
 
     async def connect(
-        self, targets: Sequence[Address], port: int = 0, source: str | None = None, *, mute: bool = False
+        self,
+        targets: Sequence[Address],
+        port: int = 0,
+        source: str | None = None,
+        *,
+        first: bool = False,
+        mute: bool = False,
     ) -> Stream:
         """Connect to the first address that answers; raises NetError with what each of them did.
 
         The time that is left is shared out among the addresses, so that a silent one cannot use up the time of
-        those behind it. ``source`` is an own address; ``mute`` says that nothing will be sent or received.
+        those behind it. ``source`` is an own address; ``first`` says that we speak first, so that the handshake's last
+        ACK may travel with what we say, ``mute`` that nothing will be sent or received.
         """
         mute = mute and self.knocks
         errors: list[NetError] = []
@@ -139,13 +146,15 @@ class Net:
             now = monotonic()
             try:
                 until = now + (self.deadline - now) / (len(targets) - index)
-                return await self._attempt(address, port, source, until, mute)
+                return await self._attempt(address, port, source, until, first or mute, mute)
             except NetError as error:
                 errors.append(error)
         errors.sort(key=lambda error: _SEVERITY.index(error.kind))
         raise NetError(errors[0].kind, "; ".join(error.text for error in errors))
 
-    async def _attempt(self, address: Address, port: int, source: str | None, until: float, mute: bool) -> Stream:
+    async def _attempt(
+        self, address: Address, port: int, source: str | None, until: float, hold: bool, reset: bool
+    ) -> Stream:
         name = address.name(port)
         begun = monotonic()
         sock, said = None, ""
@@ -153,8 +162,9 @@ class Net:
             sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
             if source is not None and address.family != _socket.AF_UNIX:
                 _bind(sock, address.family, source)
-            if mute and address.family != _socket.AF_UNIX:
+            if hold and address.family != _socket.AF_UNIX:
                 sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_QUICKACK, 0)
+            if reset and address.family != _socket.AF_UNIX:
                 sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET_ON_CLOSE)
             code = sock.connect_ex(address.at(port))
             while code == _EAGAIN and monotonic() < until:  # a full unix backlog cannot be polled for

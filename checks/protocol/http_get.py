@@ -58,7 +58,8 @@ async def fetch(
     """
     local = host.startswith("/")
     targets = await net.resolve(host, family)
-    with await net.connect(targets, 0 if local else port or (443 if tls else 80), source) as plain:
+    port = 0 if local else port or (443 if tls else 80)
+    with await net.connect(targets, port, source, first=True) as plain:
         stream = plain
         if tls:
             server = sni or (virtualhost.name if virtualhost else "localhost" if local else host)
