@@ -63,7 +63,7 @@ deb: dist wheels
 
 # packages built, installed, upgraded, erased, and run under systemd and keepalived: minutes, and the network for roots
 test-packages: setup
-	$(BIN)/python -m pytest tests/packaging --override-ini addopts="-ra --import-mode=importlib" $(PYTEST)
+	$(BIN)/python -m pytest tests/packaging --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib" --timeout 600 $(PYTEST)
 
 setup: $(SETUP)
 

@@ -1,4 +1,4 @@
-"""Writes the man pages: of each command from its --help, of vipwarden.yaml from the signatures that it is read by.
+"""Writes the man pages: of each command from its --help, of the configuration from the signatures that it is read by.
 
 python packaging/man.py CODE FOLDER
 """
@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from commands import Help, constant, helps
+from launchers import SHELL
 
-# file, and the heading of the part of it that each signature describes
+_SOURCE = Path(__file__).resolve().parent.parent
+# the heading of a part of vipwarden.yaml, and the signature that it is read by
 _KEYS = {
     "checks: of every check": ("checks.core.entry", "asked"),
     "checks: of one that is composed of others, in place of check": ("checks.core.entry", "composed"),
@@ -27,6 +29,7 @@ _CODES = {
     "chk_": "0 healthy; 1 everything else, this help too; with \\-\\-misc\\-dynamic weight + 2 for a WARNING.",
     "check_": "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, by the guidelines of the Monitoring Plugins.",
 }
+_ALSO = ".SH SEE ALSO\n.BR vipwarden (1),\n.BR vipwarden.yaml (5),\n.BR keepalived.conf (5)\n"
 _SERVICE = ("chk_service", "chk_haproxy")
 
 
@@ -66,7 +69,18 @@ def page(one: Help, section: int, head: str) -> str:
         text += (
             f".SH EXIT STATUS\n{codes.partition(';')[0] + '; 1 everything else.' if one.name in _SERVICE else codes}\n"
         )
-    return text + ".SH SEE ALSO\n.BR vipwarden (1),\n.BR vipwarden.yaml (5),\n.BR keepalived.conf (5)\n"
+    return text + _ALSO
+
+
+def script_page(name: str, script: str, head: str) -> str:
+    """Return the page of a shell script, from its first comment: a question, how it is called, the rest."""
+    lines = script.partition("\n\n")[0].splitlines()[1:]
+    comment = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines if line.startswith("#"))
+    about, usage, more = comment.split("\n\n")
+    question = f"{about.partition('?')[0]}?"
+    text = f'.TH "{name.upper()}" 8 {head}\n.SH NAME\n{escaped(name)} \\- {escaped(question)}\n'
+    text += f".SH SYNOPSIS\n.B {escaped(usage.strip())}\n.SH DESCRIPTION\n"
+    return f"{text}{paragraphs(about.removeprefix(question).strip())}.PP\n{paragraphs(more)}{_ALSO}"
 
 
 def yaml_page(head: str) -> str:
@@ -108,6 +122,9 @@ def main(code: Path, folder: Path) -> None:
     for one in helps(code):
         section = 8 if one.is_script else 1
         write(folder, one.page, section, page(one, section, head))
+    for script in SHELL:
+        name = Path(script).name
+        write(folder, name, 8, script_page(name, (_SOURCE / script).read_text(), head))
     write(folder, "vipwarden.yaml", 5, yaml_page(head))
 
 

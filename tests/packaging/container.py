@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,15 @@ class Container:
         return self.run("journalctl", "--no-pager", "--output=cat", f"--unit={unit}")
 
 
+def _leader(nspawn: int) -> int:
+    """Return the number of the first process of a container, or 0 while others prepare its place."""
+    for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
+        with suppress(OSError):
+            if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+                return int(child)
+    return 0
+
+
 @contextmanager
 def booted(root: Root) -> Iterator[Container]:
     """Boot a root, and end it however the test goes."""
@@ -83,10 +92,9 @@ def booted(root: Root) -> Iterator[Container]:
     with (root.path.parent / "boot.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        eventually(lambda: process.poll() is not None or children.read_text().split())
+        eventually(lambda: process.poll() is not None or _leader(process.pid), _BOOT)
         assert process.poll() is None, (root.path.parent / "boot.log").read_text()
-        container = Container(root, int(children.read_text().split()[0]))
+        container = Container(root, _leader(process.pid))
         state = ("systemctl", "is-system-running")
         eventually(lambda: container.run(*state, code=None).strip() in ("running", "degraded"), _BOOT)
         container.run("ip", "link", "set", "lo", "up")

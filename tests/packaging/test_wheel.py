@@ -18,8 +18,8 @@ def test_pipx_installs_the_wheel_and_every_command_starts(tmp_path: Path) -> Non
     """All that setup.cfg names, and the one that is a shell script."""
     wheel = next(packages("rpm").glob("*.whl"))
     pip = f"--constraint={CODE}/constraints.txt --find-links={wheels()} --disable-pip-version-check"
-    command = (program("pipx"), "install", f"--pip-args={pip}", wheel)
-    run(*command, PIPX_HOME=str(tmp_path / "home"), PIPX_BIN_DIR=str(tmp_path / "bin"))
+    install = (program("pipx"), "install", f"--pip-args={pip}", wheel)
+    run(*install, PIPX_HOME=str(tmp_path / "home"), PIPX_BIN_DIR=str(tmp_path / "bin"))
     setup = configparser.ConfigParser()
     setup.read(CODE / "setup.cfg")
     lines = setup["options.entry_points"]["console_scripts"].split("\n")
