@@ -125,10 +125,20 @@ def director(name: str, services: str, *, check: str = "", extra: str = "", grou
     return node(name, group + check + blocks + services, extra)
 
 
-def service(vip: str, port: int, kind: str, servers: dict[str, str], *, scheduler: str = "rr", every: int = 1) -> str:
+def service(
+    vip: str,
+    port: int,
+    kind: str,
+    servers: dict[str, str],
+    *,
+    scheduler: str = "rr",
+    every: int = 1,
+    weight: int = 10,
+) -> str:
     """Return a virtual_server; ``servers`` are the checker blocks by address and port of the real server."""
     real = "".join(
-        f"  real_server {address} {{\n    weight 10\n    {checker}\n  }}\n" for address, checker in servers.items()
+        f"  real_server {address} {{\n    weight {weight}\n    {checker}\n  }}\n"
+        for address, checker in servers.items()
     )
     return (
         f"virtual_server {vip} {port} {{\n  delay_loop {every}\n  lb_algo {scheduler}\n  lb_kind {kind}\n"
