@@ -82,16 +82,20 @@ def request(path: str, host: str, version: str) -> bytes:
 
 
 class Header:
-    """The header of an answer; ``cut`` is where keepalived ends the body, None where it sees no Content-Length."""
+    """The header of an answer.
 
-    __slots__ = ("_fields", "_lowered", "cut", "raw", "status")
+    ``length`` is that of the body by RFC 9112, section 6.3, None where it ends with the connection; ``cut`` is where
+    keepalived ends the body, None where it sees no Content-Length.
+    """
+
+    __slots__ = ("_lowered", "cut", "length", "raw", "status")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self._lowered = raw.lower()
-        self._fields: dict[bytes, str] = {}
         self.status = _status(raw)
         self.cut = _content_length(raw)
+        self.length = self._length()
 
     @property
     def status_line(self) -> str:
@@ -100,23 +104,22 @@ class Header:
 
     def field(self, name: bytes) -> str:
         """Return the values of every field of that lower-case name, joined by ", "."""
-        if b"\n" + name not in self._lowered:
-            return ""
-        found = self._fields.get(name)
-        if found is None:
-            lines = [line.partition(b":") for line in self.raw.split(b"\n")[1:]]
-            values = [value.strip().decode("latin-1") for key, _, value in lines if key.lower() == name]
-            found = self._fields[name] = ", ".join(values)
-        return found
+        values = []
+        field = b"\n" + name + b":"
+        at = self._lowered.find(field)
+        while at >= 0:
+            at += len(field)
+            end = self.raw.find(b"\n", at)
+            values.append(self.raw[at:end].strip().decode("latin-1"))
+            at = self._lowered.find(field, end)
+        return ", ".join(values)
 
     @property
     def chunked(self) -> bool:
         """Whether the body is in chunks."""
         return self.field(b"transfer-encoding").lower().endswith("chunked")
 
-    @property
-    def length(self) -> int | None:
-        """The length of the body by RFC 9112, section 6.3; None where it ends with the connection."""
+    def _length(self) -> int | None:
         if self.status in _BODILESS:
             return 0
         digits = self.field(b"content-length").partition(",")[0]
@@ -164,16 +167,19 @@ class Answer:
         """
         if self.header is not None:
             return data
-        begun = self._begun
-        known = len(begun)
-        begun += data
-        end = begun.find(b"\r\n\r\n", max(0, known - 3), MOST_HEADER)
+        known = len(self._begun)
+        whole: bytes | bytearray = data
+        if known:
+            self._begun += data
+            whole = self._begun
+        end = whole.find(b"\r\n\r\n", max(0, known - 3), MOST_HEADER)
         if end < 0:
+            if not known:
+                self._begun += data
             return b""
-        self.header = Header(bytes(begun[: end + 4]))
-        body = bytes(begun[end + 4 :])
-        begun.clear()
-        return body
+        self.header = Header(bytes(whole[: end + 4]))
+        self._begun = bytearray()
+        return bytes(whole[end + 4 :])
 
     @property
     def endless(self) -> bool:
