@@ -36,6 +36,7 @@ FILES = {
     "systemd/*.socket": "/usr/lib/systemd/system/",
     "systemd/tmpfiles.conf": "/usr/lib/tmpfiles.d/vipwarden.conf",
     "systemd/exporter/*.conf": f"{SHARE}/systemd/vipwarden-exporter.service.d/",
+    "selinux/vipwarden.cil": f"{SHARE}/selinux/",
     "prometheus/*.yml": f"{SHARE}/prometheus/",
     "prometheus/rules/*.yaml": f"{SHARE}/prometheus/rules/",
     "grafana/*.json": f"{SHARE}/grafana/",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.packaging import building
+from tests.packaging import building, roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session", autouse=True)
 def built() -> Iterator[None]:
-    """Remove at the end what was built."""
+    """Begin with the roots, which take longest, and remove at the end what was built."""
+    roots.prepare()
     yield
     building.forget()

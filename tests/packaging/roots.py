@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,12 +20,25 @@ if TYPE_CHECKING:
 
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 _MORE = {"bookworm": ",systemd,systemd-sysv,dbus,keepalived,iproute2,procps,curl,adduser", "trixie": ",procps,adduser"}
+_LOCKS = {release: Lock() for release in PYTHONS}
 _PLACE = CODE / "build" / "roots"
 
 
 def base(release: str) -> Path:
     """Return a root of a release of Debian that nobody has touched; it takes a minute when there is none yet."""
     needs_root()
+    with _LOCKS[release]:
+        return _made(release)
+
+
+def prepare() -> None:
+    """Begin to make the roots that there are not, while something else is done."""
+    if os.geteuid() == 0 and shutil.which("debootstrap"):
+        for release in PYTHONS:
+            Thread(target=base, args=(release,), daemon=True).start()
+
+
+def _made(release: str) -> Path:
     made = _PLACE / release
     if not made.exists():
         aside = _PLACE / f".{release}.{os.getpid()}"

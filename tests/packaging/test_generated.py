@@ -115,3 +115,32 @@ def test_a_wheel_that_is_not_the_pinned_one_ends_the_build(tmp_path: Path) -> No
     assert wrong.returncode == 1
     assert "is none of the wheels of" in wrong.stderr
     assert not (tmp_path / "out").exists()
+
+
+BASE = """\
+(mls true)
+(handleunknown allow)
+(class file (read))
+(class dir (search {watch}))
+(class fifo_file (create getattr setattr open read write append ioctl unlink))
+(classorder (file dir fifo_file))
+(sid kernel) (sidorder (kernel))
+(user system_u) (role object_r) (role system_r)
+(type kernel_t) (type keepalived_t) (type keepalived_var_run_t)
+(userrole system_u object_r) (userrole system_u system_r)
+(roletype object_r keepalived_var_run_t) (roletype system_r kernel_t) (roletype system_r keepalived_t)
+(sensitivity s0) (sensitivityorder (s0)) (category c0) (categoryorder (c0)) (sensitivitycategory s0 (c0))
+(level low (s0)) (userlevel system_u (s0)) (userrange system_u ((s0) (s0 (c0))))
+(sidcontext kernel (system_u system_r kernel_t ((s0) (s0))))
+(allow kernel_t kernel_t (file (read)))
+"""
+
+
+@pytest.mark.parametrize("watch", ["watch", ""])
+def test_the_selinux_module_fits_a_policy_with_and_without_a_word_for_watching(tmp_path: Path, watch: str) -> None:
+    """Compiled with as much of a policy as it names."""
+    (tmp_path / "base.cil").write_text(BASE.format(watch=watch))
+    module = CODE / "packaging/selinux/vipwarden.cil"
+    run(program("secilc"), "-o", "policy", "-f", "contexts", "base.cil", module, cwd=tmp_path)
+    places = (tmp_path / "contexts").read_text().splitlines()
+    assert "/run/vipwarden(/.*)?\tsystem_u:object_r:keepalived_var_run_t:s0" in places
