@@ -7,6 +7,7 @@ verdict goes to its files before anything else happens. Every look at a check is
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 from functools import partial
@@ -33,6 +34,7 @@ _LOCK = 3.0  # seconds to wait for the lock: a watchdog holds it for moments onl
 _SPREAD = 1.0  # seconds over which the first runs are spread
 _WAIT = 0.1  # seconds until a check looks again for what it needs and what has no verdict yet
 _HOUSEKEEPING = 1.0  # seconds
+_YOUNG = 10_000  # objects between two looks for garbage: a run in flight has dozens, which go by themselves
 
 
 class AgentError(Exception):
@@ -105,6 +107,7 @@ class Agent:
         except OSError as error:
             raise AgentError(f"no watchdog, and so no verdicts: {error.strerror or error}") from None
         self._drop({one.file for one in before})
+        _tidy()
 
     async def reload(self, entries: Sequence[Entry]) -> None:
         """Go over to other entries; raises OSError, and then goes on as before."""
@@ -113,6 +116,7 @@ class Agent:
             files = {watch.file for watch in self.watches.values()}
             await self._swap(watches)
             self._drop(files)
+            _tidy()
 
     async def _swap(self, watches: dict[str, Watch]) -> None:
         """Put a new watchdog over other watches, then the watches in the place of those before."""
@@ -270,6 +274,14 @@ class Agent:
     def _keep_house(self) -> None:
         self._guard.inspect()
         self.meter.publish(self._publisher.verdicts, self.watches.values(), self._driver)
+
+
+def _tidy() -> None:
+    """Let go of what was configured before, and spare the garbage collector what is configured now."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
 
 
 def _linked(entries: Sequence[Entry], before: dict[str, Watch] | None = None) -> dict[str, Watch]:
