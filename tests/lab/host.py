@@ -23,6 +23,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _NEWNS, _NEWUTS, _NEWPID, _NEWNET = 0x00020000, 0x04000000, 0x20000000, 0x40000000
 _PRIVATE, _BIND = 0x4000 | 0x40000, 0x1000
 _OWN = ("run", "tmp", "etc/keepalived", "etc/haproxy", "etc/vipwarden", "var/lib/vipwarden")
+_CODE = Path(__file__).parents[2]
 _ENVIRONMENT = {
     "PATH": "/usr/local/lab:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -74,8 +75,13 @@ class Host:
         name = self.name.encode()
         _call("mount", b"none", b"/", None, _PRIVATE, None)
         _call("mount", b"proc", b"/proc", b"proc", 0, None)
+        code = os.open(_CODE, os.O_PATH)
         for folder in _OWN:
             _call("mount", bytes(self.files / folder), b"/" + folder.encode(), None, _BIND, None)
+        if not (_CODE / "setup.cfg").exists():  # a clone in /tmp, which the host's own now hides
+            _CODE.mkdir(parents=True, exist_ok=True)
+            _call("mount", b"/proc/self/fd/%d" % code, bytes(_CODE), None, _BIND, None)
+        os.close(code)
         _call("sethostname", name, len(name))
         Path("/proc/self/comm").write_text("init")
         for key, value in sysctl.items():
