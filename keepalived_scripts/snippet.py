@@ -143,6 +143,9 @@ def misc_check(wish: Wish) -> list[Part]:
     return [Part(SERVER, "\n".join([*lines, "}"]))]
 
 
+_FILE_WEIGHT = 10  # of a real server, where none is asked for
+
+
 def track_file(wish: Wish) -> list[Part]:
     """Return a track file that the agent writes, and what tracks it, for an instance and for a real server."""
     if wish.version < _REVERSE and not wish.weight:
@@ -164,7 +167,17 @@ def track_file(wish: Wish) -> list[Part]:
     ]
     parts = [Part(TOP, "\n".join(lines)), Part(INSTANCE, f"track_file {{\n    {wish.name}\n}}")]
     if wish.version >= _TRACK_FILE:
-        parts.append(Part(SERVER, f"FILE_CHECK {{\n    track_file {wish.name}\n    {weight}\n}}"))
+        # not by "weight 0 reverse": starting and reloading, keepalived takes a FILE_CHECK's 1 for the fault
+        # as check_file.c does in set_track_file_checkers_down
+        lines = [
+            "# its own weight is 0: where the file is lost it gets nothing; a remark on the quorum may come of it",
+            "weight 0",
+            "FILE_CHECK {",
+            f"    track_file {wish.name}",
+            f"    weight {abs(wish.weight or 0) or _FILE_WEIGHT}    # added while the file says 1",
+            "}",
+        ]
+        parts.append(Part(SERVER, "\n".join(lines)))
     return parts
 
 
