@@ -95,6 +95,9 @@ FIRES: dict[str, Node] = {
     "track-file-missing": Node(track_file("weight 0 reverse", "/run/vipwarden/db")),
     "track-file-folder": Node(track_file("weight 0 reverse", "/run/site/db")),
     "track-file-overwritten": Node(track_file("weight 0 reverse\n init_file 0"), version="2.2.8"),
+    "file-check-reverse": Node(
+        service("FILE_CHECK {\n track_file web\n weight 0 reverse\n}") + track_file("weight 0 reverse")
+    ),
     "vrid-duplicate": Node(script() + instance() + instance("", name="W")),
     "auth-pass-long": Node(script() + instance("authentication {\n auth_type PASS\n auth_pass s3cretword\n}")),
     "interface-missing": Node(script() + instance(head="interface ens192")),
@@ -171,6 +174,9 @@ SILENT: dict[str, Node] = {
     "track-file-missing": Node(track_file("weight 0 reverse")),
     "track-file-folder": Node(track_file("weight 0 reverse", "/run/vipwarden/db")),
     "track-file-overwritten": Node(track_file("weight 0 reverse\n init_file 0"), version="2.3.3"),
+    "file-check-reverse": Node(
+        service("FILE_CHECK {\n track_file web\n weight 10\n}") + track_file("weight 0 reverse")
+    ),
     "vrid-duplicate": Node(script() + TWO + instance("", name="X", vrid=52)),
     "auth-pass-long": Node(script() + instance("authentication {\n auth_type PASS\n auth_pass s3cretwo\n}")),
     "interface-missing": GOOD,
