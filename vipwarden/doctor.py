@@ -18,6 +18,7 @@ from keepalived_scripts.doctor.host import Host
 from keepalived_scripts.doctor.peers import PeerPriority, Peers
 from keepalived_scripts.doctor.report import UNREADABLE, as_json, as_text, examine, exit_code
 from keepalived_scripts.doctor.rules import RULES
+from keepalived_scripts.doctor.tested import test
 from vipwarden.arguments import built
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"vipwarden doctor: {one_line(str(error))}\n")
         return UNREADABLE
     version = given.keepalived_version or (installed() if host.is_live else None)
-    case = Case(conf, host, version, peers, given.haproxy_conf or f"{host.root}/etc/haproxy/haproxy.cfg")
+    said = test(path, given.config_id, installed()) if host.is_live else ""
+    case = Case(conf, host, version, peers, given.haproxy_conf or f"{host.root}/etc/haproxy/haproxy.cfg", said)
     findings = examine(case, given.ignore)
     if given.json:
         sys.stdout.write(as_json(case, findings))

@@ -83,7 +83,7 @@ def _pieces(line: Line) -> list[str]:
             quoted = not quoted
         elif char in "{}" and not quoted:
             if text[index - 1 : index] == "$":
-                raise ConfError(f"{line}: {text[index - 1 :].partition('}')[0]}}} is not understood here")
+                raise ConfError(f"{line}: {text[index - 1 :].partition('}')[0]}}} is not defined")
             pieces += [text[start:index].strip(), char]
             start = index + 1
     return [piece for piece in (*pieces, text[start:].strip()) if piece]

@@ -1,14 +1,15 @@
 """Which lines does keepalived.conf have, once its includes are followed and its definitions put in?
 
-As keepalived's lib/parser.c reads them: ``!`` and ``#`` begin a comment anywhere outside of double quotes,
-``include`` takes a pattern relative to the file that it stands in, ``@id`` and ``@^id`` lines are for (all but) one
-node, and ``$NAME=text`` defines what ``$NAME`` and ``${NAME}`` stand for.
+As keepalived's lib/parser.c reads them: ``include`` takes a pattern relative to the file that it stands in. The files
+that a line includes come after all lines that the line stands for, the last one first.
 """
 
 from __future__ import annotations
 
 import posix
 from _stat import S_ISREG
+
+from checks.node.keepalived_definitions import Definitions, ExpansionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 _MOST_BYTES = 16 << 20
 _MOST_FILES = 1000
 _MOST_DEPTH = 20
-_MOST_LINE = 65536
 _MOST_STEPS = 256
 _INCLUDES = ("include", *(f"include{letter}" for letter in "rmwba"))
 
@@ -56,28 +56,40 @@ class _Reader:
     """Lines without comments, with includes followed and definitions put in."""
 
     def __init__(self, root: str, config_id: str | None) -> None:
-        self.definitions = {"_HASH": "#", "_BANG": "!"}
-        self.root = root
         # keepalived's default for --config-id is the name of the node up to its first dot
-        self.node = posix.uname()[1].partition(".")[0] if config_id is None else config_id
+        self.definitions = Definitions(posix.uname()[1].partition(".")[0] if config_id is None else config_id)
+        self.root = root
         self.files = self.bytes = 0
 
     def lines(self, path: str, above: tuple[str, ...]) -> Iterator[Line]:
         """Yield the lines of a file; ``above`` are the files whose include led here."""
         if len(above) > _MOST_DEPTH:
             raise ConfError(f"{path} is included too deep: does {above[0]} include itself?")
-        defining = ""
         for number, raw in enumerate(self._read(path, above).split("\n"), 1):
-            line = _uncomment(raw)
-            if defining:
-                self.definitions[defining] += "\n" + line.rstrip("\\").strip()
-            elif line and "\0" not in line:
-                line = self._mine(line)
-                defining = self._define(line)
-                if not defining:
-                    yield from self._expand(Line(line, path, number), above)
-            if not line.endswith("\\"):
-                defining = ""
+            if "\0" in raw:  # keepalived passes over such a line
+                continue
+            self.definitions.folder = path.rpartition("/")[0] or "/"
+            included: list[str] = []
+            try:
+                for text in self.definitions.lines(raw):
+                    line = Line(text, path, number)
+                    head, *rest = text.split(None, 1) or [text]
+                    if head in _INCLUDES and rest:
+                        included[:0] = self._included(rest[0], line)
+                    else:
+                        yield line
+            except ExpansionError as error:
+                raise ConfError(f"{path}:{number}: {error}") from None
+            for file in included:
+                yield from self.lines(file, (*above, path))
+
+    def _included(self, pattern: str, line: Line) -> list[str]:
+        """Return the files of an include, in the order in which they are read."""
+        files = []
+        for choice in _alternatives(pattern, line):
+            folder = self.root if choice.startswith("/") else line.path[: line.path.rfind("/") + 1]
+            files += _matches(folder + choice)
+        return files
 
     def _read(self, path: str, above: tuple[str, ...]) -> str:
         self.files += 1
@@ -103,71 +115,6 @@ class _Reader:
         finally:
             posix.close(source)
         return data.decode("utf-8", "replace")
-
-    def _mine(self, line: str) -> str:
-        """Return the line without its ``@id``, or nothing where it is for another node."""
-        if not line.startswith("@"):
-            return line
-        name, *rest = line[1:].split(None, 1) or [""]
-        mine = (name.removeprefix("^") == self.node) is not name.startswith("^")
-        return rest[0] if rest and mine else ""
-
-    def _define(self, line: str) -> str:
-        """Take a definition in and return its name; nothing where the line is none."""
-        name, equals, text = line[1:].partition("=")
-        if not equals or not line.startswith("$") or not name.rstrip().isidentifier():
-            return ""
-        self.definitions[name.rstrip()] = text.rstrip("\\").strip()
-        return name.rstrip()
-
-    def _expand(self, whole: Line, above: tuple[str, ...]) -> Iterator[Line]:
-        path = whole.path
-        for part in self._replace(whole).split("\n"):
-            if part.startswith("~"):
-                raise ConfError(f"{whole}: {part.split('(')[0]} is not understood here")
-            head, *rest = part.split(None, 1)[:2] or [""]
-            if head not in _INCLUDES or not rest:
-                yield Line(part, path, whole.number)
-                continue
-            for pattern in _alternatives(rest[0], whole):
-                folder = self.root if pattern.startswith("/") else path[: path.rfind("/") + 1]
-                for found in _matches(folder + pattern):
-                    yield from self.lines(found, (*above, path))
-
-    def _replace(self, whole: Line) -> str:
-        line = whole.text
-        start = steps = 0
-        while (start := line.find("$", start)) >= 0:
-            braced = line.startswith("{", start + 1)
-            end = start + 1 + braced
-            while line[end : end + 1].isalnum() or line[end : end + 1] == "_":
-                end += 1
-            name, after = line[start + 1 + braced : end], line[end : end + 1]
-            if name not in self.definitions or after not in (("}",) if braced else ("", " ", "\t", ",", ")")):
-                start += 1
-                continue
-            line = line[:start] + self.definitions[name] + line[end + braced :]
-            steps += 1
-            if steps > _MOST_STEPS or len(line) > _MOST_LINE:
-                raise ConfError(f"{whole}: the definition of ${name} has no end")
-        return line
-
-
-def _uncomment(line: str) -> str:
-    kept: list[str] = []
-    quoted = False
-    rest = iter(line.strip(" \t\r"))
-    for char in rest:
-        if char == "\\":
-            after = next(rest, "")
-            kept.append(after if after and after in "#!" and not quoted else char + after)
-            continue
-        if char == '"':
-            quoted = not quoted
-        elif char in "!#" and not quoted:
-            break
-        kept.append(char)
-    return "".join(kept).strip(" \t")
 
 
 def _alternatives(pattern: str, line: Line) -> list[str]:

@@ -26,12 +26,14 @@ class Version(tuple[int, int, int]):
         return ".".join(map(str, self))
 
 
+def programs() -> list[str]:
+    """Return the paths of the keepalived programs of this node, that of its package first."""
+    return [path for path in (f"{folder}/keepalived" for folder in PLACES) if Path(path).is_file()]
+
+
 def installed() -> Version | None:
     """Return the version of the keepalived that is installed, or None where none answers within 5 s."""
-    for folder in PLACES:
-        program = f"{folder}/keepalived"
-        if not Path(program).is_file():
-            continue
+    for program in programs():
         try:
             done = subprocess.run(  # noqa: S603 - at a fixed place
                 [program, "--version"],

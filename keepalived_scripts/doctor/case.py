@@ -32,12 +32,15 @@ class Case:
         version: Version | None,
         peers: Peers,
         haproxy_conf: str = "/etc/haproxy/haproxy.cfg",
+        said: str = "",
     ) -> None:
+        """Take what there is; ``said`` is what keepalived's own test says of the configuration."""
         self.conf = conf
         self.host = host
         self.version = version
         self.peers = peers
         self.haproxy_conf = haproxy_conf
+        self.said = said
 
     def is_version(self, first: str, last: str) -> bool:
         """Return whether keepalived may be one of these versions, both included: an unknown one may be any."""

@@ -48,8 +48,8 @@ def _is_dynamic(command: Command) -> bool:
 def misc_dynamic_nagios(case: Case) -> Iterator[Finding]:
     """Find Nagios plugins whose exit codes misc_dynamic reads as weights."""
     for command, _, _ in _misc(case):
-        is_plugin = _base(command).startswith("check_") or any(part in command.argv[0] for part in _PLUGINS)
-        if _is_dynamic(command) and is_plugin:
+        paths = (command.argv[0], case.host.real(command.argv[0]) or "")
+        if _is_dynamic(command) and any(folder in path for path in paths for folder in _PLUGINS):
             yield at(
                 command.block,
                 f"{command.owner}: {_base(command)} is a Nagios plugin, and misc_dynamic is set",

@@ -12,18 +12,10 @@ from keepalived_scripts.doctor.host import slurp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SECTIONS = (
-    "global",
-    "defaults",
-    "frontend",
-    "backend",
-    "listen",
-    "userlist",
-    "peers",
-    "resolvers",
-    "program",
-    "cache",
-)
+_SECTIONS = frozenset({
+    "acme", "backend", "cache", "crt-store", "defaults", "fcgi-app", "frontend", "global", "http-errors", "listen",
+    "log-forward", "log-profile", "mailers", "peers", "program", "resolvers", "ring", "traces", "userlist",
+})  # fmt: skip
 _MOST_BYTES = 16 << 20
 
 

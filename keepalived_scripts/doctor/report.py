@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from checks.core.result import one_line
 from keepalived_scripts.doctor.rule import ERROR, SEVERITIES, WARNING, Finding
 from keepalived_scripts.doctor.rules import RULES
+from keepalived_scripts.doctor.tested import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,7 +34,15 @@ def examine(case: Case, ignored: Collection[str] = ()) -> list[Finding]:
         if rule.name not in ignored
         for finding in rule.findings(case)
     }
-    return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.path, one.line, one.rule, one.what))
+    return sorted(
+        _once(found), key=lambda one: (SEVERITIES.index(one.severity), one.path, one.line, one.rule, one.what)
+    )
+
+
+def _once(findings: Collection[Finding]) -> list[Finding]:
+    """Leave out what keepalived says of a line of which a rule of ours says as much, with more words."""
+    own = {(one.path, one.line): one for one in findings if one.rule != ASKED and one.severity == ERROR and one.line}
+    return [one for one in findings if one.rule != ASKED or (one.path, one.line) not in own]
 
 
 def exit_code(findings: Sequence[Finding]) -> int:

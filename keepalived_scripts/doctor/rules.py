@@ -11,6 +11,7 @@ from keepalived_scripts.doctor import (
     kernel,
     scripts,
     selinux,
+    tested,
     timing,
     track_files,
     users,
@@ -19,6 +20,7 @@ from keepalived_scripts.doctor import (
 from keepalived_scripts.doctor.rule import Rule
 
 SUBJECTS = (
+    tested,
     scripts,
     users,
     idioms,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checks.node.vips import groups
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -80,12 +82,8 @@ def raised(conf: Block, instance: Block) -> int:
 
 def group_of(conf: Block, instance: Block) -> Block | None:
     """Return the sync group that an instance is a member of."""
-    for group in conf.named("vrrp_sync_group"):
-        members = [word for block in group.named("group") for line in block.blocks for word in line.words]
-        members += [word for block in group.named("group") for word in block.words[1:]]
-        if instance.name in members:
-            return group
-    return None
+    names = [group for group, member in groups(conf) if member == instance.name]
+    return next((group for group in conf.named("vrrp_sync_group") if group.name in names), None)
 
 
 def everywhere(block: Block, keyword: str) -> Iterator[Block]:

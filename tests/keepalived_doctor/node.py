@@ -51,6 +51,7 @@ class Node:
     version: str = "2.2.7"
     peer: str = ""
     priorities: tuple[str, ...] = ()
+    said: str = ""
 
     def build(self, root: Path) -> Case:
         """Lay it out in a folder and return what the doctor looks at."""
@@ -75,7 +76,7 @@ class Node:
         conf = parse(f"{root}/etc/keepalived/keepalived.conf", root=str(root))
         host = Host(str(root), addresses=f"{root}/addresses")
         version = Version(self.version) if self.version else None
-        return Case(conf, host, version, peers, f"{root}/etc/haproxy/haproxy.cfg")
+        return Case(conf, host, version, peers, f"{root}/etc/haproxy/haproxy.cfg", self.said)
 
     def examine(self, root: Path) -> list[Finding]:
         """Return what the doctor finds."""

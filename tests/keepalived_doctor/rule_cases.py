@@ -54,7 +54,10 @@ ENFORCING = {"sys/fs/selinux/enforce": "1", "sys/fs/selinux/booleans/haproxy_con
 IPTABLES = ":INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n{}\nCOMMIT\n"
 FIREWALLD = "etc/systemd/system/multi-user.target.wants/firewalld.service"
 
+SAID = "(Line 3) number '300' outside range [1, 255]\n(/etc/keepalived/keepalived.conf: Line 3) {}\n"
+
 FIRES: dict[str, Node] = {
+    "keepalived-refuses": Node(tracked(), said=SAID.format("number '300' outside range [1, 255]")),
     "script-missing": Node(tracked(SCRIPT)),
     "script-not-executable": with_script(SH, modes={FILE: 0o644}),
     "script-insecure": with_script(SH, modes={"etc/keepalived": 0o777}),
@@ -127,6 +130,7 @@ FIRES: dict[str, Node] = {
 }
 
 SILENT: dict[str, Node] = {
+    "keepalived-refuses": Node(tracked(), said="WARNING - default user 'keepalived_script' for script execution\n"),
     "script-missing": GOOD,
     "script-not-executable": with_script(SH),
     "script-insecure": with_script(SH, modes={"etc/keepalived": 0o1777}),
@@ -159,7 +163,9 @@ SILENT: dict[str, Node] = {
     "interval-fraction": Node(tracked(settings="interval 0.5"), version="2.4.3"),
     "interval-long": Node(tracked(settings="interval 2\n fall 3")),
     "keyword-too-new": Node(track_file("weight 0 reverse"), version="2.1.0"),
-    "misc-dynamic-nagios": Node(service(misc(PLUGIN))),
+    "misc-dynamic-nagios": Node(
+        service(misc("/etc/keepalived/check_load.sh", "misc_dynamic")), {"etc/keepalived/check_load.sh": SH}
+    ),
     "misc-timeout": Node(service(misc(SCRIPT, "misc_timeout 3"), settings="delay_loop 30"), {FILE: SH}),
     "misc-dynamic-timeout": Node(
         service(misc(f"{OWN} --misc-dynamic -t 1.5", "misc_timeout 2\n misc_dynamic")), version="2.2.8"

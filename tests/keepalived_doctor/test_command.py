@@ -37,6 +37,23 @@ def live(folder: Path, before: str, conf: str = CONF) -> dict[str, str]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces want root")
+@pytest.mark.parametrize(
+    ("good", "bad", "wanted"),
+    [
+        (" }\n}\n", " }\n", "missing"),
+        ("_id 7", "_id 300", "300"),
+        ("priority 100", "priority 100\n state master", "unknown state"),
+        ("192.0.2.10", "10.0.0.999", "invalid IP 10.0.0.999"),
+    ],
+)
+def test_keepalived_itself_is_asked(tmp_path: Path, good: str, bad: str, wanted: str) -> None:
+    """What only it knows is an error with its words; what it takes is none."""
+    program("keepalived")
+    assert "keepalived-refuses" not in live(tmp_path, "")
+    assert wanted in live(tmp_path, "", CONF.replace(good, bad))["keepalived-refuses"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces want root")
 def test_it_asks_the_kernel_of_the_node(tmp_path: Path) -> None:
     """Addresses, interfaces, settings and the firewall are those of the namespace that it runs in."""
     for name in ("keepalived", "nft"):
@@ -64,7 +81,7 @@ def test_it_asks_the_kernel_of_the_node(tmp_path: Path) -> None:
     [
         (("{0}/none.conf",), "no none.conf at"),
         (("{0}",), "is not a file"),
-        (("{0}/bad.conf",), "bad.conf:2: ${_ENV A} is not understood here"),
+        (("{0}/bad.conf",), "bad.conf:2: ${_ENV A} hangs on the environment"),
         (("{0}/k.conf", "--peer", "{0}/none.conf"), "no none.conf at"),
         (("{0}/k.conf", "--peer-priority", "V=256"), "[INSTANCE=]N with N from 1 to 255"),
         (("{0}/k.conf", "--keepalived-version", "2"), "is written as 2.2.7"),

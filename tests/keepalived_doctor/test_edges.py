@@ -243,6 +243,54 @@ def test_what_haproxy_opens_to_the_world(tmp_path: Path, text: str, rule: str) -
     assert {found for found in rules(haproxy(text), tmp_path) if found.startswith("haproxy")} == ({rule} - {""})
 
 
+def test_lines_of_every_kind_of_section_are_its_own(tmp_path: Path) -> None:
+    """Those of a ring, of mailers or of a log-forward do not count for the section before it."""
+    path = tmp_path / "haproxy.cfg"
+    path.write_text("listen s\n bind :80\nring r\n a 1\nmailers m\n b 2\nlog-forward l\n bind :514\n", encoding="utf-8")
+    found = [(section.kind, [line.words[0] for line in section.lines]) for section in read_sections(str(path))]
+    assert found == [("listen", ["bind"]), ("ring", ["a"]), ("mailers", ["b"]), ("log-forward", ["bind"])]
+
+
+def test_a_group_without_braces_has_no_members(tmp_path: Path) -> None:
+    """As keepalived reads it: the words behind ``group`` are passed over."""
+    group = "vrrp_sync_group G {{\n group {} {{\n {}\n }}\n}}\n"
+    for place, members in enumerate((("VI", "W"), ("W", "VI"))):
+        (tmp_path / str(place)).mkdir()
+        conf = script(settings="weight -50") + group.format(*members) + instance()
+        assert ("weight-in-sync-group" in rules(Node(conf), tmp_path / str(place))) is bool(place)
+
+
+def test_a_plugin_is_told_by_its_folder(tmp_path: Path) -> None:
+    """By that of its target as well; a script of one's own may be called check_ too."""
+    node = Node(
+        service(misc("/etc/keepalived/check_web", "misc_dynamic")),
+        links={"etc/keepalived/check_web": "/usr/lib/nagios/plugins/check_tcp"},
+    )
+    assert "misc-dynamic-nagios" in rules(node, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("(/etc/keepalived/keepalived.conf: Line 6) Unknown keyword 'x'", []),  # on the line of script-missing
+        ("There are 1 missing '}'s or extra '{'s\nThere are 1 missing '}'s or extra '{'s", [("error", 0)]),
+        ("(Line 2) number '300' outside range [1, 255]", [("error", 2)]),
+        ("(Line 2) (VI) unknown state 'master', defaulting to BACKUP", [("error", 2)]),
+        ("(Line 2) WARNING - odd\n(Line 3) x, defaulting to UDP", [("warning", 2), ("warning", 3)]),
+        ("\n\nSECURITY VIOLATION - scripts", []),
+        ("(Line 99999999999999999999) a\x1b[31m\n" * 3, [("error", 0)]),
+        (
+            "".join(f"(Line {line}) x\n" for line in range(1, 99)),
+            [("error", line) for line in range(1, 51) if line != 6],
+        ),
+    ],
+)
+def test_what_keepalived_says_becomes_findings(tmp_path: Path, said: str, wanted: list[tuple[str, int]]) -> None:
+    """Each once, with its line, and not beside a finding of ours on the same line."""
+    found = [one for one in Node(tracked(SCRIPT), said=said).examine(tmp_path) if one.rule == "keepalived-refuses"]
+    assert [(one.severity, one.line) for one in found] == wanted
+
+
 def test_a_track_file_with_a_positive_weight_fails_closed_while_it_is_one(tmp_path: Path) -> None:
     """Its loss takes the weight away."""
     assert "track-file-open" not in rules(Node(track_file("weight 20")), tmp_path)

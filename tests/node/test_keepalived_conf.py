@@ -57,11 +57,16 @@ def test_words_comments_quotes_and_braces(tmp_path: Path, text: str, wanted: lis
     ("text", "wanted"),
     [
         ("$VIP=192.0.2.1/32\na $VIP dev x", [["a", "192.0.2.1/32", "dev", "x"]]),
-        ("$NET = 192.0.2\na ${NET}.7", [["a", "192.0.2.7"]]),
+        ("$NET= 192.0.2\na ${NET}.7", [["a", "192.0.2.7"]]),
+        ("$NET = 192.0.2", [["$NET", "=", "192.0.2"]]),
         ("$A=1\n$B=${A}2\na $B", [["a", "12"]]),
         ("$A=1\na $AB $A.2 ${A}", [["a", "$AB", "$A.2", "1"]]),
         ("$V=\\\n b 1 \\\n b 2\na {\n$V\n}", [["a", [["b", "1"], ["b", "2"]]]]),
-        ("a $_HASH ${_BANG}", [["a", "#", "!"]]),
+        ("a$_HASH\nb ${_BANG}", [["a"], ["b"]]),
+        ("$V=a $N \\\n $N\n$N=1\n$V", [["a", "1"], ["1"]]),
+        ("$P=x \\\n@a y\\\n@^a z\n$P", [["x"], ["z"]]),
+        ("~SEQ(i, 2) a $i", [["a", "1"], ["a", "2"]]),
+        ("~LST({a,b},{x,y},{z}) c ${a}$b", [["c", "xy"], ["c", "z"]]),
         ('a "${NO}"', [["a", "${NO}"]]),
     ],
 )
@@ -99,8 +104,9 @@ def test_a_block_may_be_closed_in_another_file(tmp_path: Path) -> None:
         ("include ./keepalived.conf\ninclude ./keepalived.conf", "include itself"),
         ("$A=$B\n$B=$A $A\na $A", "has no end"),
         ("$A=${A}${A}\na $A", "has no end"),
-        ("a ${_ENV X}", "is not understood"),
-        ("~SEQ(x,1,2) a $x", "~SEQ is not understood"),
+        ("a ${_ENV X}", "environment of keepalived"),
+        ("$A=1\na ${B}", "is not defined"),
+        ("~SEQ(x,1,99999) ~SEQ(y,1,99999) a", "have no end"),
         ("include {a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}.conf", "too many alternatives"),
         ("include .", "not a file"),
     ],
@@ -188,8 +194,8 @@ def test_the_numbers_of_the_lines_are_right(tmp_path: Path, pieces: list[tuple[l
 
 def test_errors_name_the_line(tmp_path: Path) -> None:
     """So that it can be found."""
-    with pytest.raises(ConfError, match=r"keepalived.conf:3: ~SEQ"):
-        read(tmp_path, "a\n\n~SEQ(x,1,2) a $x")
+    with pytest.raises(ConfError, match=r"keepalived.conf:3: "):
+        read(tmp_path, "a\n\na ${_ENV X}")
 
 
 def test_absolute_includes_are_looked_for_below_the_root(tmp_path: Path) -> None:

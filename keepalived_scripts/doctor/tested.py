@@ -1,0 +1,99 @@
+"""What does keepalived itself hold against the configuration? Its own test (``keepalived -t``) is asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checks.node.keepalived_version import Version, programs
+from keepalived_scripts.doctor.rule import ERROR, WARNING, Finding, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from keepalived_scripts.doctor.case import Case
+
+ASKED = "keepalived-refuses"
+_FIRST = Version("2.0.10")  # older ones start when they are asked to test
+_SECONDS = 5
+_MOST_BYTES = 1 << 20
+_MOST_FINDINGS = 50
+_PLACED = re.compile(r"\(((?P<path>[^\n]{1,4096}?): )?Line (?P<line>[0-9]{1,9})\) (?P<text>.*)")
+# keepalived goes on with what it says
+_MILD = re.compile(
+    r"(?!.*\bunknown\b)(warning\b|.*\b(defaulting to|setting default|reducing|rounding|deprecated)\b)",
+    re.IGNORECASE,
+)
+# said by rules of ours with more words, or of the test itself
+_KNOWN = re.compile(
+    r"(WARNING - default user|SECURITY VIOLATION|(Configuration file|Opening file|Using ConfigFile|Truncating)\b"
+    r"|Disabling track script|.* track script \S+ not found|WARNING - script|Non-existent interface specified)"
+)
+
+
+def test(path: str, config_id: str | None, version: Version | None) -> str:
+    """Return what ``keepalived -t`` says of a configuration: nothing where there is none to ask, or it hangs."""
+    found = programs()
+    if not found or version is None or version < _FIRST:
+        return ""
+    command = [found[0], "-t", "-l", "-f", str(Path(path).absolute()), *(["-i", config_id] if config_id else [])]
+    with tempfile.TemporaryFile() as out:  # a pipe would fill
+        try:
+            running = subprocess.Popen(  # noqa: S603 - at a fixed place
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+                start_new_session=True,
+            )
+        except OSError:
+            return ""
+        try:
+            running.wait(_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+        out.seek(0)
+        return out.read(_MOST_BYTES).decode("utf-8", "replace")
+
+
+@rule(ASKED, ERROR)
+def keepalived_refuses(case: Case) -> Iterator[Finding]:
+    """Find what keepalived's own test of the configuration says, where keepalived is installed."""
+    for path, line, text in _said(case.said)[:_MOST_FINDINGS]:
+        mild = WARNING if _MILD.match(text) else ""
+        consequence = "keepalived goes on with what it makes of it." if mild else "keepalived goes on without it."
+        place = _path(case, path)
+        yield Finding(
+            place, line, f"keepalived -t: {text}", consequence, "Correct it, then: keepalived -t", severity=mild
+        )
+
+
+def _said(text: str) -> list[tuple[str, int, str]]:
+    """Return path, line (0 for the whole) and text of each message, once.
+
+    The parts of keepalived read the file one after the other and say the same, the first without the file's name.
+    """
+    messages = []
+    for line in text.splitlines():
+        placed = _PLACED.match(line)
+        place = (placed["path"] or "", int(placed["line"])) if placed else ("", 0)
+        words = (placed["text"] if placed else line).strip()
+        if words and not _KNOWN.match(words):
+            messages.append((*place, words))
+    named = {message[1:] for message in messages if message[0]}
+    return list(dict.fromkeys(message for message in messages if message[0] or message[1:] not in named))
+
+
+def _path(case: Case, path: str) -> str:
+    """Return the path of a file that keepalived names, which is relative where it was included."""
+    if path.startswith("/"):
+        return path
+    beside = Path(case.conf.path).parent / path
+    return str(beside) if path and beside.is_file() else case.conf.path
