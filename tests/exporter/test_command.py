@@ -18,7 +18,7 @@ from tests.commands import program, run, shell
 from tests.exporter.certificates import HASH, Authority
 from tests.exporter.command import NOTHING, exporter, mute
 from tests.exporter.running import request
-from tests.servers.haproxy import free_ports
+from tests.servers.ports import free_ports
 
 
 def test_sigterm_ends_it_within_a_second_even_in_a_slow_scrape(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from exporter.collectors.haproxy_choice import CheckStatus, Choice, Pattern
 from exporter.exposition import render
 from exporter.settings import settings
 from tests.servers.certificate import self_signed
-from tests.servers.haproxy import command, free_ports, haproxy, running, wait_for
+from tests.servers.haproxy import command, haproxy, running, wait_for
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

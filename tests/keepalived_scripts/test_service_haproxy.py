@@ -16,7 +16,8 @@ import pytest
 from tests.commands import program
 from tests.keepalived_scripts.service import Asked, must_come
 from tests.servers import misbehaving as servers
-from tests.servers.haproxy import command, free_ports
+from tests.servers.haproxy import command
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
