@@ -18,12 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# how long an example takes says how busy the machine is
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 _APART = Path(__file__).with_name("apart.sh")
-_PER_PROCESSOR = 4
+_PER_PROCESSOR = 2
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1  # netdevice(7)
 
 

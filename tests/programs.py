@@ -31,10 +31,10 @@ def listed() -> Iterator[tuple[str, set[str], list[str]]]:
 
 
 def found(program: str) -> str | None:
-    """Return the path of a program, wherever it lies, or None."""
-    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_PLACES}") or (
-        program if program.startswith("/") and Path(program).exists() else None
-    )
+    """Return the path of a program, wherever it lies, or of the first file of a pattern; None where there is none."""
+    if program.startswith("/"):
+        return next(map(str, Path("/").glob(program.lstrip("/"))), None)
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
 
 
 def package_of(program: str) -> str:

@@ -268,6 +268,7 @@ def test_a_table_of_200_megabytes_is_refused_before_it_fills_the_memory(tmp_path
     assert peak < 80 << 20
 
 
+@pytest.mark.alone
 def test_a_socket_that_never_answers_meets_the_deadline_and_delays_no_other(tmp_path: Path) -> None:
     """Both are asked at the same time."""
     (front,) = free_ports(1)
