@@ -5,18 +5,29 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
+# make test INSTALL=no: programs that are missing stay missing, and what speaks to them is skipped
+export INSTALL
 
-.PHONY: run test soak lab setup check bench dist wheels rpm deb test-packages clean
+.PHONY: run test soak lab setup check bench dist wheels rpm deb test-packages test-bare clean
 .DELETE_ON_ERROR:
 
 run: setup
 	$(BIN)/vipwarden run
 
+# in parallel, then alone what measures time; 5 is pytest's word for: nothing of PYTEST is of this kind
 test: setup
-	$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python tests/programs.py test
+	$(BIN)/python -m pytest -n auto -m "not alone" $(PYTEST) || test $$? -eq 5
+	$(BIN)/python -m pytest -n 1 -m alone $(PYTEST) || test $$? -eq 5
+
+# a fresh clone on a Debian that has python3, python3-venv, make and git: make run, and make test with what there is
+test-bare: setup
+	@$(BIN)/python tests/programs.py bare
+	tests/bare.sh
 
 # the whole cluster when something breaks, with the tutorials' scripts and with ours: docs/lab.md
 lab: setup
+	@$(BIN)/python tests/programs.py lab
 	$(BIN)/python -m tests.lab $(LAB)
 
 .PHONY: clients
@@ -63,6 +74,7 @@ deb: dist wheels
 
 # packages built, installed, upgraded, erased, and run under systemd and keepalived: minutes, and the network for roots
 test-packages: setup
+	@$(BIN)/python tests/programs.py packages
 	$(BIN)/python -m pytest tests/packaging --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib" --timeout 600 $(PYTEST)
 
 setup: $(SETUP)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from bench.loaded import BIN, Window, agent, cpu
 from bench.measure import Case, interleave
-from tests.servers.haproxy import free_ports
 from tests.servers.mariadb import mariadb
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.scrape import Scrape, get, measure, memory, serving
-from tests.servers.haproxy import free_ports, running
+from tests.servers.haproxy import running
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
 import pytest
+
+from tests import programs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,14 +72,14 @@ def shell(folder: Path, line: str, *arguments: str, flags: Sequence[str] = ()) -
 
 
 def program(name: str) -> str:
-    """Return the path of a program that the test needs; without it, CI fails and others skip."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    if found is not None:
-        return found
-    reason = f"{name} is not installed"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    """Return the path of a program that the test needs, one of programs.txt (or of a file there)."""
+    package = programs.package_of(name)
+    return programs.found(name) or lacking(f"{name} of the package {package} is not installed")
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip the test, as the machine lacks something; where CI is set that is a failure."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
 
 
 def open_to_others() -> str:
@@ -87,8 +88,7 @@ def open_to_others() -> str:
     try:
         subprocess.run([interpreter, "-ISc", ""], user=65534, check=True)
     except PermissionError:
-        reason = f"{interpreter} is closed to other users: make PYTHON=/usr/bin/python3"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+        lacking(f"{interpreter} is closed to other users: make PYTHON=/usr/bin/python3")
     return interpreter
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.commands import program
 from tests.servers.certificate import self_signed
-from tests.servers.nginx import needed
 from tests.servers.raw_http import HANG, RawHttp, raw_http
 from vipwarden.genhash import main
 
@@ -62,7 +62,7 @@ def test_it_prints_and_asks_what_genhash_does(
     server: RawHttp, path: str, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The bare digest on a line, for the same options, by the same request."""
-    theirs = subprocess.run([needed("genhash"), *words(server, path, *more)], check=True, capture_output=True)
+    theirs = subprocess.run([program("genhash"), *words(server, path, *more)], check=True, capture_output=True)
     assert main(words(server, path, *more)) == 0
     assert capsys.readouterr().out.encode() == theirs.stdout
     assert server.requests[-1] == server.requests[-2]
@@ -199,5 +199,5 @@ def checked(folder: Path, checker: str) -> None:
     indented = "".join(f"        {line}\n" for line in checker.splitlines())
     config = folder / "keepalived.conf"
     config.write_text(CONFIG.format(checker=indented))
-    done = subprocess.run([needed("keepalived"), "-t", "-f", config], capture_output=True, text=True, check=False)
+    done = subprocess.run([program("keepalived"), "-t", "-f", config], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), config.read_text()

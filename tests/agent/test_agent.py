@@ -216,6 +216,7 @@ def test_a_failed_run_is_repeated_at_once(tmp_path: Path) -> None:
     assert inside.said == ["web: first run -> OK: result 3", "web: OK -> CRITICAL: result 8"]
 
 
+@pytest.mark.alone
 def test_a_verdict_that_is_about_to_change_is_looked_at_faster(tmp_path: Path) -> None:
     """By fast_interval: three failures take half a second in place of three."""
     script = Script(OK, CRITICAL)

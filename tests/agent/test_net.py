@@ -129,6 +129,7 @@ def test_a_full_unix_backlog_is_waited_for_alike(tmp_path: Path) -> None:
         assert told(beside(load("port"), *words)) == wanted
 
 
+@pytest.mark.alone
 def test_many_checks_wait_at_once() -> None:
     """A hundred mute connections take no longer than one."""
 

@@ -17,9 +17,10 @@ from checks.core.options import UsageError, complete, options, parse
 from checks.core.registry import load
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
 from checks.http_digest import http_digest
+from tests.commands import program
 from tests.drive import oneshot
 from tests.servers.certificate import self_signed
-from tests.servers.nginx import needed, nginx
+from tests.servers.nginx import nginx
 from tests.servers.raw_http import DRIP, HANG, RESET, RawHttp, raw_http
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def ask(server: RawHttp, path: str, *more: str) -> Result:
 
 def genhash(port: str, path: str, *more: str) -> str:
     """Return the digest that keepalived's own program prints, "" where it has none."""
-    command = [needed("genhash"), "-s", "127.0.0.1", "-p", port, "-u", path, *more]
+    command = [program("genhash"), "-s", "127.0.0.1", "-p", port, "-u", path, *more]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.strip()
 
 
@@ -184,7 +185,7 @@ def test_the_request_to_an_ipv6_address_is_that_of_genhash() -> None:
     """The address stands in brackets."""
     with raw_http(PAGES, "::1") as server:
         oneshot(http_digest, "-H", "::1", "-p", server.port, "-u", "/plain")
-        subprocess.run([needed("genhash"), "-s", "::1", "-p", server.port, "-u", "/plain"], check=True)
+        subprocess.run([program("genhash"), "-s", "::1", "-p", server.port, "-u", "/plain"], check=True)
         assert server.requests[0] == server.requests[1]
 
 

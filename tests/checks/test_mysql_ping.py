@@ -436,6 +436,7 @@ class TestDeadline:
             ([greeting(b"mysql_native_password")], ""),
         ],
     )
+    @pytest.mark.alone
     def test_a_server_that_hangs_after_any_step(self, steps: list[bytes], arguments: str) -> None:
         """The result comes at the deadline and is marked as expired."""
 
@@ -456,6 +457,7 @@ class TestDeadline:
         assert result.expired
         assert "within 0.15 s" in result.text
 
+    @pytest.mark.alone
     def test_a_server_that_drips(self) -> None:
         """A byte now and then does not prolong the run."""
         with serve(self.drip) as port:

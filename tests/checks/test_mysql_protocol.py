@@ -15,8 +15,9 @@ from checks.core.stream import NetError
 from checks.core.tls import client_context
 from checks.protocol import my_cnf, mysql, mysql_auth
 from checks.protocol.certificate import verify
+from tests.commands import program
 from tests.servers import fake_mysql
-from tests.servers.mariadb import certificates, need
+from tests.servers.mariadb import certificates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,7 @@ def test_the_scrambles_are_those_of_pymysql(password: bytes, nonce: bytes) -> No
 @settings(max_examples=150, deadline=None)
 def test_a_defaults_file_is_read_as_mysql_reads_it(text: str) -> None:
     """What my_print_defaults prints of a file is what comes out of ours, and both refuse the same files."""
-    need("my_print_defaults")
+    program("my_print_defaults")
     given_text = "[client]\n" + text
     done = subprocess.run(
         ["my_print_defaults", "--defaults-file=/dev/stdin", "client", "x"],

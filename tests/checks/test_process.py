@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from checks.core.options import UsageError
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
 from checks.node.wanted import Name
 from checks.process import Size, process
+from tests.commands import program
 from tests.drive import oneshot
 from tests.servers.program import copy, sleeper, started, until_dead
 
@@ -41,15 +41,6 @@ def ask(*arguments: object) -> Result:
 def told(result: Result) -> tuple[object, str]:
     """Return what an operator sees of a result."""
     return result.state, result.text
-
-
-def needs(program: str) -> str:
-    """Return the path of a program that the test cannot do without."""
-    path = shutil.which(program)
-    if path is None and not os.environ.get("CI"):
-        pytest.skip(f"{program} is not installed")
-    assert path is not None, f"{program} is not installed"
-    return path
 
 
 def run_python(code: str, *words: str) -> str:
@@ -339,7 +330,7 @@ def test_sizes_know_kilo_mega_and_giga() -> None:
 
 
 def test_a_process_in_a_container_counts_only_when_asked_for(tmp_path: Path, name: str) -> None:
-    words = (needs("unshare"), "-pf", "--mount-proc", "--kill-child", copy(tmp_path, name), "60")
+    words = (program("unshare"), "-pf", "--mount-proc", "--kill-child", copy(tmp_path, name), "60")
     with started(*words) as outer:
         children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
         while not (inner := children.read_text().strip()) or name not in Path(f"/proc/{inner}/comm").read_text():
@@ -368,7 +359,7 @@ def _storm() -> Iterator[None]:
 def test_a_real_haproxy_is_found(tmp_path: Path) -> None:
     times = "".join(f" timeout {side} 1s\n" for side in ("connect", "client", "server"))
     (tmp_path / "cfg").write_text(f"defaults\n{times}listen x\n bind {tmp_path}/socket\n")
-    words = [needs("haproxy"), "-W", "-db", "-C", str(tmp_path), "-f", "cfg", "-p", "pid"]
+    words = [program("haproxy"), "-W", "-db", "-C", str(tmp_path), "-f", "cfg", "-p", "pid"]
     with started(*words) as child:
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
             assert child.poll() is None

@@ -80,10 +80,3 @@ def until(what: Callable[[], object], *, seconds: float = 20, tell: Callable[[],
         if time.monotonic() > end:
             pytest.fail(f"it did not come: {tell()}")
         time.sleep(0.05)
-
-
-def needed_file(path: Path) -> Path:
-    """Return a file of another package; without it, CI fails and others skip."""
-    if not path.exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{path} is not installed")
-    return path

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clients.nagios import Nagios
-from tests.clients.node import ADDRESS, CONSTANT, PAGE, PORT, PROGRAM, folder, needed_file, plugins, until, web
-from tests.commands import CODE
+from tests.clients.node import ADDRESS, CONSTANT, PAGE, PORT, PROGRAM, folder, plugins, until, web
+from tests.commands import CODE, program
 from tests.servers.mariadb import MariaDB, mariadb
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 DEFINITIONS = CODE / "packaging" / "nagios"
-NRPE = Path("/etc/nagios-plugins/config/check_nrpe.cfg")
+NRPE = "/etc/nagios-plugins/config/check_nrpe.cfg"
 DIGEST = hashlib.md5(PAGE.encode()).hexdigest()
 # as an operator has to write them there: \! and $$ and \; for themselves
 REGEX = r"-u /index.html -r '^It costs 5[$$] per hit\; cheap\!'"
@@ -113,8 +113,8 @@ def test_a_server_that_stops_and_comes_back_is_seen_in_status_dat(where: Path, d
 def test_the_example_and_the_page_are_valid_without_a_warning(where: Path) -> None:
     """By `nagios4 -v`, with the check_nrpe command of its package; nothing of it runs."""
     nagios = Nagios(where / "example", where / "plugins")
-    for path in (DEFINITIONS / "vipwarden.cfg", DEFINITIONS / "services.cfg", NRPE):
-        nagios.add(path.name, needed_file(path).read_text())
+    for path in (DEFINITIONS / "vipwarden.cfg", DEFINITIONS / "services.cfg", Path(program(NRPE))):
+        nagios.add(path.name, path.read_text())
     page = (CODE / "docs" / "nagios.md").read_text()
     nagios.add("page.cfg", "\n".join(re.findall(r"```nagios\n(.*?)```", page, re.DOTALL)))
     said = nagios.verify()

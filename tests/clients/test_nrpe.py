@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clients.node import definitions, folder, needed_file, plugins, until
+from tests.clients.node import definitions, folder, plugins, until
 from tests.commands import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHECK_NRPE = Path("/usr/lib/nagios/plugins/check_nrpe")
+CHECK_NRPE = "/usr/lib/nagios/plugins/check_nrpe"
 NRPE_PORT = 5666
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 _NRPE = """
@@ -97,7 +97,7 @@ class Node:
 
     def ask(self, command: str, *more: str) -> tuple[int, str]:
         """Return code and output of check_nrpe, over TLS as it comes."""
-        line = [*self.enter, str(CHECK_NRPE), "-H", "127.0.0.1", "-p", str(NRPE_PORT), "-c", command, *more]
+        line = [*self.enter, CHECK_NRPE, "-H", "127.0.0.1", "-p", str(NRPE_PORT), "-c", command, *more]
         done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=30)
         return done.returncode, done.stdout + done.stderr
 
@@ -127,7 +127,7 @@ def node() -> Iterator[Node]:
     """Run NRPE with our command lines."""
     if os.geteuid() != 0:
         pytest.skip("only root may make namespaces")
-    needed_file(CHECK_NRPE)
+    program(CHECK_NRPE)
     with folder() as where, ExitStack() as stack:
         definitions(where, "--plugins", str(plugins(where)))
         yield Node(where, stack)

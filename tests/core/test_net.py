@@ -72,12 +72,13 @@ def test_a_deadline_can_be_shared_out(drive: Callable[[Work, float], Result]) ->
     """Each share is an equal part of what is left, and all of them end at the one end."""
 
     async def shares(net: Net) -> object:
+        begun, left = time.monotonic(), net.remaining()
         net.share(4)
-        assert 0.2 < net.timeout <= 0.25
-        assert 0.2 < net.remaining() <= 0.25
+        assert (left - (time.monotonic() - begun)) / 4 <= net.timeout <= left / 4
+        assert net.remaining() <= net.timeout
         await net.pause(0.1)
         net.share(1)
-        assert 0.85 < net.remaining() <= 0.9
+        assert left - (time.monotonic() - begun) - 0.01 <= net.remaining() <= left - 0.09
         return "shared"
 
     assert drive(shares, 1).state == OK
@@ -155,6 +156,7 @@ def test_when_no_address_answers_each_is_accounted_for(drive: Callable[[Work, fl
         (servers.resetting, "{} cut the connection off (Connection reset by peer)"),
     ],
 )
+@pytest.mark.alone
 def test_so_many_bytes_come_or_it_is_said_why_not(
     drive: Callable[[Work, float], Result], make: Callable[[], servers.Server], said: str
 ) -> None:
@@ -168,6 +170,7 @@ def test_so_many_bytes_come_or_it_is_said_why_not(
 
 
 @DRIVERS
+@pytest.mark.alone
 def test_a_peer_that_pours_cannot_outlast_the_deadline(drive: Callable[[Work, float], Result]) -> None:
     """There is always something to read, so that nothing ever waits: the clock must be looked at all the same."""
 
@@ -193,10 +196,10 @@ def test_a_peer_that_pours_does_not_starve_the_others() -> None:
         net = AsyncioNet()
         net.begin(0.5)
         pouring = asyncio.ensure_future(_result(net, connected(server, read_for_ever)))
-        longest, last = 0.0, time.monotonic()
+        longest, last = 0.0, time.thread_time()
         while not pouring.done():
             await asyncio.sleep(0.001)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+            longest, last = max(longest, time.thread_time() - last), time.thread_time()
         return longest
 
     with servers.endless() as server:
@@ -235,6 +238,7 @@ def test_what_is_sent_arrives_whole(drive: Callable[[Work, float], Result]) -> N
         (servers.resetting, "{} (closed the connection during the TLS handshake|cut the connection off|is closed).*"),
     ],
 )
+@pytest.mark.alone
 def test_no_tls_is_said_plainly(
     drive: Callable[[Work, float], Result], make: Callable[[], servers.Server], said: str
 ) -> None:
@@ -267,6 +271,7 @@ def test_an_insecure_context_verifies_nothing_and_a_plain_one_all() -> None:
     assert client_context(insecure=True).verify_mode == ssl.CERT_NONE
 
 
+@pytest.mark.alone
 def test_a_check_that_hangs_outside_of_the_network_is_ended() -> None:
     """A stuck /proc or a wild regular expression: the timer ends it a twentieth of a second after the deadline."""
 

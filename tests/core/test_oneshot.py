@@ -152,6 +152,7 @@ def test_a_check_that_waits_for_something_else_than_its_net_is_a_bug(tree: Path)
 
 
 @pytest.mark.parametrize("check", ["busy", "regex", "swallow"])
+@pytest.mark.alone
 def test_a_check_that_burns_cpu_is_ended(tree: Path, check: str) -> None:
     """A twentieth of a second after its deadline, and though it catches every ordinary exception."""
     done = ran(tree, check, "-t", "0.1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from checks.core import verdict
 from checks.core.range import Range
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State, one_line
 from checks.core.verdict import file_name, folder, publish, read, read_all, ready
-from tests.commands import open_to_others
+from tests.commands import open_to_others, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,9 +136,7 @@ def test_a_name_too_long_for_a_file_can_be_published_and_read(tmp_path: Path, na
 
 def test_the_first_line_is_made_for_a_shell(tmp_path: Path) -> None:
     """A script of dash tells state and age without another process, and the stamp is not in the future."""
-    dash = shutil.which("dash")
-    if dash is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("dash is not installed")
+    dash = program("dash")
     script = """
         { read -r magic state stamp since duration check; read -r text; } < "$1" || exit 9
         read -r up idle < /proc/uptime

@@ -13,7 +13,7 @@ import pytest
 from exporter.activation import ActivationError, activated
 from exporter.health import HEALTHY
 from tests.commands import BIN, program
-from tests.servers.haproxy import free_ports
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -170,9 +170,9 @@ def test_a_user_who_is_not_known_costs_as_much_as_one_who_is() -> None:
     dear = "$2y$08$" + "." * 53
 
     async def seconds(passwords: Passwords, name: str, password: str) -> float:
-        begun = time.perf_counter()
+        begun = time.process_time()
         assert not await passwords.admit(basic(name, password))
-        return time.perf_counter() - begun
+        return time.process_time() - begun
 
     async def ask() -> tuple[float, float]:
         passwords = users(other=dear)

@@ -18,9 +18,10 @@ from tests.commands import program, run, shell
 from tests.exporter.certificates import HASH, Authority
 from tests.exporter.command import NOTHING, exporter, mute
 from tests.exporter.running import request
-from tests.servers.haproxy import free_ports
+from tests.servers.ports import free_ports
 
 
+@pytest.mark.alone
 def test_sigterm_ends_it_within_a_second_even_in_a_slow_scrape(tmp_path: Path) -> None:
     """With the code 0; the scrape is cut off."""
     with (
@@ -49,6 +50,7 @@ def test_it_ends_quietly_when_it_is_told_to(tmp_path: Path, number: signal.Signa
         assert running.child.stderr.read() == ""
 
 
+@pytest.mark.alone
 def test_a_dead_source_costs_its_own_series_only(tmp_path: Path) -> None:
     """By Prometheus' own header the scrape is over in time."""
     with mute(tmp_path) as (path, _), exporter(tmp_path, "--haproxy", f"unix:{path}") as running:

@@ -25,7 +25,8 @@ from exporter.collectors.haproxy_choice import CheckStatus, Choice, Pattern
 from exporter.exposition import render
 from exporter.settings import settings
 from tests.servers.certificate import self_signed
-from tests.servers.haproxy import command, free_ports, haproxy, running, wait_for
+from tests.servers.haproxy import command, haproxy, running, wait_for
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -267,6 +268,7 @@ def test_a_table_of_200_megabytes_is_refused_before_it_fills_the_memory(tmp_path
     assert peak < 80 << 20
 
 
+@pytest.mark.alone
 def test_a_socket_that_never_answers_meets_the_deadline_and_delays_no_other(tmp_path: Path) -> None:
     """Both are asked at the same time."""
     (front,) = free_ports(1)

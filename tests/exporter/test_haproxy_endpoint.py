@@ -19,7 +19,8 @@ from exporter.collectors import haproxy as collector
 from exporter.exposition import render
 from exporter.settings import settings
 from tests.commands import program, shell
-from tests.servers.haproxy import agent, command, free_ports, haproxy, wait_for
+from tests.servers.haproxy import agent, command, haproxy, wait_for
+from tests.servers.ports import free_ports
 
 DOCS = Path(__file__).parents[2] / "docs" / "exporter-haproxy.md"
 # what changes from one scrape to the next: the process, and the frontend that is scraped

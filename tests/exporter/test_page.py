@@ -16,7 +16,8 @@ from checks.core.verdict import publish, ready
 from checks.node.haproxy_source import Source
 from exporter.words import amount, count, moment, size, span, speed, things
 from tests.exporter.running import ask, nowhere
-from tests.servers.haproxy import free_ports, haproxy, wait_for
+from tests.servers.haproxy import haproxy, wait_for
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from exporter.settings import Settings

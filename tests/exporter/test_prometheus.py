@@ -15,7 +15,8 @@ import pytest
 from tests.commands import program
 from tests.exporter.certificates import HASH, PASSWORD, USER, Authority
 from tests.exporter.command import exporter, mute
-from tests.servers.haproxy import free_ports, haproxy
+from tests.servers.haproxy import haproxy
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

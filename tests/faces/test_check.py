@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,9 +17,6 @@ from checks.core.result import Metric
 from nagios_plugins.check import performance
 from tests.commands import run, shell, start
 from tests.servers import misbehaving as servers
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 # 'label'=value[UOM];[warn];[crit];[min];[max] of the Monitoring Plugins guidelines
@@ -125,6 +122,7 @@ def test_more_v_say_more_and_never_change_the_state(tmp_path: Path) -> None:
     ("timeout", "code"),
     [("0.3", CRITICAL), ("0.3:ok", OK), ("0.3:warning", WARNING), ("0.3:2", CRITICAL), ("0.3:UNKNOWN", UNKNOWN)],
 )
+@pytest.mark.alone
 def test_the_state_at_the_deadline_can_be_chosen(tmp_path: Path, timeout: str, code: int) -> None:
     """-t N:STATE, for the deadline alone."""
     with servers.mute() as server, servers.closed() as bad, servers.listening() as good:
@@ -141,11 +139,20 @@ def test_terminated_is_unknown(tmp_path: Path) -> None:
     with servers.mute() as mute, servers.full_backlog() as silent:
         for server in (mute, silent):
             with start(tmp_path, "check_port", *at(server, "-e", "x")) as process:
-                time.sleep(0.4)  # nothing can be seen from outside once it waits
+                until = time.monotonic() + 10
+                while not (mute.accepted if server is mute else _sends_syn(process.pid, server.port)):
+                    assert time.monotonic() < until
+                    time.sleep(0.01)
                 process.terminate()
                 out = process.communicate()[0]
             assert process.returncode == UNKNOWN
             assert out == "PORT UNKNOWN - terminated from outside before the check had ended\n"
+
+
+def _sends_syn(pid: int, port: int) -> bool:
+    """Return whether a socket waits for the answer to its SYN, as /proc/net/tcp shows it."""
+    table = Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii")
+    return any(row.split()[2:4] == [f"0100007F:{port:04X}", "02"] for row in table.splitlines())
 
 
 def test_no_signal_at_any_time_looks_well(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def test_misc_dynamic_gives_a_warning_its_weight(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [servers.mute, servers.dripping])
+@pytest.mark.alone
 def test_the_deadline_is_below_one_second(tmp_path: Path, make: Callable[[], servers.Server]) -> None:
     """As keepalived 2.2 starts the next copy after a second, this one must have left."""
     with make() as server:
@@ -98,20 +99,25 @@ def test_the_deadline_is_below_one_second(tmp_path: Path, make: Callable[[], ser
 def test_no_signal_at_any_time_looks_healthy(tmp_path: Path, number: signal.Signals) -> None:
     """It leaves with 1, or dies of the signal where it has hardly begun.
 
-    keepalived takes exit 0 after its SIGTERM for a success, so the moments are many and close to each other.
+    keepalived takes exit 0 after its SIGTERM for a success, so the moments are many and close to each other, from its
+    start until it waits for the server.
     """
     with servers.mute() as server:
-        codes = []
-        for step in range(24):
-            with start(
-                tmp_path, "chk_port", *at(server, "-e", "x", "-t", "3", "--name", f"{number}-{step}")
-            ) as process:
-                time.sleep(step * 0.0025)
+
+        def code(moment: float | None) -> tuple[int, float]:
+            server.asked.clear()
+            begun = time.monotonic()
+            name = f"{number}-{moment}"
+            with start(tmp_path, "chk_port", *at(server, "-e", "x", "-t", "3", "--name", name)) as process:
+                server.asked.wait(moment)
+                waited = time.monotonic() - begun
                 process.send_signal(number)
                 process.communicate()
-            codes.append(process.returncode)
-    assert set(codes) <= {FAILED, -number}
-    assert codes[-1] == FAILED
+            return process.returncode, waited
+
+        asking, whole = code(None)
+        assert asking == FAILED
+        assert {code(whole * step / 24)[0] for step in range(24)} <= {FAILED, -number}
 
 
 @pytest.mark.parametrize(
@@ -226,6 +232,7 @@ def test_broken_code_is_1(copy: Path, tmp_path: Path, module: str, damage: str) 
     assert healed.returncode == 0
 
 
+@pytest.mark.alone
 def test_a_second_copy_does_not_ask_again(tmp_path: Path) -> None:
     """While one copy hangs, the next answers at once: with the last verdict if that is fresh, else with 1."""
     with servers.greeting() as server:
@@ -310,6 +317,7 @@ def test_each_change_of_verdict_goes_to_syslog_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+@pytest.mark.alone
 def test_a_syslog_that_hangs_delays_no_answer(tmp_path: Path, kind: socket.SocketKind) -> None:
     """Its queue is full and nobody reads: the line is lost, the answer is not."""
     path = str(tmp_path / "log")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from tests.commands import BIN, environment, program, shell
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
+SHELLS = ("dash", "bash", "busybox")
 
 
 def put(folder: Path, state: State = OK, promise: float = 0, name: str = "web", back: float = 0) -> Path:
@@ -38,7 +37,7 @@ def put(folder: Path, state: State = OK, promise: float = 0, name: str = "web", 
 
 def ask(folder: Path, *arguments: str, shell: str = "dash") -> tuple[int, str, str]:
     """Return the exit code, and what it said on both outputs."""
-    words = [shell, *(["sh"] if shell == "busybox" else []), str(BIN / "chk_verdict"), *arguments]
+    words = [program(shell), *(["sh"] if shell == "busybox" else []), str(BIN / "chk_verdict"), *arguments]
     done = subprocess.run(words, capture_output=True, text=True, env=environment(folder), check=False, timeout=10)
     return done.returncode, done.stdout, done.stderr
 

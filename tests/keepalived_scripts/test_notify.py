@@ -196,6 +196,7 @@ def test_hooks_of_a_state_that_is_long_gone_are_skipped(site: Site) -> None:
     site.must_tell("INSTANCE V2 MASTER 1", "INSTANCE V1 MASTER 1")
 
 
+@pytest.mark.alone
 def test_stop_is_done_in_under_a_second_and_its_hooks_survive(site: Site) -> None:
     """Though keepalived kills the whole process group after that second."""
     site.hooks_that_tell("stop", more="sleep 1.5")

@@ -182,6 +182,7 @@ def test_the_restarted_daemon_has_an_ordinary_life(asked: Asked) -> None:
 
 
 @pytest.mark.parametrize("server", [servers.mute, servers.dripping, servers.endless, servers.full_backlog])
+@pytest.mark.alone
 def test_a_run_never_lasts_longer_than_its_deadline(
     asked: Asked, server: Callable[[], AbstractContextManager[servers.Server]]
 ) -> None:

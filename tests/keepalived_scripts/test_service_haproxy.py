@@ -16,7 +16,8 @@ import pytest
 from tests.commands import program
 from tests.keepalived_scripts.service import Asked, must_come
 from tests.servers import misbehaving as servers
-from tests.servers.haproxy import command, free_ports
+from tests.servers.haproxy import command
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +125,7 @@ def test_one_that_was_killed_is_started_once_more(proxy: Haproxy, asked: Asked) 
     assert str(asked.verdict().result.state) == "OK"
 
 
+@pytest.mark.alone
 def test_one_that_hangs_is_no_healthy_one_and_a_restart_cures_it(proxy: Haproxy, asked: Asked) -> None:
     """Its process is there, and the kernel accepts connections for it."""
     proxy.start()
@@ -186,6 +188,7 @@ def test_a_port_that_is_given_must_be_open_as_well(proxy: Haproxy, asked: Asked)
 @pytest.mark.parametrize(
     "behave", [servers.answer(b"Name: something else\n"), servers.hang_up, servers.pour, servers.hold]
 )
+@pytest.mark.alone
 def test_who_answers_something_else_is_no_haproxy(proxy: Haproxy, asked: Asked, behave: servers.Behaviour) -> None:
     """Or says nothing, or never ends."""
     with servers.Server(behave, str(proxy.socket)), subprocess.Popen(["sleep", "60"]) as process:

@@ -24,7 +24,8 @@ from checks.node.haproxy import (
     parse_sticks,
 )
 from checks.node.haproxy_source import Source
-from tests.servers.haproxy import free_ports, haproxy, wait_for
+from tests.servers.haproxy import haproxy, wait_for
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

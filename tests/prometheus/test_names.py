@@ -17,7 +17,8 @@ from tests.prometheus.files import alerts, recorded
 from tests.prometheus.namespace import namespace, until
 from tests.prometheus.promql import used
 from tests.prometheus.test_dashboard import expressions
-from tests.servers.haproxy import free_ports, haproxy
+from tests.servers.haproxy import haproxy
+from tests.servers.ports import free_ports
 
 # label by label, the values that it has
 Series = dict[str, dict[str, set[str]]]

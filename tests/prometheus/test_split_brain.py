@@ -13,7 +13,8 @@ from tests.commands import program
 from tests.prometheus.namespace import namespace, until
 from tests.prometheus.node import VIP, links, start
 from tests.prometheus.test_dashboard import expressions
-from tests.servers.haproxy import free_ports, haproxy
+from tests.servers.haproxy import haproxy
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from tests.prometheus.namespace import Namespace

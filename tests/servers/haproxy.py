@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import pytest
+from tests.commands import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +30,6 @@ defaults
 """
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that are free now."""
-    with ExitStack() as stack:
-        socks = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [sock.getsockname()[1] for sock in socks]
-
-
 @contextmanager
 def haproxy(body: str, *arguments: str) -> Iterator[str]:
     """Run HAProxy with these proxies, and yield the path of its stats socket once it answers."""
@@ -49,11 +40,6 @@ def haproxy(body: str, *arguments: str) -> Iterator[str]:
 @contextmanager
 def running(body: str, *arguments: str) -> Iterator[tuple[str, PopenBytes]]:
     """Run HAProxy with these proxies, and yield the path of its stats socket and its process once it answers."""
-    program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("haproxy is not installed")
-        pytest.skip("haproxy is not installed")
     # not in tmp_path: the path of a socket has at most 107 bytes
     with tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
         path = f"{folder}/stats.sock"
@@ -61,7 +47,9 @@ def running(body: str, *arguments: str) -> Iterator[tuple[str, PopenBytes]]:
         conf.write_text(_HEAD.format(path=path) + body, encoding="utf-8")
         log = Path(folder, "log")
         with log.open("wb") as out:
-            process = subprocess.Popen([program, *(arguments or ("-db",)), "-f", str(conf)], stdout=out, stderr=out)
+            process = subprocess.Popen(
+                [program("haproxy"), *(arguments or ("-db",)), "-f", str(conf)], stdout=out, stderr=out
+            )
         try:
             _await(path, process, log)
             yield path, process

@@ -7,8 +7,6 @@ import datetime as dt
 import ipaddress
 import os
 import pwd
-import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -17,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pymysql
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from tests.commands import program
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +71,9 @@ def mariadb(*options: str, far: bool = False) -> Iterator[MariaDB]:
 
     Connections from loopback never get into a server's host cache, those from FAR to FAR do.
     """
-    for program in ("mariadbd", "mariadb-install-db", *(("unshare", "ip") if far else ())):
-        need(program)
+    server, installer = program("mariadbd"), program("mariadb-install-db")
+    for name in ("unshare", "ip") if far else ():
+        program(name)
     with tempfile.TemporaryDirectory(prefix="vw-mariadb-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -80,13 +81,13 @@ def mariadb(*options: str, far: bool = False) -> Iterator[MariaDB]:
         owner = ("--user=mysql",) if _AS_ROOT else ()
         data = folder / "data"
         small = ("--no-defaults", *owner, f"--datadir={data}", "--innodb-log-file-size=4M")
-        install = ["mariadb-install-db", *small, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        install = [installer, *small, "--auth-root-authentication-method=normal", "--skip-test-db"]
         subprocess.run(install, check=True, capture_output=True)
         if _AS_ROOT:
             os.chown(folder, pwd.getpwnam("mysql").pw_uid, -1)
-        port = 3306 if far else _free_port()
+        port = 3306 if far else free_ports(1)[0]
         command = [
-            *("mariadbd", *small, f"--socket={folder}/s", f"--port={port}", f"--pid-file={folder}/pid"),
+            *(server, *small, f"--socket={folder}/s", f"--port={port}", f"--pid-file={folder}/pid"),
             f"--bind-address={FAR if far else '127.0.0.1'}",
             *("--performance-schema=ON", "--plugin-load-add=auth_ed25519"),
             *(f"--ssl-ca={folder}/ca.pem", f"--ssl-cert={folder}/server.pem", f"--ssl-key={folder}/server.key"),
@@ -132,12 +133,6 @@ class _Log:
         self.ready.set()
 
 
-def need(program: str) -> None:
-    """Skip the test where a program is not installed; in CI that is a failure."""
-    if shutil.which(program) is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
-
-
 def certificates(folder: Path, *addresses: str) -> None:
     """Write ca.pem, and server.pem and server.key for localhost and some addresses."""
     ca_key, key = rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())
@@ -159,10 +154,3 @@ def _builder(subject: str, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, 
     name, by = (x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, who)]) for who in (subject, issuer))
     days = now, now + dt.timedelta(days=2)
     return x509.CertificateBuilder(by, name, key.public_key(), x509.random_serial_number(), *days)
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.commands import program
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,29 +37,18 @@ http {{
 """
 
 
-def needed(program: str) -> str:
-    """Return the path of a program; the test is skipped without it, but fails where CI is set."""
-    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
-    return path
-
-
 @contextmanager
 def nginx(folder: Path, servers: str, ports: int = 1) -> Iterator[list[str]]:
     """Run nginx with these server blocks and yield its ports; PORT0, PORT1 ... and FOLDER stand for what they are.
 
     It listens as the blocks say, on PORT0 at least of 127.0.0.1; ``folder`` is its root.
     """
-    program = needed("nginx")
-    with ExitStack() as held:  # held together, so that they differ
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(ports)]
-        numbers = [str(one.getsockname()[1]) for one in sockets]
+    numbers = list(map(str, free_ports(ports)))
     for index, number in enumerate(numbers):
         servers = servers.replace(f"PORT{index}", number)
     config = folder / "nginx.conf"
     config.write_text(_CONFIG.format(folder=folder, servers=servers.replace("FOLDER", str(folder))))
-    with subprocess.Popen([program, "-c", str(config), "-e", str(folder / "error.log")]) as server:
+    with subprocess.Popen([program("nginx"), "-c", str(config), "-e", str(folder / "error.log")]) as server:
         try:
             _wait(server, int(numbers[0]), folder)
             yield numbers

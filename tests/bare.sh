@@ -1,0 +1,53 @@
+#!/bin/sh
+# Does a fresh clone work on a bare Debian, where hardly a program of programs.txt is? `make run` has to answer, and
+# INSTALL=no make test to skip what it cannot do and fail nothing. Needs root. The Debian is made once, by debootstrap;
+# what pip needs is fetched out here, so that inside there is no network.
+set -eu
+cd "$(dirname "$0")/.."
+place=$PWD/build/bare
+root=$place/root
+if [ ! -e "$place/debian.tar" ]; then
+  rm -rf "$place" && mkdir -p "$place/making"
+  debootstrap --variant=minbase --include=python3,python3-venv,make,git bookworm "$place/making" > "$place/log"
+  tar -C "$place/making" -cf "$place/debian.tar.aside" .
+  mv "$place/debian.tar.aside" "$place/debian.tar"
+  rm -rf "$place/making"
+fi
+rm -rf "$root" && mkdir "$root"
+trap 'rm -rf "$root"' EXIT
+tar -C "$root" -xf "$place/debian.tar"
+git clone --quiet . "$root/clone"
+.venv/bin/python -m pip download --quiet --disable-pip-version-check --constraint constraints.txt \
+  --dest "$root/wheels" setuptools '.[dev]'
+cat > "$root/prove" <<'EOF'
+set -eu
+cd /clone
+make run &
+python3 - <<'ASK'
+import time, urllib.request
+end = time.monotonic() + 300
+while True:
+    try:
+        for path in ("-/healthy", "metrics", ""):
+            with urllib.request.urlopen(f"http://127.0.0.1:9877/{path}", timeout=5) as answer:
+                assert answer.status == 200, path
+    except OSError:
+        assert time.monotonic() < end, "make run does not answer"
+        time.sleep(0.2)
+    else:
+        break
+ASK
+echo "bare: make run answers"
+kill $!
+wait
+INSTALL=no make test
+EOF
+# shellcheck disable=SC2016
+tests/apart.sh sh -ec '
+  ip link set lo up
+  mount -t proc proc "$1/proc"
+  mount -t sysfs -o ro sys "$1/sys"
+  mount -t devpts -o newinstance,ptmxmode=0666 pts "$1/dev/pts"
+  mount -t tmpfs shm "$1/dev/shm"
+  exec env -i HOME=/root LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels \
+    chroot "$1" sh /prove' bare "$root"
