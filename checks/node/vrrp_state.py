@@ -3,14 +3,15 @@
 The program ``notify`` keeps one small file for each in the folder ``vrrp`` of the runtime folder (/run/vipwarden for
 root), named TYPE.NAME as verdict.file_name() writes it, readable by everybody, written aside and renamed:
 
-    vipwarden-vrrp-1 TYPE STATE SINCE PRIORITY CHANGES SOURCE STAMP ORDER
+    vipwarden-vrrp-1 TYPE STATE SINCE PRIORITY CHANGES SOURCE STAMP ORDER [RANKED]
     NAME
 
 TYPE is INSTANCE or GROUP. STATE is a word of keepalived: MASTER, BACKUP, FAULT, STOP or DELETED. SINCE is when that
 state began, in seconds of the epoch. PRIORITY is 0 to 255 (0 where keepalived does not tell it, as for a group).
 CHANGES counts the changes of state since the file was first written. SOURCE is who told: ``notify`` (a script),
 ``fifo``, or ``kernel`` where an event was lost and the addresses of the kernel showed it. STAMP and ORDER tell events
-apart: the time of the last one in seconds since boot, and a number that grows where those are equal.
+apart: the time of the last change of state in seconds since boot, and a number that grows where those are equal.
+RANKED, where it is there, is the time of a later change of the priority alone.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SOURCES = ("notify", "fifo", "kernel")
 class VrrpState:
     """What is known of one instance or group; the fields are those of the file."""
 
-    __slots__ = ("changes", "kind", "name", "order", "priority", "since", "source", "state")
+    __slots__ = ("changes", "kind", "name", "order", "priority", "ranked", "since", "source", "state")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class VrrpState:
         changes: int = 0,
         source: str = "notify",
         order: tuple[float, int] = (0, 0),
+        ranked: float = 0,
     ) -> None:
         self.kind = kind
         self.name = name
@@ -54,6 +56,7 @@ class VrrpState:
         self.changes = changes
         self.source = source
         self.order = order  # STAMP and ORDER
+        self.ranked = ranked
 
     def __repr__(self) -> str:
         return f"VrrpState({self.kind} {self.name} {self.state})"
@@ -74,7 +77,7 @@ def publish(state: VrrpState) -> None:
     ready(place())
     head = (
         f"{_MAGIC} {state.kind} {state.state} {state.since:.3f} {state.priority} {state.changes}"
-        f" {state.source} {state.order[0]!r} {state.order[1]}"
+        f" {state.source} {state.order[0]!r} {state.order[1]}{f' {state.ranked!r}' if state.ranked else ''}"
     )
     data = f"{head}\n{one_line(state.name)}\n".encode("utf-8", "replace")
     target = path_of(state.kind, state.name)
@@ -125,11 +128,13 @@ def _state(text: str) -> VrrpState:
     if not text.endswith("\n"):
         raise ValueError("torn")
     head, name = text[:-1].split("\n")
-    magic, kind, state, since, priority, changes, source, stamp, order = head.split(" ")
+    magic, kind, state, since, priority, changes, source, stamp, order, *ranked = head.split(" ")
     if magic != _MAGIC or kind not in TYPES or state not in STATES or source not in SOURCES:
         raise ValueError("not a state")
     numbers = _number(priority, 255), _number(changes, 1 << 62), _number(order, 1 << 62)
-    times = float(since), float(stamp)
+    times = float(since), float(stamp), float(ranked[0] if ranked else 0)
+    if len(ranked) > 1:
+        raise ValueError("not a state")
     if not all(0 <= time < 1e12 for time in times):
         raise ValueError("not a time")
     return VrrpState(
@@ -141,6 +146,7 @@ def _state(text: str) -> VrrpState:
         changes=numbers[1],
         source=source,
         order=(times[1], numbers[2]),
+        ranked=times[2],
     )
 
 

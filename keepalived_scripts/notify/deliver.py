@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from checks import VERSION
 from checks.core.result import one_line
 from keepalived_scripts.notify.apart import apart
+from keepalived_scripts.notify.attempt import LaterError, NeverError
 from keepalived_scripts.notify.settings import secret
 
 if TYPE_CHECKING:
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
 
 _AGAIN = (408, 425, 429)  # these of 4xx may pass
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
-
-
-class LaterError(Exception):
-    """It could not be delivered now."""
-
-
-class NeverError(Exception):
-    """It was refused for good."""
 
 
 def mail(event: Event, given: Any) -> None:

@@ -20,10 +20,11 @@ from checks.core.systemd import notify
 from checks.core.verdict import now
 from checks.node.vrrp_state import TYPES
 from keepalived_scripts.notify import journal
-from keepalived_scripts.notify.accept import accept, go_on
+from keepalived_scripts.notify.accept import Next, accept, go_on
 from keepalived_scripts.notify.compare import Comparison
 from keepalived_scripts.notify.event import EventError, from_line
 from keepalived_scripts.notify.settings import load_anyway, wants
+from keepalived_scripts.notify.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +81,7 @@ class Reader:
             if now() - compared < self.every:
                 continue
             compared = now()
+            self._take_up()
             self._take_all(self.comparison.look())
             if self.comparison.complaint != complained:
                 complained = self.comparison.complaint
@@ -152,17 +154,24 @@ class Reader:
         A director that loses its network tells of thousands of real servers at once; where that is nobody's
         concern it is logged and no more.
         """
-        news = False
+        todo = set()
+        at_once = []
         wanted: dict[str, bool] = {}
         for event in events:
             if event.kind not in TYPES and event.state not in wanted:
                 wanted[event.state] = wants(load_anyway(self.config), event.state)
-            try:
-                news |= accept(event, wanted=event.kind in TYPES or wanted[event.state])
-            except OSError as error:
-                journal.log(journal.ERROR, f"{event} is not recorded: {error}")
-        if news:
-            go_on(self.config)
+            step = accept(event, wanted=event.kind in TYPES or wanted[event.state])
+            todo.add(step)
+            if step is Next.AT_ONCE:
+                at_once.append(event)
+        if todo - {Next.NOTHING}:
+            go_on(self.config, at_once)
+
+    def _take_up(self) -> None:
+        """See to work that a worker left behind: one that was killed, or found no room."""
+        with contextlib.suppress(OSError):
+            if Spool("hooks").names() or Spool("outbox").names():
+                go_on(self.config)
 
     def _end(self, _number: int, _frame: object) -> None:
         self.ending = True

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from keepalived_scripts.notify.event import Event
 
-_LEFT_BEHIND = ("~", ".rpmnew", ".rpmsave", ".rpmorig", ".dpkg-old", ".dpkg-dist", ".dpkg-new", ".dpkg-tmp", ".swp")
+LEFT_BEHIND = ("~", ".rpmnew", ".rpmsave", ".rpmorig", ".dpkg-old", ".dpkg-dist", ".dpkg-new", ".dpkg-tmp", ".swp")
 _TO_LEAVE = 2  # seconds between SIGTERM and SIGKILL
 
 
@@ -36,7 +36,7 @@ def find(folder: str, state: str) -> Iterator[Path]:
         journal.log(journal.ERROR, f"no hooks are run: {place}: {error.strerror}")
         return
     for path in paths:
-        if path.name.startswith(".") or path.name.endswith(_LEFT_BEHIND):
+        if path.name.startswith(".") or path.name.endswith(LEFT_BEHIND):
             continue
         why = refusal(path)
         if why:

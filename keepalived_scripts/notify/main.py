@@ -7,10 +7,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from checks.core.options import UsageError, options, parse
+from checks.core.result import one_line
 from checks.core.values import Seconds
+from checks.node import vrrp_state
 from checks.node.vrrp_state import STATES
 from keepalived_scripts.notify import journal
-from keepalived_scripts.notify.accept import accept, go_on, started
+from keepalived_scripts.notify.accept import Next, accept, go_on, started
 from keepalived_scripts.notify.event import Event, EventError, from_words
 
 if TYPE_CHECKING:
@@ -82,8 +84,12 @@ def _run(arguments: Sequence[str]) -> int:
         return 0
     event = _event(values, words)
     event.order = started()
-    if accept(event):
-        go_on(config)
+    todo = accept(event)
+    if todo is not Next.NOTHING:
+        go_on(config, [event] if todo is Next.AT_ONCE else ())
+    if todo is Next.AT_ONCE:
+        sys.stderr.write(f"notify: {event} cannot be put aside in {vrrp_state.place()}; its hooks run at once\n")
+        return 1
     return 0
 
 
@@ -110,11 +116,15 @@ def _event(values: dict[str, object], words: Sequence[str]) -> Event:
 def _check(config: str | None) -> int:
     from checks.core.config import ConfigError
     from keepalived_scripts.notify.settings import load
+    from keepalived_scripts.notify.trouble import trouble
 
     try:
-        load(config)
+        found = list(trouble(load(config)))
     except ConfigError as error:
         return _failed(str(error), 2)
+    if found:
+        sys.stderr.writelines(f"notify: {one_line(text)}\n" for text in found)
+        return 2
     sys.stdout.write("nothing wrong\n")
     return 0
 

@@ -155,10 +155,15 @@ def load_anyway(path: str | None) -> Any:
         return settings()
 
 
+def ways(given: Any) -> tuple[str, ...]:
+    """Return the ways by which events are told: ``mail``, ``webhook``."""
+    wanted = (("mail", given.mail_to), ("webhook", given.webhook or given.webhook_file))
+    return tuple(way for way, receiver in wanted if receiver)
+
+
 def wants(given: Any, state: str) -> bool:
     """Return whether there are hooks for a state, or anybody to be told of it."""
-    told = given.mail_to or given.webhook or given.webhook_file
-    return Path(given.hooks, state.lower()).is_dir() or bool(told and state in given.states)
+    return Path(given.hooks, state.lower()).is_dir() or bool(ways(given) and state in given.states)
 
 
 def secret(path: str) -> str:

@@ -1,15 +1,14 @@
-"""Who runs the hooks and sends the mails, once keepalived's script has ended? Two workers, one of each kind at a time.
+"""Who runs the hooks, once keepalived's script has ended? A worker, one at a time.
 
 All hooks run, in the order of their events. Only those of an event that had to wait for longer than one hook may take
 are skipped where a newer event of the same instance or group waits: they would bring about a state that is long gone.
-What is to be sent waits in an outbox, so that no mail server holds up a hook.
+What is to be sent is handed on to an outbox, so that no mail server holds up a hook.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
-import sys
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from checks.core.verdict import now
@@ -18,45 +17,54 @@ from keepalived_scripts.notify.event import Event, EventError
 from keepalived_scripts.notify.spool import Spool, background
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_LONGEST_PAUSE = 300.0  # seconds between two attempts
-_TURN = 0.25  # seconds between two looks at the outbox
+    from collections.abc import Sequence
 
 
-def work(config: str | None) -> None:
-    """Run the hooks of what is in the spool, and hand it on to be sent."""
+def work(config: str | None, at_once: Sequence[Event] = ()) -> None:
+    """Run the hooks of what is in the spool, or is in none as there is no room, and hand it on to be sent."""
     from keepalived_scripts.notify.settings import load_anyway
 
     # sent to the whole service when it is stopped: STOP has hooks too. Not SIG_IGN, which the hooks would inherit
     signal.signal(signal.SIGTERM, lambda *_: None)
     given = load_anyway(config)
+    with contextlib.ExitStack() as alone:
+        if at_once:
+            with contextlib.suppress(OSError):  # where even that lock cannot be made
+                alone.enter_context(Spool("hooks").alone(wait=True))
+        for event in at_once:
+            _run(event, given)
+            _hand_on(event, given, config)
     try:
-        Spool("hooks").work_off(lambda spool, name: _hooks(spool, name, given))
+        Spool("hooks").work_off(lambda spool, name: _hooks(spool, name, given, config))
         if Spool("outbox").names():
-            background(lambda: deliver(given))
+            _send(config)
     except OSError as error:
         journal.log(journal.ERROR, f"events are left undone: {error}")
 
 
-def _hooks(spool: Spool, name: str, given: Any) -> None:
-    from keepalived_scripts.notify import hooks
-
-    event = _event(spool, name)
+def _hooks(spool: Spool, name: str, given: Any, config: str | None) -> None:
+    event = read_event(spool, name)
     try:
         if event is None:
             return
         if now() - event.order[0] > given.hook_timeout and _is_superseded(spool, name, event):
             journal.log(journal.NOTICE, f"no hooks for {event}: it waited too long, and a newer event waits")
         else:
-            for path in hooks.find(given.hooks, event.state):
-                hooks.run(path, event, given.hook_timeout)
-        _hand_on(event, given)
+            _run(event, given)
+        _hand_on(event, given, config)
     finally:
         spool.done(name)
 
 
-def _event(spool: Spool, name: str) -> Event | None:
+def _run(event: Event, given: Any) -> None:
+    from keepalived_scripts.notify import hooks
+
+    for path in hooks.find(given.hooks, event.state):
+        hooks.run(path, event, given.hook_timeout)
+
+
+def read_event(spool: Spool, name: str) -> Event | None:
+    """Return the event of a piece of work, None with a word in the journal where it is broken."""
     try:
         return Event.from_dict(spool.get(name))
     except EventError as error:
@@ -72,58 +80,24 @@ def _is_superseded(spool: Spool, name: str, event: Event) -> bool:
     return False
 
 
-def _hand_on(event: Event, given: Any) -> None:
+def _hand_on(event: Event, given: Any, config: str | None) -> None:
     """Put what is to be sent into the outbox, and start its worker if none is there."""
-    ways = [
-        way for way, wanted in (("mail", given.mail_to), ("webhook", given.webhook or given.webhook_file)) if wanted
-    ]
-    if not ways or event.state not in given.states:
-        return
-    outbox = Spool("outbox")
-    for way in ways:
+    from keepalived_scripts.notify.settings import ways
+
+    wanted = ways(given) if event.state in given.states else ()
+    for way in wanted:
         data = event.as_dict() | {"way": way, "until": now() + given.retry_for}
-        if outbox.add(data):
-            journal.log(journal.ERROR, "the outbox is full: the oldest mail or webhook is dropped")
-    background(lambda: deliver(given))
+        try:
+            if Spool("outbox").add(data):
+                journal.log(journal.ERROR, "the outbox is full: the oldest mail or webhook is dropped")
+        except OSError as error:
+            journal.log(journal.ERROR, f"{way} for {event} cannot be put aside and is tried but once: {error}")
+            _send(config, [(way, event)])
+    if wanted:
+        _send(config)
 
 
-def deliver(given: Any) -> None:
-    """Send what is in the outbox in its order, each way for itself, and try again what did not get through."""
-    from keepalived_scripts.notify import deliver as ways
+def _send(config: str | None, once: Sequence[tuple[str, Event]] = ()) -> None:
+    from keepalived_scripts.notify.outbox import send, send_once
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # the outbox stays for the next event's worker
-    senders: dict[str, Callable[[Event, Any], None]] = {"mail": ways.mail, "webhook": ways.webhook}
-    pauses = dict.fromkeys(senders, 0.0)
-    due = dict.fromkeys(senders, 0.0)
-
-    def one(outbox: Spool, _first: str) -> None:
-        """Try whatever is due once, and then let some time pass."""
-        blocked = {way for way, time in due.items() if time > now()}
-        for name in outbox.names():
-            data = outbox.get(name)
-            way = str(data.get("way"))
-            if way in blocked:
-                continue
-            event = _event(outbox, name)
-            try:
-                if event is not None and way in senders:
-                    senders[way](event, given)
-                    journal.log(journal.INFO, f"{way} sent: {event}")
-                pauses[way] = 0.0
-            except ways.NeverError as error:
-                journal.log(journal.ERROR, f"{way} for {event} is dropped: {error}")
-            except ways.LaterError as error:
-                blocked.add(way)
-                if now() < float(data.get("until", 0)):
-                    pauses[way] = min(_LONGEST_PAUSE, pauses[way] * 2 or given.retry_first)
-                    due[way] = now() + pauses[way]
-                    journal.log(journal.WARNING, f"{way} for {event} is tried again in {pauses[way]:g} s: {error}")
-                    continue
-                journal.log(journal.ERROR, f"{way} for {event} is dropped, it was tried long enough: {error}")
-            except Exception as error:  # noqa: BLE001 - what cannot even be tried must not block the others
-                journal.log(journal.ERROR, f"{way} for {event} is dropped: internal error: {type(error).__name__}")
-            outbox.done(name)
-        if outbox.names():
-            sleep(_TURN)
-
-    Spool("outbox").work_off(one)
+    background(lambda: send_once(config, once) if once else send(config))

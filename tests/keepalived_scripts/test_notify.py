@@ -176,6 +176,45 @@ def test_an_older_event_that_comes_late_changes_nothing(site: Site) -> None:
     site.must_tell("INSTANCE V1 BACKUP 1")
 
 
+def test_a_priority_that_overtakes_a_state_does_not_lose_it(site: Site) -> None:
+    """The state is recorded and has its hooks; the priority is the later one."""
+    site.hooks_that_tell("master", "backup")
+    site("INSTANCE", "V1", "BACKUP", "100")
+    line = (
+        f'sh -c "kill -STOP \\$\\$; exec {BIN}/notify --config {site.config} INSTANCE V1 MASTER 100" & late=$!; '
+        f"while ! grep -q 'T (stopped)' /proc/$late/status; do sleep 0.01; done; sleep 0.02; "
+        f"{BIN}/notify --config {site.config} INSTANCE V1 MASTER_PRIORITY 90; kill -CONT $late; wait $late"
+    )
+    subprocess.run(["sh", "-c", line], env=environment(site.folder), check=True, timeout=30)
+    assert (site.state().state, site.state().priority) == ("MASTER", 90)
+    site.must_tell("INSTANCE V1 BACKUP 100", "INSTANCE V1 MASTER 100")
+    site("INSTANCE", "V1", "BACKUP", "80")
+    assert (site.state().state, site.state().priority) == ("BACKUP", 80)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system")
+@pytest.mark.parametrize("inodes", [True, False])
+def test_a_full_run_keeps_no_hook_from_running(site: Site, *, inodes: bool) -> None:
+    """A VIP of a cloud has to be moved though nothing can be written down."""
+    site.hooks_that_tell("master", "backup")
+    notify = f"{BIN}/notify --config {site.config} INSTANCE V1"
+    fill = (
+        "i=0; while true 2>/dev/null >$i; do i=$((i+1)); done"
+        if inodes
+        else "dd if=/dev/zero of=x bs=4k 2>/dev/null || true"
+    )
+    lines = [
+        f"mkdir -p {site.folder}/run; mount -t tmpfs -o size=256k,nr_inodes=64 none {site.folder}/run",
+        f"{notify} BACKUP 1; while ! grep -q BACKUP {site.journal}; do sleep 0.05; done",
+        f"cd {site.folder}/run; {fill}; cd /",
+        *(f"if {notify} {state} 1; then exit 9; fi; while [ $(wc -l <{site.journal}) != {count} ]; do sleep 0.05; done"
+          for state, count in (("MASTER", 2), ("BACKUP", 3), ("MASTER", 4))),
+    ]  # fmt: skip
+    done = shell(site.folder, "\n".join(lines), flags=("-m",))
+    assert done.code == 0, done.err
+    assert site.told() == [f"INSTANCE V1 {state} 1" for state in ("BACKUP", "MASTER", "BACKUP", "MASTER")]
+
+
 def test_hooks_follow_each_other_while_a_slow_one_runs(site: Site) -> None:
     """No event is lost, and each instance keeps its order."""
     site.hooks_that_tell("master", "backup", more="sleep 0.1")
@@ -188,8 +227,9 @@ def test_hooks_follow_each_other_while_a_slow_one_runs(site: Site) -> None:
 
 def test_hooks_of_a_state_that_is_long_gone_are_skipped(site: Site) -> None:
     """While one hung others came: the newest of each instance counts."""
-    site.configure("hook_timeout: 0.4")
-    site.hook("fault", "10-hang", "trap '' TERM; sleep 60")
+    site.configure("hook_timeout: 1.5")
+    for name in ("10-hang", "20-hang", "30-hang"):  # each takes two seconds more to die
+        site.hook("fault", name, "trap '' TERM; sleep 60")
     site.hooks_that_tell("master", "backup")
     for words in ("V1 FAULT", "V1 MASTER", "V1 BACKUP", "V2 MASTER", "V1 MASTER"):
         site("INSTANCE", *words.split(), "1")
@@ -352,6 +392,26 @@ def test_a_wrong_configuration_is_told_by_its_line_and_stops_no_hook(site: Site,
     assert str(site.config) in done.err
     assert site("INSTANCE", "V1", "MASTER", "1").code == 0
     assert site.state().state == "MASTER"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("webhook_file: {0}/none", "webhook_file: "),
+        ("ca_file: {0}/none", "ca_file: {0}/none: No such file"),
+        ("mail_to: [a@example.org]\n  sendmail: {0}/none", "there is no {0}/none to take the mail"),
+        ("smtp_host: 127.0.0.1", "of no use without mail_to"),
+    ],
+)
+def test_what_would_fail_at_the_first_event_is_told_before(site: Site, line: str, said: str) -> None:
+    """By --check-config, with the hooks that would be refused."""
+    hook = site.hook("master", "10-x", "true")
+    hook.chmod(0o644)
+    site.configure(*line.format(site.folder).split("\n  "))
+    done = site("--check-config")
+    assert done.code == 2
+    assert said.format(site.folder) in done.err
+    assert f"the hook {hook} would not be run" in done.err
 
 
 def test_what_cannot_be_recorded_is_told(site: Site) -> None:

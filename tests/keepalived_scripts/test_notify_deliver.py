@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keepalived_scripts.notify.deliver import NeverError, as_json
+from keepalived_scripts.notify.attempt import NeverError
+from keepalived_scripts.notify.deliver import as_json
 from keepalived_scripts.notify.deliver import webhook as webhook_out
 from keepalived_scripts.notify.event import Event
 from keepalived_scripts.notify.settings import Place, settings
@@ -17,7 +18,7 @@ from tests.commands import program, shell
 from tests.keepalived_scripts.mail_server import mail_server
 from tests.keepalived_scripts.service import must_come
 from tests.keepalived_scripts.test_notify import Site
-from tests.keepalived_scripts.webhook_server import RESET, SILENT, webhook
+from tests.keepalived_scripts.webhook_server import DRIPPING, RESET, SILENT, webhook
 from tests.servers.certificate import self_signed
 
 if TYPE_CHECKING:
@@ -145,6 +146,39 @@ def test_a_webhook_that_is_refused_is_not_tried_again(site: Site, mood: int) -> 
         site.configure(f"webhook: http://127.0.0.1:{server.server_port}/")
         site("INSTANCE", "V1", "MASTER", "1")
         must_come(lambda: bool(server.posts))
+        must_come(site.idle)
+        assert server.states == ["MASTER"]
+
+
+def test_a_webhook_that_drips_holds_no_mail_up(site: Site) -> None:
+    """Each attempt has an end, whatever comes; the other way has its turn in between."""
+    with webhook() as server, mail_server(None) as mails:
+        server.mood = DRIPPING
+        site.configure(
+            f"webhook: http://127.0.0.1:{server.server_port}/", "attempt_timeout: 2", "retry_first: 0.1",
+            "mail_to: [ops@example.org]", "smtp_host: 127.0.0.1", f"smtp_port: {mails.port}", "smtp_security: none",
+        )  # fmt: skip
+        site("INSTANCE", "V1", "MASTER", "1")
+        site("INSTANCE", "V1", "BACKUP", "1")
+        must_come(lambda: len(mails.mails) == 2, 60)
+        must_come(lambda: len(server.posts) > 1, 60)
+        server.mood = 204
+        must_come(site.idle)
+        assert server.states[-2:] == ["MASTER", "BACKUP"]
+
+
+def test_what_is_tried_again_is_tried_by_the_configuration_as_it_is(site: Site) -> None:
+    """A mended address is tried at once; what is no longer configured is dropped; a mistake changes nothing."""
+    with webhook() as server, mail_server(None) as mails:
+        good = f"webhook: http://127.0.0.1:{server.server_port}/"
+        mail = ("mail_to: [ops@example.org]", "smtp_host: 127.0.0.1", "smtp_security: none")
+        server.mood = 503
+        site.configure(good, *mail, "smtp_port: 1", "retry_first: 3000")
+        site("INSTANCE", "V1", "MASTER", "1")
+        must_come(lambda: bool(server.posts))
+        site.configure("nonsense: 1")
+        site.configure(*mail, f"smtp_port: {mails.port}", "retry_first: 3000")
+        must_come(lambda: bool(mails.mails), 60)
         must_come(site.idle)
         assert server.states == ["MASTER"]
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RESET, SILENT = -1, -2
+RESET, SILENT, DRIPPING = -1, -2, -3
 
 
 class Webhook(ThreadingHTTPServer):
-    """Its ``mood`` is the status to answer with, RESET or SILENT; ``posts`` are path, token and JSON of each."""
+    """Its ``mood`` is the status to answer with, RESET, SILENT or DRIPPING; ``posts`` are path, token and JSON."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -43,6 +43,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif mood == SILENT:
             self.server.closing.wait(10)
+        elif mood == DRIPPING:
+            self.wfile.write(b"HTTP/1.1 204 No Content\r\n")
+            while not self.server.closing.wait(0.05):
+                self.wfile.write(b"X: y\r\n")
         else:
             self.send_response(mood)
             if mood in (301, 302, 307):
