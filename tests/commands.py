@@ -54,7 +54,7 @@ def run(folder: Path, command: str | Path, *arguments: str, env: Mapping[str, st
         check=False,
         env=environment(folder) if env is None else env,
         stdin=subprocess.DEVNULL,
-        timeout=30,
+        timeout=60,
     )
     seconds = time.monotonic() - begun
     return Ran(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"), seconds)

@@ -28,7 +28,7 @@ def test_the_check_of_the_guide_works_with_every_face_once_its_one_file_is_there
     subprocess.run([*launchers, "--code", code, "--libraries", libraries, commands], check=True)
 
     server = socket.create_server(("127.0.0.1", 0))
-    server.settimeout(10)
+    server.settimeout(60)
 
     def greet(words: bytes) -> None:
         connection, _ = server.accept()
@@ -43,7 +43,7 @@ def test_the_check_of_the_guide_works_with_every_face_once_its_one_file_is_there
             greeter = threading.Thread(target=greet, args=(words,))
             greeter.start()
             line = [str(commands / command[0]), *command[1:], *target]
-            done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=20, check=False)
+            done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
             greeter.join()
             assert done.returncode == expected, done
             assert "greeted with" in done.stdout

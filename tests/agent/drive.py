@@ -67,7 +67,7 @@ class Inside:
             change(self.entries)
             self.agent = Agent(self.entries, str(self.folder), self._say, 0.1)
             running = asyncio.ensure_future(self.agent.run())
-            end = monotonic() + 10
+            end = monotonic() + 60
             while not running.done() and not done() and monotonic() < end:  # noqa: ASYNC110 - it happens in files
                 await asyncio.sleep(0.005)
             self.tracks = {path.name: path.read_text().strip() for path in (self.folder / "track").glob("[!.]*")}
@@ -75,7 +75,7 @@ class Inside:
             (outcome,) = await asyncio.gather(running, return_exceptions=True)
             assert isinstance(outcome, asyncio.CancelledError), outcome
             assert done(), self.said
-            end = monotonic() + 10
+            end = monotonic() + 60
             while watchdogs(self.folder):
                 assert monotonic() < end, "the watchdog outlives the grace"
                 await asyncio.sleep(0.01)

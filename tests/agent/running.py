@@ -56,7 +56,7 @@ class Running:
             return (self.runtime / "track" / verdict.file_name(name)).read_text().strip()
         return ""
 
-    def must_come(self, what: Callable[[], object], seconds: float = 10) -> float:
+    def must_come(self, what: Callable[[], object], seconds: float = 60) -> float:
         """Wait for something, and return the seconds that it took."""
         begun = time.monotonic()
         while not what():
@@ -75,7 +75,7 @@ class Running:
     def end(self, number: int = signal.SIGTERM) -> None:
         """End the agent by a signal and wait for that."""
         self.process.send_signal(number)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
         self._reader.join()
 
 

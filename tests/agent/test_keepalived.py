@@ -68,7 +68,7 @@ class Balancer(Node):
                 yield
             finally:
                 process.terminate()
-                process.wait(timeout=10)
+                process.wait(timeout=60)
 
     @property
     def inside(self) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def test_systemd_is_told(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(path)
-        sock.settimeout(10)
+        sock.settimeout(60)
         with agent(tmp_path, checks(WEB), env={"NOTIFY_SOCKET": path}) as running:
             assert sock.recv(4096) == b"READY=1\nSTATUS=1 checks"
             begun = time.monotonic()
@@ -141,7 +141,7 @@ def test_systemd_hears_nothing_of_an_agent_that_hangs(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(path)
-        sock.settimeout(10)
+        sock.settimeout(60)
         with agent(tmp_path, checks(WEB), env={"NOTIFY_SOCKET": path}) as running:
             while sock.recv(4096) != b"WATCHDOG=1":
                 pass

@@ -87,7 +87,7 @@ def ask(server: RawHttp, path: str, *more: str) -> Result:
 def genhash(port: str, path: str, *more: str) -> str:
     """Return the digest that keepalived's own program prints, "" where it has none."""
     command = [program("genhash"), "-s", "127.0.0.1", "-p", port, "-u", path, *more]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
 def digest(result: Result) -> str:

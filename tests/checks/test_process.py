@@ -46,7 +46,7 @@ def told(result: Result) -> tuple[object, str]:
 def run_python(code: str, *words: str) -> str:
     """Return what a new interpreter prints, one that has read nothing but the code."""
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {_ROOT!r})\n{code}", *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
 def entry(

@@ -121,7 +121,7 @@ class Icinga:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Return the results of a request to the API, over verified TLS and with a password."""
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self.context)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=self.context)
         login = base64.b64encode(f"tester:{_PASSWORD}".encode()).decode()
         try:
             headers = {"Accept": "application/json", "Authorization": f"Basic {login}"}

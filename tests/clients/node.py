@@ -73,7 +73,7 @@ def web(folder: Path, servers: str = "") -> Iterator[None]:
         yield
 
 
-def until(what: Callable[[], object], *, seconds: float = 20, tell: Callable[[], object] = str) -> None:
+def until(what: Callable[[], object], *, seconds: float = 60, tell: Callable[[], object] = str) -> None:
     """Wait for something; fails with what there is to tell where it does not come."""
     end = time.monotonic() + seconds
     while not what():

@@ -98,7 +98,7 @@ class Node:
     def ask(self, command: str, *more: str) -> tuple[int, str]:
         """Return code and output of check_nrpe, over TLS as it comes."""
         line = [*self.enter, CHECK_NRPE, "-H", "127.0.0.1", "-p", str(NRPE_PORT), "-c", command, *more]
-        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
         return done.returncode, done.stdout + done.stderr
 
     def log(self) -> str:

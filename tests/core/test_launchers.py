@@ -53,7 +53,7 @@ def run(
     """Run a command in a folder, with its verdicts there and next to no environment."""
     given = {"VIPWARDEN_RUNTIME_DIR": str(folder / "run"), **(env or {})}
     return subprocess.run(
-        [command, *arguments], capture_output=True, check=False, text=True, cwd=folder, env=given, timeout=20
+        [command, *arguments], capture_output=True, check=False, text=True, cwd=folder, env=given, timeout=60
     )
 
 

@@ -101,7 +101,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drive(tree: Path, check: str, *arguments: str) -> list[object]:
     """Run a check of the tree by Command in a process of its own."""
     command = [sys.executable, "-I", "-S", "-c", DRIVE, str(tree), check, *arguments]
-    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=20)
+    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
     assert not done.stderr
     found: list[object] = json.loads(json.dumps(eval(done.stdout)))
     return found

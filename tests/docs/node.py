@@ -200,7 +200,7 @@ class Node:
         line = [*self._inside, "sh", "-ec", 'mkdir -p "${1%/*}"; cat > "$1"', "sh", path]
         subprocess.run(line, input=text, text=True, check=True, env=_environment())
 
-    def must_come(self, script: str, seconds: float = 20) -> None:
+    def must_come(self, script: str, seconds: float = 60) -> None:
         """Wait until a script ends well."""
         end = time.monotonic() + seconds
         while (ran := self.run(script)).code:

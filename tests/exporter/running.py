@@ -49,7 +49,7 @@ def port_of(runner: Server) -> int:
 
 def request(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
     """Ask once, on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, headers=headers or {})
         response = connection.getresponse()

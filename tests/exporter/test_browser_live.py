@@ -92,10 +92,10 @@ def exporter(folder: Path, running: Keepalived, socket: str) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             try:
-                urllib.request.urlopen(f"{URL}-/ready", timeout=5).close()
+                urllib.request.urlopen(f"{URL}-/ready", timeout=60).close()
             except (urllib.error.URLError, ConnectionError):
                 assert process.poll() is None, process.communicate()[1]
                 assert time.monotonic() < end
@@ -105,7 +105,7 @@ def exporter(folder: Path, running: Keepalived, socket: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def test_a_server_that_goes_down_and_a_vip_that_moves_are_seen_without_a_reload(tmp_path: Path) -> None:

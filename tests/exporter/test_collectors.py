@@ -53,7 +53,7 @@ ip addr add 2001:db8::1/64 dev vip0 nodad
 exec "$0" -c "$1" "$2"
 """
     run = ["unshare", "-n", "sh", "-c", script, sys.executable, _VIP, str(tmp_path)]
-    done = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=30)
+    done = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=60)
     assert json.loads(done.stdout) == [
         ["V1", "51", "vip0", "192.0.2.1", 1],
         ["V1", "51", "vip1", "192.0.2.2", 0],

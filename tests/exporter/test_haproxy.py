@@ -64,7 +64,7 @@ def saying(folder: Path, begin: bytes, more: bytes = b"", times: int = 0) -> Ite
                 connection.sendall(begin)
                 for _ in range(times):
                     connection.sendall(more)
-                ended.wait(20)
+                ended.wait(60)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -222,7 +222,7 @@ def test_the_process_is_seen_and_old_workers_are_counted_after_a_reload() -> Non
         assert before["haproxy_process_open_fds", ()] == pytest.approx(open_now, abs=3)
         worker = _pid(path)
         with socket.create_connection(("127.0.0.1", front)), server.accept()[0]:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while _pid(path) in (0, worker) and time.monotonic() < until:
                 os.kill(master.pid, signal.SIGUSR2)  # again: a master that has only just begun may miss it
                 _wait_for_another(path, worker)

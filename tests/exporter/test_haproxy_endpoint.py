@@ -130,7 +130,7 @@ def ours(path: str, *, openmetrics: bool = False) -> str:
 
 def get(port: int, path: str) -> str:
     """Ask over HTTP."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
         text: str = answer.read().decode()
         return text
 

@@ -22,7 +22,7 @@ def manager(address: str) -> Iterator[socket.socket]:
     """Listen as a service manager."""
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listener:
         listener.bind(address)
-        listener.settimeout(5)
+        listener.settimeout(60)
         yield listener
 
 

@@ -66,7 +66,7 @@ class Prometheus:
         """Return the value of an expression by job."""
         query = urllib.parse.urlencode({"query": expression})
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query?{query}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query?{query}", timeout=60) as answer:
                 found: dict[str, Any] = json.load(answer)
         except OSError:
             return {}
@@ -76,13 +76,13 @@ class Prometheus:
         """Return the type of a metric as a job was told it, or nothing."""
         query = urllib.parse.urlencode({"match_target": f'{{job="{job}"}}', "metric": metric})
         url = f"http://127.0.0.1:{self.port}/api/v1/targets/metadata?{query}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             found = json.load(answer)["data"]
         return str(found[0]["type"]) if found else ""
 
     def until(self, expression: str, wanted: dict[str, float]) -> None:
         """Wait until an expression has these values."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (found := self.ask(expression)) != wanted:
             assert time.monotonic() < deadline, (expression, found, self.log.read_text()[-2000:])
             time.sleep(0.1)

@@ -123,7 +123,7 @@ def test_its_health_is_told_while_a_source_hangs(tmp_path: Path, monkeypatch: py
     def work(port: int) -> list[Answer]:
         scrape = threading.Thread(target=request, args=(port, "/metrics"))
         scrape.start()
-        assert asked.wait(5)
+        assert asked.wait(60)
         answer = request(port, "/-/healthy")
         release.set()
         scrape.join()

@@ -71,7 +71,7 @@ def client(authority: Authority, pair: Pair | None = None) -> ssl.SSLContext:
 
 def get(port: int, context: ssl.SSLContext, path: str = "/-/healthy", headers: Mapping[str, str] | None = None) -> int:
     """Return the status, or 0 where no answer was given."""
-    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
     try:
         connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
@@ -203,7 +203,7 @@ def test_a_new_certificate_is_shown_without_a_restart(
     said: list[str] = []
 
     def work(port: int) -> tuple[list[str | None], int, int]:
-        held = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=client(authority))
+        held = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=client(authority))
         held.request("GET", "/-/healthy")
         first = held.getresponse()
         first.read()

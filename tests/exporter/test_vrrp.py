@@ -343,7 +343,7 @@ def as_nobody(running: Keepalived, states: str, *capabilities: str, hidden: bool
     if hidden:
         nobody = ["unshare", "-m", "sh", "-ec", 'mount -t proc -o hidepid=2 proc /proc; exec "$@"', "sh", *nobody]
     run = [*nobody, sys.executable, "-c", _AS_NOBODY, running.conf, running.pidfile, states]
-    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     found: list[Any] = json.loads(done.stdout)
     return found

@@ -139,7 +139,7 @@ def test_terminated_is_unknown(tmp_path: Path) -> None:
     with servers.mute() as mute, servers.full_backlog() as silent:
         for server in (mute, silent):
             with start(tmp_path, "check_port", *at(server, "-e", "x")) as process:
-                until = time.monotonic() + 10
+                until = time.monotonic() + 60
                 while not (mute.accepted if server is mute else _sends_syn(process.pid, server.port)):
                     assert time.monotonic() < until
                     time.sleep(0.01)

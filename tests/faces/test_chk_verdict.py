@@ -38,7 +38,7 @@ def put(folder: Path, state: State = OK, promise: float = 0, name: str = "web", 
 def ask(folder: Path, *arguments: str, shell: str = "dash") -> tuple[int, str, str]:
     """Return the exit code, and what it said on both outputs."""
     words = [program(shell), *(["sh"] if shell == "busybox" else []), str(BIN / "chk_verdict"), *arguments]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment(folder), check=False, timeout=10)
+    done = subprocess.run(words, capture_output=True, text=True, env=environment(folder), check=False, timeout=60)
     return done.returncode, done.stdout, done.stderr
 
 

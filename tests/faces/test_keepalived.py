@@ -104,7 +104,7 @@ class Node:
                 yield process
             finally:
                 process.terminate()
-                process.communicate(timeout=10)
+                process.communicate(timeout=60)
 
     @contextlib.contextmanager
     def keepalived(self, command: str) -> Iterator[None]:
@@ -126,7 +126,7 @@ class Node:
                 yield
             finally:
                 process.terminate()
-                process.wait(timeout=10)
+                process.wait(timeout=60)
 
     def holds_the_vip(self) -> bool:
         """Return whether the VIP is on the interface."""
@@ -135,7 +135,7 @@ class Node:
 
     def must_come(self, what: Callable[[], bool]) -> None:
         """Wait for something, for ten seconds at most."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not what():
             assert time.monotonic() < end, self.log.read_text()
             time.sleep(0.05)

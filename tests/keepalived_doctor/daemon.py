@@ -44,11 +44,11 @@ def check(folder: Path, conf: str) -> tuple[int, str]:
     path = folder / "checked.conf"
     path.write_text(conf, encoding="utf-8")
     command = in_namespace(f"{program('keepalived')} -t -f {path}")
-    done = subprocess.run(command, capture_output=True, timeout=30, check=False, text=True)
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False, text=True)
     return done.returncode, done.stdout + done.stderr
 
 
-def log(folder: Path, conf: str, *until: str, seconds: float = 20) -> str:
+def log(folder: Path, conf: str, *until: str, seconds: float = 60) -> str:
     """Run keepalived's VRRP part until its log has all the texts, and return the log."""
     path = folder / "run.conf"
     path.write_text(conf, encoding="utf-8")

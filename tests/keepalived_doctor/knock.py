@@ -28,7 +28,7 @@ _ACCEPTING = ("all/rp_filter=0", "default/rp_filter=0", "v0/rp_filter=0", "v0/ac
 
 def run(*words: str) -> str:
     """Run a program and return what it prints; raises CalledProcessError."""
-    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=20).stdout
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def comes_in(receiver: socket.socket, sender: socket.socket) -> bool:

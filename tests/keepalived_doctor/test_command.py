@@ -28,7 +28,7 @@ def live(folder: Path, before: str, conf: str = CONF) -> dict[str, str]:
     path.write_text(conf, encoding="utf-8")
     doctor = f"{BIN}/vipwarden doctor {path} --json --haproxy-conf {folder}/none.cfg"
     command = in_namespace(f"sh -c '{before} {doctor}'")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     found = json.loads(done.stdout)
     assert found["keepalived"] == str(installed())

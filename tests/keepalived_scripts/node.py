@@ -65,7 +65,7 @@ class Node:
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a command inside to its end."""
         return subprocess.run(
-            [*self.inside, *command], capture_output=True, text=True, check=False, env=self.environment, timeout=20
+            [*self.inside, *command], capture_output=True, text=True, check=False, env=self.environment, timeout=60
         )
 
     @contextlib.contextmanager
@@ -79,7 +79,7 @@ class Node:
                 yield process
             finally:
                 process.terminate()
-                process.wait(timeout=10)
+                process.wait(timeout=60)
 
     def configure(self, *, globally: str = "", scripts: str = "", inside: str = "") -> None:
         """Write keepalived.conf."""
@@ -96,7 +96,7 @@ class Node:
         """Return whether the VIP is on the interface."""
         return f" {VIP}/32 " in self.run(self.ip, "-o", "addr", "show", "dev", "own").stdout
 
-    def must_come(self, what: Callable[[], bool], seconds: float = 10) -> None:
+    def must_come(self, what: Callable[[], bool], seconds: float = 60) -> None:
         """Wait for something."""
         end = time.monotonic() + seconds
         while not what():

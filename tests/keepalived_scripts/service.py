@@ -56,7 +56,7 @@ class Asked:
         return found
 
 
-def must_come(what: Callable[[], bool], seconds: float = 5) -> None:
+def must_come(what: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not what():

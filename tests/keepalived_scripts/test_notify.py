@@ -68,7 +68,7 @@ class Site:
 
     def must_tell(self, *lines: str) -> None:
         """Wait until the hooks wrote just that."""
-        end = time.monotonic() + 30  # a busy machine starts workers late
+        end = time.monotonic() + 60  # a busy machine starts workers late
         while self.told() != list(lines):
             assert time.monotonic() < end, self.told()
             time.sleep(0.01)
@@ -152,7 +152,7 @@ def test_in_a_storm_the_last_word_is_the_last_and_hooks_never_overlap(site: Site
     states = [random.choice(("MASTER", "BACKUP")) for _ in range(19)]
     states.append("MASTER" if states[-1] == "BACKUP" else "BACKUP")
     for process in [site.start("INSTANCE", "V1", state, str(100 + number)) for number, state in enumerate(states)]:
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     assert (site.state().state, site.state().priority) == (states[-1], 119)
     must_come(site.idle)
     told = site.told()
@@ -170,7 +170,7 @@ def test_an_older_event_that_comes_late_changes_nothing(site: Site) -> None:
         f"while ! grep -q 'T (stopped)' /proc/$late/status; do sleep 0.01; done; sleep 0.02; "
         f"{BIN}/notify --config {site.config} INSTANCE V1 BACKUP 1; kill -CONT $late; wait $late"
     )
-    subprocess.run(["sh", "-c", line], env=environment(site.folder), check=True, timeout=10)
+    subprocess.run(["sh", "-c", line], env=environment(site.folder), check=True, timeout=60)
     assert site.state().state == "BACKUP"
     must_come(site.idle)
     site.must_tell("INSTANCE V1 BACKUP 1")
@@ -227,12 +227,12 @@ def test_hooks_follow_each_other_while_a_slow_one_runs(site: Site) -> None:
 
 def test_hooks_of_a_state_that_is_long_gone_are_skipped(site: Site) -> None:
     """While one hung others came: the newest of each instance counts."""
-    site.configure("hook_timeout: 1.5")
-    for name in ("10-hang", "20-hang", "30-hang"):  # each takes two seconds more to die
-        site.hook("fault", name, "trap '' TERM; sleep 60")
+    site.configure("hook_timeout: 60")
+    site.hook("fault", "10-hang", f"until [ -e {site.folder}/go ]; do sleep 0.02; done")
     site.hooks_that_tell("master", "backup")
     for words in ("V1 FAULT", "V1 MASTER", "V1 BACKUP", "V2 MASTER", "V1 MASTER"):
         site("INSTANCE", *words.split(), "1")
+    (site.folder / "go").touch()
     site.must_tell("INSTANCE V2 MASTER 1", "INSTANCE V1 MASTER 1")
 
 
@@ -448,7 +448,7 @@ def reading(site: Site, fifo: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.terminate()
-            process.wait(timeout=5)
+            process.wait(timeout=60)
 
 
 def test_virtual_services_are_told_by_fifo(site: Site) -> None:

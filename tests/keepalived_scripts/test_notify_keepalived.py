@@ -90,7 +90,7 @@ def test_each_state_runs_its_hooks_once_by_notify_and_notify_master_together(clu
         cluster.mood(0)
         cluster.must_be("MASTER")
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     cluster.must_be("STOP")
     names = ("BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "STOP")
     cluster.own.must_come(lambda: [line.split()[2] for line in cluster.site.told()] == list(names))
@@ -132,7 +132,7 @@ def test_an_independent_reader_hears_everything_from_start_to_stop(cluster: Clus
                 cluster.mood(0)
                 cluster.must_be("MASTER")
                 process.terminate()
-                process.wait(timeout=10)
+                process.wait(timeout=60)
             cluster.must_be("STOP")
     assert cluster.site.told()[-1].split()[2] == "STOP"
     found = vrrp_state.read(f"{cluster.own.folder}/run/vrrp/INSTANCE.V1")
@@ -156,7 +156,7 @@ def test_a_reader_that_keepalived_starts_hears_the_stop_as_well(cluster: Cluster
         cluster.mood(0)
         cluster.must_be("MASTER")
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     cluster.must_be("STOP")
 
 

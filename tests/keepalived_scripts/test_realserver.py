@@ -73,7 +73,7 @@ class Server:
         pid = str((space or self.space).pid)
         return subprocess.run(
             [program("nsenter"), "-t", pid, "-n", *command],
-            capture_output=True, text=True, check=False, env=self.environment, timeout=20,
+            capture_output=True, text=True, check=False, env=self.environment, timeout=60,
         )  # fmt: skip
 
     def from_client(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -355,7 +355,7 @@ def test_ended_in_between_it_undoes_what_was_done(server: Server) -> None:
         )
         time.sleep(delay)
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=5)
+        process.wait(timeout=60)
         assert server("status", VIP, OTHER, VIP6).returncode in (0, 3)
         assert server.settings() in ((0, 0), (1, 2))
         assert (VIP in server.on_lo()) is (server.settings() == (1, 2))

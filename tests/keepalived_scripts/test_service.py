@@ -117,7 +117,7 @@ def test_two_copies_at_once_restart_once_and_answer_alike(asked: Asked) -> None:
     """At the very start, where there is no verdict to answer with."""
     line = ("-C", "no-such-program", *asked.counting("sleep 0.3"), "--grace", "30")
     copies = [asked.start(*line) for _ in range(6)]
-    answers = [copy.communicate(timeout=10) and copy.returncode for copy in copies]
+    answers = [copy.communicate(timeout=60) and copy.returncode for copy in copies]
     assert answers == [0] * 6
     must_come(lambda: asked.restarted() == 1)
     time.sleep(0.1)
@@ -158,7 +158,7 @@ def test_the_restart_survives_keepalived_killing_the_whole_group(asked: Asked) -
     must_come(lambda: asked.restarted() == 1)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(copy.pid, signal.SIGKILL)
-    copy.communicate(timeout=5)
+    copy.communicate(timeout=60)
     must_come(lambda: asked.restarted() == 2)
     assert asked.restarts.read_text().endswith("done\n")
 
@@ -265,9 +265,9 @@ def test_sigterm_is_a_failure(asked: Asked) -> None:
     """Exit 0 after keepalived's SIGTERM would count as healthy."""
     with servers.mute() as server:
         copy = asked.start(*port(server, "--expect", "x"))
-        assert server.asked.wait(5)
+        assert server.asked.wait(60)
         copy.terminate()
-        copy.communicate(timeout=5)
+        copy.communicate(timeout=60)
     assert copy.returncode == 1
 
 

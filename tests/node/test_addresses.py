@@ -30,7 +30,7 @@ def in_namespace(*commands: str) -> list[list[object]]:
     setup = "\n".join(f"ip {command}" for command in commands)
     script = f'set -e\n{setup}\nexec "$0" -c "$1"'
     run = ["unshare", "-n", "sh", "-c", script, sys.executable, _PRINT]
-    done = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=20)
+    done = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, timeout=60)
     found: list[list[object]] = json.loads(done.stdout)
     return found
 

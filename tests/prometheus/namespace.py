@@ -33,7 +33,7 @@ class Namespace:
 
     def run(self, name: str, *words: str) -> str:
         """Run a program to its end and return what it wrote."""
-        done = subprocess.run(self._inside(name, *words), capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(self._inside(name, *words), capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, f"{name} {' '.join(words)}: {done.stderr}"
         return done.stdout
 
@@ -54,7 +54,7 @@ class Namespace:
         """Return what a URL answers from inside; nothing while it does not."""
         given = [word for key, value in query.items() for word in ("--data-urlencode", f"{key}={value}")]
         words = self._inside("curl", "--silent", "--fail", "--max-time", "5", "--get", *given, url)
-        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=20).stdout
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60).stdout
 
     def json(self, url: str, **query: str) -> Any:
         """Return what a URL answers, as data; None while it does not."""
@@ -92,7 +92,7 @@ def namespace(folder: Path) -> Iterator[Namespace]:
         found.end()
 
 
-def until(what: str, work: Callable[[], T | None], seconds: float = 15, logs: Callable[[], str] = str) -> T:
+def until(what: str, work: Callable[[], T | None], seconds: float = 60, logs: Callable[[], str] = str) -> T:
     """Return what the work gives once that is true."""
     end = time.monotonic() + seconds
     while not (found := work()):

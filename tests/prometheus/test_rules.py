@@ -80,6 +80,6 @@ def test_the_examples_are_valid() -> None:
     """By promtool and amtool; what inhibits and what is inhibited are alerts that there are."""
     promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
     path = PROMETHEUS / "alertmanager.yml"
-    subprocess.run([program("amtool"), "check-config", str(path)], check=True, capture_output=True, timeout=20)
+    subprocess.run([program("amtool"), "check-config", str(path)], check=True, capture_output=True, timeout=60)
     named = re.findall(r'alertname =~? "([^"]*)"', path.read_text(encoding="utf-8"))
     assert {name for names in named for name in names.split("|")} <= set(alerts())

@@ -89,7 +89,7 @@ def agent(word: str) -> Iterator[int]:
 def command(path: str, text: str) -> str:
     """Give a command on a stats socket and return the whole answer."""
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(5)
+        sock.settimeout(60)
         sock.connect(path)
         sock.sendall(text.encode() + b"\n")
         return b"".join(iter(lambda: sock.recv(65536), b"")).decode()
@@ -104,14 +104,14 @@ def server_status(path: str) -> dict[str, str]:
 
 def wait_for(path: str, server: str, status: str) -> None:
     """Wait until a server has a status."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while server_status(path)[server] != status:
         assert time.monotonic() < until, f"{server} is {server_status(path)[server]}, not {status}"
         time.sleep(0.02)
 
 
 def _await(path: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while True:
         try:
             command(path, "show info")

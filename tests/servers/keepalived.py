@@ -83,7 +83,7 @@ def wire() -> Iterator[tuple[Space, Space]]:
 
 def ip(*commands: str) -> None:
     """Configure the network namespace of this thread, by commands as ip -batch takes them."""
-    subprocess.run([program("ip"), "-batch", "-"], input="\n".join(commands), text=True, check=True, timeout=20)
+    subprocess.run([program("ip"), "-batch", "-"], input="\n".join(commands), text=True, check=True, timeout=60)
 
 
 class Keepalived:
@@ -150,7 +150,7 @@ def known(running: Keepalived | None = None, **others: Any) -> Settings:
     return settings(**given)
 
 
-def until(what: str, test: Callable[[], object], seconds: float = 20) -> None:
+def until(what: str, test: Callable[[], object], seconds: float = 60) -> None:
     """Wait for something; fails where it does not come."""
     end = time.monotonic() + seconds
     while not test():

@@ -57,7 +57,7 @@ def nginx(folder: Path, servers: str, ports: int = 1) -> Iterator[list[str]]:
 
 
 def _wait(server: subprocess.Popen[bytes], port: int, folder: Path) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
