@@ -60,11 +60,15 @@ def run(folder: Path, command: str | Path, *arguments: str, env: Mapping[str, st
     return Ran(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"), seconds)
 
 
-def shell(folder: Path, line: str, *arguments: str, flags: Sequence[str] = ()) -> Ran:
-    """Run a line of sh with the commands in its PATH, and the arguments as $1 and so on.
+def shell(folder: Path, line: str, *arguments: str, flags: Sequence[str] = (), needs: Sequence[str] = ()) -> Ran:
+    """Run a line of sh with the commands in its PATH, and the arguments as $1 and so on; it calls those that it needs.
 
     With ``flags`` of unshare(1) it runs in namespaces of its own: -m mounts, -n network.
     """
+    if flags:
+        needs_namespaces()
+    for name in needs:
+        program(name)
     env = environment(folder)
     env["PATH"] = f"{BIN}:{env['PATH']}:/usr/sbin:/sbin"
     apart = (program("unshare"), *flags) if flags else ("/usr/bin/env",)
@@ -80,6 +84,12 @@ def program(name: str) -> str:
 def lacking(what: str) -> NoReturn:
     """Skip the test, as the machine lacks something; where CI is set that is a failure."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
+
+
+def needs_namespaces() -> None:
+    """Skip the test for other users than root."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may make namespaces")
 
 
 def open_to_others() -> str:

@@ -124,7 +124,8 @@ def found(tmp_path: Path) -> dict[str, Any]:
     """Run the script apart and return what it found."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    ran = shell(tmp_path, APART, str(tmp_path / "etc"), sys.executable, str(script), flags=["-m", "-n"])
+    words = (str(tmp_path / "etc"), sys.executable, str(script))
+    ran = shell(tmp_path, APART, *words, flags=["-m", "-n"], needs=["ip"])
     assert ran.code == 0, ran.err
     answers: dict[str, Any] = json.loads(ran.out)
     return answers

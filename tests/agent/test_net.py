@@ -218,7 +218,7 @@ def test_a_resolver_that_hangs_meets_the_deadline_on_both_drivers(tmp_path: Path
 
     The loop ends without waiting for the threads that were left behind.
     """
-    ran = shell(tmp_path, HANGING, str(tmp_path / "etc"), sys.executable, ASKING, flags=["-m", "-n"])
+    ran = shell(tmp_path, HANGING, str(tmp_path / "etc"), sys.executable, ASKING, flags=["-m", "-n"], needs=["ip"])
     said = json.loads(ran.out)
     assert said["asked"]
     assert said["expired"]

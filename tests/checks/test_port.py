@@ -365,7 +365,8 @@ def test_a_silent_address_of_a_name_leaves_time_for_the_other(tmp_path: Path, si
 @pytest.mark.parametrize(("address", "lo"), [("127.0.0.1", "down"), ("192.0.2.1", "up"), ("2001:db8::1", "up")])
 def test_without_a_route_a_port_is_unreachable(tmp_path: Path, address: str, lo: str) -> None:
     """In a network namespace that has no more than a loopback interface."""
-    ran = shell(tmp_path, 'ip link set lo "$2"; exec vipwarden check port -H "$1" -p 80', address, lo, flags=["-n"])
+    line = 'ip link set lo "$2"; exec vipwarden check port -H "$1" -p 80'
+    ran = shell(tmp_path, line, address, lo, flags=["-n"], needs=["ip"])
     assert ran.code == CRITICAL
     assert ":80 is unreachable (Network is unreachable)" in ran.out
 
@@ -384,6 +385,6 @@ def test_a_connection_to_itself_is_no_open_port(tmp_path: Path, address: str) ->
     The connection then meets itself and succeeds: a service that is down would seem to be up.
     """
     line = 'ip link set lo up; echo 40001 40001 >/proc/sys/net/ipv4/ip_local_port_range; exec chk_port -H "$1" -p 40001'
-    ran = shell(tmp_path, line, address, flags=["-n"])
+    ran = shell(tmp_path, line, address, flags=["-n"], needs=["ip"])
     assert ran.code == 1
     assert "is closed (Connection refused)" in ran.out

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clients.node import definitions, folder, plugins, until
-from tests.commands import program
+from tests.commands import needs_namespaces, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,8 +125,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
     """Run NRPE with our command lines."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may make namespaces")
+    needs_namespaces()
     program(CHECK_NRPE)
     with folder() as where, ExitStack() as stack:
         definitions(where, "--plugins", str(plugins(where)))

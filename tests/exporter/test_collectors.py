@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 from checks.core.result import Metric, Result, State
 from checks.core.verdict import publish, ready
+from tests.commands import needs_namespaces, program
 from tests.exporter.running import metrics, nowhere
 
 ROOT = Path(__file__).parents[2]
@@ -36,8 +36,8 @@ def test_a_node_that_has_nothing_fails_at_nothing(tmp_path: Path) -> None:
 
 def test_a_vip_is_held_on_its_interface_and_not_on_lo(tmp_path: Path) -> None:
     """In a network namespace with real interfaces."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may make a network namespace")
+    needs_namespaces()
+    program("ip")
     (tmp_path / "keepalived.conf").write_text(
         "vrrp_instance V1 {\ninterface vip0\nvirtual_router_id 51\nvirtual_ipaddress {\n"
         "192.0.2.1/32\n192.0.2.2/24 dev vip1\n192.0.2.3\n2001:db8::1/64\n}\n}\n",

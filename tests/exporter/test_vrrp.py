@@ -22,7 +22,7 @@ from exporter.collectors import vip, vrrp
 from exporter.collectors.vrrp_series import families
 from exporter.exposition import render
 from exporter.frame import AbsentError
-from tests.commands import program
+from tests.commands import needs_namespaces, program
 from tests.servers.keepalived import Keepalived, Space, keepalived, known, misbehaving, until, wire
 
 if TYPE_CHECKING:
@@ -269,6 +269,8 @@ exec "$@"
 
 def test_an_instance_by_name_in_a_namespace_by_name_is_asked(tmp_path: Path) -> None:
     """Its pidfile, its dumps and its /tmp are all elsewhere; the list of processes leads to them."""
+    needs_namespaces()
+    program("ip")
     outside = Path(tempfile.mkdtemp(dir="/var/tmp"))
     (outside / "k.conf").write_text(_SPACED)
     given = known(keepalived_conf=f"{outside}/k.conf")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.node.addresses import address_of, messages, own_addresses
+from tests.commands import needs_namespaces, program
 
 ROOT = Path(__file__).parents[2]
 _PRINT = """
@@ -25,8 +24,8 @@ print(json.dumps([(own.interface, own.address, own.prefix) for own in own_addres
 
 def in_namespace(*commands: str) -> list[list[object]]:
     """Return the addresses in a network namespace of its own, after those commands of ip."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may make a network namespace")
+    needs_namespaces()
+    program("ip")
     setup = "\n".join(f"ip {command}" for command in commands)
     script = f'set -e\n{setup}\nexec "$0" -c "$1"'
     run = ["unshare", "-n", "sh", "-c", script, sys.executable, _PRINT]

@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pytest
-
-from tests.commands import program
+from tests.commands import needs_namespaces, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -82,8 +80,7 @@ class Namespace:
 @contextmanager
 def namespace(folder: Path) -> Iterator[Namespace]:
     """Make a namespace, and end it with all that runs in it."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may make a network namespace")
+    needs_namespaces()
     folder.mkdir()
     found = Namespace(folder)
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.settings import Settings, settings
-from tests.commands import program
+from tests.commands import needs_namespaces, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,8 +35,7 @@ class Space:
     """A network namespace; in its with statement this thread, and what it starts, is in there."""
 
     def __init__(self, stack: ExitStack) -> None:
-        if os.geteuid() != 0:
-            pytest.skip("only root may make a network namespace")
+        needs_namespaces()
         self._home: list[int] = []
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
