@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 # make test INSTALL=no: programs that are missing stay missing, and what speaks to them is skipped
 export INSTALL
+# else each worker would compile all tests anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test soak lab setup check bench dist wheels rpm deb test-packages test-bare clean
 .DELETE_ON_ERROR:
@@ -17,7 +19,7 @@ run: setup
 # in parallel, then alone what measures time; 5 is pytest's word for: nothing of PYTEST is of this kind
 test: setup
 	@$(BIN)/python tests/programs.py test
-	$(BIN)/python -m pytest -n auto -m "not alone" $(PYTEST) || test $$? -eq 5
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not alone" $(PYTEST) || test $$? -eq 5
 	$(BIN)/python -m pytest -n 1 -m alone $(PYTEST) || test $$? -eq 5
 
 # a fresh clone on a Debian that has python3, python3-venv, make and git: make run, and make test with what there is

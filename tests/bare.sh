@@ -4,18 +4,18 @@
 # what pip needs is fetched out here, so that inside there is no network.
 set -eu
 cd "$(dirname "$0")/.."
-place=$PWD/build/bare
-root=$place/root
-if [ ! -e "$place/debian.tar" ]; then
-  rm -rf "$place" && mkdir -p "$place/making"
-  debootstrap --variant=minbase --include=python3,python3-venv,make,git bookworm "$place/making" > "$place/log"
-  tar -C "$place/making" -cf "$place/debian.tar.aside" .
-  mv "$place/debian.tar.aside" "$place/debian.tar"
-  rm -rf "$place/making"
-fi
-rm -rf "$root" && mkdir "$root"
+kept=${XDG_CACHE_HOME:-$HOME/.cache}/vipwarden/bare.tar
+root=$PWD/build/bare
 trap 'rm -rf "$root"' EXIT
-tar -C "$root" -xf "$place/debian.tar"
+rm -rf "$root" && mkdir -p "$root" "${kept%/*}"
+if [ -e "$kept" ]; then
+  tar -C "$root" -xf "$kept"
+else
+  debootstrap --variant=minbase --include=python3,python3-venv,make,git bookworm "$root" > "$kept.log"
+  rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*
+  tar -C "$root" -cf "$kept.aside" .
+  mv "$kept.aside" "$kept"
+fi
 git clone --quiet . "$root/clone"
 .venv/bin/python -m pip download --quiet --disable-pip-version-check --constraint constraints.txt \
   --dest "$root/wheels" setuptools '.[dev]'
