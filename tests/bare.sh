@@ -25,7 +25,7 @@ cd /clone
 make run &
 python3 - <<'ASK'
 import time, urllib.request
-end = time.monotonic() + 300
+end = time.monotonic() + 600
 while True:
     try:
         for path in ("-/healthy", "metrics", ""):
