@@ -76,9 +76,9 @@ def test_a_loop_that_stalls(tmp_path: Path) -> None:
         try:
             running.must_come(lambda: healthy(running) and running.value("other") == "1")
             running.configure(fine + "  endless: {check: process, argument: '(x+x+)+y', interval: 30}\n")
+            running.must_come(lambda: running.has_said("reloaded"))
             running.must_come(lambda: not healthy(running) and running.value("other") == "0")
             assert running.process.poll() is None
-            assert running.has_said("reloaded")
         finally:
             victim.kill()
 

@@ -112,6 +112,7 @@ def holding(node: Balancer, text: str = CHECKS) -> Iterator[Running]:
             yield running
 
 
+@pytest.mark.alone
 def test_the_vip_follows_the_check(node: Balancer) -> None:
     """From the fault to keepalived's transition it takes an interval and 0.3 seconds at most, and back it goes."""
     with contextlib.ExitStack() as all_the_time:
@@ -127,6 +128,7 @@ def test_the_vip_follows_the_check(node: Balancer) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.alone
 def test_an_agent_that_is_lost_is_a_fault(node: Balancer, number: signal.Signals) -> None:
     """Within three intervals."""
     with node.server(), holding(node) as running:
@@ -155,6 +157,7 @@ def installed(folder: Path) -> Path:
     return folder / "bin" / "vipwarden"
 
 
+@pytest.mark.alone
 def test_restart_upgrade_and_reload_are_no_hand_over(node: Balancer) -> None:
     """The VIP is held all the way, whatever code the next agent runs from."""
     newer = installed(node.folder / "newer")
@@ -175,6 +178,7 @@ def test_restart_upgrade_and_reload_are_no_hand_over(node: Balancer) -> None:
         assert node.faults == before, node.log.read_text()
 
 
+@pytest.mark.alone
 def test_a_clean_stop_is_a_fault_after_the_grace(node: Balancer) -> None:
     """And so is a file that is not there when keepalived starts."""
     with node.server(), holding(node, "agent: {restart_grace: 1}\n" + CHECKS) as running:

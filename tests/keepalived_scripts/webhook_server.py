@@ -17,11 +17,15 @@ RESET, SILENT, DRIPPING = -1, -2, -3
 
 
 class Webhook(ThreadingHTTPServer):
-    """Its ``mood`` is the status to answer with, RESET, SILENT or DRIPPING; ``posts`` are path, token and JSON."""
+    """Its ``mood`` is the status to answer with, RESET, SILENT or DRIPPING; ``posts`` are path, token and JSON of each.
+
+    The first ones are met with ``moods``, one after the other.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.mood = 204
+        self.moods: list[int] = []
         self.posts: list[tuple[str, str | None, dict[str, Any]]] = []
         self.closing = threading.Event()
 
@@ -37,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take a post."""
         data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        mood = self.server.mood
+        mood = self.server.moods.pop(0) if self.server.moods else self.server.mood
         self.server.posts.append((self.path, self.headers["Authorization"], data))
         if mood == RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
