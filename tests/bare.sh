@@ -5,9 +5,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 kept=${XDG_CACHE_HOME:-$HOME/.cache}/vipwarden/bare.tar
+wheels=${kept%/*}/wheels
 root=$PWD/build/bare
 trap 'rm -rf "$root"' EXIT
-rm -rf "$root" && mkdir -p "$root" "${kept%/*}"
+rm -rf "$root" && mkdir -p "$root" "$wheels"
 if [ -e "$kept" ]; then
   tar -C "$root" -xf "$kept"
 else
@@ -18,7 +19,8 @@ else
 fi
 git clone --quiet . "$root/clone"
 .venv/bin/python -m pip download --quiet --disable-pip-version-check --constraint constraints.txt \
-  --dest "$root/wheels" setuptools '.[dev]'
+  --dest "$wheels" setuptools '.[dev]'
+cp -r "$wheels" "$root/wheels"
 cat > "$root/prove" <<'EOF'
 set -eu
 cd /clone

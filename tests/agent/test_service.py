@@ -33,6 +33,7 @@ def since(running: Running, name: str) -> float:
     return found.since
 
 
+@pytest.mark.alone
 def test_a_reload_keeps_what_has_not_changed(tmp_path: Path) -> None:
     """Its state, its time of the last change and its track file; what is new begins, what is gone leaves nothing."""
     old = "  old: {check: port, host: 127.0.0.1, port: 1, refused: ok, interval: 0.2}\n"
@@ -56,6 +57,7 @@ def test_a_reload_keeps_what_has_not_changed(tmp_path: Path) -> None:
         running.must_come(lambda: running.value("web") == "0")
 
 
+@pytest.mark.alone
 def test_a_check_that_changed_begins_with_its_last_verdict(tmp_path: Path) -> None:
     """Another interval, or another port of a healthy server, is no hand-over; its first result acts at once."""
     with servers.listening() as server, agent(tmp_path, checks(WEB)) as running:

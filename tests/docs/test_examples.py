@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _CUT = "@@ next @@"
 # what differs from run to run: durations, sizes, numbers of processes, versions
 _VARIES = (
-    (r"\b\d+(\.\d+)?(e-\d+)?(?= ?(ms|s|B|ms\)|h|m|d)\b)", "N"),
+    (r"\b\d+(\.\d+)?(e[-+]\d+)?(?= ?(ms|s|B|ms\)|h|m|d)\b)", "N"),
     (r"\bpids? \d+(, \d+)*", "pid N"),
     (r"\bnames \d+", "names N"),
     (r"(?<=MariaDB )[\d.]+", "N"),

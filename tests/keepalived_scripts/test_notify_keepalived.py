@@ -77,6 +77,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield Cluster(own)
 
 
+@pytest.mark.alone
 def test_each_state_runs_its_hooks_once_by_notify_and_notify_master_together(cluster: Cluster) -> None:
     """From the start to the stop."""
     command = f"{libexec(cluster.own.folder)}/notify --config {cluster.site.config}"
@@ -140,6 +141,7 @@ def test_an_independent_reader_hears_everything_from_start_to_stop(cluster: Clus
     assert found.source == "fifo"
 
 
+@pytest.mark.alone
 def test_a_reader_that_keepalived_starts_hears_the_stop_as_well(cluster: Cluster) -> None:
     """It reads on for a moment after it was told to end."""
     script = f"{libexec(cluster.own.folder)}/notify --config {cluster.site.config} --fifo"

@@ -164,6 +164,7 @@ def misbehaving(folder: Path, script: str) -> Iterator[str]:
 
     The script sees ``name`` (data, json or stats), ``whole`` (what a dump should be) and ``path`` (where).
     """
+    program("keepalived")  # which tells the numbers of its signals
     ready = folder / "ready"
     pidfile = folder / "pid"
     code = f"{_MISBEHAVING}\nsys.argv = ['', {str(folder)!r}]\n{_LOOP.format(script=_indented(script))}"
