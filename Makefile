@@ -91,3 +91,9 @@ $(SETUP): setup.cfg pyproject.toml constraints.txt packaging/launchers.py $(wild
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.PHONY: test-releases
+# the tests on Debian 12 and 13, and the HAProxy of 11 and sid, in roots kept in ~/.cache; RELEASES=13 is that one alone
+test-releases: setup
+	@$(BIN)/python tests/programs.py releases
+	@PYTEST="$(PYTEST)" $(BIN)/python -m tests.releases $(RELEASES)

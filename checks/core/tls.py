@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 _CONTEXT_LIFE = 60.0  # seconds
 _MOST_CONTEXTS = 1000
-_contexts: dict[tuple[str | None, bool, bool, int], tuple[float, ssl.SSLContext]] = {}
+_contexts: dict[tuple[str | None, bool, bool, bool, int], tuple[float, ssl.SSLContext]] = {}
+# The same on every Python, for an upgrade is not to take a server out of service: 3.13 asks more of certificates than
+# RFC 5280 lets their readers ask (VERIFY_X509_STRICT), and trusts a CA file's intermediate without its root.
+_FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 class TlsStream(Stream):
@@ -100,17 +103,29 @@ class TlsStream(Stream):
             await self.plain.send(self._outgoing.read())
 
 
-def client_context(ca_file: str | None = None, insecure: bool = False, check_name: bool = True) -> ssl.SSLContext:
+def by_policy(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Have a client speak TLS 1.2 at least, and judge certificates by the policy of docs/security.md."""
+    context.verify_flags = _FLAGS
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
+
+
+def client_context(
+    ca_file: str | None = None, insecure: bool = False, check_name: bool = True, judges: bool = False
+) -> ssl.SSLContext:
     """Return the settings of a client, which its callers share and must leave as they are.
 
-    It trusts the system's CAs or those of ``ca_file``; ``insecure`` verifies nothing. Raises NetError (local) where the
-    CA file cannot be read. Reading CAs takes ten milliseconds, so it is done once a minute, or when the file changes.
+    It trusts the system's CAs or those of ``ca_file``; ``insecure`` verifies nothing; ``judges`` is for
+    certificate.verify(). Raises NetError (local) where the CA file cannot be read. Reading CAs takes ten milliseconds,
+    so it is done once a minute, or when the file changes.
     """
     try:
-        key = (ca_file, insecure, check_name, stat(ca_file).st_mtime_ns if ca_file else 0)
+        key = (ca_file, insecure, check_name, judges, stat(ca_file).st_mtime_ns if ca_file else 0)
         made = _contexts.get(key)
         if made is None or made[0] < monotonic():
-            context = ssl.create_default_context(cafile=ca_file)
+            context = by_policy(ssl.create_default_context(cafile=ca_file))
+            if judges:  # up to TLS 1.2 certificates come in clear
+                context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
             if insecure or not check_name:
                 context.check_hostname = False
             if insecure:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Page = Callable[[Net, Source], Coroutine[object, None, "Report"]]
 
+_COMMANDS = "show info;show stat;show table;show resolvers"
 MOST_ANSWER = 32 << 20
 FRONTEND, BACKEND, SERVER, LISTENER = "0", "1", "2", "3"  # the column "type"
 
@@ -36,18 +37,25 @@ class Report:
     """What a process answered.
 
     ``info`` is by name, empty where a stats page does not tell; ``table`` the statistics; ``sticks`` the name, type,
-    size and use of each stick table; ``socket`` who was asked.
+    size and use of each stick table; ``resolvers`` the section, name server, counter and value of each counter of a
+    name server; ``socket`` who was asked.
     """
 
-    __slots__ = ("info", "socket", "sticks", "table")
+    __slots__ = ("info", "resolvers", "socket", "sticks", "table")
 
     def __init__(
-        self, socket: str, info: dict[str, str], table: Table, sticks: Sequence[tuple[str, str, str, str]] = ()
+        self,
+        socket: str,
+        info: dict[str, str],
+        table: Table,
+        sticks: Sequence[tuple[str, str, str, str]] = (),
+        resolvers: Sequence[tuple[str, str, str, str]] = (),
     ) -> None:
         self.socket = socket
         self.info = info
         self.table = table
         self.sticks = sticks
+        self.resolvers = resolvers
 
     def of(self, kind: str) -> list[dict[str, str]]:
         """Return the rows of FRONTEND, BACKEND, SERVER or LISTENER by column name."""
@@ -67,7 +75,7 @@ async def report(net: Net, sources: Sequence[Source], page: Page | None = None) 
             if page is not None and source.is_page:
                 return await page(net, source)
             if not source.is_page:
-                return _told(str(source), await _answer(net, source, "show info;show stat;show table"))
+                return _told(str(source), await _answer(net, source, _COMMANDS))
         except HaproxyError as error:
             errors.append(str(error))
     raise HaproxyError("; ".join(errors) or "no stats socket to ask")
@@ -101,7 +109,7 @@ def _advice(text: str) -> str:
 
 
 def _told(name: str, answer: bytes) -> Report:
-    """Take the answers to the three commands apart; each ends with an empty line."""
+    """Take the answers to the commands apart; each ends with an empty line."""
     said, mark, rest = answer.partition(b"\n# pxname,")
     info = parse_info(said.decode("utf-8", "replace"))
     if not mark:
@@ -109,8 +117,8 @@ def _told(name: str, answer: bytes) -> Report:
     end = rest.rfind(b",\n\n")  # the last one: a quoted field may hold anything
     if end < 0:
         raise HaproxyError(f"{name} answered 'show stat' with a table that was cut off")
-    sticks = parse_sticks(rest[end:].decode("utf-8", "replace"))
-    return Report(name, info, parse_stat(mark[1:] + rest[: end + 1]), sticks)
+    text = rest[end:].decode("utf-8", "replace")
+    return Report(name, info, parse_stat(mark[1:] + rest[: end + 1]), parse_sticks(text), parse_resolvers(text))
 
 
 def parse_info(text: str) -> dict[str, str]:
@@ -137,6 +145,25 @@ def parse_sticks(text: str) -> list[tuple[str, str, str, str]]:
             words = [part.partition(":")[2].strip() for part in line.split(", ")]
             if len(words) > 3 and words[2].isdecimal() and words[3].isdecimal():
                 found.append((words[0], words[1], words[2], words[3]))
+    return found
+
+
+def parse_resolvers(text: str) -> list[tuple[str, str, str, str]]:
+    """Return section, name server, counter and value of the lines ``  sent: 12`` of "show resolvers"."""
+    found = []
+    section = server = ""
+    for line in text.split("\n"):
+        if line.startswith("Resolvers section "):
+            section, server = line[18:], ""
+        elif line.startswith(" nameserver "):
+            server = line[12:].removesuffix(":")
+        elif server and line.startswith("  "):
+            counter, _, value = line[2:].partition(":")
+            value = value.strip()
+            if value.isdecimal() and value.isascii() and len(value) < 20:
+                found.append((section, server, counter, value))
+        elif line:
+            server = ""
     return found
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ssl
 
 from checks.core.stream import NetError
+from checks.core.tls import by_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def unverified_context(cert_file: str | None = None, key_file: str | None = None
 
     Raises NetError (local) where its files cannot be read.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = by_policy(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if cert_file:
@@ -42,9 +43,11 @@ def unverified_context(cert_file: str | None = None, key_file: str | None = None
 def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | None, name: str) -> None:
     """Verify certificates in DER form, the server's own first, as the context would in a handshake.
 
-    Raises NetError (tls) with the reason where they are not valid; ``name`` is the peer's name in it. The context
-    is of no use for connections any more.
+    The context is client_context()'s with ``judges``. Raises NetError (tls) with the reason where they are not valid;
+    ``name`` is the peer's name in it.
     """
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    nobody.maximum_version = ssl.TLSVersion.TLSv1_2
     for cipher in _CIPHERS:
         try:
             _present(chain, cipher, context, server_name)
@@ -54,7 +57,7 @@ def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | N
             reason = (error.reason or str(error)).replace("_", " ").lower()
             continue
         try:  # who trusts nobody must object, else this library looks at certificates later than OpenSSL does
-            _present(chain, cipher, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "localhost")
+            _present(chain, cipher, nobody, "localhost")
         except ssl.SSLCertVerificationError:
             return
         reason = "the TLS library does not say"
@@ -63,7 +66,6 @@ def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | N
 
 def _present(chain: Sequence[bytes], cipher: bytes, context: ssl.SSLContext, server_name: str | None) -> None:
     """Hand the certificates to a client; raises ssl.SSLError if it does not go on to wait for the keys."""
-    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
     for flight in (b"", _record(_server_hello(cipher)) + _record(_certificates(chain))):

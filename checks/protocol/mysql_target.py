@@ -104,7 +104,7 @@ class Tls:
 
         judge = None
         if self.check_chain:
-            judge = client_context(self.ca_file, check_name=self.check_name)
+            judge = client_context(self.ca_file, check_name=self.check_name, judges=True)
         return unverified_context(self.cert_file, self.key_file), judge
 
 

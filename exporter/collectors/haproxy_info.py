@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import time
 from typing import TYPE_CHECKING
 
-from exporter.collectors.haproxy_names import INFO
+from exporter.collectors.haproxy_names import INFO, RESOLVERS
 from exporter.exposition import Family
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Processes:
             yield family
         yield from _seen(told, names)
         yield from _sticks(told, names)
+        yield from _resolvers(told, names)
 
     def _whole(self, label: tuple[str, ...], info: dict[str, str]) -> dict[str, str]:
         """Add the start, which dashboards build their variables from; it stays the same while the process does."""
@@ -96,3 +97,13 @@ def _sticks(told: Told, names: tuple[str, ...]) -> Iterator[Family]:
                 size.add(int(most), *label, name, type_)
                 used.add(int(now), *label, name, type_)
     yield from (size, used)
+
+
+def _resolvers(told: Told, names: tuple[str, ...]) -> Iterator[Family]:
+    labels = (*names, "resolver", "nameserver")
+    found = {one.key: Family(f"haproxy_resolver_{one.name}", one.type, one.help, labels) for one in RESOLVERS}
+    for label, report, _ in told:
+        for section, server, counter, value in report.resolvers:
+            if family := found.get(counter):
+                family.add(int(value), *label, section, server)
+    yield from found.values()

@@ -1,6 +1,6 @@
 """How are HAProxy's columns called as metrics?
 
-Names and types are those of HAProxy's own endpoint of 2.6 to 3.4: addons/promex, and since 3.2 stats.c and
+Names and types are those of HAProxy's own endpoint of 2.6 to 3.5: addons/promex, and since 3.2 stats.c and
 stats-proxy.c. The kinds are Frontend, Listener, Backend, Server. What that endpoint calls a counter although it is a
 rate, a number of pipes or without _total is untyped here, and some columns have no name there: see
 docs/exporter-haproxy.md.
@@ -26,7 +26,7 @@ class Column(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A line of "show info" and its metric; ``factor`` is the size of its unit."""
+    """A line of "show info" or "show resolvers" and its metric; ``factor`` is the size of its unit."""
 
     key: str
     name: str
@@ -84,7 +84,6 @@ COLUMNS = (
     Column("check_rise", "S", "check_rise", "gauge", "Checks that have to succeed in a row to make it UP."),
     Column("check_fall", "S", "check_fall", "gauge", "Checks that have to fail in a row to make it DOWN."),
     Column("check_health", "S", "check_health", "gauge", "Where it is on its way: UP from its rise on, 0 is DOWN."),
-    Column("agent_code", "S", "agent_code", "gauge", "Code of the last agent check."),
     Column(
         "agent_duration", "S", "agent_duration_seconds", "gauge", "How long the last agent check took.", is_time=True
     ),
@@ -125,6 +124,7 @@ COLUMNS = (
     Column("reuse", "BS", "connection_reuses_total", "counter", "Connections that were used again."),
     Column("cache_lookups", "FB", "http_cache_lookups_total", "counter", "Requests that were looked for in the cache."),
     Column("cache_hits", "FB", "http_cache_hits_total", "counter", "Requests that were found in the cache."),
+    Column("cache_hint_hits", "FB", "http_cache_hint_hits_total", "counter", "Early hints from the cache; since 3.5."),
     Column("srv_icur", "S", "idle_connections_current", "gauge", "Idle connections that may be used again."),
     Column("src_ilim", "S", "idle_connections_limit", "gauge", "Idle connections that it may have."),
     Column("eint", "FLBS", "internal_errors_total", "counter", "Errors inside HAProxy."),
@@ -211,4 +211,23 @@ INFO = (
     Said("PatternsAdded", "patterns_added_total", "counter", "Patterns added to maps and ACLs; since 3.3."),
     Said("PatternsFreed", "patterns_freed_total", "counter", "Patterns freed again; since 3.3."),
     Said("NbThreadGroups", "nb_thread_groups", "gauge", "Groups of threads; since 3.3."),
+)
+
+# counters, but without the _total that a counter's name ends in
+RESOLVERS = (
+    Said("sent", "sent", "untyped", "Questions sent to the name server."),
+    Said("snd_error", "send_error", "untyped", "Questions that could not be sent."),
+    Said("valid", "valid", "untyped", "Answers that were valid."),
+    Said("update", "update", "untyped", "Answers that changed the address of a server."),
+    Said("cname", "cname", "untyped", "Answers with another name."),
+    Said("cname_error", "cname_error", "untyped", "Answers with another name that led nowhere."),
+    Said("any_err", "any_err", "untyped", "Answers that were empty."),
+    Said("nx", "nx", "untyped", "Answers that there is no such name."),
+    Said("timeout", "timeout", "untyped", "Questions without an answer in time."),
+    Said("refused", "refused", "untyped", "Questions that were refused."),
+    Said("other", "other", "untyped", "Answers with other errors."),
+    Said("invalid", "invalid", "untyped", "Answers that were no DNS."),
+    Said("too_big", "too_big", "untyped", "Answers that were too large."),
+    Said("truncated", "truncated", "untyped", "Answers that were cut off."),
+    Said("outdated", "outdated", "untyped", "Answers that came after another server's."),
 )

@@ -135,21 +135,21 @@ class Part:
         if self._wants("check_status"):
             text = "1 for the result of the last check, 0 for the others."
             yield f"{self._prefix}check_status", "gauge", text, partial(b"".join, self._check.lines(checks))
-        if self._wants("check_code"):
-            codes = column("check_code")
-            pairs = zip(checks, numbers(codes) or codes, strict=True)
-            values = [(code or b"0") if check else b"" for check, code in pairs]
-            name = f"{self._prefix}check_code"
-            yield (
-                name,
-                "gauge",
-                "Code of the last check, such as a status of HTTP.",
-                partial(self._rows.lines, name, values),
-            )
+        yield from self._code("check_code", "Code of the last check, such as a status of HTTP.", checks, column)
+        agents = column("agent_status")
         if self._wants("agent_status"):
-            agents = column("agent_status")
             text = "1 for the result of the last agent check, 0 for the others."
             yield f"{self._prefix}agent_status", "gauge", text, partial(b"".join, self._agent.lines(agents))
+        yield from self._code("agent_code", "Code of the last agent check.", agents, column)
+
+    def _code(self, code: str, text: str, checks: Sequence[bytes], column: Callable[[str], Sequence[bytes]]) -> Made:
+        """Yield the code of every check that has a result: 0 where it ended before there was one."""
+        if self._wants(code):
+            codes = column(code)
+            pairs = zip(checks, numbers(codes) or codes, strict=True)
+            values = [(value or b"0") if check else b"" for check, value in pairs]
+            name = self._prefix + code
+            yield name, "gauge", text, partial(self._rows.lines, name, values)
 
     def _about(self, column: Callable[[str], Sequence[bytes]]) -> Made:
         if self._wants("info"):

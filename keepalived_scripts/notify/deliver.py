@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from checks import VERSION
 from checks.core.result import one_line
+from checks.core.tls import by_policy
 from keepalived_scripts.notify.apart import apart
 from keepalived_scripts.notify.attempt import LaterError, NeverError
 from keepalived_scripts.notify.settings import secret
@@ -126,7 +127,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _context(given: Any) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=given.ca_file)
+    return by_policy(ssl.create_default_context(cafile=given.ca_file))
 
 
 def as_json(event: Event) -> dict[str, object]:

@@ -58,7 +58,7 @@ class Balancer(Node):
         """Run keepalived."""
         configuration = self.folder / "keepalived.conf"
         configuration.write_text(CONFIGURATION.format(file=self.folder / "run" / "track" / "web", vip=VIP))
-        files = tuple(word for letter in "prc" for word in (f"-{letter}", str(self.folder / f"{letter}.pid")))
+        files = tuple(word for letter in "prcb" for word in (f"-{letter}", str(self.folder / f"{letter}.pid")))
         command = (*self.inside, program("keepalived"), "-n", "-l", "-D", "-P", "-f", str(configuration), *files)
         with (
             self.log.open("w") as log,

@@ -177,8 +177,8 @@ def test_certificates_are_judged_without_a_handshake(tmp_path: Path) -> None:
     certificates(tmp_path)
     ca_file = str(tmp_path / "ca.pem")
     curve, rsa = (ssl.PEM_cert_to_DER_cert((tmp_path / f"{name}.pem").read_text()) for name in ("server", "ca"))
-    verify([curve], client_context(ca_file), "localhost", "it")
-    chain_only = client_context(ca_file, check_name=False)
+    verify([curve], client_context(ca_file, judges=True), "localhost", "it")
+    chain_only = client_context(ca_file, check_name=False, judges=True)
     verify([rsa], chain_only, None, "it")
     for chain, ca, name, reason in (
         ([curve], ca_file, "elsewhere", "Hostname mismatch"),
@@ -189,4 +189,4 @@ def test_certificates_are_judged_without_a_handshake(tmp_path: Path) -> None:
         ([b"noise"], ca_file, "localhost", "cannot be verified"),
     ):
         with pytest.raises(NetError, match=reason):
-            verify(chain, client_context(ca), name, "it")
+            verify(chain, client_context(ca, judges=True), name, "it")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.commands import program
 
@@ -37,22 +42,25 @@ class Authority:
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\n")
         openssl(*_request(f"/CN={name}", pair), "-out", str(request))
-        signer = ["-CA", str(self.own.certificate), "-CAkey", str(self.own.key), "-CAcreateserial"]
-        days = "-1" if old else "2"
-        openssl(
-            "x509",
-            "-req",
-            "-in",
-            str(request),
-            *signer,
-            "-days",
-            days,
-            "-extfile",
-            str(extensions),
-            "-out",
-            str(pair.certificate),
-        )
+        signer = ["-CA", str(self.own.certificate), "-CAkey", str(self.own.key), "-CAcreateserial", "-days", "2"]
+        made = ["-extfile", str(extensions), "-out", str(pair.certificate)]
+        openssl("x509", "-req", "-in", str(request), *signer, *made)
+        if old:  # openssl refuses to sign such a certificate
+            _make_old(pair.certificate, self.own.key)
         return pair
+
+
+def _make_old(path: Path, signer: Path) -> None:
+    """Sign a certificate again with an end that is past."""
+    given = x509.load_pem_x509_certificate(path.read_bytes())
+    key = serialization.load_pem_private_key(signer.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    end = given.not_valid_before_utc - dt.timedelta(days=1)
+    made = x509.CertificateBuilder(given.issuer, given.subject, given.public_key(), given.serial_number)
+    made = made.not_valid_before(end - dt.timedelta(days=1)).not_valid_after(end)
+    for one in given.extensions:
+        made = made.add_extension(one.value, one.critical)
+    path.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
 
 def _request(subject: str, pair: Pair) -> list[str]:

@@ -28,7 +28,7 @@ PID = str(os.getpid())
     [
         {},
         {"LISTEN_FDS": "1"},
-        {"LISTEN_FDS": "1", "LISTEN_PID": "1"},
+        {"LISTEN_FDS": "1", "LISTEN_PID": "9" + PID},
         {"LISTEN_FDS": "0", "LISTEN_PID": PID},
         {"LISTEN_PID": PID + "x", "LISTEN_FDS": "1"},
     ],

@@ -88,7 +88,7 @@ class Node:
     @contextlib.contextmanager
     def keepalived(self) -> Iterator[subprocess.Popen[bytes]]:
         """Run keepalived until the end of the block; it may be stopped before."""
-        files = [word for letter in "prc" for word in (f"-{letter}", self.folder / f"{letter}.pid")]
+        files = [word for letter in "prcb" for word in (f"-{letter}", self.folder / f"{letter}.pid")]
         with self.running(program("keepalived"), "-n", "-l", "-D", "-P", "-f", self.conf, *files) as process:
             yield process
 

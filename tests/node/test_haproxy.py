@@ -21,6 +21,7 @@ from checks.node.haproxy import (
     Report,
     first_word,
     parse_info,
+    parse_resolvers,
     parse_sticks,
 )
 from checks.node.haproxy_source import Source
@@ -136,10 +137,18 @@ def test_each_socket_is_named_that_does_not_answer(tmp_path: Path) -> None:
         report(f"{tmp_path}/a", f"{tmp_path}/b")
 
 
-@given(st.text() | st.lists(st.sampled_from([": ", "Version", "\n", "a", "\r", "\0", "# table: ", ", "])).map("".join))
+@given(
+    st.text()
+    | st.lists(
+        st.sampled_from(
+            [": ", "Version", "\n", "a", "\r", "\0", "# table: ", ", ", "Resolvers section ", " nameserver "]
+        )
+    ).map("".join)
+)
 def test_any_text_is_read_or_is_a_haproxy_error(text: str) -> None:
-    """Nothing else comes out of the readers of "show info" and "show table"."""
+    """Nothing else comes out of the readers of "show info", "show table" and "show resolvers"."""
     parse_sticks(text)
+    parse_resolvers(text)
     with suppress(HaproxyError):
         assert "Version" in parse_info(text)
 
@@ -155,3 +164,16 @@ def test_stick_tables_have_a_name_a_type_a_size_and_a_use() -> None:
     """As "show table" writes them; their entries are not asked for."""
     said = "# table: be, type: ip, size:1024, used:3\n# table: x, type: string, size:no, used:1\n\n"
     assert parse_sticks(said) == [("be", "ip", "1024", "3")]
+
+
+def test_resolvers_have_a_section_a_name_server_and_counters() -> None:
+    """As "show resolvers" writes them, which has nothing to tell where there are none."""
+    said = (
+        "Resolvers section office\n nameserver ns1:\n  sent:        12\n  snd_error:   0\n"
+        " nameserver ns:2:\n  sent:        -1\n  nx:          x\n  valid:       7\n"
+        "Resolvers section empty\n  sent: 3\n\n"
+    )
+    assert parse_resolvers(said) == [
+        ("office", "ns1", "sent", "12"), ("office", "ns1", "snd_error", "0"), ("office", "ns:2", "valid", "7"),
+    ]  # fmt: skip
+    assert parse_resolvers("No resolvers found\n\n") == []

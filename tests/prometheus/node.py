@@ -58,7 +58,16 @@ def start(space: Namespace, name: str, priority: int, listen: str, haproxy: Sequ
         + "checks:\n  itself:\n    check: process\n    command: keepalived\n    interval: 1\n",
         encoding="utf-8",
     )
-    pids = ("-p", f"{folder}/keepalived.pid", "-r", f"{folder}/vrrp.pid", "-c", f"{folder}/checkers.pid")
+    pids = (
+        "-p",
+        f"{folder}/keepalived.pid",
+        "-r",
+        f"{folder}/vrrp.pid",
+        "-c",
+        f"{folder}/checkers.pid",
+        "-b",
+        f"{folder}/bfd.pid",
+    )
     space.start("keepalived", "-n", "-l", "-G", "-P", "-f", str(conf), *pids, env={"TMPDIR": str(folder)})
     space.start(str(BIN / "vipwarden"), "run", "--config", f"{folder}/vipwarden.yaml", env=environment(folder))
     until(f"the exporter of {name}", lambda: space.ask(f"http://{listen}/-/healthy"), logs=space.logs)

@@ -123,7 +123,7 @@ def keepalived(folder: Path, conf: str, *, private_tmp: bool = False, tmpdir: st
     """Run a keepalived in this thread's network namespace, with a private /tmp as systemd gives, or with a TMPDIR."""
     folder.mkdir(exist_ok=True)
     (folder / "keepalived.conf").write_text(conf)
-    files = [f"-{letter}{folder}/{name}" for letter, name in zip("fprc", _FILES, strict=True)]
+    files = [f"-{letter}{folder}/{name}" for letter, name in zip("fprcb", _FILES, strict=True)]
     command = [program("keepalived"), "-n", "-l", "-D", "-G", *files]
     if private_tmp:
         command = [program("unshare"), "-m", "sh", "-c", f'mount -t tmpfs tmp {_OVER} && exec "$@"', "sh", *command]
@@ -137,7 +137,7 @@ def keepalived(folder: Path, conf: str, *, private_tmp: bool = False, tmpdir: st
         running.end()
 
 
-_FILES = ("keepalived.conf", "keepalived.pid", "vrrp.pid", "checkers.pid")
+_FILES = ("keepalived.conf", "keepalived.pid", "vrrp.pid", "checkers.pid", "bfd.pid")
 _OVER = "/tmp"  # the folder of such a test must be elsewhere
 
 
