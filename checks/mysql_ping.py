@@ -8,7 +8,7 @@ from checks.core.options import UsageError
 from checks.core.range import Range, judge
 from checks.core.result import CRITICAL, UNKNOWN, Metric, Result, one_line
 from checks.core.stream import NetError
-from checks.core.values import Port, Seconds
+from checks.core.values import Host, Port, Seconds
 from checks.protocol.mysql import RefusalError
 from checks.protocol.mysql_session import Session
 from checks.protocol.mysql_target import Target, Tls
@@ -53,7 +53,7 @@ class Password(str):
 async def mysql_ping(
     net: Net,
     *,
-    host: str | None = None,
+    host: Host | None = None,
     port: Port | None = None,
     socket: str | None = None,
     user: str | None = None,
@@ -143,17 +143,18 @@ class _Ping:
             self.connected = monotonic()
             self.name = stream.name
             session = Session(stream, bool(target.socket), target.database or None)
-            self.greeting = greeting = await session.greet()
-            self.name = f"{greeting.product} on {stream.name}"
-            if contexts is not None:
-                await self._encrypt(session, greeting, contexts)
             try:
+                self.greeting = greeting = await session.greet()
+                self.name = f"{greeting.product} on {stream.name}"
+                if contexts is not None:
+                    await self._encrypt(session, greeting, contexts)
                 await session.login(greeting, target.user, target.password)
-            finally:
+                await session.ping()
+                await session.quit()
+            except BaseException:  # the deadline, a signal, an agent that stops
+                session.part()
                 self.unspoken = session.unspoken
-            self.unspoken = ""
-            await session.ping()
-            await session.quit()
+                raise
 
     async def _encrypt(
         self, session: Session, greeting: Greeting, contexts: tuple[ssl.SSLContext, ssl.SSLContext | None]

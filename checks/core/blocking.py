@@ -53,6 +53,16 @@ class BlockingNet(Net):
         return found
 
 
+class Ended(BaseException):
+    """A signal ends the command: whatever runs leaves in good order, as at its deadline."""
+
+
+def end(number: int, _frame: object) -> None:
+    """Be the handler of a signal that ends the command; a second one ends it on the spot."""
+    _signal.signal(number, _signal.SIG_DFL)
+    raise Ended
+
+
 class _Overrun(BaseException):
     """The run took longer than its deadline outside of any wait."""
 

@@ -122,7 +122,10 @@ class Builder:
                 place: dict[str, object] = {}
                 named = ""
                 if host:
-                    place["host"] = own["host"].build(host)
+                    try:
+                        place["host"] = own["host"].build(host)
+                    except ValueError as error:
+                        raise self.document.error(key, f"{where}.hosts", f"names {host!r}: {error}") from None
                     named = f"[{host}]" if ":" in host and port else host
                 if port:
                     place["port"] = own["port"].build(port)

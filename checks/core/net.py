@@ -13,6 +13,7 @@ from sys import byteorder
 from time import monotonic
 
 from checks.core.stream import NetError, Stream
+from checks.core.values import is_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,14 +113,11 @@ class Net:
         if host.startswith("/"):
             return [Address(_socket.AF_UNIX, host)]
         try:
-            raw = host.encode("ascii" if host.isascii() else "idna")
-            return addresses(raw, family, _socket.AI_NUMERICHOST)
-        except UnicodeError:
-            raise NetError("unresolved", f"{host!r} is not a host name") from None
-        except OSError:
-            pass  # a name then
-        try:
-            return await self.lookup(raw, family)
+            if is_address(host):
+                return numeric(host, family)
+            return await self.lookup(host.encode("ascii" if host.isascii() else "idna"), family)
+        except ValueError as error:
+            raise NetError("unresolved", f"{host!r} is no host: {error}") from None
         except NetError:
             raise
         except OSError as error:
@@ -188,6 +186,11 @@ class Net:
         kind = _KINDS.get(code, "unreachable")
         reason = f"no answer in {monotonic() - begun:.2g} s" if kind == "filtered" else said or strerror(code)
         raise NetError(kind, f"{name} is {kind} ({reason})" if kind != "local" else f"cannot try {name}: {reason}")
+
+
+def numeric(host: str, family: int) -> list[Address]:
+    """Return what is_address() takes for an address; raises OSError where it is of the other family."""
+    return addresses(host.encode("ascii" if host.isascii() else "idna"), family, _socket.AI_NUMERICHOST)
 
 
 def addresses(host: bytes, family: int, flags: int = 0) -> list[Address]:

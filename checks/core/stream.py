@@ -60,6 +60,13 @@ class Stream:
             except OSError as error:
                 raise self._broken(error) from None
 
+    def part(self, data: bytes) -> None:
+        """Send last words, as far as the kernel takes them at once: for who has to leave and may not wait."""
+        try:
+            self.sock.send(data, MSG_NOSIGNAL)
+        except OSError:
+            pass  # nothing more can be done
+
     async def receive(self, size: int = 65536) -> bytes:
         """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""
         while True:

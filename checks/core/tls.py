@@ -62,6 +62,14 @@ class TlsStream(Stream):
             raise NetError("reset", f"{self.name} closed the connection") from None
         await self.plain.send(self._outgoing.read())
 
+    def part(self, data: bytes) -> None:
+        """Send last words, as far as the kernel takes them at once."""
+        try:
+            self._tls.write(data)
+        except ssl.SSLError:
+            return  # the peer has said goodbye
+        self.plain.part(self._outgoing.read())
+
     async def receive(self, size: int = 65536) -> bytes:
         """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""
         return await self._step(lambda: self._tls.read(size))

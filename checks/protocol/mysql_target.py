@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posix
 
-from checks.core.values import Port
+from checks.core.values import Host, Port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ class Target:
         if socket and not socket.startswith("/"):
             raise TargetError(f"the socket {socket} is no absolute path")
         self.socket = socket or ""
-        self.host = host or "127.0.0.1"
+        try:
+            self.host = Host(host or "127.0.0.1")
+        except ValueError as error:
+            raise TargetError(f"host = {host} in {defaults_file}: {error}") from None
         try:
             self.port = port or Port(values.get("port") or 3306)
         except ValueError as error:
