@@ -8,7 +8,7 @@ from time import monotonic
 from checks.core.range import Range, judge
 from checks.core.result import CRITICAL, UNKNOWN, Metric, Result
 from checks.core.stream import NetError
-from checks.core.values import Count, Host, Source, Port, Seconds
+from checks.core.values import Count, Host, Port, Seconds, Source
 from checks.protocol.http import HTTP_1_0, ROOT, HttpVersion, Path, VirtualHost
 from checks.protocol.http_get import MOST_BYTES, fetch
 from checks.protocol.http_wanted import MD5, SUCCESS, Algorithm, Digest, Regex, Statuses

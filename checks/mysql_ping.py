@@ -95,7 +95,14 @@ async def mysql_ping(
     begun = monotonic()
     try:
         settings = Tls(tls, ca_file, insecure)
-        target = Target(host, port, socket, user, database, defaults_file, group, settings)
+        found: tuple[dict[str, str], bool] = ({}, False)
+        if defaults_file is not None:
+            from checks.protocol.my_cnf import read
+
+            found = await read(net, defaults_file, group)
+        target = Target(host, port, socket, user, database, defaults_file, found, settings)
+    except NetError as error:
+        return error.result("cannot read the defaults file")
     except ValueError as error:
         return Result(UNKNOWN, one_line(str(error)))
     ping = _Ping(net, target)
@@ -104,7 +111,7 @@ async def mysql_ping(
         await ping.run()
         state, text = judge(monotonic() - begun, warning, critical), f"{ping.name} answered the ping"
     except NetError as error:
-        state, text, expired = error.state, error.text, error.kind in ("expired", "filtered")
+        state, text, expired = error.state, error.text, error.expired
         if ping.greeting is None:
             text = f"no MySQL greeting: {text}" if ping.connected else f"no MySQL server: {text}"
     except RefusalError as refusal:
@@ -137,7 +144,7 @@ class _Ping:
     async def run(self) -> None:
         """Connect, log in, ping and leave; raises NetError and RefusalError."""
         target = self.target
-        contexts = target.tls.contexts() if target.tls else None
+        contexts = await target.tls.contexts(self.net) if target.tls else None
         addresses = await self.net.resolve(target.socket or target.host)
         with await self.net.connect(addresses, target.port) as stream:
             self.connected = monotonic()

@@ -8,7 +8,7 @@ from time import monotonic
 from checks.core.range import Range, judge
 from checks.core.result import CRITICAL, Metric, Result, State, one_line
 from checks.core.stream import NetError
-from checks.core.values import Escaped, Host, Source, Seconds
+from checks.core.values import Escaped, Host, Seconds, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the signal module would bring enum along
+import posix
 import select
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
@@ -13,7 +14,10 @@ from checks.core.result import UNKNOWN, Result
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 
 class BlockingNet(Net):
@@ -21,7 +25,7 @@ class BlockingNet(Net):
 
     __slots__ = ()
 
-    async def wait(self, sock: socket, write: bool, until: float) -> bool:
+    async def wait(self, sock: socket | int, write: bool, until: float) -> bool:
         """Wait in poll(); an error or a hang-up counts as ready, the next call on the socket tells which."""
         poll = select.poll()
         poll.register(sock, select.POLLOUT if write else select.POLLIN)
@@ -31,26 +35,78 @@ class BlockingNet(Net):
         """Sleep."""
         select.poll().poll(seconds * 1000)
 
+    async def away(self, what: str, work: Callable[[], T]) -> T:
+        """Work in a child that is left behind at the deadline."""
+        from checks.core.file import heard, tell
+
+        source, sink = posix.pipe()
+        try:
+            child = posix.fork()
+        except OSError:  # no processes left
+            posix.close(source)
+            posix.close(sink)
+            return await self.beside(what, work)
+        if not child:
+            tell(work, sink)
+        posix.close(sink)
+        answer, ended = b"", False
+        try:
+            while not ended and await self.wait(source, False, self.deadline):
+                more = posix.read(source, 1 << 20)
+                answer += more
+                ended = not more
+        finally:
+            posix.close(source)
+            _reap(child, ended)
+        if not ended:
+            raise self.stuck(what)
+        found: T = heard(answer)  # type: ignore[assignment]
+        return found
+
+    async def beside(self, what: str, work: Callable[[], T]) -> T:
+        """Work in a thread that is left behind at the deadline."""
+        found = self._beside(work)
+        if found is None:
+            raise self.stuck(what)
+        return found[0]
+
     async def lookup(self, host: bytes, family: int) -> list[Address]:
         """Resolve in a thread that is left behind at the deadline: getaddrinfo() itself cannot be bounded."""
+        found = self._beside(lambda: addresses(host, family))
+        if found is None:
+            raise self.expired(f"the name {host.decode()} could not be resolved")
+        return found[0]
+
+    def _beside(self, work: Callable[[], T]) -> list[T] | None:
+        """Return what a thread finds, in a list, or None at the deadline; raises what it raises."""
         done = allocate_lock()
         done.acquire()
-        found: list[Address] = []
-        failed: list[OSError] = []
+        found: list[T] = []
+        failed: list[BaseException] = []
 
-        def work() -> None:
+        def run() -> None:
             try:
-                found.extend(addresses(host, family))
-            except OSError as error:
+                found.append(work())
+            except BaseException as error:  # noqa: BLE001 - it is raised below
                 failed.append(error)
             done.release()
 
-        start_new_thread(work, ())
+        start_new_thread(run, ())
         if not done.acquire(timeout=max(0.0, self.remaining())):
-            raise self.expired(f"the name {host.decode()} could not be resolved")
+            return None
         if failed:
             raise failed[0]
         return found
+
+
+def _reap(child: int, ended: bool) -> None:
+    """Let go of a child, which may be stuck in the kernel unless it has ended."""
+    try:
+        if not ended:
+            posix.kill(child, _signal.SIGKILL)
+        posix.waitpid(child, 0 if ended else posix.WNOHANG)
+    except OSError:
+        pass  # whoever started us ignores SIGCHLD, and so the kernel has reaped it
 
 
 class Ended(BaseException):

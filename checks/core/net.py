@@ -88,6 +88,30 @@ class Net:
         """Return the error of a run that met its deadline with ``what`` as the last thing to say."""
         return NetError("expired", f"{what} within {self.timeout:.3g} s")
 
+    def stuck(self, what: str) -> NetError:
+        """Return the error of a run that waits for this node's own files, with ``what`` does not answer."""
+        return NetError("stuck", f"{what} could not be read within {self.timeout:.3g} s: is a mount dead?")
+
+    async def file(self, path: str, most: int) -> tuple[int, bytes]:
+        """Return the mode of a file and its beginning, at most ``most`` bytes and one.
+
+        Raises OSError, and NetError (stuck) at the deadline: NFS, FUSE or a dead disk may never answer.
+        """
+        from checks.core.file import look
+
+        return await self.away(path, lambda: look(path, most))
+
+    async def away(self, what: str, work: Callable[[], T]) -> T:
+        """Return what ``work`` finds, which reads ``what`` and may hang in the kernel: plain data, as of marshal.
+
+        Raises its OSError, and NetError (stuck) at the deadline.
+        """
+        return await self.beside(what, work)
+
+    async def beside(self, what: str, work: Callable[[], T]) -> T:
+        """Do the same in a thread: for what is no plain data, and reads what has just answered."""
+        raise NotImplementedError
+
     def once(self, _what: str, look: Callable[[], T]) -> T:
         """Return what ``look`` finds; a driver of many runs shares it among those that begin in one moment."""
         return look()

@@ -12,9 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from checks.core.net import Net
+
 _CONTEXT_LIFE = 60.0  # seconds
 _MOST_CONTEXTS = 1000
-_contexts: dict[tuple[str | None, bool, bool, int], tuple[float, ssl.SSLContext]] = {}
+_LOOK = 5.0  # seconds for which an agent does not look whether a CA file has changed
+_contexts: dict[tuple[str | None, bool, bool, bool], tuple[float, int, float, ssl.SSLContext]] = {}
 
 
 class TlsStream(Stream):
@@ -108,16 +111,45 @@ class TlsStream(Stream):
             await self.plain.send(self._outgoing.read())
 
 
-def client_context(ca_file: str | None = None, insecure: bool = False, check_name: bool = True) -> ssl.SSLContext:
-    """Return the settings of a client, which its callers share and must leave as they are.
+async def context(
+    net: Net, ca_file: str | None = None, insecure: bool = False, *, check_name: bool = True, judge: bool = False
+) -> ssl.SSLContext:
+    """Return client_context() without being held up by a file that does not answer; raises NetError as well."""
+    if ca_file is not None:
+        made = _contexts.get((ca_file, insecure, check_name, judge))
+        if made is not None and monotonic() < made[2]:
+            return made[3]
+        await readable(net, ca_file)
+        return await net.beside(ca_file, lambda: client_context(ca_file, insecure, check_name, judge))
+    return client_context(ca_file, insecure, check_name, judge)
+
+
+async def readable(net: Net, *paths: str | None) -> None:
+    """See whether files answer before OpenSSL reads them; raises NetError (stuck) where one does not."""
+    for path in paths:
+        try:
+            if path:
+                await net.file(path, 0)
+        except NetError:
+            raise
+        except OSError:
+            pass  # whoever reads it will say so
+
+
+def client_context(
+    ca_file: str | None = None, insecure: bool = False, check_name: bool = True, judge: bool = False
+) -> ssl.SSLContext:
+    """Return the settings of a client, which its callers share and must leave as they are; ``judge`` is for verify().
 
     It trusts the system's CAs or those of ``ca_file``; ``insecure`` verifies nothing. Raises NetError (local) where the
     CA file cannot be read. Reading CAs takes ten milliseconds, so it is done once a minute, or when the file changes.
     """
     try:
-        key = (ca_file, insecure, check_name, stat(ca_file).st_mtime_ns if ca_file else 0)
+        now = monotonic()
+        key = (ca_file, insecure, check_name, judge)
+        changed = stat(ca_file).st_mtime_ns if ca_file else 0
         made = _contexts.get(key)
-        if made is None or made[0] < monotonic():
+        if made is None or made[0] < now or made[1] != changed:
             context = ssl.create_default_context(cafile=ca_file)
             if insecure or not check_name:
                 context.check_hostname = False
@@ -125,10 +157,11 @@ def client_context(ca_file: str | None = None, insecure: bool = False, check_nam
                 context.verify_mode = ssl.CERT_NONE
             if len(_contexts) >= _MOST_CONTEXTS:
                 _contexts.clear()
-            made = _contexts[key] = (monotonic() + _CONTEXT_LIFE, context)
+            made = (now + _CONTEXT_LIFE, changed, 0.0, context)
+        made = _contexts[key] = (*made[:2], now + _LOOK, made[3])
     except OSError as error:  # ssl.SSLError is one
         raise NetError("local", f"cannot read CA certificates from {ca_file}: {error.strerror or error}") from None
-    return made[1]
+    return made[3]
 
 
 async def start_tls(stream: Stream, context: ssl.SSLContext, server_name: str | None) -> TlsStream:

@@ -62,10 +62,11 @@ class Host(str):
 
     def __new__(cls, text: str) -> Host:
         """Build it from its text; raises ValueError with what is wanted."""
-        if text.startswith("/"):
-            if "\0" in text or len(text.encode("utf-8", "surrogateescape")) > 107:  # sun_path of unix(7)
-                raise ValueError("the path of a unix socket has at most 107 bytes")
-        elif not is_address(text):
+        if "\0" in text:
+            raise ValueError("no path or host has a zero byte in it")
+        if "[" in text and ":" not in text:
+            raise ValueError("this is no host; a range such as 192.0.2.[11-30] belongs to the key hosts")
+        if not text.startswith("/") and not is_address(text):
             _judge_name(text)
         return str.__new__(cls, text)
 
@@ -102,8 +103,6 @@ def is_address(text: str) -> bool:
 
 
 def _judge_name(text: str) -> None:
-    if "[" in text or "]" in text:
-        raise ValueError("this is no host; a range such as 192.0.2.[11-30] belongs to the key hosts")
     name = text if text.isascii() else _ascii(text)
     labels = name.removesuffix(".").split(".")
     if len(name) > 254 or not all(0 < len(label) < 64 and _LABEL.issuperset(label) for label in labels):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.core.result import one_line
+from checks.node.procfs import CUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +81,22 @@ class Wanted:
         self.argument = argument
         self.user = user
         self.containers = containers
+
+    @property
+    def reads_command_lines(self) -> bool:
+        """Whether command lines are read, which hangs where a process does: its memory is its own."""
+        return self.argument is not None or (self.command is not None and len(self.command) >= CUT)
+
+    def command_lines(self, processes: list[Process]) -> dict[int, list[bytes]]:
+        """Read the command lines that miss() will look at, by pid; what cannot be read it will find out."""
+        found = {}
+        for process in processes:
+            try:
+                if self.command is None or process.comm in (self.command, self.command[:CUT]):
+                    found[process.pid] = process.cmdline
+            except OSError:
+                continue
+        return found
 
     def miss(self, process: Process) -> str:
         """Return by what a process misses: command, argument, user, zombie or container; empty where by nothing.

