@@ -74,9 +74,11 @@ async def process(
     if command is None and argument is None and pidfile is None and user is None:
         return Result(UNKNOWN, "nothing to look for: a command, an argument, a pidfile or a user is wanted")
     try:
+        if user is not None:
+            await user.find(net)
         named = await _named(net, pidfile) if pidfile is not None else None
     except NetError as error:
-        return error.result("cannot read the pidfile")
+        return error.result("nothing could be looked for")
     except OSError as error:
         return Result(UNKNOWN, f"cannot read the pidfile {pidfile}: {error.strerror}")
     try:

@@ -8,16 +8,19 @@ import select
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
 
-from checks.core.net import Address, Net, addresses
+from checks.core.net import Address, Net, addresses, numeric
 from checks.core.result import UNKNOWN, Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Callable, Coroutine
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     T = TypeVar("T")
+
+_PATIENCE = 0.2  # seconds until other name servers are asked as well
+_TURN = 0.02  # seconds
 
 
 class BlockingNet(Net):
@@ -65,38 +68,77 @@ class BlockingNet(Net):
 
     async def beside(self, what: str, work: Callable[[], T]) -> T:
         """Work in a thread that is left behind at the deadline."""
-        found = self._beside(work)
-        if found is None:
+        thread = _Thread(work)
+        if not thread.wait(self.remaining()):
             raise self.stuck(what)
-        return found[0]
+        found: T = thread.found()
+        return found
 
     async def lookup(self, host: bytes, family: int) -> list[Address]:
-        """Resolve in a thread that is left behind at the deadline: getaddrinfo() itself cannot be bounded."""
-        found = self._beside(lambda: addresses(host, family))
-        if found is None:
-            raise self.expired(f"the name {host.decode()} could not be resolved")
-        return found[0]
+        """Resolve in a thread that is left behind at the deadline: getaddrinfo() itself cannot be bounded.
 
-    def _beside(self, work: Callable[[], T]) -> list[T] | None:
-        """Return what a thread finds, in a list, or None at the deadline; raises what it raises."""
-        done = allocate_lock()
-        done.acquire()
-        found: list[T] = []
-        failed: list[BaseException] = []
+        Where it says nothing for a while, the name servers behind the first one are asked as well.
+        """
+        thread = _Thread(lambda: addresses(host, family))
+        if not thread.wait(min(_PATIENCE, self.remaining())):
+            others = self._others(host.decode("ascii"), family, thread)
+            if others:
+                return others
+        if thread.wait(0):
+            found: list[Address] = thread.found()
+            return found
+        raise self.expired(f"the name {host.decode()} could not be resolved")
 
-        def run() -> None:
-            try:
-                found.append(work())
-            except BaseException as error:  # noqa: BLE001 - it is raised below
-                failed.append(error)
-            done.release()
+    def _others(self, host: str, family: int, thread: _Thread) -> list[Address]:
+        """Return what other name servers say before the thread says anything."""
+        from checks.core.dns import Others
 
-        start_new_thread(run, ())
-        if not done.acquire(timeout=max(0.0, self.remaining())):
-            return None
-        if failed:
-            raise failed[0]
-        return found
+        others = Others(host, family)
+        poll = select.poll()
+        for sock in others.sockets:
+            poll.register(sock, select.POLLIN)
+        until = self.deadline
+        try:
+            while not others.complete and monotonic() < until and not thread.wait(0 if others.sockets else _TURN):
+                if others.sockets and poll.poll(_TURN * 1000):
+                    others.take()
+                if others.found:  # the other family may be a moment later
+                    until = min(until, monotonic() + _TURN)
+            return [one for found in others.found.values() for text in found for one in numeric(text, 0)]
+        finally:
+            others.close()
+
+
+class _Thread:
+    """Work that may be left behind."""
+
+    __slots__ = ("_done", "_failed", "_found")
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._done = allocate_lock()
+        self._done.acquire()
+        self._found: list[Any] = []
+        self._failed: list[BaseException] = []
+        start_new_thread(self._run, (work,))
+
+    def _run(self, work: Callable[[], Any]) -> None:
+        try:
+            self._found.append(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            self._failed.append(error)
+        self._done.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Return whether it is done, after so many seconds at most."""
+        if self._found or self._failed:
+            return True
+        return self._done.acquire(timeout=seconds) if seconds > 0 else self._done.acquire(blocking=False)
+
+    def found(self) -> Any:
+        """Return what it found; raises what it raised."""
+        if self._failed:
+            raise self._failed[0]
+        return self._found[0]
 
 
 def _reap(child: int, ended: bool) -> None:

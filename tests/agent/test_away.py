@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +17,9 @@ from checks.core.result import OK, UNKNOWN, Result
 from checks.core.values import Seconds
 from checks.process import process
 from tests.servers.stuck import dead_mount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Asked(Run):
@@ -38,16 +42,24 @@ class Asked(Run):
         return await self.ended
 
 
+@pytest.fixture
+def another() -> Iterator[int]:
+    """Run another process for as long as a test does, and return its number."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process.pid
+        process.kill()
+
+
 def threads() -> int:
     """Return how many threads this process has."""
     return len(list(Path("/proc/self/task").iterdir()))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting is for root")
-def test_a_stuck_check_costs_no_other(tmp_path: Path) -> None:
+def test_a_stuck_check_costs_no_other(tmp_path: Path, another: int) -> None:
     """Each has one thread at most, however often it is due."""
     good = tmp_path / "pid"
-    good.write_text("1\n")
+    good.write_text(f"{another}\n")
 
     async def main(dead: Path) -> None:
         driver = Driver()
@@ -70,7 +82,7 @@ def test_a_stuck_check_costs_no_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting is for root")
-def test_who_answers_again_is_asked_again(tmp_path: Path) -> None:
+def test_who_answers_again_is_asked_again(tmp_path: Path, another: int) -> None:
     """When the mount is back, or gone."""
 
     async def main() -> None:
@@ -79,7 +91,7 @@ def test_who_answers_again_is_asked_again(tmp_path: Path) -> None:
             sick = Asked(driver, pidfile=str(mount / "pid"))
             assert "could not be read" in (await sick.ask()).text
             assert "is still being read" in (await sick.ask()).text
-        (tmp_path / "dead" / "pid").write_text("1\n")
+        (tmp_path / "dead" / "pid").write_text(f"{another}\n")
         async with asyncio.timeout(20):
             while (await sick.ask()).state != OK:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.01)

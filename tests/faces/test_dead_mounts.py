@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import run, start
+from tests.commands import run, shell, start
 from tests.servers.stuck import dead_mount
 
 if TYPE_CHECKING:
@@ -85,6 +86,29 @@ def test_a_signal_ends_who_waits_for_a_file(tmp_path: Path, which: str) -> None:
             finally:
                 process.kill()
     assert process.returncode == 1
+
+
+HUNG = """
+mount -t tmpfs tmpfs /run
+mkdir /run/nscd
+mkfifo /run/end
+"$1" -ISc 'import socket as s; x = s.socket(1); x.bind("/run/nscd/socket"); x.listen(); open("/run/end").read()' &
+while [ ! -S /run/nscd/socket ]; do :; done
+code=0
+chk_process -u nobody-here -t 0.5 || code=$?
+chk_process -u root -t 5 || code=9
+echo >/run/end
+wait
+exit $code
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting is for root")
+def test_a_user_is_looked_up_within_the_deadline(tmp_path: Path) -> None:
+    """With a name service that takes the question and is never heard of again; what /etc/passwd says needs none."""
+    ran = shell(tmp_path, HUNG, sys.executable, flags=["-m"])
+    assert ran.code == 1, ran
+    assert "the user nobody-here could not be read within 0.5 s" in ran.out
 
 
 def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
