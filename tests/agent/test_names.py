@@ -112,8 +112,9 @@ async def main():
     out["there"] = await ask(driver, "gone.test")
     mood["gone.test"] = "none"
     await asyncio.sleep(1.1)
-    await ask(driver, "gone.test")
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(20):
+        while (await ask(driver, "gone.test"))[0] == ["127.0.0.1"]:
+            await asyncio.sleep(0.02)
     out["gone"] = await ask(driver, "gone.test")
     out["bad"] = await ask(driver, "..bad..")
     await asyncio.sleep(0.1)
