@@ -5,7 +5,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # the signal module would bring enum along
 import posix
 import select
-from _thread import allocate_lock, start_new_thread
+from _thread import _count, allocate_lock, start_new_thread
 from time import monotonic
 
 from checks.core.net import Address, Net, addresses, numeric
@@ -40,6 +40,8 @@ class BlockingNet(Net):
 
     async def away(self, what: str, work: Callable[[], T]) -> T:
         """Work in a child that is left behind at the deadline."""
+        if _count():  # a child would inherit the locks of other threads
+            return await self.beside(what, work)
         from checks.core.file import heard, tell
 
         source, sink = posix.pipe()

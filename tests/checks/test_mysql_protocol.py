@@ -204,3 +204,14 @@ def test_certificates_are_judged_without_a_handshake(tmp_path: Path) -> None:
     ):
         with pytest.raises(NetError, match=reason):
             verify(chain, client_context(ca), name, "it")
+
+
+def test_a_context_that_judges_is_nobody_elses(tmp_path: Path) -> None:
+    """It is confined to TLS 1.2, which connections with the same CA file must not be."""
+    certificates(tmp_path)
+    ca_file = str(tmp_path / "ca.pem")
+    judge = client_context(ca_file, judge=True)
+    verify([ssl.PEM_cert_to_DER_cert((tmp_path / "server.pem").read_text())], judge, "localhost", "it")
+    assert judge.maximum_version == ssl.TLSVersion.TLSv1_2
+    assert client_context(ca_file) is not judge
+    assert client_context(ca_file).maximum_version != ssl.TLSVersion.TLSv1_2
