@@ -63,6 +63,7 @@ class Agent:
         self._driver = Driver(self._say)
         try:
             lock = await self._locked()
+            self._driver.names.remember(self.runtime)
             try:
                 await self._open()
             except BaseException:
@@ -273,6 +274,7 @@ class Agent:
 
     def _keep_house(self) -> None:
         self._guard.inspect()
+        self._driver.names.save()
         self.meter.publish(self._publisher.verdicts, self.watches.values(), self._driver)
 
 

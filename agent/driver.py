@@ -14,6 +14,7 @@ import select
 from time import monotonic, thread_time
 from typing import TYPE_CHECKING
 
+from agent.away import Away
 from agent.names import Names
 from agent.net import AsyncioNet
 from agent.wheel import Wheel
@@ -48,6 +49,7 @@ class Driver:
         self.shared: dict[str, object] = {}
         self._say = say
         self._loop = asyncio.get_running_loop()
+        self.away = Away(self._loop)
         self._epoll = select.epoll()
         self._runs: dict[int, Run] = {}
         self._starts: Wheel[Callable[[float], None]] = Wheel()

@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 from _thread import start_new_thread
 from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakKeyDictionary
 
+from agent.away import Away, Job
 from checks.core.net import Address, Net, addresses
 
 if TYPE_CHECKING:
     import _socket
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 _Found: TypeAlias = "asyncio.Future[list[Address] | OSError]"
+_aways: WeakKeyDictionary[asyncio.AbstractEventLoop, Away] = WeakKeyDictionary()
 _lookups: dict[tuple[asyncio.AbstractEventLoop, bytes, int], _Found] = {}
 
 
@@ -36,6 +43,23 @@ class AsyncioNet(Net):
     async def pause(self, seconds: float) -> None:
         """Let others run."""
         await asyncio.sleep(seconds)
+
+    async def beside(self, what: str, work: Callable[[], T]) -> T:
+        """Work in a thread, which is left behind at the deadline."""
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+        job = Job(what, work, self.deadline)
+        job.told = done.set
+        _aways.setdefault(loop, Away(loop)).begin(job)
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                await done.wait()
+        except TimeoutError:
+            raise self.stuck(what) from None
+        if job.failed is not None:
+            raise job.failed
+        found: T = job.found  # type: ignore[assignment]
+        return found
 
     async def lookup(self, host: bytes, family: int) -> list[Address]:
         """Resolve in a thread, which is left behind at the deadline; all who ask for one name share one thread.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import select
 import types
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from agent.away import Job
 from checks.core.net import Address, Net
+from checks.core.stream import NetError
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -20,15 +23,16 @@ T = TypeVar("T")
 _GONE = select.EPOLLHUP | select.EPOLLERR
 _TO_READ = select.EPOLLIN | select.EPOLLRDHUP | _GONE
 _TO_WRITE = select.EPOLLOUT | _GONE
-_NAME = 1 << 30  # no event of epoll
+_TOLD = 1 << 30  # no event of epoll
+_MOMENT = 0.02  # seconds in which a thread is heard that could not run, no more than we
 
 
 class Run(Net):
     """One check that is run again and again; ``limit`` is its deadline in seconds, ``finish`` takes each Result."""
 
     __slots__ = (
-        "armed", "awaits", "batch", "coroutine", "driver", "finish", "function", "late", "limit", "name", "registered",
-        "serial", "started", "until", "values",
+        "armed", "awaits", "batch", "coroutine", "driver", "finish", "function", "job", "late", "limit", "name",
+        "registered", "serial", "started", "until", "values",
     )  # fmt: skip
     knocks = True
 
@@ -51,6 +55,7 @@ class Run(Net):
         self.registered: socket | None = None
         self.armed = float("inf")  # when the driver will look at it
         self.until = 0.0  # when what it waits for comes too late
+        self.job: Job | None = None  # its last one away from the loop
         self.awaits = 0  # events of epoll
         self.batch = 0  # of the driver's, in which it began to wait
         self.serial = 0  # of the run
@@ -95,19 +100,46 @@ class Run(Net):
             raise self.expired(f"the name {name} could not be resolved")
         return self.driver.names.found(name, family)
 
-    @types.coroutine
-    def _named(self, name: str) -> Generator[None, bool, bool]:
+    async def beside(self, what: str, work: Callable[[], T]) -> T:
+        """Work in a thread beside the loop; while one hangs that this check began, no other is begun."""
+        last = self.job
+        if last is not None and not last.done and monotonic() > last.until:
+            await self.pause(_MOMENT)
+            if not last.done:
+                ago = monotonic() - last.begun
+                raise NetError("stuck", f"{last.what} is still being read, for {ago:.0f} s by now: is a mount dead?")
+        job = self.job = Job(what, work, self.deadline)
+        job.told = self._telling()
+        self.driver.away.begin(job)
+        if not await self._till_told():
+            raise self.stuck(what)
+        if job.failed is not None:
+            raise job.failed
+        found: T = job.found  # type: ignore[assignment]
+        return found
+
+    def _telling(self) -> Callable[[], None]:
+        """Return what resumes this run, and no later one, when it is called."""
         serial = self.serial
 
         def told() -> None:
-            if self.serial == serial and self.awaits == _NAME:
+            if self.serial == serial and self.awaits == _TOLD:
                 self.awaits = 0
                 self.driver.step(self, True)
 
-        if self.driver.names.ask(name, told):
-            return True
-        self.awaits = _NAME
+        return told
+
+    @types.coroutine
+    def _till_told(self) -> Generator[None, bool, bool]:
+        self.awaits = _TOLD
         self.until = self.deadline
         if self.until < self.armed:
             self.driver.arm(self, self.until)
         return (yield)
+
+    @types.coroutine
+    def _named(self, name: str) -> Generator[None, bool, bool]:
+        told = self._telling()
+        if self.driver.names.ask(name, self, told):
+            return True
+        return (yield from self._till_told())

@@ -8,7 +8,7 @@ from time import monotonic
 from checks.core.range import Range, judge
 from checks.core.result import CRITICAL, UNKNOWN, Metric, Result
 from checks.core.stream import NetError
-from checks.core.values import Count, Port, Seconds
+from checks.core.values import Count, Host, Port, Seconds, Source
 from checks.protocol.http import HTTP_1_0, ROOT, HttpVersion, Path, VirtualHost
 from checks.protocol.http_get import MOST_BYTES, fetch
 from checks.protocol.http_wanted import MD5, SUCCESS, Algorithm, Digest, Regex, Statuses
@@ -23,7 +23,7 @@ _MOST_SEARCHED = 1048576
 async def http_digest(
     net: Net,
     *,
-    host: str,
+    host: Host,
     port: Port | None = None,
     path: Path = ROOT,
     virtualhost: VirtualHost | None = None,
@@ -40,7 +40,7 @@ async def http_digest(
     insecure: bool = False,
     ipv4: bool = False,
     ipv6: bool = False,
-    source: str | None = None,
+    source: Source | None = None,
     warning: Range | None = None,
     critical: Range | None = None,
     timeout: Seconds = Seconds(10),
@@ -51,7 +51,7 @@ async def http_digest(
     answer, is its status wanted, is its digest right, does the regular expression match. A redirect is not followed.
     The digest is taken of the bytes as they travel, chunk sizes included, up to what keepalived takes for the
     Content-Length; the notes say where that makes it fragile. Stricter than keepalived are two things: a body that
-    is shorter than its Content-Length fails, and so does a certificate that is not valid.
+    is cut off (by its Content-Length or its chunks) fails, and so does a certificate that is not valid.
 
     host: name, IPv4 or IPv6 address, or absolute path of a unix socket
     port: port, 80 by default, 443 with TLS

@@ -8,7 +8,7 @@ from checks.core.options import UsageError
 from checks.core.range import Range, judge
 from checks.core.result import CRITICAL, UNKNOWN, Metric, Result, one_line
 from checks.core.stream import NetError
-from checks.core.values import Port, Seconds
+from checks.core.values import Host, Port, Seconds
 from checks.protocol.mysql import RefusalError
 from checks.protocol.mysql_session import Session
 from checks.protocol.mysql_target import Target, Tls
@@ -53,7 +53,7 @@ class Password(str):
 async def mysql_ping(
     net: Net,
     *,
-    host: str | None = None,
+    host: Host | None = None,
     port: Port | None = None,
     socket: str | None = None,
     user: str | None = None,
@@ -95,7 +95,14 @@ async def mysql_ping(
     begun = monotonic()
     try:
         settings = Tls(tls, ca_file, insecure)
-        target = Target(host, port, socket, user, database, defaults_file, group, settings)
+        found: tuple[dict[str, str], bool] = ({}, False)
+        if defaults_file is not None:
+            from checks.protocol.my_cnf import read
+
+            found = await read(net, defaults_file, group)
+        target = Target(host, port, socket, user, database, defaults_file, found, settings)
+    except NetError as error:
+        return error.result("cannot read the defaults file")
     except ValueError as error:
         return Result(UNKNOWN, one_line(str(error)))
     ping = _Ping(net, target)
@@ -104,7 +111,7 @@ async def mysql_ping(
         await ping.run()
         state, text = judge(monotonic() - begun, warning, critical), f"{ping.name} answered the ping"
     except NetError as error:
-        state, text, expired = error.state, error.text, error.kind in ("expired", "filtered")
+        state, text, expired = error.state, error.text, error.expired
         if ping.greeting is None:
             text = f"no MySQL greeting: {text}" if ping.connected else f"no MySQL server: {text}"
     except RefusalError as refusal:
@@ -137,23 +144,24 @@ class _Ping:
     async def run(self) -> None:
         """Connect, log in, ping and leave; raises NetError and RefusalError."""
         target = self.target
-        contexts = target.tls.contexts() if target.tls else None
+        contexts = await target.tls.contexts(self.net) if target.tls else None
         addresses = await self.net.resolve(target.socket or target.host)
         with await self.net.connect(addresses, target.port) as stream:
             self.connected = monotonic()
             self.name = stream.name
             session = Session(stream, bool(target.socket), target.database or None)
-            self.greeting = greeting = await session.greet()
-            self.name = f"{greeting.product} on {stream.name}"
-            if contexts is not None:
-                await self._encrypt(session, greeting, contexts)
             try:
+                self.greeting = greeting = await session.greet()
+                self.name = f"{greeting.product} on {stream.name}"
+                if contexts is not None:
+                    await self._encrypt(session, greeting, contexts)
                 await session.login(greeting, target.user, target.password)
-            finally:
+                await session.ping()
+                await session.quit()
+            except BaseException:  # the deadline, a signal, an agent that stops
+                session.part()
                 self.unspoken = session.unspoken
-            self.unspoken = ""
-            await session.ping()
-            await session.quit()
+                raise
 
     async def _encrypt(
         self, session: Session, greeting: Greeting, contexts: tuple[ssl.SSLContext, ssl.SSLContext | None]

@@ -8,7 +8,7 @@ from time import monotonic
 from checks.core.range import Range, judge
 from checks.core.result import CRITICAL, Metric, Result, State, one_line
 from checks.core.stream import NetError
-from checks.core.values import Escaped, Seconds
+from checks.core.values import Escaped, Host, Seconds, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ def _port(text: str) -> int:
 async def port(
     net: Net,
     *,
-    host: str,
+    host: Host,
     port: Ports | None = None,
     ipv4: bool = False,
     ipv6: bool = False,
-    source: str | None = None,
+    source: Source | None = None,
     send: Escaped | None = None,
     expect: Escaped | None = None,
     refused: State = CRITICAL,

@@ -6,7 +6,7 @@ from checks.core.range import Range, judge
 from checks.core.result import CRITICAL, OK, UNKNOWN, Metric, Result
 from checks.core.stream import NetError
 from checks.core.values import Seconds
-from checks.node.procfs import GONE, Proc, Process, read
+from checks.node.procfs import GONE, Proc, Process
 from checks.node.wanted import Name, Regex, User, Wanted, plain
 
 TYPE_CHECKING = False
@@ -74,7 +74,11 @@ async def process(
     if command is None and argument is None and pidfile is None and user is None:
         return Result(UNKNOWN, "nothing to look for: a command, an argument, a pidfile or a user is wanted")
     try:
-        named = _named(pidfile) if pidfile is not None else None
+        if user is not None:
+            await user.find(net)
+        named = await _named(net, pidfile) if pidfile is not None else None
+    except NetError as error:
+        return error.result("nothing could be looked for")
     except OSError as error:
         return Result(UNKNOWN, f"cannot read the pidfile {pidfile}: {error.strerror}")
     try:
@@ -84,12 +88,18 @@ async def process(
         every = look.processes.values()
         # a pidfile that names this very process is right where the program is: an agent that checks itself
         own = None if named is not None and str(wanted) else look.own
+        if wanted.reads_command_lines:
+            asked = [one for one in every if named in (None, one.pid)]
+            lines = await net.away(f"a command line in {proc}", lambda: wanted.command_lines(asked))
+            for one in asked:
+                if one.pid in lines:
+                    one.cmdline = lines[one.pid]
         piles = await _sort(net, [one for one in every if named in (None, one.pid)], wanted, own)
         found = sorted(piles.get("", ()), key=lambda process: process.pid)
         ages = [look.age(process) for process in found]
         text = _counted(found, wanted) if pidfile is None else f"pidfile {pidfile} {_told(named, piles, wanted)}"
     except NetError as error:
-        return Result(UNKNOWN, f"{proc}: {error.text}", expired=True)
+        return Result(UNKNOWN, error.text if error.kind == "stuck" else f"{proc}: {error.text}", expired=True)
     except OSError as error:
         return Result(UNKNOWN, f"cannot read {proc}: {error.strerror}")
     state = judge(len(found), warning, critical)
@@ -125,10 +135,10 @@ async def process(
     return Result(state, text, metrics, notes=notes)
 
 
-def _named(pidfile: str) -> int | str:
-    """Return the number in the first line of a pidfile, or what is wrong with the file; raises OSError."""
+async def _named(net: Net, pidfile: str) -> int | str:
+    """Return the number in the first line of a pidfile, or what is wrong with the file; raises OSError, NetError."""
     try:
-        first = read(pidfile, 4096).partition(b"\n")[0].strip()
+        first = (await net.file(pidfile, 4096))[1].partition(b"\n")[0].strip()
     except (FileNotFoundError, NotADirectoryError):
         return "is not there"
     return int(first) if first.isdigit() and len(first) < 11 else "does not start with the number of a process"

@@ -11,6 +11,7 @@ import _signal  # type: ignore[import-not-found]
 import posix
 
 from checks.core import verdict
+from checks.core.blocking import Ended, end
 from checks.core.oneshot import Command
 from checks.core.options import UsageError
 from checks.core.result import OK, UNKNOWN, WARNING, Result, State, one_line
@@ -60,9 +61,12 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
     """Run a check for keepalived and leave with its answer: never anything but 0, 1 or a weight asked for."""
     code = FAILED
     try:
-        _signal.signal(_signal.SIGTERM, leave)  # a script that exits 0 on SIGTERM would count as a success
+        _signal.signal(_signal.SIGTERM, end)  # a script that exits 0 on SIGTERM would count as a success
         posix.umask(0o022)  # keepalived's is 0177
         code = _answer(check, arguments)
+        posix._exit(code)
+    except Ended:
+        code = FAILED
     except UsageError as error:
         say(2, f"chk_{check}: {error}; see chk_{check} --help")
         _refuse(check, error)
@@ -79,10 +83,10 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
         say(1, usage(command.program, command.function, face, command.known))
         return FAILED
     folder = verdict.folder()
-    target = f"{folder}/{verdict.file_name(command.name)}"
+    single = f"{folder}/.{verdict.file_name(f'{_place()} {command.asked}')}"
     try:
         verdict.ready(folder)
-        lock = posix.open(_beside(target), posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW, 0o600)
+        lock = posix.open(f"{single}.lock", posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW, 0o600)
     except OSError as error:
         lock = None  # no single-flight then, but an answer all the same
         say(2, f"chk_{check}: no verdicts in {folder}: {error.strerror}")
@@ -91,17 +95,38 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
             posix.lockf(lock, posix.F_TLOCK, 0)
         except OSError as error:
             if error.errno in _TAKEN:
-                return _code(_last(target, command.number("max_age")), command)
+                return _code(_last(f"{single}.last", command.number("max_age")), command)
     result, duration = command.run()
     say(1, result.text)
     if lock is not None:
         _publish(command, result, duration)
+        _keep(f"{single}.last", check, result)
     return _code(result, command)
 
 
-def _last(target: str, max_age: float) -> Result:
+def _place() -> str:
+    """Return from where this run sees the node: two copies in different namespaces ask different things."""
+    try:
+        return "-".join([f"{posix.stat(f'/proc/self/ns/{name}').st_ino:x}" for name in ("net", "mnt", "pid")])
+    except OSError:  # no /proc
+        return ""
+
+
+def _keep(last: str, check: str, result: Result) -> None:
+    """Leave the answer to another copy: its name may be shared by checks that ask something else."""
+    folder, _, name = last.rpartition("/")
+    try:
+        verdict.write(folder, name, verdict.encode(check, Result(result.state, result.text), 0, 0))
+    except OSError:
+        try:
+            posix.unlink(last)  # it must not speak of this run
+        except OSError:
+            pass
+
+
+def _last(last_run: str, max_age: float) -> Result:
     """Answer for a run that is still going on."""
-    last = verdict.read(target)
+    last = verdict.read(last_run)
     if last is None or not last.is_fresh(max_age):
         return Result(UNKNOWN, "another copy is running and left no fresh verdict")
     return last.result
@@ -145,11 +170,6 @@ def _log(program: str, state: State, text: str) -> None:
     from checks.core.syslog import ERROR, NOTICE, log
 
     log(program, NOTICE if state == OK else ERROR, text)
-
-
-def _beside(target: str) -> str:
-    folder, _, name = target.rpartition("/")
-    return f"{folder}/.{name}.lock"
 
 
 def leave(_number: int, _frame: object) -> None:

@@ -14,6 +14,7 @@ import sys
 import nagiosplugin
 
 from checks import VERSION
+from checks.core.blocking import Ended, end
 from checks.core.oneshot import Command
 from checks.core.options import UsageError
 from checks.core.range import plain
@@ -125,9 +126,13 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
     """Run a check for Nagios and leave with 0 to 3 as the guidelines have it, UNKNOWN where we cannot tell."""
     code = int(UNKNOWN)
     try:
-        _signal.signal(_signal.SIGTERM, lambda _number, _frame: _terminated(check))
+        _signal.signal(_signal.SIGTERM, end)
         code = _answer(check, arguments)
         sys.stdout.flush()
+        os._exit(code)
+    except Ended:
+        code = int(UNKNOWN)
+        _say(f"{check.upper()} UNKNOWN - terminated from outside before the check had ended")
     except BaseException as error:  # noqa: BLE001 - a plugin must not leave with anything but its four codes
         code = int(UNKNOWN)
         hint = f"; see check_{check} --help" if isinstance(error, UsageError) else ""
@@ -158,11 +163,6 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return int(str(end.code))
     return UNKNOWN
-
-
-def _terminated(check: str) -> None:
-    _say(f"{check.upper()} UNKNOWN - terminated from outside before the check had ended")
-    os._exit(UNKNOWN)  # an exception here could pass for one of the network's
 
 
 def _say(text: str) -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the signal module would bring enum along
+import posix
 import select
-from _thread import allocate_lock, start_new_thread
+from _thread import _count, allocate_lock, start_new_thread
 from time import monotonic
 
-from checks.core.net import Address, Net, addresses
+from checks.core.net import Address, Net, addresses, numeric
 from checks.core.result import UNKNOWN, Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+_PATIENCE = 0.2  # seconds until other name servers are asked as well
+_TURN = 0.02  # seconds
 
 
 class BlockingNet(Net):
@@ -21,7 +28,7 @@ class BlockingNet(Net):
 
     __slots__ = ()
 
-    async def wait(self, sock: socket, write: bool, until: float) -> bool:
+    async def wait(self, sock: socket | int, write: bool, until: float) -> bool:
         """Wait in poll(); an error or a hang-up counts as ready, the next call on the socket tells which."""
         poll = select.poll()
         poll.register(sock, select.POLLOUT if write else select.POLLIN)
@@ -31,26 +38,129 @@ class BlockingNet(Net):
         """Sleep."""
         select.poll().poll(seconds * 1000)
 
-    async def lookup(self, host: bytes, family: int) -> list[Address]:
-        """Resolve in a thread that is left behind at the deadline: getaddrinfo() itself cannot be bounded."""
-        done = allocate_lock()
-        done.acquire()
-        found: list[Address] = []
-        failed: list[OSError] = []
+    async def away(self, what: str, work: Callable[[], T]) -> T:
+        """Work in a child that is left behind at the deadline."""
+        if _count():  # a child would inherit the locks of other threads
+            return await self.beside(what, work)
+        from checks.core.file import heard, tell
 
-        def work() -> None:
-            try:
-                found.extend(addresses(host, family))
-            except OSError as error:
-                failed.append(error)
-            done.release()
-
-        start_new_thread(work, ())
-        if not done.acquire(timeout=max(0.0, self.remaining())):
-            raise self.expired(f"the name {host.decode()} could not be resolved")
-        if failed:
-            raise failed[0]
+        source, sink = posix.pipe()
+        try:
+            child = posix.fork()
+        except OSError:  # no processes left
+            posix.close(source)
+            posix.close(sink)
+            return await self.beside(what, work)
+        if not child:
+            tell(work, sink)
+        posix.close(sink)
+        answer, ended = b"", False
+        try:
+            while not ended and await self.wait(source, False, self.deadline):
+                more = posix.read(source, 1 << 20)
+                answer += more
+                ended = not more
+        finally:
+            posix.close(source)
+            _reap(child, ended)
+        if not ended:
+            raise self.stuck(what)
+        found: T = heard(answer)  # type: ignore[assignment]
         return found
+
+    async def beside(self, what: str, work: Callable[[], T]) -> T:
+        """Work in a thread that is left behind at the deadline."""
+        thread = _Thread(work)
+        if not thread.wait(self.remaining()):
+            raise self.stuck(what)
+        found: T = thread.found()
+        return found
+
+    async def lookup(self, host: bytes, family: int) -> list[Address]:
+        """Resolve in a thread that is left behind at the deadline: getaddrinfo() itself cannot be bounded.
+
+        Where it says nothing for a while, the name servers behind the first one are asked as well.
+        """
+        thread = _Thread(lambda: addresses(host, family))
+        if not thread.wait(min(_PATIENCE, self.remaining())):
+            others = self._others(host.decode("ascii"), family, thread)
+            if others:
+                return others
+        if thread.wait(0):
+            found: list[Address] = thread.found()
+            return found
+        raise self.expired(f"the name {host.decode()} could not be resolved")
+
+    def _others(self, host: str, family: int, thread: _Thread) -> list[Address]:
+        """Return what other name servers say before the thread says anything."""
+        from checks.core.dns import Others
+
+        others = Others(host, family)
+        poll = select.poll()
+        for sock in others.sockets:
+            poll.register(sock, select.POLLIN)
+        until = self.deadline
+        try:
+            while not others.complete and monotonic() < until and not thread.wait(0 if others.sockets else _TURN):
+                if others.sockets and poll.poll(_TURN * 1000):
+                    others.take()
+                if others.found:  # the other family may be a moment later
+                    until = min(until, monotonic() + _TURN)
+            return [one for found in others.found.values() for text in found for one in numeric(text, 0)]
+        finally:
+            others.close()
+
+
+class _Thread:
+    """Work that may be left behind."""
+
+    __slots__ = ("_done", "_failed", "_found")
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._done = allocate_lock()
+        self._done.acquire()
+        self._found: list[Any] = []
+        self._failed: list[BaseException] = []
+        start_new_thread(self._run, (work,))
+
+    def _run(self, work: Callable[[], Any]) -> None:
+        try:
+            self._found.append(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            self._failed.append(error)
+        self._done.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Return whether it is done, after so many seconds at most."""
+        if self._found or self._failed:
+            return True
+        return self._done.acquire(timeout=seconds) if seconds > 0 else self._done.acquire(blocking=False)
+
+    def found(self) -> Any:
+        """Return what it found; raises what it raised."""
+        if self._failed:
+            raise self._failed[0]
+        return self._found[0]
+
+
+def _reap(child: int, ended: bool) -> None:
+    """Let go of a child, which may be stuck in the kernel unless it has ended."""
+    try:
+        if not ended:
+            posix.kill(child, _signal.SIGKILL)
+        posix.waitpid(child, 0 if ended else posix.WNOHANG)
+    except OSError:
+        pass  # whoever started us ignores SIGCHLD, and so the kernel has reaped it
+
+
+class Ended(BaseException):
+    """A signal ends the command: whatever runs leaves in good order, as at its deadline."""
+
+
+def end(number: int, _frame: object) -> None:
+    """Be the handler of a signal that ends the command; a second one ends it on the spot."""
+    _signal.signal(number, _signal.SIG_DFL)
+    raise Ended
 
 
 class _Overrun(BaseException):

@@ -118,12 +118,15 @@ class Builder:
         hosts = [str(host) for item in _items(keys.get("hosts")) for host in _items(item)]
         ports = [str(port) for item in _items(keys.get("ports")) for port in _items(item)]
         for host in hosts or [""]:
+            one: dict[str, object] = {}
+            if host:
+                try:
+                    one["host"] = own["host"].build(host)
+                except ValueError as error:
+                    raise self.document.error(key, f"{where}.hosts", f"names {host!r}: {error}") from None
             for port in ports or [""]:
-                place: dict[str, object] = {}
-                named = ""
-                if host:
-                    place["host"] = own["host"].build(host)
-                    named = f"[{host}]" if ":" in host and port else host
+                place = dict(one)
+                named = f"[{host}]" if ":" in host and port else host
                 if port:
                     place["port"] = own["port"].build(port)
                     named += f":{port}"

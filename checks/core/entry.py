@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checks.core.options import options
-from checks.core.result import OK, State
+from checks.core.result import State
 from checks.core.values import Count, Port, Seconds
 from checks.core.weight import Weight
 
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 _MOST = 100_000  # checks that one pattern may stand for
 LOSS_INTERVALS = 2.5  # in a row without a look, after which a verdict no longer counts
+
+
+class Healthy(State):
+    """The worst state that is healthy: what is critical, or not known, must never be."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Healthy:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if str(text).lower() not in ("ok", "warning"):
+            raise ValueError("it is ok or warning")
+        return super().__new__(cls, text)  # type: ignore[return-value]
 
 
 class Times(Count):
@@ -43,7 +55,10 @@ class Loss(str):
 
 
 class Hosts(tuple[str, ...]):
-    """A host, or several by ranges in brackets: 192.0.2.[11-30], web[01-12].example."""
+    """A host, or several by ranges in brackets: 192.0.2.[11-30], web[01-12].example.
+
+    Numbers are written as wide as a first one that begins with a zero, which makes no address: Host refuses it.
+    """
 
     __slots__ = ()
 
@@ -83,7 +98,7 @@ class PortList(tuple[Port, ...]):
 
 def judged(
     *,
-    healthy: State = OK,
+    healthy: Healthy = Healthy("ok"),  # noqa: B008 - a state
     track: bool = True,
     weight: Weight | None = None,
     syslog: bool = True,

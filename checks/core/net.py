@@ -13,6 +13,7 @@ from sys import byteorder
 from time import monotonic
 
 from checks.core.stream import NetError, Stream
+from checks.core.values import is_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +88,30 @@ class Net:
         """Return the error of a run that met its deadline with ``what`` as the last thing to say."""
         return NetError("expired", f"{what} within {self.timeout:.3g} s")
 
+    def stuck(self, what: str) -> NetError:
+        """Return the error of a run that waits for this node's own files, with ``what`` does not answer."""
+        return NetError("stuck", f"{what} could not be read within {self.timeout:.3g} s: is a mount dead?")
+
+    async def file(self, path: str, most: int) -> tuple[int, bytes]:
+        """Return the mode of a file and its beginning, at most ``most`` bytes and one.
+
+        Raises OSError, and NetError (stuck) at the deadline: NFS, FUSE or a dead disk may never answer.
+        """
+        from checks.core.file import look
+
+        return await self.away(path, lambda: look(path, most))
+
+    async def away(self, what: str, work: Callable[[], T]) -> T:
+        """Return what ``work`` finds, which reads ``what`` and may hang in the kernel: plain data, as of marshal.
+
+        Raises its OSError, and NetError (stuck) at the deadline.
+        """
+        return await self.beside(what, work)
+
+    async def beside(self, what: str, work: Callable[[], T]) -> T:
+        """Do the same in a thread: for what is no plain data, and reads what has just answered."""
+        raise NotImplementedError
+
     def once(self, _what: str, look: Callable[[], T]) -> T:
         """Return what ``look`` finds; a driver of many runs shares it among those that begin in one moment."""
         return look()
@@ -112,14 +137,11 @@ class Net:
         if host.startswith("/"):
             return [Address(_socket.AF_UNIX, host)]
         try:
-            raw = host.encode("ascii" if host.isascii() else "idna")
-            return addresses(raw, family, _socket.AI_NUMERICHOST)
-        except UnicodeError:
-            raise NetError("unresolved", f"{host!r} is not a host name") from None
-        except OSError:
-            pass  # a name then
-        try:
-            return await self.lookup(raw, family)
+            if is_address(host):
+                return numeric(host, family)
+            return await self.lookup(host.encode("ascii" if host.isascii() else "idna"), family)
+        except ValueError as error:
+            raise NetError("unresolved", f"{host!r} is no host: {error}") from None
         except NetError:
             raise
         except OSError as error:
@@ -188,6 +210,11 @@ class Net:
         kind = _KINDS.get(code, "unreachable")
         reason = f"no answer in {monotonic() - begun:.2g} s" if kind == "filtered" else said or strerror(code)
         raise NetError(kind, f"{name} is {kind} ({reason})" if kind != "local" else f"cannot try {name}: {reason}")
+
+
+def numeric(host: str, family: int) -> list[Address]:
+    """Return what is_address() takes for an address; raises OSError where it is of the other family."""
+    return addresses(host.encode("ascii" if host.isascii() else "idna"), family, _socket.AI_NUMERICHOST)
 
 
 def addresses(host: bytes, family: int, flags: int = 0) -> list[Address]:

@@ -50,10 +50,15 @@ class Command:
         values["timeout"] = self.timeout
 
     @property
+    def asked(self) -> str:
+        """What is asked: the program and the check's options as they were written."""
+        texts = (f"{o.name}={','.join(o.texts)}" for o in self.known.values() if o.texts and o.name not in self.face)
+        return " ".join((self.program, *texts))
+
+    @property
     def name(self) -> str:
-        """The name of the verdict: the one that was given, else the program and what it was asked."""
-        asked = (f"{o.name}={','.join(o.texts)}" for o in self.known.values() if o.texts and o.name not in self.face)
-        return str(self.face.get("name") or " ".join((self.program, *asked)))
+        """The name of the verdict: the one that was given, else what is asked."""
+        return str(self.face.get("name") or self.asked)
 
     def number(self, name: str) -> float:
         """Return an option of the face that is a number, or a flag as one."""

@@ -19,7 +19,8 @@ class NetError(OSError):
     """What came back in place of an answer, in words fit for the operator.
 
     ``kind`` is one of: closed (refused), filtered (no answer to the connection), unreachable, unresolved (the
-    name), reset (cut off), expired (no answer within the deadline), tls, local (this node's own trouble).
+    name), reset (cut off), expired (no answer within the deadline), tls, local (this node's own trouble), stuck (its
+    own files do not answer within the deadline).
     """
 
     def __init__(self, kind: str, text: str) -> None:
@@ -30,11 +31,16 @@ class NetError(OSError):
     @property
     def state(self) -> State:
         """UNKNOWN where the other side was never asked, else CRITICAL."""
-        return UNKNOWN if self.kind in ("unresolved", "local") else CRITICAL
+        return UNKNOWN if self.kind in ("unresolved", "local", "stuck") else CRITICAL
+
+    @property
+    def expired(self) -> bool:
+        """Whether the deadline came first."""
+        return self.kind in ("expired", "filtered", "stuck")
 
     def result(self, what: str, metrics: Sequence[Metric] = ()) -> Result:
         """Return the Result of a check that tried ``what`` and got this."""
-        return Result(self.state, f"{what}: {self.text}", metrics, expired=self.kind in ("expired", "filtered"))
+        return Result(self.state, f"{what}: {self.text}", metrics, expired=self.expired)
 
 
 class Stream:
@@ -59,6 +65,13 @@ class Stream:
                     raise self.net.expired(f"{self.name} took no more data") from None
             except OSError as error:
                 raise self._broken(error) from None
+
+    def part(self, data: bytes) -> None:
+        """Send last words, as far as the kernel takes them at once: for who has to leave and may not wait."""
+        try:
+            self.sock.send(data, MSG_NOSIGNAL)
+        except OSError:
+            pass  # nothing more can be done
 
     async def receive(self, size: int = 65536) -> bytes:
         """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""

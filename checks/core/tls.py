@@ -12,9 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from checks.core.net import Net
+
 _CONTEXT_LIFE = 60.0  # seconds
 _MOST_CONTEXTS = 1000
-_contexts: dict[tuple[str | None, bool, bool, bool, int], tuple[float, ssl.SSLContext]] = {}
+_LOOK = 5.0  # seconds for which an agent does not look whether a CA file has changed
+_contexts: dict[tuple[str | None, bool, bool, bool], tuple[float, int, float, ssl.SSLContext]] = {}
 # The same on every Python, for an upgrade is not to take a server out of service: 3.13 asks more of certificates than
 # RFC 5280 lets their readers ask (VERIFY_X509_STRICT), and trusts a CA file's intermediate without its root.
 _FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -65,6 +68,14 @@ class TlsStream(Stream):
             raise NetError("reset", f"{self.name} closed the connection") from None
         await self.plain.send(self._outgoing.read())
 
+    def part(self, data: bytes) -> None:
+        """Send last words, as far as the kernel takes them at once."""
+        try:
+            self._tls.write(data)
+        except ssl.SSLError:
+            return  # the peer has said goodbye
+        self.plain.part(self._outgoing.read())
+
     async def receive(self, size: int = 65536) -> bytes:
         """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""
         return await self._step(lambda: self._tls.read(size))
@@ -110,6 +121,31 @@ def by_policy(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
+async def context(
+    net: Net, ca_file: str | None = None, insecure: bool = False, *, check_name: bool = True, judges: bool = False
+) -> ssl.SSLContext:
+    """Return client_context() without being held up by a file that does not answer; raises NetError as well."""
+    if ca_file is not None:
+        made = _contexts.get((ca_file, insecure, check_name, judges))
+        if made is not None and monotonic() < made[2]:
+            return made[3]
+        await readable(net, ca_file)
+        return await net.beside(ca_file, lambda: client_context(ca_file, insecure, check_name, judges))
+    return client_context(ca_file, insecure, check_name, judges)
+
+
+async def readable(net: Net, *paths: str | None) -> None:
+    """See whether files answer before OpenSSL reads them; raises NetError (stuck) where one does not."""
+    for path in paths:
+        try:
+            if path:
+                await net.file(path, 0)
+        except NetError:
+            raise
+        except OSError:
+            pass  # whoever reads it will say so
+
+
 def client_context(
     ca_file: str | None = None, insecure: bool = False, check_name: bool = True, judges: bool = False
 ) -> ssl.SSLContext:
@@ -120,9 +156,11 @@ def client_context(
     so it is done once a minute, or when the file changes.
     """
     try:
-        key = (ca_file, insecure, check_name, judges, stat(ca_file).st_mtime_ns if ca_file else 0)
+        now = monotonic()
+        key = (ca_file, insecure, check_name, judges)
+        changed = stat(ca_file).st_mtime_ns if ca_file else 0
         made = _contexts.get(key)
-        if made is None or made[0] < monotonic():
+        if made is None or made[0] < now or made[1] != changed:
             context = by_policy(ssl.create_default_context(cafile=ca_file))
             if judges:  # up to TLS 1.2 certificates come in clear
                 context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -132,10 +170,11 @@ def client_context(
                 context.verify_mode = ssl.CERT_NONE
             if len(_contexts) >= _MOST_CONTEXTS:
                 _contexts.clear()
-            made = _contexts[key] = (monotonic() + _CONTEXT_LIFE, context)
+            made = (now + _CONTEXT_LIFE, changed, 0.0, context)
+        made = _contexts[key] = (*made[:2], now + _LOOK, made[3])
     except OSError as error:  # ssl.SSLError is one
         raise NetError("local", f"cannot read CA certificates from {ca_file}: {error.strerror or error}") from None
-    return made[1]
+    return made[3]
 
 
 async def start_tls(stream: Stream, context: ssl.SSLContext, server_name: str | None) -> TlsStream:

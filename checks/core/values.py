@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from _socket import AF_INET, AF_INET6, inet_pton
+
+_LABEL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+_HEX = "0123456789abcdef"
+
 
 class Seconds(float):
     """A duration in seconds, fractions allowed, above 0 and at most a day."""
@@ -43,6 +48,72 @@ class Count(int):
         if digits.isascii() and digits.isdigit() and len(digits) < 19:
             return int.__new__(cls, digits)
         raise ValueError("a whole number from 0 up is wanted")
+
+
+class Host(str):
+    """A host: a name, an IPv4 or IPv6 address, or the absolute path of a unix socket.
+
+    inet_aton() and with it getaddrinfo() take 127.0.0.010 for 127.0.0.8, 10.1 for 10.0.0.1 and 0x7f000001 for
+    127.0.0.1: another server would answer for the one that is meant. So an IPv4 address has four numbers from 0 to
+    255 without leading zeros, and nothing else may end in a number, as RFC 3986 (3.2.2) and the URL standard have it.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Host:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if "\0" in text:
+            raise ValueError("no path or host has a zero byte in it")
+        if "[" in text and ":" not in text:
+            raise ValueError("this is no host; a range such as 192.0.2.[11-30] belongs to the key hosts")
+        if not text.startswith("/") and not is_address(text):
+            _judge_name(text)
+        return str.__new__(cls, text)
+
+
+class Source(str):
+    """An IPv4 or IPv6 address of this node."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Source:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if not is_address(text):
+            raise ValueError("an address of this node is wanted, such as 192.0.2.1 or 2001:db8::1")
+        return str.__new__(cls, text)
+
+
+def is_address(text: str) -> bool:
+    """Return whether it is an address; raises ValueError where it is none, but could be taken for one."""
+    name = text if text.isascii() else _ascii(text)
+    if ":" in name:
+        try:
+            inet_pton(AF_INET6, name.partition("%")[0])
+        except (OSError, ValueError):
+            raise ValueError("this is no IPv6 address; a port does not belong to it, nor do brackets") from None
+        return True
+    last = name.rstrip(".").rpartition(".")[2].lower()
+    if not last.isdigit() and (last[:2] != "0x" or last[2:].strip(_HEX)):
+        return False
+    try:
+        inet_pton(AF_INET, name)
+    except OSError:
+        raise ValueError("an IPv4 address has four numbers from 0 to 255 without leading zeros") from None
+    return True
+
+
+def _judge_name(text: str) -> None:
+    name = text if text.isascii() else _ascii(text)
+    labels = name.removesuffix(".").split(".")
+    if len(name) > 254 or not all(0 < len(label) < 64 and _LABEL.issuperset(label) for label in labels):
+        raise ValueError("a host is a name, an IPv4 or IPv6 address, or the absolute path of a unix socket")
+
+
+def _ascii(text: str) -> str:
+    try:
+        return text.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise ValueError("this is no host name") from None
 
 
 class Escaped(bytes):

@@ -2,10 +2,11 @@
 
 A verdict is a small text file NAME in the runtime folder, written aside and renamed. The first line is made for
 ``read`` of a shell: ``vipwarden-1 STATE STAMP SINCE DURATION CHECK``, with the state as a number, the stamp in
-seconds of the clock that /proc/uptime shows (it never steps back, and goes on while the machine sleeps), the time
-since when the state holds in seconds of the epoch, and the duration of the run in seconds. The second line is the
-check's text, and each further one a metric: name, value, unit, warning, critical, minimum and maximum between tabs.
-Who promises a next verdict says after CHECK for how many seconds this one speaks at most.
+seconds since boot by CLOCK_BOOTTIME (it never steps back, and goes on while the machine sleeps; /proc/uptime shows
+it, but under lxcfs), the time since when the state holds in seconds of the epoch, and the duration of the run in
+seconds. The second line is the check's text, and each further one a metric: name, value, unit, warning, critical,
+minimum and maximum between tabs. Who promises a next verdict says after CHECK for how many seconds this one speaks at
+most.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Verdict:
 
 
 def now() -> float:
-    """Return the clock of the stamps: seconds since boot, as in /proc/uptime."""
+    """Return the clock of the stamps: seconds since boot, as the kernel has them in /proc/uptime."""
     return clock_gettime(CLOCK_BOOTTIME)
 
 
@@ -100,7 +101,10 @@ def file_name(name: str) -> str:
         pieces[0] = "%2E"
     text = "".join(pieces)
     if len(text) > 200:
-        from hashlib import md5
+        try:
+            from _md5 import md5  # type: ignore[import-not-found]  # a millisecond sooner than hashlib
+        except ImportError:
+            from hashlib import md5
 
         text = f"{''.join(pieces[:55])}~{md5(raw, usedforsecurity=False).hexdigest()}"
     return text
@@ -165,7 +169,7 @@ def write(path: str, file: str, data: bytes) -> None:
         finally:
             posix.close(out)
         posix.rename(aside, f"{path}/{file}")
-    except OSError:
+    except BaseException:  # a signal among them
         posix.unlink(aside)
         raise
 

@@ -54,6 +54,9 @@ class Weight:
                 given[state] = _number(right)
         if State.CRITICAL not in given:
             raise ValueError(f"critical is missing: {_WANTED}")
+        falling = [given[state] for state in (State.OK, State.WARNING, State.CRITICAL) if state in given]
+        if falling != sorted(falling, reverse=True) or (self.metric and min(self.scale[2:]) < falling[-1]):
+            raise ValueError("a worse state has a higher number, and so would be preferred")
         worse = given[State.CRITICAL]
         self.numbers = [given.get(State.UNKNOWN, worse)]
         for state in (State.CRITICAL, State.WARNING, State.OK):

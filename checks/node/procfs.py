@@ -6,7 +6,7 @@ import posix
 from time import CLOCK_BOOTTIME, clock_gettime
 
 GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)  # what reading a process that ended raises
-_CUT = 15  # bytes that the kernel keeps of a name: TASK_COMM_LEN less its end
+CUT = 15  # bytes that the kernel keeps of a name: TASK_COMM_LEN less its end
 _FLAGS = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC  # a FIFO among the files must not hold us up
 _MOST = 8 << 20  # no command line is longer: fs/exec.c allows it three quarters of an 8 MiB stack
 _EBADMSG = 74
@@ -122,9 +122,9 @@ class Process:
         interpreter, the script. A process that shows neither, since it wrote other words there, is taken at its cut.
         """
         comm = self.comm
-        if comm not in (name, name[:_CUT]):
+        if comm not in (name, name[:CUT]):
             return False
-        if len(comm) != _CUT:
+        if len(comm) != CUT:
             return True
         told = False
         for word in (*self.cmdline[:3], self._program()):  # "#!" gives an interpreter one argument before the script

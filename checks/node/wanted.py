@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from checks.core.result import one_line
+from checks.core.stream import NetError
+from checks.node.procfs import CUT, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from checks.core.net import Net
     from checks.node.procfs import Process
 
 
@@ -57,17 +60,48 @@ class User:
     __slots__ = ("name", "uid")
 
     def __init__(self, text: str) -> None:
-        """Look the name up in the system's user database; raises ValueError where it is not there."""
+        """Take a name as it is, to be looked up in a run; raises ValueError for what can be none."""
         self.name = str(text)
+        self.uid: int | None = None
         if self.name.isascii() and self.name.isdigit() and len(self.name) < 11:
             self.uid = int(self.name)
-            return
-        import pwd
+        elif not self.name or self.name.startswith("-") or set(self.name) & set("\r\n:/\0"):
+            raise ValueError("the name of a user is wanted, or a number")
 
-        try:
-            self.uid = pwd.getpwnam(self.name).pw_uid
-        except KeyError:
-            raise ValueError("this node has no such user") from None
+    async def find(self, net: Net) -> None:
+        """Look the number up, once: in /etc/passwd, else by NSS, whose daemons may hang.
+
+        Raises NetError (local) where there is no such user, and (stuck) at the deadline.
+        """
+        if self.uid is None:
+            uid = _listed(self.name)
+            if uid is None:
+                uid = await net.away(f"the user {self.name}", lambda: _asked(self.name))
+            if uid is None:
+                raise NetError("local", f"this node has no user {one_line(self.name, 80)}")
+            self.uid = uid
+
+
+def _listed(name: str) -> int | None:
+    try:
+        data = read("/etc/passwd")
+    except OSError:
+        return None
+    start = name.encode("utf-8", "surrogateescape") + b":"
+    for line in data.split(b"\n"):
+        if line.startswith(start):
+            words = line.split(b":")
+            return int(words[2]) if len(words) > 3 and words[2].isdigit() else None
+    return None
+
+
+def _asked(name: str) -> int | None:
+    import pwd
+
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
 
 
 class Wanted:
@@ -80,6 +114,22 @@ class Wanted:
         self.argument = argument
         self.user = user
         self.containers = containers
+
+    @property
+    def reads_command_lines(self) -> bool:
+        """Whether command lines are read, which hangs where a process does: its memory is its own."""
+        return self.argument is not None or (self.command is not None and len(self.command) >= CUT)
+
+    def command_lines(self, processes: list[Process]) -> dict[int, list[bytes]]:
+        """Read the command lines that miss() will look at, by pid; what cannot be read it will find out."""
+        found = {}
+        for process in processes:
+            try:
+                if self.command is None or process.comm in (self.command, self.command[:CUT]):
+                    found[process.pid] = process.cmdline
+            except OSError:
+                continue
+        return found
 
     def miss(self, process: Process) -> str:
         """Return by what a process misses: command, argument, user, zombie or container; empty where by nothing.

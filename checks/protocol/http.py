@@ -7,6 +7,10 @@ genhash is the same code since 2.2.3; the one before took a Content-Length only 
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from checks.protocol.http_body import Chunks
+
 MOST_HEADER = 65536  # bytes
 _KEEPALIVED_HEADER = 4095  # MAX_BUFFER_LENGTH - 1: a longer header is no answer to keepalived
 _BODILESS = (204, 304)  # status codes of answers that never have a body
@@ -123,7 +127,8 @@ class Header:
         if self.status in _BODILESS:
             return 0
         digits = self.field(b"content-length").partition(",")[0]
-        if digits.isascii() and digits.isdigit() and len(digits) < 19 and not self.field(b"transfer-encoding"):
+        framed = self.field(b"transfer-encoding").lower() not in ("", "identity")
+        if digits.isascii() and digits.isdigit() and len(digits) < 19 and not framed:
             return int(digits)
         return None
 
@@ -188,11 +193,19 @@ class Answer:
 
 
 class RawBody:
-    """The bytes that keepalived digests: those after the header up to its Content-Length, chunk framing and all."""
+    """The bytes that keepalived digests: those after the header up to its Content-Length, chunk framing and all.
 
-    __slots__ = ("_cut", "_length", "_seen", "fragile")
+    The framing is followed beside that, for it alone tells that a body in chunks was cut off.
+    """
+
+    __slots__ = ("_chunks", "_cut", "_length", "_seen", "fragile")
 
     def __init__(self, header: Header) -> None:
+        self._chunks: Chunks | None = None
+        if header.chunked and header.status not in _BODILESS:
+            from checks.protocol.http_body import Chunks
+
+            self._chunks = Chunks()
         self._cut = header.cut
         self._length = header.length
         self._seen = 0
@@ -204,13 +217,15 @@ class RawBody:
         if not before and self._cut is None and _FIELD in data:  # the search runs on behind the header
             self.fragile.append("keepalived takes 'Content-Length:' in the page for the header, if it comes early")
         self._seen += len(data)
+        if self._chunks is not None:
+            self._chunks.feed(data)
         return data if self._cut is None or self._seen <= self._cut else data[: max(0, self._cut - before)]
 
     def flaw(self, ended: bool) -> str:
         """Return what is wrong with the body, "" if nothing; ``ended`` tells that no more of it comes."""
         if ended and self._length is not None and self._seen < self._length:
             return f"short body: {self._seen} of {self._length} bytes"
-        return ""
+        return self._chunks.flaw(ended) if self._chunks is not None else ""
 
 
 def _status(header: bytes) -> int:

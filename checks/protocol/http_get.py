@@ -9,6 +9,8 @@ from checks.protocol.http import Answer, RawBody, request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
+
     from checks.core.net import Net
     from checks.core.stream import Stream
     from checks.protocol.http import Header, VirtualHost
@@ -57,13 +59,18 @@ async def fetch(
     digests what came of it; a certificate has to be valid unless ``insecure``, while keepalived looks at none.
     """
     local = host.startswith("/")
+    settings = None
+    if tls:
+        from checks.core.tls import context
+
+        settings = await context(net, ca_file, insecure)
     targets = await net.resolve(host, family)
     port = 0 if local else port or (443 if tls else 80)
     with await net.connect(targets, port, source, first=True) as plain:
         stream = plain
-        if tls:
+        if settings is not None:
             server = sni or (virtualhost.name if virtualhost else "localhost" if local else host)
-            stream = await _encrypt(plain, server, ca_file, insecure)
+            stream = await _encrypt(plain, server, settings)
         authority = virtualhost or ("localhost" if local else _without_scope(plain.name))
         await stream.send(request(path, authority, http_version))
         return await _read(stream, status, algorithm, max_bytes, keep, decoded=decoded)
@@ -75,11 +82,11 @@ def _without_scope(name: str) -> str:
     return address + rest[rest.index("]") :] if scope else name
 
 
-async def _encrypt(stream: Stream, server: str, ca_file: str | None, insecure: bool) -> Stream:
-    from checks.core.tls import client_context, start_tls
+async def _encrypt(stream: Stream, server: str, settings: ssl.SSLContext) -> Stream:
+    from checks.core.tls import start_tls
 
     try:
-        return await start_tls(stream, client_context(ca_file, insecure), server)
+        return await start_tls(stream, settings, server)
     except ValueError:  # from the ssl module, before a byte is sent
         raise NetError("local", f"{server!r} is no name to ask a TLS server for, see --sni") from None
 

@@ -6,8 +6,13 @@ file is what parse() finds in it.
 
 from __future__ import annotations
 
-import posix
+from checks.core.stream import NetError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from checks.core.net import Net
+
+_EISDIR = 21
 _MOST_BYTES = 65536
 _SPACE = " \t\n\v\f\r"
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "s": " ", '"': '"', "'": "'", "\\": "\\"}
@@ -17,25 +22,25 @@ class DefaultsError(ValueError):
     """A defaults file cannot be used; the text says which one, in which line and why."""
 
 
-def read(path: str, group: str) -> tuple[dict[str, str], bool]:
+async def read(net: Net, path: str, group: str) -> tuple[dict[str, str], bool]:
     """Return the options of [client] and of ``group``, and whether others than its owner may read the file.
 
-    Raises DefaultsError. A name has its dashes as underscores; an option without a value has an empty one. Where
-    an option is given twice the last one counts, whichever of the two groups it stands in.
+    Raises DefaultsError, and NetError where the file does not answer. A name has its dashes as underscores; an option
+    without a value has an empty one. Where an option is given twice the last one counts, whichever of the two groups it
+    stands in.
     """
     try:
-        source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
-        try:
-            mode = posix.fstat(source).st_mode
-            if mode & 0o170000 != 0o100000:
-                raise DefaultsError(f"{path} is no regular file")
-            if mode & 0o002:  # MySQL's own clients do not read it either
-                raise DefaultsError(f"{path} can be written by everybody: chmod 600 it")
-            raw = posix.read(source, _MOST_BYTES + 1)
-        finally:
-            posix.close(source)
+        mode, raw = await net.file(path, _MOST_BYTES)
+    except NetError:
+        raise
     except OSError as error:
-        raise DefaultsError(f"cannot read {path}: {error.strerror}") from None
+        if error.errno != _EISDIR:
+            raise DefaultsError(f"cannot read {path}: {error.strerror}") from None
+        mode = 0
+    if mode & 0o170000 != 0o100000:
+        raise DefaultsError(f"{path} is no regular file")
+    if mode & 0o002:  # MySQL's own clients do not read it either
+        raise DefaultsError(f"{path} can be written by everybody: chmod 600 it")
     if len(raw) > _MOST_BYTES:
         raise DefaultsError(f"{path} is longer than {_MOST_BYTES} bytes")
     try:

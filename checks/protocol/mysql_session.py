@@ -3,7 +3,8 @@
 A server counts every connection that ends before a whole login, or in the middle of one, and once there were
 max_connect_errors (100) of them in a row it blocks the host. So whoever has to give up here still sends a login
 without user and password, which the server refuses and does not count, even where it has not said a word yet: it
-will find the packet when it wakes up. What cannot be mended is a TLS handshake that breaks off.
+will find the packet when it wakes up. A signal, or an agent that stops, is a deadline that came early. What cannot be
+mended is a TLS handshake that breaks off.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Session:
     ``secure`` tells whether a password may go over it as it is.
     """
 
-    __slots__ = ("_database", "_sequence", "_tls", "secure", "stream", "unspoken")
+    __slots__ = ("_database", "_owed", "_sequence", "_tls", "secure", "stream", "unspoken")
 
     def __init__(self, stream: Stream, secure: bool, database: bytes | None) -> None:
         self.stream = stream
@@ -37,28 +38,28 @@ class Session:
         self._database = database
         self._tls = False
         self._sequence = 0
+        # what the server has to find where we leave now. As nobody, for wrong passwords could lock an account; a server
+        # that asks nobody for anything but mysql_native_password counts, which cannot be helped without its greeting
+        self._owed = mysql.frame(mysql.login(b"", b"", mysql_auth.NATIVE), 1)
 
     async def greet(self) -> Greeting:
         """Wait for the greeting; raises NetError, and RefusalError where the server turns this host away."""
-        try:
-            payload = await self._read()
-        except NetError as error:
-            if error.kind == "expired":
-                await self._part_unknown()
-            raise
+        payload = await self._read()
         try:
             return mysql.greeting(payload)
         except mysql.PacketError as error:
-            await self._part_unknown()
             raise self._broken(error) from None
 
     async def encrypt(self, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
         """Go over to TLS; raises NetError, after which the server has counted."""
         from checks.core.tls import start_tls
 
+        self._owed = b""  # in a handshake there is nothing that could be said
         await self._write(mysql.tls_request(self._database is not None))
         self.stream = encrypted = await start_tls(self.stream, context, server_name)
         self._tls = self.secure = True
+        nobody = mysql.login(b"", b"", mysql_auth.NATIVE, None if self._database is None else b"", True)
+        self._owed = mysql.frame(nobody, self._sequence)
         return encrypted
 
     async def login(self, greeting: Greeting, user: bytes, password: bytes) -> None:
@@ -73,6 +74,7 @@ class Session:
                 while reply == b"\1\3" and plugin == mysql_auth.CACHING:  # the quick way did it, OK follows
                     reply = await self._reply(plugin)
                 if reply[:1] == b"\0":
+                    self._owed, self.unspoken = b"", ""
                     return
                 if reply[:1] == b"\xfe":
                     plugin, nonce = mysql.switch(reply)
@@ -107,6 +109,12 @@ class Session:
         if reply[:1] != b"\0":
             raise self._broken(mysql.PacketError(f"answered the ping with {mysql.shown(reply)}"))
 
+    def part(self) -> None:
+        """Leave at once, whatever was going on, with what the server has to find in order not to count."""
+        if self._owed:
+            self.stream.part(self._owed)
+            self._owed = b""
+
     async def quit(self) -> None:
         """Say goodbye; there is no answer to wait for."""
         self._sequence = 0
@@ -135,30 +143,13 @@ class Session:
         return mysql_auth.wrong_answer(plugin)
 
     async def _reply(self, plugin: str) -> bytes:
-        """Read the next packet of a login; should time run out, leave an answer to what the server may ask yet."""
-        try:
-            reply = await self._read()
-        except NetError as error:
-            if error.kind == "expired":
-                await self._part(mysql.frame(mysql_auth.parting_answer(plugin), self._sequence + 1))
-            raise
+        """Read the next packet of a login; who leaves before owes an answer to what the server may ask then."""
+        self._owed = mysql.frame(mysql_auth.parting_answer(plugin), self._sequence + 1)
+        reply = await self._read()
         if reply[:1] == b"\xff":
+            self._owed = b""
             raise self._refusal(reply)
         return reply
-
-    async def _part_unknown(self) -> None:
-        """Leave a login to a server that nothing is known of.
-
-        It is as nobody, for wrong passwords could lock an account. A server that asks such a user for anything but
-        mysql_native_password finds the connection closed and counts, which cannot be helped without its greeting.
-        """
-        await self._part(mysql.frame(mysql.login(b"", b"", mysql_auth.NATIVE), 1))
-
-    async def _part(self, data: bytes) -> None:
-        try:
-            await self.stream.send(data)
-        except NetError:
-            pass  # nothing more can be done
 
     async def _read(self) -> bytes:
         header = await self.stream.receive_exactly(4)

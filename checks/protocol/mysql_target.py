@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import posix
 
-from checks.core.values import Port
+from checks.core.values import Host, Port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
+
+    from checks.core.net import Net
 
 _NO = ("0", "off", "false", "no")
 
@@ -31,18 +33,14 @@ class Target:
         user: str | None,
         database: str | None,
         defaults_file: str | None,
-        group: str,
+        read: tuple[Mapping[str, str], bool],
         tls: Tls,
     ) -> None:
-        """Join options and file; raises TargetError, and DefaultsError of my_cnf."""
-        values: Mapping[str, str] = {}
+        """Join options and what my_cnf.read() found; raises TargetError."""
+        values, exposed = read
         self.notes: list[str] = []
-        if defaults_file is not None:
-            from checks.protocol.my_cnf import read
-
-            values, exposed = read(defaults_file, group)
-            if exposed and values.get("password"):
-                self.notes.append(f"{defaults_file} holds a password and others can read it: chmod 600 it")
+        if exposed and values.get("password"):
+            self.notes.append(f"{defaults_file} holds a password and others can read it: chmod 600 it")
         if host and socket:
             raise TargetError("a host and a socket at once: give one of them")
         if not host and not socket:  # one on the command line puts both of the file aside
@@ -54,7 +52,10 @@ class Target:
         if socket and not socket.startswith("/"):
             raise TargetError(f"the socket {socket} is no absolute path")
         self.socket = socket or ""
-        self.host = host or "127.0.0.1"
+        try:
+            self.host = Host(host or "127.0.0.1")
+        except ValueError as error:
+            raise TargetError(f"host = {host} in {defaults_file}: {error}") from None
         try:
             self.port = port or Port(values.get("port") or 3306)
         except ValueError as error:
@@ -97,15 +98,19 @@ class Tls:
                 self.check_name = False
         self.ca_file = self.ca_file or authority
 
-    def contexts(self) -> tuple[ssl.SSLContext, ssl.SSLContext | None]:
-        """Return the settings of the handshake, and those to verify the certificate with; raises NetError (local)."""
-        from checks.core.tls import client_context
+    async def contexts(self, net: Net) -> tuple[ssl.SSLContext, ssl.SSLContext | None]:
+        """Return the settings of the handshake, and those to verify the certificate with; raises NetError."""
+        from checks.core.tls import context, readable
         from checks.protocol.certificate import unverified_context
 
         judge = None
         if self.check_chain:
-            judge = client_context(self.ca_file, check_name=self.check_name, judges=True)
-        return unverified_context(self.cert_file, self.key_file), judge
+            judge = await context(net, self.ca_file, check_name=self.check_name, judges=True)
+        if not self.cert_file:
+            return unverified_context(), judge
+        await readable(net, self.cert_file, self.key_file)
+        made = await net.beside(self.cert_file, lambda: unverified_context(self.cert_file, self.key_file))
+        return made, judge
 
 
 def _bytes(text: str) -> bytes:

@@ -11,6 +11,7 @@ import posix
 from time import monotonic, time
 
 from checks.core import verdict
+from checks.core.blocking import end
 from checks.core.options import UsageError, complete, options, parse
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
 from keepalived_scripts.chk import FAILED, HEALTHY, leave, say
@@ -34,7 +35,7 @@ def main(preset: str, arguments: Sequence[str]) -> NoReturn:
     code = FAILED
     begun = monotonic()
     try:
-        _signal.signal(_signal.SIGTERM, leave)  # a script that exits 0 on SIGTERM would count as a success
+        _signal.signal(_signal.SIGTERM, end)  # a script that exits 0 on SIGTERM would count as a success
         posix.umask(0o022)  # keepalived's is 0177
         code = _answer(preset, arguments, begun)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is not healthy

@@ -108,7 +108,14 @@ async def main():
     out["silent asked"] = len(asked) - before
     mood["both.test"] = "both 127.0.0.3"
     out["both"] = await ask(driver, "both.test")
-    Path(sys.argv[1]).write_text("127.0.0.8 listed.test\\n")
+    mood["gone.test"] = ""
+    out["there"] = await ask(driver, "gone.test")
+    mood["gone.test"] = "none"
+    await asyncio.sleep(1.1)
+    async with asyncio.timeout(20):
+        while (await ask(driver, "gone.test"))[0] == ["127.0.0.1"]:
+            await asyncio.sleep(0.02)
+    out["gone"] = await ask(driver, "gone.test")
     out["bad"] = await ask(driver, "..bad..")
     await asyncio.sleep(0.1)
     out["said"] = said
@@ -120,10 +127,10 @@ asyncio.run(main())
 """
 
 
-def found(tmp_path: Path) -> dict[str, Any]:
-    """Run the script apart and return what it found."""
+def found(tmp_path: Path, text: str = SCRIPT) -> dict[str, Any]:
+    """Run a script apart and return what it found."""
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(text)
     words = (str(tmp_path / "etc"), sys.executable, str(script))
     ran = shell(tmp_path, APART, *words, flags=["-m", "-n"], needs=["ip"])
     assert ran.code == 0, ran.err
@@ -149,8 +156,99 @@ def test_names_are_asked_for_once_and_remembered(tmp_path: Path) -> None:
     assert {tuple(answer[0]) for answer in said["silent"]} == {
         ("the name silent.test could not be resolved within 0.5 s",)
     }
-    assert said["silent asked"] <= 4
+    assert said["silent asked"] <= 8
     assert sorted(said["both"][0]) == ["127.0.0.3", "::1"]
+    assert said["there"][0] == ["127.0.0.1"]
+    assert said["gone"][0] == ["cannot resolve gone.test: Name or service not known"]  # that is an answer
     assert said["bad"][0] == ["cannot resolve ..bad..: Name or service not known"]
     assert "cannot resolve web.test: Temporary failure in name resolution; the last good answer is kept" in said["said"]
     assert len([line for line in said["said"] if "web.test" in line]) == 1
+
+
+RESTARTED = (
+    SCRIPT.partition("async def main():")[0]
+    + """
+async def main():
+    runtime = sys.argv[1].rpartition("/")[0]
+    first = Driver(said.append)
+    first.names.remember(runtime)
+    out = {"first": await ask(first, "web.test")}
+    first.close()
+    for number in range(300):
+        mood[f"dead{number}.test"] = "silent"
+    mood["web.test"] = "silent"
+    second = Driver(said.append)
+    second.names.remember(runtime)
+    dead = [asyncio.ensure_future(ask(second, f"dead{number}.test", 1)) for number in range(300)]
+    await asyncio.sleep(0.1)
+    out["after"] = await ask(second, "web.test")
+    await asyncio.gather(*dead)
+    values = {"host": "dead0.test", "timeout": 0.1}
+    again = Run(second, "dead0.test", resolved, values, 0.1, lambda result: None)
+    for _ in range(30):
+        second.start(again)
+        await asyncio.sleep(0.02)
+        second.abandon(again)
+    out["waiting"] = max(len(name.waiting) for name in second.names._names.values())
+    out["queued"] = len(second.names._first) + len(second.names._again)
+    mood["new.test"] = ""
+    out["new"] = await ask(second, "new.test", 30)
+    second.close()
+    out["file"] = Path(runtime, "agent.names").read_text()
+    print(json.dumps(out))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_a_restart_changes_nothing(tmp_path: Path) -> None:
+    """What was known is known, though nobody answers now and 300 dead names were asked for before."""
+    said = found(tmp_path, RESTARTED)
+    assert said["first"][0] == ["127.0.0.1"]
+    assert said["after"][0] == ["127.0.0.1"]
+    assert said["after"][1] < 0.5
+    assert said["waiting"] <= 2  # each check waits once, however often it was due
+    assert said["queued"] <= 300
+    assert said["new"][0] == ["127.0.0.1"]  # dead names do not take all the turns
+    assert sorted(said["file"].splitlines()) == ["new.test 127.0.0.1", "web.test 127.0.0.1"]
+
+
+MANY = (
+    SCRIPT.partition("async def main():")[0]
+    + """
+async def main():
+    names = [f"web{number}.test" for number in range(4000)]
+    lines = [f"127.0.{number >> 8}.{number & 255} {name}\\n" for number, name in enumerate(names)]
+    hosts = Path(sys.argv[1])
+    hosts.write_text("127.0.0.010 octal.test\\n" + "".join(lines))
+    driver = Driver(said.append)
+    begun = time.process_time()
+    for name in names:
+        await ask(driver, name)
+    first = time.process_time() - begun
+    await asyncio.sleep(5.1)
+    begun = time.process_time()
+    found = [driver.names.known(name, 0)[0].host for name in names]
+    again = time.process_time() - begun
+    hosts.write_text("127.0.0.9 web0.test\\n127.0.0.8 web1.test\\n")
+    await asyncio.sleep(5.1)
+    changed = [driver.names.known(name, 0)[0].host for name in names[:2]]
+    mood["octal.test"] = "none"
+    octal = await ask(driver, "octal.test")
+    print(json.dumps({"first": first, "again": again, "found": len(set(found)), "changed": changed, "octal": octal[0]}))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_the_file_of_hosts_is_read_once_for_all_names(tmp_path: Path) -> None:
+    """4000 of them cost next to nothing; a change is seen, and a line that libc skips is skipped."""
+    said = found(tmp_path, MANY)
+    assert said["found"] == 4000
+    assert said["again"] < 0.2, said  # seconds of CPU, for each five
+    assert said["changed"] == ["127.0.0.9", "127.0.0.8"]
+    assert said["octal"] == ["cannot resolve octal.test: Name or service not known"]

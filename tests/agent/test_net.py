@@ -71,7 +71,6 @@ CASES: list[tuple[str, str, Make]] = [
     ("port", "-H localhost -4 -p {port}", servers.listening),
     ("port", "-H localhost -4 -p {port} -c 10:", servers.closed),
     ("port", "-H /nowhere/at/all", servers.listening),
-    ("port", "-H ..bad.. -p {port}", servers.listening),
     ("process", "-C no-such-program", servers.listening),
     ("process", "--pidfile /no/such/file", servers.listening),
     ("http_digest", "-H {host} -p {port}", servers.closed),

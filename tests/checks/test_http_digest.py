@@ -35,6 +35,11 @@ PAGES: dict[str, tuple[Step, ...]] = {
     "/plain": (START + b"Content-Length: 5\r\n\r\nhello",),
     "/close": (START + b"\r\nhello",),
     "/chunked": (START + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",),
+    "/cut-chunk": (START + b"Transfer-Encoding: chunked\r\n\r\n64\r\nhello",),
+    "/cut-size": (START + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",),
+    "/cut-end": (START + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",),
+    "/unframed": (START + b"Transfer-Encoding: chunked\r\n\r\nhello\r\n",),
+    "/identity": (START + b"Transfer-Encoding: identity\r\nContent-Length: 9\r\n\r\nhello",),
     "/gzip": (START + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello", mtime=0),),
     "/bomb": (START + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"x" * 20_000_000, 1),),
     "/brotli": (START + b"Content-Encoding: br\r\n\r\nhello",),
@@ -223,6 +228,17 @@ def test_the_content_has_one_digest_however_it_travels(web: tuple[Path, list[str
         ("/plain", ("--digest", "0" * 32), f"wrong digest {HELLO}, wanted {'0' * 32}"),
         ("/short", ("--digest", "0" * 32), "short body: 5 of 9 bytes"),
         ("/short", ("--decoded",), "short body: 5 of 9 bytes"),
+        *(
+            (path, more, text)
+            for more in ((), ("-r", "hello"), ("--digest", "0" * 32), ("--decoded",))
+            for path, text in (
+                ("/cut-chunk", "short body: its last chunk is missing"),
+                ("/cut-size", "short body: its last chunk is missing"),
+                ("/cut-end", "short body: its last chunk is missing"),
+                ("/unframed", "a chunk that has no size"),
+                ("/identity", "short body: 5 of 9 bytes"),
+            )
+        ),
         ("/plain", ("-r", "^hullo"), "status 200, but regex missed in 5 bytes"),
         ("/plain", ("-r", "x", "--digest", "0" * 32), "wrong digest"),
         ("/long", ("--max-bytes", "1000000"), "more than 1000000 bytes"),

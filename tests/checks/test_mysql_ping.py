@@ -10,20 +10,24 @@ import pwd
 import signal
 import socket
 import ssl
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pymysql
 import pytest
 
+from agent.driver import Driver
 from agent.net import AsyncioNet
+from agent.run import Run
 from checks.core.options import UsageError, options
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
-from checks.core.values import Port, Seconds
+from checks.core.values import Host, Port, Seconds
 from checks.mysql_ping import mysql_ping
 from checks.protocol.mysql import frame, login
+from tests.commands import start
 from tests.drive import oneshot
 from tests.servers.fake_mysql import DENIED, CachingSha2, Connection, greeting, serve
 from tests.servers.fake_mysql import OK as ACCEPTED
@@ -163,7 +167,9 @@ class TestLogin:
 
     def test_it_works_unchanged_in_an_event_loop(self, server: MariaDB) -> None:
         """The asyncio driver gets the same answer."""
-        result = asyncio.run(mysql_ping(AsyncioNet(), host="127.0.0.1", port=Port(server.port), user="nat", tls=False))
+        result = asyncio.run(
+            mysql_ping(AsyncioNet(), host=Host("127.0.0.1"), port=Port(server.port), user="nat", tls=False)
+        )
         assert result.state == OK
 
     def test_a_range_judges_the_time(self, server: MariaDB) -> None:
@@ -385,7 +391,7 @@ class TestConnectErrors:
 
     def test_not_even_a_server_that_says_nothing_counts(self, far: MariaDB) -> None:
         """It finds a whole login when it wakes up, and refuses it."""
-        far.query("DROP USER ed@'%', two@'%'", "FLUSH HOSTS")  # or it may ask nobody for ed25519
+        far.query("DROP USER IF EXISTS ed@'%', two@'%'", "FLUSH HOSTS")  # or it may ask nobody for ed25519
         with far.inside():
             with stopped(far):
                 for _ in range(10):
@@ -395,6 +401,46 @@ class TestConnectErrors:
             assert eventually(lambda: bool(far.query("SELECT 1 FROM performance_schema.host_cache")))
             assert oneshot(mysql_ping, "-H", FAR, "-u", "unknown").state == CRITICAL  # a success would reset the count
         assert self.counted(far) == 0
+
+    def test_who_is_ended_from_outside_leaves_as_politely(self, far: MariaDB, tmp_path: Path) -> None:
+        """By a signal before or in the middle of a login, as keepalived sends it, or with its agent."""
+        far.query("DROP USER IF EXISTS ed@'%', two@'%'", "FLUSH HOSTS")
+        ask = ["-H", FAR, "-u", "nat", "-t", "20"]
+        commands = [("chk_mysql_ping", 1), ("check_mysql_ping", 3)]
+        with far.inside():
+            with stopped(far):
+                for number in range(10):
+                    command, code = commands[number % 2]
+                    with start(tmp_path, command, *ask, "--name", str(number)) as process:
+                        assert eventually(lambda: self.waits(process.pid))
+                        process.terminate()
+                        assert process.wait(10) == code
+                asyncio.run(self.abandoned(far.port))
+            assert eventually(lambda: bool(far.query("SELECT 1 FROM performance_schema.host_cache")))
+            assert oneshot(mysql_ping, "-H", FAR, "-u", "unknown").state == CRITICAL  # a success would reset the count
+        assert self.counted(far) == 0
+
+    @staticmethod
+    def waits(pid: int) -> bool:
+        """Return whether a process has a connection that stands."""
+        try:
+            links = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+        except OSError:
+            return False
+        lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+        return asleep(pid) and any(f"socket:[{line.split()[9]}]" in links for line in lines if line.split()[3] == "01")
+
+    @staticmethod
+    async def abandoned(port: int) -> None:
+        """Begin checks in an agent's driver, and close it while they wait for the server."""
+        driver = Driver()
+        values = {"host": FAR, "port": Port(port), "user": "nat", "timeout": Seconds(20)}
+        for number in range(10):
+            driver.start(Run(driver, str(number), mysql_ping, values, 20, lambda _result: None))
+        async with asyncio.timeout(10):
+            while not all(run.registered and run.awaits & 1 for run in driver.active):  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+        driver.close()
 
     def test_too_many_connections_gets_its_advice(self, server: MariaDB) -> None:
         """The error that comes in place of a greeting."""
@@ -466,25 +512,37 @@ class TestDeadline:
             assert time.monotonic() - begun < 0.4
 
     @pytest.mark.parametrize(
-        ("start", "sequence", "payload"),
+        ("first", "sequence", "payload"),
         [
             (b"", 1, login(b"", b"", "mysql_native_password")),
             (greeting(), 3, bytes(20)),
             (greeting(b"mysql_native_password"), 3, bytes(64)),
         ],
     )
-    def test_when_time_runs_out_the_server_is_left_an_answer(self, start: bytes, sequence: int, payload: bytes) -> None:
+    @pytest.mark.parametrize("end", ["deadline", "signal"])
+    def test_whoever_leaves_leaves_an_answer(
+        self, first: bytes, sequence: int, payload: bytes, end: str, tmp_path: Path
+    ) -> None:
         """A whole login of nobody, or a wrong answer to what it may ask next, is what it finds later."""
         heard: list[bytes] = []
+        there = threading.Event()
 
         def handle(connection: Connection) -> None:
-            if start:
-                connection.write(start)
+            if first:
+                connection.write(first)
                 connection.read()
+            there.set()
             heard.append(connection.rest())
 
         with serve(handle) as port:
-            assert ping(port, "-u", "x", "-t", "0.1").expired
+            if end == "deadline":
+                assert ping(port, "-u", "x", "-t", "0.1").expired
+            else:
+                with start(tmp_path, "chk_mysql_ping", "-P", str(port), "-u", "x", "-t", "20") as process:
+                    assert there.wait(20)
+                    assert eventually(lambda: asleep(process.pid))
+                    process.terminate()
+                    assert process.wait(10) == 1
             assert eventually(lambda: bool(heard))
         assert heard == [frame(payload, sequence)]
 
@@ -598,7 +656,7 @@ class TestOptions:
             result = ping(sock.getsockname()[1])
         assert result.state == CRITICAL
         assert "is closed" in result.text
-        assert asyncio.run(mysql_ping(AsyncioNet(), host="a..b", timeout=Seconds(1))).state == UNKNOWN
+        assert asyncio.run(mysql_ping(AsyncioNet(), host=cast("Host", "a..b"), timeout=Seconds(1))).state == UNKNOWN
 
 
 def defaults(folder: Path, text: str) -> str:
@@ -624,6 +682,11 @@ def stopped(server: MariaDB) -> Iterator[None]:
         yield
     finally:
         server.process.send_signal(signal.SIGCONT)
+
+
+def asleep(pid: int) -> bool:
+    """Return whether a process waits in poll()."""
+    return "poll" in Path(f"/proc/{pid}/wchan").read_text()
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

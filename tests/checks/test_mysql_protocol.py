@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checks.core.blocking import BlockingNet
 from checks.core.stream import NetError
 from checks.core.tls import client_context
 from checks.protocol import my_cnf, mysql, mysql_auth
@@ -137,6 +138,19 @@ def test_any_text_is_read_as_a_defaults_file_or_refused(text: str) -> None:
     assert said.startswith(":")
 
 
+def read(path: Path) -> tuple[dict[str, str], bool]:
+    """Read a defaults file as a check does."""
+    net = BlockingNet()
+    net.begin(10)
+    reading = my_cnf.read(net, str(path), "client")
+    try:
+        reading.send(None)
+    except StopIteration as end:
+        found: tuple[dict[str, str], bool] = end.value
+        return found
+    raise AssertionError("it waits")
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
@@ -154,7 +168,7 @@ def test_a_malformed_defaults_file_is_refused_with_its_line(tmp_path: Path, text
     path = tmp_path / "my.cnf"
     path.write_text(text)
     with pytest.raises(my_cnf.DefaultsError) as caught:
-        my_cnf.read(str(path), "client")
+        read(path)
     assert str(caught.value) == error.format(path)
 
 
@@ -169,7 +183,7 @@ def test_a_folder_and_a_file_open_to_writers_are_no_defaults_files(tmp_path: Pat
         (tmp_path / "none", "No such"),
     ):
         with pytest.raises(my_cnf.DefaultsError, match=reason):
-            my_cnf.read(str(place), "client")
+            read(place)
 
 
 def test_certificates_are_judged_without_a_handshake(tmp_path: Path) -> None:
@@ -190,3 +204,14 @@ def test_certificates_are_judged_without_a_handshake(tmp_path: Path) -> None:
     ):
         with pytest.raises(NetError, match=reason):
             verify(chain, client_context(ca, judges=True), name, "it")
+
+
+def test_a_context_that_judges_is_nobody_elses(tmp_path: Path) -> None:
+    """It is confined to TLS 1.2, which connections with the same CA file must not be."""
+    certificates(tmp_path)
+    ca_file = str(tmp_path / "ca.pem")
+    judge = client_context(ca_file, judges=True)
+    verify([ssl.PEM_cert_to_DER_cert((tmp_path / "server.pem").read_text())], judge, "localhost", "it")
+    assert judge.maximum_version == ssl.TLSVersion.TLSv1_2
+    assert client_context(ca_file) is not judge
+    assert client_context(ca_file).maximum_version != ssl.TLSVersion.TLSv1_2

@@ -213,7 +213,7 @@ def test_a_program_counts_for_its_user_alone() -> None:
 @pytest.mark.parametrize(
     ("option", "text"),
     [
-        *(("-u", text) for text in ("no such user here", "", "-1")),
+        *(("-u", text) for text in ("a:b", "", "-1", "a/b")),
         *(("-a", text) for text in ("", "(x", "x{99999999999}")),
         *(("-C", text) for text in ("", "/usr/sbin/haproxy")),
         *(("--rss", text) for text in ("", "1X", "M")),
@@ -224,6 +224,14 @@ def test_a_program_counts_for_its_user_alone() -> None:
 def test_what_cannot_be_is_a_usage_error(option: str, text: str) -> None:
     with pytest.raises(UsageError):
         ask(option, text)
+
+
+def test_a_user_that_is_not_there_is_unknown() -> None:
+    """It is looked up in the run, and so within its deadline."""
+    assert told(ask("-u", "no such user here")) == (
+        UNKNOWN,
+        "nothing could be looked for: this node has no user no such user here",
+    )
 
 
 def test_at_least_one_thing_to_look_for_is_wanted() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.core.values import Count, Escaped, Port, Seconds
+from checks.core.values import Count, Escaped, Host, Port, Seconds, Source
 
 ANY_TEXT = st.text(st.characters(codec=None)) | st.text("0123456789.-+eE_ \u0663\n")
 
@@ -118,3 +120,48 @@ def test_escaping_and_reading_gives_the_same_bytes(raw: bytes) -> None:
     for char, escape in (("\r", r"\r"), ("\n", r"\n"), ("\t", r"\t"), ("\0", r"\0")):
         text = text.replace(char, escape)
     assert Escaped(text) == raw
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h", "web01.example", "web01.example.", "_sip.example", "a-b", "127.0.0.1", "255.255.255.255", "::1",
+        "2001:db8::12", "::ffff:192.0.2.1",
+        "fe80::1%eth0", "/run/x.sock", "b\u00fccher.example", "0xg", "1a", "x" * 63,
+    ],
+)  # fmt: skip
+def test_a_host_is_a_name_an_address_or_a_socket(text: str) -> None:
+    """As it was written."""
+    assert Host(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", ".", "..", "a..b", ".a", " a", "a b", "a,b", "a:b", "a/b", "http://a", "x" * 64, "a." * 127 + "a",
+        "10.[0-9].1.1", "web[1-9]", "[::1]", "[::1]:80", "::1]", "127.0.0.010", "127.0.0.08", "127.1", "127.0.1",
+        "2130706433", "0", "0x7f000001", "0x7f.1", "0X7F.0.0.0x1", "0x", "017700000001", "1.2.3.4.5", "1.2.3.256",
+        "1.2.3.4.", "1.2.3.4:80", "::ffff:127.0.0.010", "::12345", "web.08", "\uff11\uff12\uff17.0.0.010",
+        "127\u30020\u30020\u3002010", "a\0b", "/run/\0", "a\n", "127.0.0.1\n", "127.0.0.1 x",
+    ],
+)  # fmt: skip
+def test_what_inet_aton_alone_takes_for_an_address_is_no_host(text: str) -> None:
+    """Octal, hexadecimal or short, another server would answer for the one that is meant."""
+    with pytest.raises(ValueError, match=r"host|address"):
+        Host(text)
+    with pytest.raises(ValueError, match=r"address|host"):
+        Source(text)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9a-fx.:%\[\]-]{0,20}", fullmatch=True))
+def test_an_address_is_the_one_that_is_written(text: str) -> None:
+    """Whatever is taken for an IPv4 address is read by everybody as it is written."""
+    try:
+        host = Host(text)
+    except ValueError:
+        return
+    try:
+        packed = socket.inet_aton(host)
+    except (OSError, UnicodeError, ValueError):
+        return
+    assert socket.inet_ntoa(packed) == host

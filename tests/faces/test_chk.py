@@ -272,6 +272,24 @@ def test_twenty_copies_at_once_are_one_connection(tmp_path: Path) -> None:
     assert {process.returncode for process in (first, *copies)} == {FAILED}
 
 
+def test_a_copy_answers_for_none_that_asks_something_else(tmp_path: Path) -> None:
+    """One name, but other options or another network: what was found there says nothing of what is asked here."""
+    with servers.mute() as server, servers.closed() as dead:
+        named = ["--name", "it", "-t", "8"]
+        assert run(tmp_path, "chk_port", *at(server), *named).code == 0
+        with start(tmp_path, "chk_port", *at(server, "-e", "x"), *named) as hanging:
+            assert server.asked.wait(5)
+            assert run(tmp_path, "chk_port", *at(dead), *named).code == FAILED
+            hanging.kill()
+        server.asked.clear()
+        ask = f"chk_port -H {server.host} -p {server.port} -e x -t 8"
+        with start(tmp_path, "chk_port", *ask.split()[1:]) as hanging:
+            assert server.asked.wait(5)
+            apart = shell(tmp_path, f"ip link set lo up; {ask}", flags=["-n"])
+            assert "closed" in apart.out, apart
+            hanging.kill()
+
+
 def test_a_copy_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
     """The lock goes with its process, whatever ended it."""
     with servers.mute() as server:

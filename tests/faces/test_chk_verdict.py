@@ -189,7 +189,7 @@ def test_no_content_is_healthy_by_chance(tmp_path_factory: pytest.TempPathFactor
 
 
 def test_it_starts_no_process(tmp_path: Path) -> None:
-    """A reader that forks would cost twice as much."""
+    """A reader that forks would cost twice as much; only under lxcfs one may have to."""
     put(tmp_path, OK, 60)
     command = [
         program("strace"),
@@ -214,3 +214,32 @@ def test_a_clock_that_stepped_makes_no_stale_verdict_fresh(tmp_path: Path) -> No
     for offset, code in (("0", 0), ("-100", 1), ("100", 1)):
         line = f'exec unshare --time --boottime={offset} --fork "$1" web'
         assert shell(tmp_path, line, str(BIN / "chk_verdict")).code == code, offset
+
+
+@pytest.mark.parametrize("uptime", ["0.00 0.00", "5.00 1.00", "60.00 1.00", "100000000.00 1.00"])
+@pytest.mark.parametrize("shell_", SHELLS)
+def test_under_lxcfs_a_verdict_has_its_age(tmp_path: Path, uptime: str, shell_: str) -> None:
+    """It puts the time since the container's start into /proc/uptime; a longer one than there was is no LXC's."""
+    (tmp_path / "uptime").write_text(uptime + "\n")
+    words = f"{shell_} sh" if shell_ == "busybox" else shell_
+    line = f'mount --bind "$1" /proc/uptime; exec {words} "$2" web'
+    for back, healthy in ((0.0, True), (30.0, True), (61.0, False), (100.0, False), (125.0, False), (-60.0, False)):
+        put(tmp_path, OK, 60, back=back)
+        code = shell(tmp_path, line, str(tmp_path / "uptime"), str(BIN / "chk_verdict"), flags=["-m"]).code
+        assert code == (0 if healthy and not uptime.startswith("1000") else 1), back
+
+
+def test_a_verdict_that_is_younger_than_its_reader_is_fresh(tmp_path: Path) -> None:
+    """Under lxcfs the start of the reader is the only clock: the agent may have been here since."""
+    (tmp_path / "uptime").write_text("5.00 1.00\n")
+    file = tmp_path / "run" / "verdict" / "web"
+    put(tmp_path, OK, 60)
+    data = file.read_bytes()
+    line = 'mount --bind "$1" /proc/uptime; sleep 0.3; cp "$2" "$3"; exec dash "$4" web'
+    for ahead, code in ((0.25, 0), (60.0, 1)):
+        magic, number, stamp, rest = data.split(b" ", 3)
+        source = tmp_path / "new"
+        stamp = b"%.2f" % (verdict.now() + ahead)
+        source.write_bytes(b" ".join((magic, number, stamp, rest)))
+        paths = (str(tmp_path / "uptime"), str(source), str(file), str(BIN / "chk_verdict"))
+        assert shell(tmp_path, line, *paths, flags=["-m"]).code == code

@@ -109,7 +109,7 @@ def test_help_names_every_check_and_every_option(tmp_path: Path) -> None:
     ran = run(tmp_path, "vipwarden", "check", "port", "--help")
     assert ran.code == 0
     assert "--json" in ran.out
-    assert "-H, --host STR\n" in ran.out
+    assert "-H, --host HOST\n" in ran.out
 
 
 def test_the_command_itself_answers_for_its_parts(tmp_path: Path) -> None:
