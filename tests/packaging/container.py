@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from contextlib import contextmanager, suppress
@@ -87,7 +88,7 @@ def booted(root: Root) -> Iterator[Container]:
     """Boot a root, and end it however the test goes."""
     command = [
         program("systemd-nspawn"), "--quiet", f"--directory={root.path}", "--private-network", "--register=no",
-        "--keep-unit", "--machine=vipwarden-test", "--console=pipe", "--boot",
+        "--keep-unit", f"--machine=vipwarden-{os.getpid()}", "--console=pipe", "--boot",
     ]  # fmt: skip
     with (root.path.parent / "boot.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
