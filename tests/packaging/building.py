@@ -1,25 +1,19 @@
-"""Builds the packages from a copy of the source, as `make rpm` and `make deb` do; once for all processes of a run."""
+"""Builds the packages from a copy of the source, as `make rpm` and `make deb` do."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
 
 import pytest
 
 from checks import VERSION
 from tests.commands import CODE, program
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 EPOCH = "1700000000"
 NEXT = "0.1.99"
@@ -33,20 +27,10 @@ def run(*command: str | Path, cwd: Path = CODE, **more: str) -> str:
     return done.stdout
 
 
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Let one process at a time make what is at a path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 @cache
 def wheels() -> Path:
     """Return the folder of the wheels, fetched where they are missing."""
-    with alone(WHEELS):
-        run("make", "wheels")
+    run("make", "wheels")
     return WHEELS
 
 
@@ -70,23 +54,25 @@ def build(source: Path, kind: str, version: str = VERSION) -> Path:
     return source / "dist"
 
 
+@cache
 def packages(kind: str, version: str = VERSION) -> Path:
     """Return the folder of the packages of one kind, built once in a run of the tests."""
     for name in ("rpmbuild",) if kind == "rpm" else ("dpkg-buildpackage", "dh"):
         program(name)
-    place = scratch() / f"{kind}-{version}"
-    with alone(place):
-        if not place.exists():
-            aside = copy(place.with_name(f"{place.name}.new"), version)
-            build(aside, kind, version)
-            aside.rename(place)
-    return place / "dist"
+    return build(copy(_scratch() / f"{kind}-{version}", version), kind, version)
 
 
 @cache
-def scratch() -> Path:
-    """Return the folder of what is built, which the process that runs the tests makes and hands to its helpers."""
+def _scratch() -> Path:
     return Path(mkdtemp(prefix="vipwarden-packages-"))
+
+
+def forget() -> None:
+    """Remove what was built."""
+    if _scratch.cache_info().currsize:
+        shutil.rmtree(_scratch())
+    packages.cache_clear()
+    _scratch.cache_clear()
 
 
 def needs_root() -> None:

