@@ -119,7 +119,7 @@ class Node(Container):
 
 def by_newer_rpm(place: Root, source: Path) -> str:
     """Build RPMs of a source that was built here already, by the root's own rpm."""
-    shutil.copytree(source, place.path / "source", ignore=shutil.ignore_patterns("rpm", "*.rpm"))
+    shutil.copytree(source, place.path / "source", ignore=shutil.ignore_patterns("*.rpm", "BUILD*", "tmp"))
     build = f"cd /source && SOURCE_DATE_EPOCH={EPOCH} packaging/rpm/build.sh /usr/bin/python3 {NEXT}"
     place.run("sh", "-ec", build)
     return "/source/dist"
