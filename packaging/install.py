@@ -2,7 +2,7 @@
 
     python packaging/install.py --wheels FOLDER [--plugins FOLDER] ROOT
 
-What hangs on the node, its interpreter and the bytecode for it, is made there: see packaging/setup.sh.
+What hangs on the node, its interpreter and what the commands run by it, is made there: see packaging/setup.sh.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import launchers
@@ -21,7 +22,8 @@ from wheels import wheels
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent
-CODE = "/usr/lib/vipwarden"
+HOME = "/usr/lib/vipwarden"
+CODE = f"{HOME}/code"
 LIBRARIES = f"{CODE}/vendor"
 PYTHON = "/usr/libexec/vipwarden/python"
 SCRIPTS = "/usr/libexec/keepalived"
@@ -31,6 +33,7 @@ COMPLETIONS = "/usr/share/bash-completion/completions"
 # by what lies below packaging/
 FILES = {
     "setup.sh": "/usr/libexec/vipwarden/setup",
+    "no-python.sh": "/usr/libexec/vipwarden/no-python",
     "etc/*": "/etc/vipwarden/",
     "systemd/*.service": "/usr/lib/systemd/system/",
     "systemd/*.socket": "/usr/lib/systemd/system/",
@@ -46,6 +49,7 @@ FILES = {
 }
 MODES = {
     "/usr/libexec/vipwarden/setup": 0o755,
+    "/usr/libexec/vipwarden/no-python": 0o755,
     "/etc/vipwarden/mysql.cnf": 0o640,
     "/etc/vipwarden/web-config.yaml": 0o640,
 }
@@ -77,13 +81,21 @@ def commands(root: Path, plugins: str) -> None:
     places = {"--plugins": plugins, "--scripts": SCRIPTS, "": "/usr/bin"}
     for place in places.values():
         below(root, f"{place}/").mkdir(exist_ok=True)
-    run("launchers.py", "--python", PYTHON, "--flags", "B", "--code", root / CODE[1:], "--code-at", CODE,
-        "--libraries-at", LIBRARIES, *(word for option, place in places.items()
+    run("launchers.py", "--python", PYTHON, "--flags", "B", "--code", root / CODE[1:],
+        "--current", f"{HOME}/current", *(word for option, place in places.items()
                                        for word in (option, root / place[1:]) if word))  # fmt: skip
     for script in launchers.SHELL:
         (root / CODE[1:] / script).unlink()
     run("man.py", root / CODE[1:], below(root, "/usr/share/man/"))
     run("completion.py", root / CODE[1:], below(root, f"{COMPLETIONS}/vipwarden"))
+
+
+def listed(root: Path) -> None:
+    """Write the list of the code's files with their sums; its last line tells that it is not cut off."""
+    code = root / CODE[1:]
+    files = sorted(str(path.relative_to(code)) for path in code.rglob("*") if path.is_file())
+    lines = [f"{sha256((code / name).read_bytes()).hexdigest()}  {name}\n" for name in files]
+    below(root, f"{HOME}/code.sha256").write_text("".join((*lines, "# whole\n")))
 
 
 def run(script: str, *arguments: str | Path) -> None:
@@ -123,6 +135,7 @@ def main() -> None:
     below(given.root, f"{SHARE}/vipwarden.spdx.json").write_text(sbom(carried))
     files(given.root, given.plugins)
     commands(given.root, given.plugins)
+    listed(given.root)
 
 
 if __name__ == "__main__":

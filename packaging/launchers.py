@@ -5,7 +5,9 @@ straight to one function: an isolated interpreter (-I) without site (-S), and ju
 
     python packaging/launchers.py --python PYTHON --code FOLDER [--libraries FOLDER] BIN
 
-What is packed lies elsewhere than it will be installed, and not in one folder: --code-at, --plugins and --scripts.
+What is packed lies in other folders, --plugins and --scripts, and goes by a link to the code, --current: whatever an
+upgrade has in its hands, each run sees one whole version (packaging/setup.sh). For a moment that is the version before
+or after its own: module and function of a command stay what they are.
 """
 
 from __future__ import annotations
@@ -18,10 +20,15 @@ from pathlib import Path
 _LAUNCHER = """\
 #!{python} -IS{flags}
 import sys
-sys.path[:0] = {folders!r}
+{path}
 from {module} import {function}
 {function}({check})
 """
+_FIXED = "sys.path[:0] = {folders!r}"
+_LINKED = """\
+from posix import readlink
+code = readlink({link!r})
+sys.path[:0] = [{folders}]"""
 
 
 # What is no face of one check: module and first argument, if any, by name of the command.
@@ -63,8 +70,7 @@ def main() -> None:
     parser.add_argument("--python", required=True, help="the interpreter, by its whole path")
     parser.add_argument("--code", type=Path, required=True, help="the folder that holds checks/ and the others")
     parser.add_argument("--libraries", type=Path, help="the folder of the vendored or installed libraries")
-    parser.add_argument("--code-at", type=Path, help="where the code will be, if not there")
-    parser.add_argument("--libraries-at", type=Path, help="where the libraries will be, if not there")
+    parser.add_argument("--current", help="the link that will lead to the code, with its libraries in vendor/")
     parser.add_argument("--flags", default="", help="more one-letter flags of the interpreter, such as B")
     parser.add_argument("--plugins", type=Path, help="where to write check_NAME, if not into BIN")
     parser.add_argument("--scripts", type=Path, help="where to write what keepalived runs, if not into BIN")
@@ -74,16 +80,19 @@ def main() -> None:
         sys.exit(f"launchers: {given.python!r} cannot stand in a #! line")
     folders = {"bin": given.bin, "plugins": given.plugins or given.bin, "scripts": given.scripts or given.bin}
     code = given.code.resolve()
-    libraries = given.libraries_at or (given.libraries and given.libraries.resolve())
+    libraries = given.libraries and given.libraries.resolve()
     for script in SHELL:
         write(folders["scripts"] / script.rpartition("/")[2], (code / script).read_text())
     for name, (module, check) in launchers(code).items():
         # what keepalived runs needs no library at all
-        needed = None if name.startswith("chk_") or name == "realserver" else libraries
-        path = [str(folder) for folder in (given.code_at or code, needed) if folder]
+        alone = name.startswith("chk_") or name == "realserver"
+        if given.current:
+            path = _LINKED.format(link=given.current, folders="code" if alone else "code, code + '/vendor'")
+        else:
+            path = _FIXED.format(folders=[str(folder) for folder in (code, None if alone else libraries) if folder])
         function, call = ("main", f"{check!r}, sys.argv[1:]") if check else ("entry", "")
         text = _LAUNCHER.format(
-            python=given.python, flags=given.flags, folders=path, module=module, function=function, check=call
+            python=given.python, flags=given.flags, path=path, module=module, function=function, check=call
         )
         write(folders[kind(name)] / name, text)
     sys.stdout.write(f"{len(launchers(code)) + len(SHELL)} commands in {given.bin}\n")

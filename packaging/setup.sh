@@ -1,15 +1,19 @@
 #!/bin/sh
-# Which Python runs vipwarden on this node, and what has it compiled? Asked by the packages when they are installed,
-# and whenever a Python comes or goes.
+# Which code do all commands run on this node, and by which Python? Asked by the packages when they are installed, and
+# whenever a Python comes or goes.
 #
-#     setup             choose one, compile the code for it
+#     setup             choose a Python, and let the commands run the code as it is installed
 #     setup --remove    leave nothing of that
 #
-# A command whose interpreter is missing counts as healthy with keepalived. So where no Python is left, false stands
-# in its place, and everything fails.
+# A package manager replaces file by file, and may be stopped in between. So no command runs the files that it has in
+# its hands, but a copy in live/, by hard links, with bytecode of its own. The link `current` is renamed to a copy when
+# that is whole. The copy before stays for a day: what was started in it imports the rest from there.
 set -eu
-code=/usr/lib/vipwarden
+umask 022
+top=/usr/lib/vipwarden
 python=/usr/libexec/vipwarden/python
+none=/usr/libexec/vipwarden/no-python
+kept=1440 # minutes
 
 fits() {
     [ -x "$1" ] && "$1" -ISc 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
@@ -17,37 +21,71 @@ fits() {
 
 choose() {
     # the one before stays as long as it can
-    for one in "$(readlink "$python" 2>/dev/null)" /usr/bin/python3 /usr/bin/python3.1[1-9]; do
-        if fits "$one"; then
+    for one in "$(readlink "$python" || :)" /usr/bin/python3 /usr/bin/python3.1[1-9]; do
+        if [ "$one" != "$none" ] && fits "$one"; then
             echo "$one"
             return
         fi
     done
-    echo /usr/bin/false
+    echo "$none"
 }
 
-# Bytecode that the code's own time does not matter to: packages of two versions may carry the same one.
-forget() {
-    if [ -d "$code" ]; then
-        find "$code" -type d -name __pycache__ -prune -exec rm -rf {} +
-        find "$code" -mindepth 1 -type d -empty -delete # folders that an older version had
+switch() { # LINK TARGET, by one rename
+    if [ "$(readlink "$1" || :)" != "$2" ]; then
+        ln -sfT "$2" "$1.new"
+        mv -fT "$1.new" "$1"
     fi
 }
 
+# The list of the files is made with the packages; its last line tells that it is not cut off.
+is_whole() {
+    [ "$(tail -n 1 "$top/code.sha256" 2>/dev/null)" = "# whole" ] &&
+        (cd "$top/code" && sha256sum --check --status "$top/code.sha256" 2>/dev/null)
+}
+
+copy() {
+    rm -rf "$top"/live/.new
+    mkdir -p "$top/live/.new"
+    sed -n 's/^[0-9a-f]*  //p' "$top/code.sha256" | (cd "$top/code" && xargs -d '\n' cp -lPt "$top/live/.new" --parents)
+    mv -T "$top/live/.new" "$1"
+}
+
 if [ "${1-}" = --remove ]; then
-    forget
-    rm -f "$python"
+    rm -rf "$top/live" "$top/current" "$python"
     exit 0
 fi
 
+exec 9<"$top"
+flock 9 # one at a time
 chosen=$(choose)
-if [ "$(readlink "$python" 2>/dev/null)" != "$chosen" ]; then
-    ln -sfT "$chosen" "$python.new"
-    mv -fT "$python.new" "$python"
-fi
-forget
-if [ "$chosen" = /usr/bin/false ]; then
+switch "$python" "$chosen"
+if [ "$chosen" = "$none" ]; then
     echo "vipwarden: there is no Python 3.11 or later in /usr/bin: every check fails until one is installed" >&2
     exit 1
 fi
+
+code=$(readlink "$top/current" || :)
+before=$code
+wrong=0
+if is_whole; then
+    code=$top/live/$(sha256sum <"$top/code.sha256" | cut -c -16)
+    if [ ! -d "$code" ]; then
+        copy "$code"
+    fi
+elif [ -d "$code" ]; then
+    wrong=1
+    echo "vipwarden: $top/code is not what was packed: the commands go on with $code until it is installed again" >&2
+else
+    echo "vipwarden: $top/code is not what was packed: every check fails until it is installed again" >&2
+    exit 1
+fi
 "$python" -IS -m compileall -q --invalidation-mode unchecked-hash "$code"
+if [ "$code" != "$before" ]; then
+    sync -f "$code" # bytecode that a power failure cut in half would be run
+    switch "$top/current" "$code"
+    if [ -d "$before" ]; then
+        touch "$before"
+    fi
+fi
+find "$top/live" -mindepth 1 -maxdepth 1 ! -path "$code" -mmin "+$kept" -exec rm -rf {} +
+exit $wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.node.addresses import own_addresses
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from keepalived_scripts.realserver.record import Record
     from keepalived_scripts.realserver.vip import Vip
 
+_OFF_KEY = "net.ipv6.conf.lo.disable_ipv6"
+_IPV6_OFF = Path("/proc/sys", *_OFF_KEY.split("."))
 RUNNING, PARTLY, STOPPED = 0, 1, 3  # as LSB has them for "status"; 1 is "dead, but its pid file is there"
 
 
@@ -24,13 +27,13 @@ def status(loopback: Loopback, record: Record, vips: Sequence[Vip]) -> tuple[int
     lines = []
     problems = wrong(loopback, vips)
     for vip in vips:
-        missing = ", but was put there" if vip in record.vips else ""
+        missing = ", but was put there" if vip in record.vips and record.vips[vip].ours else ""
         lines.append(f"{vip} is on lo" if str(vip) in held else f"{vip} is not on lo{missing}")
         elsewhere = [one.interface for one in own_addresses() if one.address == str(vip) and one.interface != "lo"]
         if elsewhere:
             lines.append(f"{vip} is on {', '.join(elsewhere)} too, where ARP and neighbour discovery tell it")
     there = [str(vip) in held for vip in vips]
-    if not any(there) and not record.vips.intersection(vips):
+    if not any(there) and not record.vips.keys() & set(vips):
         return STOPPED, lines
     if any(vip.version == 4 for vip in vips):
         lines += problems or [f"{key} is {arp.read(key)} for all interfaces" for key in arp.WANTED]
@@ -43,6 +46,8 @@ def wrong(loopback: Loopback, vips: Sequence[Vip]) -> list[str]:
     """Return why these VIPs on lo do not do, or would not; raises OSError."""
     held = loopback.held()
     said = [] if loopback.is_up() else ["lo is down: ip link set lo up"]
+    if any(vip.version == 6 for vip in vips):
+        said += _ipv6()
     for vip in vips:
         one = held.get(str(vip))
         if one is not None and one.prefix != vip.max_prefixlen:
@@ -51,6 +56,15 @@ def wrong(loopback: Loopback, vips: Sequence[Vip]) -> list[str]:
     if scopes:
         said += _told(loopback, max(scopes, key=lambda scope: scope != SCOPE_HOST))
     return said
+
+
+def _ipv6() -> list[str]:
+    """Return why lo takes no IPv6 address; the kernel says no more than that access is denied."""
+    try:
+        off = int(_IPV6_OFF.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return ["this kernel has no IPv6: it was started with ipv6.disable=1, or is built without"]
+    return [f"IPv6 is off on lo: sysctl {_OFF_KEY}=0, and the same in /etc/sysctl.d"] if off else []
 
 
 def _told(loopback: Loopback, scope: int) -> list[str]:

@@ -18,20 +18,24 @@ class VipError(ValueError):
     """What was given is neither an address nor the name of a file with addresses."""
 
 
+def is_name(text: str) -> bool:
+    """Return whether a word of the command line is the name of a list rather than an address."""
+    return not (":" in text or "/" in text or text[:1].isdigit())
+
+
 def vips(given: Sequence[str], folder: str) -> list[Vip]:
     """Return the addresses, each once; a name stands for the file of that name in ``folder``; raises VipError."""
-    found: dict[Vip, None] = {}
-    for text in given:
-        if ":" in text or "/" in text or text[:1].isdigit():
-            found[_vip(text, "")] = None
-        else:
-            found.update(dict.fromkeys(_from(text, folder)))
-    return list(found)
+    return list(dict.fromkeys(vip for text in given for vip in listed(text, folder)))
+
+
+def listed(text: str, folder: str) -> list[Vip]:
+    """Return what one word of the command line stands for; raises VipError."""
+    return _from(text, folder) if is_name(text) else [_vip(text, "")]
 
 
 def _from(name: str, folder: str) -> list[Vip]:
     path = Path(folder, name)
-    if name.startswith("."):
+    if name.startswith(".") or name.split() != [name]:
         raise VipError(f"{name!r} is neither an address nor a name")
     try:
         with path.open(encoding="utf-8") as file:

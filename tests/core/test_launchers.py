@@ -148,20 +148,26 @@ def test_an_interpreter_that_no_kernel_could_start_is_refused(tmp_path: Path, py
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_packed_names_the_folders_that_it_will_lie_in(tmp_path: Path) -> None:
-    """And each kind of command goes to its own."""
+def test_what_is_packed_goes_by_a_link_to_its_code(tmp_path: Path) -> None:
+    """Read once in a run: who began in one version ends in it. And each kind of command goes to its own folder."""
     for name in ("bin", "plugins", "scripts"):
         (tmp_path / name).mkdir()
     places = ("--plugins", str(tmp_path / "plugins"), "--scripts", str(tmp_path / "scripts"))
-    at = ("--code-at", "/usr/lib/own", "--libraries-at", "/usr/lib/own/vendor")
-    assert write(tmp_path / "bin", *places, *at).returncode == 0
+    assert write(tmp_path / "bin", *places, "--current", str(tmp_path / "current")).returncode == 0
     assert [path.name for path in (tmp_path / "bin").iterdir()] == ["vipwarden"]
     assert all(path.name.startswith("check_") for path in (tmp_path / "plugins").iterdir())
     assert {"chk_port", "chk_verdict", "notify", "realserver"} <= {
         path.name for path in (tmp_path / "scripts").iterdir()
     }
-    assert "['/usr/lib/own', '/usr/lib/own/vendor']" in (tmp_path / "plugins" / "check_port").read_text()
-    assert "sys.path[:0] = ['/usr/lib/own']\n" in (tmp_path / "scripts" / "chk_port").read_text()
+    assert "[code, code + '/vendor']" in (tmp_path / "plugins" / "check_port").read_text()
+    for name in ("one", "two"):
+        (tmp_path / name).symlink_to(CODE)
+        (tmp_path / "new").symlink_to(tmp_path / name)
+        (tmp_path / "new").replace(tmp_path / "current")
+        program = (tmp_path / "scripts" / "chk_port").read_text().replace("\nmain(", "\nprint(*sys.path[:2]); (")
+        done = subprocess.run([sys.executable, "-IS", "-c", program], capture_output=True, check=True, text=True)
+        assert done.stdout.split()[0] == str(tmp_path / name)
+        assert "vendor" not in done.stdout
 
 
 def test_a_folder_with_any_name_can_hold_the_code(tmp_path: Path, listening: str) -> None:

@@ -16,6 +16,7 @@ from checks import VERSION
 from tests.commands import CODE, program
 
 EPOCH = "1700000000"
+NEXT = "0.1.99"
 WHEELS = CODE / "build" / "wheels"
 
 

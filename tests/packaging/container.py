@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tests.packaging.roots import Root
 
 _BOOT = 60.0  # seconds
+_LONGEST = 240  # of one command, however busy the machine is
 
 
 def eventually(look: Callable[[], object], seconds: float = 20) -> None:
@@ -38,8 +40,8 @@ class Container:
         """Run a command in it and return what it said; any code but ``code`` fails the test."""
         inside = [program("nsenter"), "--target", str(self.leader), "--mount", "--uts", "--ipc", "--net", "--pid"]
         done = subprocess.run(
-            [*inside, "--root", "--wdns=/", "--", *command], capture_output=True, check=False, text=True, timeout=60,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "SYSTEMD_PAGER": ""},
+            [*inside, "--root", "--wdns=/", "--", *command], capture_output=True, check=False, text=True,
+            timeout=_LONGEST, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "SYSTEMD_PAGER": ""},
         )  # fmt: skip
         said = done.stdout + done.stderr
         assert code is None or done.returncode == code, f"{command} left with {done.returncode}: {said}"
@@ -87,7 +89,7 @@ def booted(root: Root) -> Iterator[Container]:
     """Boot a root, and end it however the test goes."""
     command = [
         program("systemd-nspawn"), "--quiet", f"--directory={root.path}", "--private-network", "--register=no",
-        "--keep-unit", "--machine=vipwarden-test", "--console=pipe", "--boot",
+        "--keep-unit", f"--machine=vipwarden-{os.getpid()}", "--console=pipe", "--boot",
     ]  # fmt: skip
     with (root.path.parent / "boot.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -31,7 +31,7 @@ mkdir -p %{{buildroot}}/usr/bin
 %files
 {files}
 """
-_SYSTEM = ("shadow-utils", "coreutils", "findutils", "grep", "/usr/bin/kill", "systemd", "/bin/sh")
+_SYSTEM = ("shadow-utils", "coreutils", "findutils", "util-linux", "grep", "/usr/bin/kill", "systemd", "/bin/sh")
 
 
 def stand_in(scratch: Path, name: str, version: str, provides: tuple[str, ...], file: str = "") -> Path:

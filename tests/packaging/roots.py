@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import pytest
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
-_MORE = {"bookworm": ",systemd,systemd-sysv,dbus,keepalived,iproute2,procps,curl,adduser", "trixie": ",procps,adduser"}
+_BOOTED = "systemd,systemd-sysv,dbus,keepalived,iproute2,procps,curl,adduser"
+_MORE = {"bookworm": "", "trixie": ",rpm"}
+_INCLUDE = {release: f"--include=python3,{_BOOTED}{more}" for release, more in _MORE.items()}
 _LOCKS = {release: Lock() for release in PYTHONS}
 _PLACE = CODE / "build" / "roots"
 
@@ -28,7 +31,7 @@ def base(release: str) -> Path:
     """Return a root of a release of Debian that nobody has touched; it takes a minute when there is none yet."""
     needs_root()
     with _LOCKS[release]:
-        return _made(release)
+        return _made(release, _PLACE / f"{release}-{crc32(_INCLUDE[release].encode()):08x}")
 
 
 def prepare() -> None:
@@ -38,14 +41,12 @@ def prepare() -> None:
             Thread(target=base, args=(release,), daemon=True).start()
 
 
-def _made(release: str) -> Path:
-    made = _PLACE / release
+def _made(release: str, made: Path) -> Path:
     if not made.exists():
         aside = _PLACE / f".{release}.{os.getpid()}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.parent.mkdir(parents=True, exist_ok=True)
-        include = f"--include=python3{_MORE[release]}"
-        command = [program("debootstrap"), "--variant=minbase", include, release, str(aside)]
+        command = [program("debootstrap"), "--variant=minbase", _INCLUDE[release], release, str(aside)]
         done = subprocess.run(command, capture_output=True, check=False, text=True)
         if done.returncode:
             shutil.rmtree(aside, ignore_errors=True)

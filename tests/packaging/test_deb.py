@@ -13,14 +13,13 @@ import pytest
 from checks import VERSION
 from checks.core.registry import names
 from tests.commands import program
-from tests.packaging.building import build, copy, packages, run
+from tests.packaging.building import NEXT, build, copy, packages, run
 from tests.packaging.roots import PYTHONS, Root, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NEXT = "0.1.99"
 ALL = ("nagios-plugins-vipwarden", "vipwarden-agent", "vipwarden-exporter", "vipwarden-keepalived", "vipwarden")
 PLUGINS = "/usr/lib/nagios/plugins"
 # what dpkg and the group's creation leave behind in any root
@@ -85,6 +84,13 @@ def test_lintian_has_nothing_to_say() -> None:
     assert run(program("lintian"), "--allow-root", "--fail-on", "error,warning", *found) == ""
 
 
+def test_no_file_lies_in_a_folder_that_is_a_link_of_a_merged_usr() -> None:
+    """Later ones of lintian know that as aliased-location, the one of Debian 12 does not."""
+    listed = "".join(run("dpkg-deb", "--contents", path) for path in packages("deb").glob("*.deb"))
+    assert "./usr/lib/systemd/system/vipwarden-agent.service" in listed
+    assert not re.findall(r" \./(?:bin|sbin|lib\w*)/.*", listed)
+
+
 def test_every_command_is_in_its_place_and_starts(node: Root) -> None:
     """Plugins lie where Debian has them, and NRPE is told so."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -115,10 +121,16 @@ def test_scripts_are_root_s_and_secrets_are_closed(node: Root) -> None:
 
 
 def test_the_bytecode_is_that_of_the_node_s_python(node: Root) -> None:
-    """One file for each module."""
-    code = node.path / "usr/lib/vipwarden"
+    """One file for each module, beside what runs; the files of the package have none."""
+    assert not list((node.path / "usr/lib/vipwarden/code").rglob("*.pyc"))
+    code = running(node)
     tag = f".cpython-{node.python.replace('.', '')}.pyc"
     assert len(list(code.rglob(f"*{tag}"))) == len(list(code.rglob("*.pyc"))) == len(list(code.rglob("*.py")))
+
+
+def running(node: Root) -> Path:
+    """Return the folder of the code that the commands run."""
+    return node.path / str((node.path / "usr/lib/vipwarden/current").readlink()).lstrip("/")
 
 
 def triggered(node: Root) -> str:
@@ -138,7 +150,8 @@ def test_without_a_python_every_check_fails(node: Root) -> None:
     finally:
         hidden.rename(real)
     assert "every check fails" in said
-    assert str(link.readlink()) == "/usr/bin/false"
+    assert str(link.readlink()) == "/usr/libexec/vipwarden/no-python"
     node.run("/usr/libexec/keepalived/chk_process", "-C", "chroot", code=1)
+    assert node.run(f"{PLUGINS}/check_process", "-C", "chroot", code=3).startswith("UNKNOWN - no Python 3.11")
     triggered(node)
     assert str(link.readlink()) == "/usr/bin/python3"

@@ -20,14 +20,13 @@ import pytest
 from checks import VERSION
 from checks.core.registry import names
 from tests.commands import BIN, CODE, program
-from tests.packaging.building import build, copy, packages, run
+from tests.packaging.building import NEXT, build, copy, packages, run
 from tests.packaging.dnf import Dnf, stand_in, system
 from tests.packaging.roots import PYTHONS, Root, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NEXT = "0.1.99"
 ALL = ("vipwarden", "nagios-plugins-vipwarden", "vipwarden-keepalived", "vipwarden-agent", "vipwarden-exporter")
 NO_PYTHON = "there is no Python 3.11 or later in /usr/bin: every check fails"
 LINK = "usr/libexec/vipwarden/python"
@@ -177,8 +176,9 @@ def test_every_command_starts_from_its_own_python(node: Node, listening: str) ->
 
 
 def test_the_bytecode_is_the_node_s_own_and_nothing_is_written_at_run_time(node: Node) -> None:
-    """Each module has one file, made in the transaction."""
-    code = node.path / "usr/lib/vipwarden"
+    """Each module has one file, made in the transaction, beside what runs and nowhere else."""
+    assert not list((node.path / "usr/lib/vipwarden/code").rglob("*.pyc"))
+    code = node.path / str((node.path / "usr/lib/vipwarden/current").readlink()).lstrip("/")
     tag = f"cpython-{node.python.replace('.', '')}"
     compiled = {path.name.removesuffix(f".{tag}.pyc") for path in code.rglob("*.pyc")}
     assert len(list(code.rglob("*.pyc"))) == len(list(code.rglob("*.py")))
@@ -225,8 +225,9 @@ def test_without_a_python_every_check_fails_and_with_one_again_it_works(node: No
     node.run(*check)
     said = node.dnf("remove", "python3.15")
     assert NO_PYTHON in said
-    assert (node.path / LINK).readlink() == Path("/usr/bin/false")
+    assert (node.path / LINK).readlink() == Path("/usr/libexec/vipwarden/no-python")
     node.run(*check, code=1)
+    assert "UNKNOWN - no Python 3.11" in node.run("/usr/lib64/nagios/plugins/check_port", *check[1:], code=3)
     shutil.move(hidden, node.path / real)
     for path, link in kept.items():
         if link is not None:
@@ -239,13 +240,11 @@ def test_an_upgrade_keeps_what_was_edited_and_an_erase_leaves_nothing_else(node:
     """In one story: edit, upgrade, erase."""
     edited = node.path / "etc/vipwarden/vipwarden.yaml"
     edited.write_text("checks: {own: {check: port, host: 127.0.0.1, port: 1}}\n")
-    (node.path / "usr/lib/vipwarden/agent/__pycache__/gone.cpython-311.pyc").write_bytes(b"of an older version")
     node.dnf.offer(packages("rpm", NEXT))
     said = node.dnf("upgrade")
     assert "scriptlet failed" not in said
     assert node.run("vipwarden", "--version") == f"vipwarden {NEXT}\n"
     assert edited.read_text().startswith("checks: {own")
-    assert not list((node.path / "usr/lib/vipwarden").rglob("gone.*"))
     node.run("/usr/libexec/keepalived/chk_port", "-H", "127.0.0.1", "-p", listening)
     said = node.dnf("remove", *ALL)
     assert "scriptlet failed" not in said
@@ -264,3 +263,5 @@ def test_installed_without_a_python_they_say_so_and_fail(tmp_path: Path) -> None
             path.unlink()
         assert NO_PYTHON in dnf("install", "vipwarden-keepalived")
         place.run("/usr/libexec/keepalived/chk_process", "-C", "chroot", code=1)
+        dnf("install", "nagios-plugins-vipwarden")
+        place.run("/usr/lib64/nagios/plugins/check_process", "-C", "chroot", code=3)
