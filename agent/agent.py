@@ -76,6 +76,7 @@ class Agent:
                     self._keep_house()
                     await asyncio.sleep(_HOUSEKEEPING)
             finally:
+                self._publisher.leave(self.watches.values(), self.grace)
                 os.close(lock)  # before the watchdog looks whether a successor has it
                 self._guard.leave(self.grace)
         finally:

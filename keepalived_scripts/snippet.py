@@ -143,11 +143,8 @@ def misc_check(wish: Wish) -> list[Part]:
     return [Part(SERVER, "\n".join([*lines, "}"]))]
 
 
-_FILE_WEIGHT = 10  # of a real server, where none is asked for
-
-
 def track_file(wish: Wish) -> list[Part]:
-    """Return a track file that the agent writes, and what tracks it, for an instance and for a real server."""
+    """Return a track file that the agent writes and what tracks it, and what asks the agent for a real server."""
     if wish.version < _REVERSE and not wish.weight:
         raise UsageError(f"keepalived {wish.version} has no reverse: a track file without weight cannot fail closed")
     keyword = "track_file" if wish.version >= _TRACK_FILE else "vrrp_track_file"
@@ -166,19 +163,18 @@ def track_file(wish: Wish) -> list[Part]:
         "}",
     ]
     parts = [Part(TOP, "\n".join(lines)), Part(INSTANCE, f"track_file {{\n    {wish.name}\n}}")]
-    if wish.version >= _TRACK_FILE:
-        # not by "weight 0 reverse": starting and reloading, keepalived takes a FILE_CHECK's 1 for the fault
-        # as check_file.c does in set_track_file_checkers_down
-        lines = [
-            "# its own weight is 0: where the file is lost it gets nothing; a remark on the quorum may come of it",
-            "weight 0",
-            "FILE_CHECK {",
-            f"    track_file {wish.name}",
-            f"    weight {abs(wish.weight or 0) or _FILE_WEIGHT}    # added while the file says 1",
-            "}",
-        ]
-        parts.append(Part(SERVER, "\n".join(lines)))
-    return parts
+    # not by FILE_CHECK: no form of it is right for a file that is lost, at keepalived's start and with a sorry_server
+    reader = wish.argv[0].rpartition("/")[0] + "/chk_verdict"
+    lines = [
+        "# In place of another MISC_CHECK, with no process but sh: what the agent said last.",
+        "# A verdict that is lost or old takes the server out; a FILE_CHECK would let it in, or never let it in.",
+        "MISC_CHECK {",
+        f"    misc_path {command((reader, wish.name), wish.version)}",
+        "    misc_timeout 2",
+        "    alpha    # out until the first run: it begins as what is not known",
+        "}",
+    ]
+    return [*parts, Part(SERVER, "\n".join(lines))]
 
 
 def _entry(wish: Wish) -> list[str]:

@@ -89,8 +89,8 @@ def face(
     name: Name | None = None,
     weight: Weight | None = None,
     interval: Seconds | None = None,
-    fall: Times = Times(2),  # noqa: B008 - a number
-    rise: Times = Times(2),  # noqa: B008 - a number
+    fall: Times | None = None,
+    rise: Times | None = None,
     keepalived_version: Version | None = None,
     folder: str = "/usr/libexec/keepalived",
     help: bool = False,  # noqa: A002 - the option's name
@@ -101,8 +101,8 @@ def face(
     name: name in keepalived.conf, and of the verdict; by default the command's
     weight: weight of the vrrp_script or track file; without it a failure is FAULT
     interval: seconds from one run to the next, by default the next whole second above the check's deadline
-    fall: failures in a row that count
-    rise: successes in a row that count
+    fall: failures in a row that count, by default 2, or 1 for a service, which counts itself
+    rise: successes in a row that count, by default as many
     keepalived_version: version to write for, by default the installed one
     folder: where the commands are
     help: show this text
@@ -145,8 +145,8 @@ def _snippet(check: str, arguments: Sequence[str]) -> str:
         argv=(f"{folder}/chk_{check}", *_words(own, but=("misc_dynamic", "warning_weight")), *_named(given["name"])),
         deadline=float(str(given["timeout"] if preset or "timeout" in values else chk.DEADLINE)),
         interval=None if given["interval"] is None else float(str(given["interval"])),
-        fall=int(str(given["fall"])),
-        rise=int(str(given["rise"])),
+        fall=int(str(given["fall"] or (1 if preset else 2))),
+        rise=int(str(given["rise"] or (1 if preset else 2))),
         weight=None if given["weight"] is None else int(str(given["weight"])),
         version=version or _ASSUMED,
         dynamic=tuple(_words({key: own[key] for key in ("misc_dynamic", "warning_weight") if key in own}))
@@ -162,7 +162,7 @@ def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> list[Part
         raise UsageError(f"--as {form}: a service of this node is for a vrrp_script")
     if wish.dynamic and form not in ("misc_check", "all"):
         raise UsageError(f"--misc-dynamic is for --as misc_check, not for {form}")
-    made = [] if form == "track_file" else [security()]
+    made = [security()]
     if form in ("vrrp_script", "all"):
         made += vrrp_script(wish)
     if form in ("misc_check", "all") and not is_service:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keepalived_scripts.doctor import (
     checkers,
+    file_checks,
     firewall,
     haproxy,
     idioms,
@@ -27,6 +28,7 @@ SUBJECTS = (
     timing,
     weights,
     track_files,
+    file_checks,
     checkers,
     instances,
     kernel,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checks.node.keepalived_version import Version
 from keepalived_scripts.doctor.rule import ERROR, WARNING, Finding, at, rule
-from keepalived_scripts.doctor.tracking import Tracked, everywhere, files, number, track_files
+from keepalived_scripts.doctor.tracking import Tracked, files, number, track_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,20 +90,3 @@ def track_file_overwritten(case: Case) -> Iterator[Finding]:
             what = f"track file {block.name} has init_file"
             consequence = f"keepalived {case.version} overwrites the file at each start, though it should not."
             yield at(line, what, consequence, "Leave init_file out, and start what writes the file before keepalived.")
-
-
-@rule("file-check-reverse", ERROR)
-def file_check_reverse(case: Case) -> Iterator[Finding]:
-    """Find FILE_CHECKs that keepalived takes the wrong way round (check_file.c, set_track_file_checkers_down())."""
-    inherited = {block.words[1]: block for block in case.conf.named("track_file") if len(block.words) > 1}
-    for check in everywhere(case.conf, "FILE_CHECK"):
-        own = check.last("weight")
-        name = check.value("track_file")
-        weight = own or (inherited[name].last("weight") if name in inherited else None)
-        if weight is not None and _is_closed(weight.words[1:3] or ["1"]):
-            yield at(
-                own or check,
-                f"FILE_CHECK of {name}: {_CLOSED}",
-                "Starting and reloading, keepalived takes 1 for the fault, and lets in servers whose file says 0.",
-                "weight 10 in the FILE_CHECK, and weight 0 for the real server itself.",
-            )

@@ -36,6 +36,16 @@ class Runs(Count):
         raise ValueError("a number of runs from 1 to 1000 is wanted")
 
 
+class Grace(float):
+    """A duration in seconds, fractions allowed, from 0 to a day."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str | float) -> Grace:
+        """Build it from its text; raises ValueError with what is wanted."""
+        return float.__new__(cls, 0.0 if str(text) in ("0", "0.0") else Seconds(text))
+
+
 def chk_service(*, command: str | None = None, unit: Unit | None = None) -> None:
     """Is a service healthy, and if not, does one restart help?
 
@@ -73,8 +83,10 @@ def face(
     *,
     check: tuple[Ask, ...] = (),
     restart: Words | None = None,
+    restart_timeout: Seconds = Seconds(60),
     fall: Runs = Runs(1),  # noqa: B008 - a number
-    grace: Seconds | None = None,
+    fall_timeout: Runs = Runs(2),  # noqa: B008 - a number
+    grace: Grace = Grace(3),  # noqa: B008 - a number
     good_for: Seconds = Seconds(5),
     restarts: Count = Count(3),
     window: Seconds = Seconds(600),
@@ -86,9 +98,11 @@ def face(
     """Add the options that both have.
 
     check: a check of ours and its options in one text, such as "port -H 127.0.0.1 -p 80"
-    restart: command that restarts the service, in place of a unit; no shell runs it
+    restart: command that restarts the service, in place of a unit, and ends; no shell runs it
+    restart_timeout: seconds after which a restart that has not ended is ended, with its process group
     fall: bad runs in a row before anything is done; until then the verdict stays healthy
-    grace: seconds after a restart for which the verdict stays healthy; without it a restart gives the VIP up
+    fall_timeout: the same where there was no answer in time, which a short stall is enough for
+    grace: seconds after a restart for which the verdict stays healthy; 0 gives the VIP up with the restart
     good_for: seconds for which a service must be good before it is called healthy again, and may be restarted again
     restarts: how many restarts there may be in the window; 0 for none at all
     window: seconds in which restarts are counted, also across reboots

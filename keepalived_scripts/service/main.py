@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from keepalived_scripts.service.parts import Part
 
-_FOR_THE_END = 0.15  # the part of the deadline that is left for writing down what was found
+_LATELY = 60  # seconds from a healthy verdict within which a bad run is one to be lenient with
+_FOR_THE_END = 0.35  # the part of the deadline that is left for deciding and writing down what follows
 
 
 def main(preset: str, arguments: Sequence[str]) -> NoReturn:
@@ -61,11 +62,14 @@ class Service:
             raise UsageError("nothing to ask: --command or --check is wanted")
         unit: str | None = values["unit"]
         self.restart: tuple[str, ...] = values["restart"] or ()
-        if unit and not self.restart:
-            self.restart = ("systemctl", "--no-block", "restart", unit)
+        self.unit = unit if unit and not self.restart else ""
+        if self.unit:
+            self.restart = ("systemctl", "--no-block", "restart", self.unit)
+        self.restart_timeout: float = values["restart_timeout"]
         self.limits = rules.Limits(
             fall=values["fall"],
-            grace=values["grace"] or 0,
+            fall_timeout=values["fall_timeout"],
+            grace=values["grace"],
             good_for=values["good_for"],
             restarts=values["restarts"],
             window=values["window"],
@@ -121,16 +125,17 @@ def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
     found = ask(service.parts, until - (until - begun) * _FOR_THE_END)
     _signal.signal(_signal.SIGALRM, leave)  # the checks set an alarm of their own
     _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
-    may = bool(service.restart) and found.state == CRITICAL
-    step = rules.step(before, service.limits, good=found.state == OK, may=may, now=verdict.now(), today=time())
-    text = found.text + (f" ({step.said})" if step.said else "")
+    step, why = _follow(service, path, before, found, until)
+    said = ": ".join(part for part in (step.said, why) if part)
+    text = found.text + (f" ({said})" if said else "")
     if step.memory != known:
-        from keepalived_scripts.service.restart import record
+        from keepalived_scripts.service.restart import Restart, record
 
+        restart = None
         if step.restart:
             _log(service, WARNING, f"restart: {' '.join(service.restart)}: {found.text}")
-        early = until - 0.02
-        failed = record(path, memory.text_of(step.memory), service.restart if step.restart else (), lock, early)
+            restart = Restart(service.program, service.restart, service.restart_timeout, step.memory.at)
+        failed = record(path, memory.text_of(step.memory), lock, until - 0.02, restart)
         if failed:
             text += f"; {failed}" + (", so no restart" if step.restart else "")
             return Result(CRITICAL, text)
@@ -139,6 +144,47 @@ def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
     else:
         state = UNKNOWN if found.state == UNKNOWN else CRITICAL
     return Result(state, text, [Metric("restarts", len(step.memory.restarts), minimum=0)])
+
+
+def _follow(service: Service, path: str, before: rules.Memory, found: Result, until: float) -> tuple[rules.Step, str]:
+    """Follow the rules; where a restart or the VIP hangs on it, see first what else is known, which is told too."""
+    good, may = found.state == OK, bool(service.restart) and found.state == CRITICAL
+    now, today = verdict.now(), time()
+    if not good and before.phase == rules.GOOD and not _was_healthy(service):
+        before = before.copy()
+        before.phase = rules.DOWN
+
+    def step(fate: str = "") -> rules.Step:
+        return rules.step(
+            before, service.limits, good=good, may=may, now=now, today=today, expired=found.expired, fate=fate
+        )
+
+    plain = step()
+    if good or not (plain.restart or before.phase == rules.TRYING or before.tried):
+        return plain, ""
+    fate, why = _fate(service, path, before, monotonic() + (until - monotonic()) / 2)
+    return step(fate), why
+
+
+def _was_healthy(service: Service) -> bool:
+    """Return whether it was healthy lately: what was not has nothing to keep, as when keepalived starts."""
+    last = verdict.read(f"{verdict.folder()}/{verdict.file_name(service.name)}")
+    return last is not None and last.is_fresh(_LATELY) and _code(last.result) == HEALTHY
+
+
+def _fate(service: Service, path: str, before: rules.Memory, until: float) -> tuple[str, str]:
+    """Return what is known of the last restart and of the unit, for rules.step(), and the words for it."""
+    if before.tried:
+        from keepalived_scripts.service.restart import failure
+
+        why = failure(path, before.at)
+        if why:
+            return rules.BROKEN, why
+    if not service.unit:
+        return "", ""
+    from keepalived_scripts.service.unit import fate
+
+    return fate(service.unit, until)
 
 
 def _code(result: Result) -> int:

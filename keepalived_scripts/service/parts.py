@@ -7,7 +7,7 @@ from time import monotonic
 from checks.core.oneshot import Command
 from checks.core.options import UsageError
 from checks.core.registry import names
-from checks.core.result import CRITICAL, OK, Result
+from checks.core.result import CRITICAL, OK, WARNING, Result
 from keepalived_scripts.service.words import Words
 
 TYPE_CHECKING = False
@@ -66,4 +66,5 @@ def ask(parts: Sequence[Part], until: float) -> Result:
     texts = [result.text for result in results if result.state != OK] or [result.text for result in results]
     # nothing that could not be asked may pass for seen to be bad, nor hide what was
     seen = CRITICAL if any(result.state == CRITICAL for result in results) else state
-    return Result(seen, "; ".join(texts))
+    expired = all(result.expired for result in results if result.state not in (OK, WARNING))
+    return Result(seen, "; ".join(texts), expired=expired and seen != OK)

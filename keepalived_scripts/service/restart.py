@@ -1,7 +1,9 @@
 """How is a restart recorded and begun without waiting for it, and out of reach of keepalived's kill?
 
-A child in a session of its own writes the memory to the disk and tells so; only then it starts the command. The
-child holds the lock of the run that it comes from until the memory is safe, so that no other run acts on the old one.
+A child in a session of its own writes the memory to the disk and tells so; only then it starts the command, in a
+process group of its own. The child holds the lock of the run that it comes from until the memory is safe, so that no
+other run acts on the old one. A command that fails, or has not ended in its time, is told to syslog and noted beside
+the memory for the runs that follow.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import posix
 import select
 from time import monotonic
 
+from checks.core.result import one_line
 from checks.core.syslog import ERROR, log
 from keepalived_scripts.service import memory
 
@@ -18,11 +21,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LONGEST = 60  # seconds after which nobody waits any more for the command's exit code
+_POLITE = 1  # second from SIGTERM to SIGKILL
 
 
-def record(path: str, data: bytes, command: Sequence[str], lock: int, until: float) -> str:
-    """Write a memory and then run ``command``, if it has words; return why it was not done by ``until``, or nothing."""
+def record(path: str, data: bytes, lock: int, until: float, restart: Restart | None = None) -> str:
+    """Write a memory and then restart, if that is wanted; return why it was not done by ``until``, or nothing."""
     reading, writing = posix.pipe()
     if posix.fork() == 0:
         code = 1
@@ -31,8 +34,8 @@ def record(path: str, data: bytes, command: Sequence[str], lock: int, until: flo
             posix.close(reading)
             _detach()
             code = _recorded(path, data, writing, lock)
-            if command and not code:
-                code = _supervise(command)
+            if restart is not None and not code:
+                restart.supervise(path)
         finally:
             posix._exit(code)
     posix.close(writing)
@@ -43,6 +46,59 @@ def record(path: str, data: bytes, command: Sequence[str], lock: int, until: flo
     said = posix.read(reading, 1000).decode("utf-8", "replace")
     posix.close(reading)
     return "" if said == "recorded" else said or f"{path} was not written"
+
+
+def failure(path: str, at: float) -> str:
+    """Return why the restart that the memory at ``path`` tells of, begun at ``at``, failed, or nothing."""
+    try:
+        source = posix.open(_note(path), posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        begun, _, why = posix.read(source, 1000).decode("utf-8", "replace").partition(" ")
+    except OSError:
+        return ""
+    finally:
+        posix.close(source)
+    return one_line(why, 300) if begun == f"{at:.2f}" else ""
+
+
+class Restart:
+    """A command that restarts a service, begun at ``at`` (as the memory has it), with ``timeout`` seconds to end."""
+
+    __slots__ = ("at", "command", "program", "timeout")
+
+    def __init__(self, program: str, command: Sequence[str], timeout: float, at: float) -> None:
+        self.program = program
+        self.command = command
+        self.timeout = timeout
+        self.at = at
+
+    def supervise(self, path: str) -> None:
+        """Run the command to its end, and tell where it failed: nobody else sees that."""
+        why = self._run()
+        if why:
+            log(self.program, ERROR, f"restart failed: {why}")
+            memory.write(_note(path), f"{self.at:.2f} {why}\n".encode("utf-8", "replace"))
+
+    def _run(self) -> str:
+        """Return what went wrong, or nothing."""
+        asked = repr(" ".join(self.command))
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGCHLD,))
+        try:
+            child = posix.posix_spawnp(self.command[0], list(self.command), posix.environ, setpgroup=0, setsigmask=())
+        except OSError as error:
+            return f"cannot run {asked}: {error.strerror}"
+        code = _wait(child, self.timeout)
+        if code is None:
+            _end(child)
+            return f"{asked} did not end within {self.timeout:g} s: it was ended, with all that it had started"
+        return f"{asked} failed with code {code}: run it by hand to see why" if code else ""
+
+
+def _note(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.{name}.failed"
 
 
 def _detach() -> None:
@@ -65,16 +121,36 @@ def _recorded(path: str, data: bytes, writing: int, lock: int) -> int:
     return 0
 
 
-def _supervise(command: Sequence[str]) -> int:
-    """Run the command to its end and tell syslog where it failed: nobody else sees that."""
-    _signal.alarm(_LONGEST)
-    asked = " ".join(command)
-    try:
-        child = posix.posix_spawnp(command[0], list(command), posix.environ, setsigmask=())
-    except OSError as error:
-        log("chk_service", ERROR, f"cannot run {asked!r}: {error.strerror}")
-        return 1
-    code = posix.waitstatus_to_exitcode(posix.waitpid(child, 0)[1])
-    if code:
-        log("chk_service", ERROR, f"{asked!r} failed with code {code}: run it by hand to see why")
-    return code and 1
+def _wait(child: int, seconds: float) -> int | None:
+    """Return the exit code of a child, below 0 for a signal, or None where it has not ended in so many seconds."""
+    until = monotonic() + seconds
+    while True:
+        pid, status = posix.waitpid(child, posix.WNOHANG)
+        if pid:
+            return posix.waitstatus_to_exitcode(status)
+        left = until - monotonic()
+        if left <= 0:
+            return None
+        _signal.sigtimedwait((_signal.SIGCHLD,), left)
+
+
+def _end(child: int) -> None:
+    """End a child and what is left of its process group."""
+    for number in (_signal.SIGTERM, _signal.SIGKILL):
+        try:
+            posix.killpg(child, number)
+        except ProcessLookupError:
+            return
+        if number == _signal.SIGTERM:
+            _leave_time(child)
+    posix.waitpid(child, 0)
+
+
+def _leave_time(child: int) -> None:
+    """Wait a moment for a child to end, and leave it a zombie, so that its number stays the group's."""
+    until = monotonic() + _POLITE
+    while posix.waitid(posix.P_PID, child, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT) is None:
+        left = until - monotonic()
+        if left <= 0:
+            return
+        _signal.sigtimedwait((_signal.SIGCHLD,), left)

@@ -3,19 +3,24 @@
 A service that turns bad opens an episode, which ends when it has been good for a while. An episode has one restart
 (the window may allow none), and after it a grace time. Beyond that the service is down, and stays so until the
 episode ends: a VIP that comes back at the first good answer comes back to a service in a crash loop.
+
+What is known besides the checks comes before that: a service that its operator stopped is down without a restart, one
+that systemd is at work on needs none for the grace time, and a restart that failed has no grace time left.
 """
 
 from __future__ import annotations
 
 GOOD, TRYING, DOWN = "good", "trying", "down"
+# what is known besides the checks: systemd is at work on the unit, it was stopped, it or its restart has failed
+BUSY, STOPPED, BROKEN = "busy", "stopped", "broken"
 
 
 class Memory:
     """What one run leaves to the next.
 
-    ``bad`` counts the bad runs in a row, ``tried`` tells whether this episode had its restart, ``at`` when. Like
-    ``good`` (since when it has been good, or 0) that is in seconds since boot. ``restarts`` are in seconds of the
-    epoch, for they outlive a boot.
+    ``bad`` counts the bad runs in a row, ``tried`` tells whether this episode had its restart, ``at`` since when the
+    grace time runs. Like ``good`` (since when it has been good, or 0) that is in seconds since boot. ``restarts`` are
+    in seconds of the epoch, for they outlive a boot.
     """
 
     __slots__ = ("at", "bad", "good", "phase", "restarts", "tried")
@@ -48,12 +53,19 @@ class Memory:
 
 
 class Limits:
-    """What the operator allows: ``fall`` bad runs, ``grace``, ``good_for`` and ``window`` in seconds, ``restarts``."""
+    """What the operator allows.
 
-    __slots__ = ("fall", "good_for", "grace", "restarts", "window")
+    ``fall`` bad runs in a row, ``fall_timeout`` where the last had no answer in time; ``restarts`` in ``window``
+    seconds; ``grace`` and ``good_for`` in seconds.
+    """
 
-    def __init__(self, *, fall: int, grace: float, good_for: float, restarts: int, window: float) -> None:
+    __slots__ = ("fall", "fall_timeout", "good_for", "grace", "restarts", "window")
+
+    def __init__(
+        self, *, fall: int, fall_timeout: int, grace: float, good_for: float, restarts: int, window: float
+    ) -> None:
         self.fall = fall
+        self.fall_timeout = max(fall, fall_timeout)
         self.grace = grace
         self.good_for = good_for
         self.restarts = restarts
@@ -72,15 +84,45 @@ class Step:
         self.restart = restart
 
 
-def step(before: Memory, limits: Limits, *, good: bool, may: bool, now: float, today: float) -> Step:
+def step(
+    before: Memory,
+    limits: Limits,
+    *,
+    good: bool,
+    may: bool,
+    now: float,
+    today: float,
+    expired: bool = False,
+    fate: str = "",
+) -> Step:
     """Return what follows; ``now`` is in seconds since boot, ``today`` in seconds of the epoch.
 
     ``may`` tells whether a restart can help: there is a way to do one, and something was really seen to be bad.
+    ``expired`` tells that there was no answer in time, ``fate`` is BUSY, STOPPED, BROKEN or nothing.
     """
     memory = before.copy()
     # a clock that was set back must neither forget a restart nor hold it for years
     memory.restarts = tuple(min(one, today) for one in before.restarts if today - one < limits.window)
-    return _good(memory, limits, now) if good else _bad(memory, limits, may, now, today)
+    if good:
+        return _good(memory, limits, now)
+    memory.good = 0
+    fall = limits.fall_timeout if expired else limits.fall
+    if memory.phase == GOOD and memory.bad + 1 < fall:
+        memory.bad += 1
+        return Step(memory, True, f"bad run {memory.bad} of {fall}")
+    memory.bad = 0
+    if fate == STOPPED:
+        memory.phase = DOWN
+        return Step(memory, False, "its unit was stopped, so no restart")
+    if memory.phase == GOOD:
+        memory.at = now
+    in_grace = memory.phase != DOWN and now - memory.at < limits.grace
+    if fate == BUSY and not memory.tried:
+        memory.phase = TRYING if in_grace else DOWN
+        return Step(memory, in_grace, "systemd is at work on its unit")
+    if memory.tried:
+        return _tried(memory, limits, now, in_grace=in_grace and fate != BROKEN)
+    return _restart(memory, limits, now, today, may=may, in_grace=in_grace)
 
 
 def _good(memory: Memory, limits: Limits, now: float) -> Step:
@@ -95,24 +137,20 @@ def _good(memory: Memory, limits: Limits, now: float) -> Step:
     return Step(memory, memory.phase == TRYING, f"good for {lasted:.1f} of {limits.good_for:g} s")
 
 
-def _bad(memory: Memory, limits: Limits, may: bool, now: float, today: float) -> Step:
-    memory.good = 0
-    if memory.phase == GOOD and memory.bad + 1 < limits.fall:
-        memory.bad += 1
-        return Step(memory, True, f"bad run {memory.bad} of {limits.fall}")
-    if memory.phase == TRYING and now - memory.at < limits.grace:
-        return Step(memory, True, f"restarted {now - memory.at:.1f} s ago, within the grace time of {limits.grace:g} s")
+def _tried(memory: Memory, limits: Limits, now: float, *, in_grace: bool) -> Step:
+    if in_grace:
+        ago = f"restarted {now - memory.at:.1f} s ago"
+        return Step(memory, True, f"{ago}, within the grace time of {limits.grace:g} s")
+    memory.phase = DOWN
+    return Step(memory, False, "restarted in vain")
+
+
+def _restart(memory: Memory, limits: Limits, now: float, today: float, *, may: bool, in_grace: bool) -> Step:
     used = len(memory.restarts)
-    restart = may and not memory.tried and used < limits.restarts
-    if memory.phase == GOOD and restart and limits.grace:
-        memory.phase = TRYING
-    else:
-        memory.phase = DOWN
-    memory.bad = 0
-    if restart:
+    if may and used < limits.restarts:
+        memory.phase = TRYING if in_grace else DOWN
         memory.tried, memory.at = True, now
         memory.restarts = (*memory.restarts, today)
-        return Step(memory, memory.phase == TRYING, "restarting it", restart=True)
-    if may and not memory.tried and limits.restarts:
-        return Step(memory, False, f"no restart: {used} in the last {limits.window:g} s")
-    return Step(memory, False, "restarted in vain" if memory.tried else "")
+        return Step(memory, in_grace, "restarting it", restart=True)
+    memory.phase = DOWN
+    return Step(memory, False, f"no restart: {used} in the last {limits.window:g} s" if may and limits.restarts else "")

@@ -62,7 +62,7 @@ def stats_socket(paths: Sequence[str]) -> Part:
 async def _info(net: Net, paths: Sequence[str], timeout: float) -> Result:
     net.begin(timeout)
     errors = []
-    asked = False
+    asked, expired = False, True
     for index, path in enumerate(paths):
         net.share(len(paths) - index)
         why = _closed_to_us(path)
@@ -74,9 +74,10 @@ async def _info(net: Net, paths: Sequence[str], timeout: float) -> Result:
             version = await _version(net, path)
         except NetError as error:
             errors.append(error.text)
+            expired = expired and error.kind in ("expired", "filtered")
         else:
             return Result(OK, f"HAProxy {version} answers on {path}")
-    return Result(CRITICAL if asked else UNKNOWN, "; ".join(errors))
+    return Result(CRITICAL if asked else UNKNOWN, "; ".join(errors), expired=asked and expired)
 
 
 def _closed_to_us(path: str) -> str:

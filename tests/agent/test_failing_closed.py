@@ -65,6 +65,20 @@ def test_an_agent_that_is_stopped_and_goes_on(tmp_path: Path) -> None:
             running.must_come(lambda: healthy(running))
 
 
+def test_chk_verdict_sees_no_restart_and_an_agent_that_does_not_come_back(tmp_path: Path) -> None:
+    """For the grace time after a clean end it answers as before, and then that the verdict is old."""
+    with servers.listening() as server:
+        text = web(server.port, agent_keys="{restart_grace: 3}")
+        with agent(tmp_path, text) as running:
+            running.must_come(lambda: run(tmp_path, "chk_verdict", "web").code == 0)
+            running.end()
+            ended = time.monotonic()
+            while time.monotonic() < ended + 2.5:  # what it promises of itself is over after 1.3 s
+                assert run(tmp_path, "chk_verdict", "web").code == 0
+            running.must_come(lambda: run(tmp_path, "chk_verdict", "web").code == 1)
+        assert time.monotonic() < ended + 1.3 + 3 + 2
+
+
 def test_a_loop_that_stalls(tmp_path: Path) -> None:
     """A check that computes for ever holds up the whole process: all its track files fail, the process living on."""
     fine = web(1, "refused: ok") + "  other: {check: port, host: 127.0.0.1, port: 1, refused: ok, interval: 0.2}\n"

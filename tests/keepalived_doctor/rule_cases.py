@@ -50,6 +50,7 @@ PLUGIN = "/usr/lib/nagios/plugins/check_tcp -H 198.51.100.1"
 SYNC = "vrrp_sync_group G {{\n group {{\n VI\n }}\n {}\n}}\n"
 TWO = instance() + instance("", name="W", vrid=52, head="interface eth1\n priority 100")
 STATS = "listen stats\n bind {bind}\n stats enable\n {auth}\n"
+SORRY = "delay_loop 5\n sorry_server 198.51.100.9 80"
 ENFORCING = {"sys/fs/selinux/enforce": "1", "sys/fs/selinux/booleans/haproxy_connect_any": "0 0"}
 IPTABLES = ":INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n{}\nCOMMIT\n"
 FIREWALLD = "etc/systemd/system/multi-user.target.wants/firewalld.service"
@@ -100,6 +101,13 @@ FIRES: dict[str, Node] = {
     "track-file-overwritten": Node(track_file("weight 0 reverse\n init_file 0"), version="2.2.8"),
     "file-check-reverse": Node(
         service("FILE_CHECK {\n track_file web\n weight 0 reverse\n}") + track_file("weight 0 reverse")
+    ),
+    "file-check-sorry": Node(
+        service("weight 0\nFILE_CHECK {\n track_file web\n weight 10\n}", settings=SORRY)
+        + track_file("weight 0 reverse")
+    ),
+    "file-check-open": Node(
+        service("weight 10\nFILE_CHECK {\n track_file web\n weight -10\n}") + track_file("weight 0 reverse")
     ),
     "vrid-duplicate": Node(script() + instance() + instance("", name="W")),
     "auth-pass-long": Node(script() + instance("authentication {\n auth_type PASS\n auth_pass s3cretword\n}")),
@@ -182,6 +190,16 @@ SILENT: dict[str, Node] = {
     "track-file-overwritten": Node(track_file("weight 0 reverse\n init_file 0"), version="2.3.3"),
     "file-check-reverse": Node(
         service("FILE_CHECK {\n track_file web\n weight 10\n}") + track_file("weight 0 reverse")
+    ),
+    "file-check-sorry": Node(service(misc(), settings=SORRY)),
+    "file-check-open": Node(
+        service(
+            "weight 10\nFILE_CHECK {\n track_file one\n weight -10\n}\nFILE_CHECK {\n track_file web\n weight 10\n}",
+            settings=SORRY,
+        )
+        + "track_file one {\n file /run/vipwarden/one\n}\n"
+        + track_file("weight 0 reverse"),
+        {"run/vipwarden/one": "1\n"},
     ),
     "vrid-duplicate": Node(script() + TWO + instance("", name="X", vrid=52)),
     "auth-pass-long": Node(script() + instance("authentication {\n auth_type PASS\n auth_pass s3cretwo\n}")),

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from checks.core import verdict
+from checks.core.result import OK, Result
 from tests.commands import BIN, Ran, environment, run
 
 if TYPE_CHECKING:
@@ -49,6 +50,13 @@ class Asked:
     def restarted(self) -> int:
         """Return how often the restart command ran."""
         return len(self.restarts.read_text().splitlines()) if self.restarts.exists() else 0
+
+    def healthy_before(self, *options: str) -> tuple[str, ...]:
+        """Return options whose last verdict was healthy: else a service that is not has nothing to keep."""
+        name = self.folder.name
+        verdict.ready(f"{self.folder}/run/verdict")
+        verdict.publish(f"{self.folder}/run/verdict", name, "service", Result(OK, "it was well"), 0)
+        return (*options, "--name", name)
 
     def verdict(self) -> verdict.Verdict:
         """Return the one verdict that there is."""

@@ -67,7 +67,7 @@ def test_each_part_alone_can_fail_it(asked: Asked) -> None:
 
 def test_it_is_restarted_once_and_then_given_up(asked: Asked) -> None:
     """However often it is asked."""
-    line = ("-C", "no-such-program", *asked.counting())
+    line = ("-C", "no-such-program", *asked.counting(), "--grace", "0")
     assert [asked(*line).code for _ in range(4)] == [1] * 4
     must_come(lambda: asked.restarted() == 1)
     assert asked.verdict().result.text == "no process no-such-program (restarted in vain)"
@@ -77,7 +77,8 @@ def test_it_is_restarted_once_and_then_given_up(asked: Asked) -> None:
 def test_the_grace_time_lets_a_restart_help_before_the_vip_moves(asked: Asked) -> None:
     """And good for a while it is healthy without reserve."""
     with contextlib.ExitStack() as stack:
-        line = ("-C", "balancer-of-loads", *asked.counting(), "--grace", "30", "--good-for", "0.1")
+        given = ("-C", "balancer-of-loads", *asked.counting(), "--grace", "30", "--good-for", "0.1")
+        line = asked.healthy_before(*given)
         assert [asked(*line).code for _ in range(2)] == [0, 0]
         assert str(asked.verdict().result.state) == "WARNING"
         stack.enter_context(running(asked.folder))
@@ -86,6 +87,15 @@ def test_the_grace_time_lets_a_restart_help_before_the_vip_moves(asked: Asked) -
         assert asked(*line).code == 0
         assert str(asked.verdict().result.state) == "OK"
     assert asked.restarted() == 1
+
+
+def test_what_was_not_healthy_lately_is_restarted_without_grace(asked: Asked) -> None:
+    """When keepalived starts there is no VIP to keep, and a dead service must not take it from another node."""
+    line = ("-C", "no-such-program", *asked.counting(), "--grace", "30")
+    assert [asked(*line).code for _ in range(2)] == [1, 1]
+    must_come(lambda: asked.restarted() == 1)
+    with servers.mute() as hanging:
+        assert asked(*port(hanging, "--expect", "x"), "--timeout", "0.3", "--name", "another").code == 1
 
 
 def test_given_up_it_must_be_good_for_a_while(asked: Asked) -> None:
@@ -101,13 +111,14 @@ def test_given_up_it_must_be_good_for_a_while(asked: Asked) -> None:
 
 def test_restarts_in_a_window_are_counted_over_episodes(asked: Asked) -> None:
     """The third gets none; the state file is all that knows."""
-    line = ("-C", "balancer-of-loads", *asked.counting(), "--good-for", "0.01", "--restarts", "2")
-    for _ in range(3):
+    line = ("-C", "balancer-of-loads", *asked.counting(), "--good-for", "0.01", "--restarts", "2", "--grace", "0")
+    for turn in range(1, 4):
         assert asked(*line).code == 1
         with running(asked.folder):
             asked(*line)
-            time.sleep(0.02)
-            assert asked(*line).code == 0
+            must_come(lambda: asked(*line).code == 0)
+            assert str(asked.verdict().result.state) == "OK"
+        must_come(lambda turn=turn: asked.restarted() == min(turn, 2))  # type: ignore[misc]
     assert asked.restarted() == 2
     assert "no restart: 2 in the last 600 s" in asked(*line).out
     assert asked.restarted() == 2
@@ -118,7 +129,7 @@ def test_two_copies_at_once_restart_once_and_answer_alike(asked: Asked) -> None:
     line = ("-C", "no-such-program", *asked.counting("sleep 0.3"), "--grace", "30")
     copies = [asked.start(*line) for _ in range(6)]
     answers = [copy.communicate(timeout=60) and copy.returncode for copy in copies]
-    assert answers == [0] * 6
+    assert answers == [1] * 6
     must_come(lambda: asked.restarted() == 1)
     time.sleep(0.1)
     assert asked.restarted() == 1
@@ -134,13 +145,16 @@ def test_two_commands_about_one_unit_share_its_restarts(asked: Asked) -> None:
     assert asked.restarted() == 1
 
 
-def _systemctl(asked: Asked) -> None:
+def _systemctl(asked: Asked) -> Path:
+    """Put a systemctl into the PATH, and return the file with what it shows of a unit: nothing as long as none is."""
     folder = asked.folder / "bin"
     folder.mkdir()
     script = folder / "systemctl"
-    script.write_text(f'#!/bin/sh\necho "$0 $*" >>{asked.restarts}\n')
+    told = folder / "told"
+    script.write_text(f'#!/bin/sh\n[ "$1" != show ] || exec cat {told}\necho "$0 $*" >>{asked.restarts}\n')
     script.chmod(0o755)
     asked.env["PATH"] = f"{folder}:{asked.env['PATH']}"
+    return told
 
 
 def test_a_unit_is_restarted_by_systemctl_without_waiting(asked: Asked) -> None:
@@ -149,6 +163,40 @@ def test_a_unit_is_restarted_by_systemctl_without_waiting(asked: Asked) -> None:
     assert asked("-C", "no-such-program", "--unit", "haproxy@a.service").code == 1
     must_come(lambda: asked.restarted() == 1)
     assert asked.restarts.read_text() == f"{asked.folder}/bin/systemctl --no-block restart haproxy@a.service\n"
+
+
+@pytest.mark.parametrize(
+    ("shown", "codes", "restarts", "said"),
+    [
+        (("inactive", "success", ""), [1, 1, 1], 0, "its unit was stopped, so no restart: unit web is inactive"),
+        (("deactivating", "success", "7"), [0, 0, 0], 0, "systemd is at work on its unit: unit web is deactivating"),
+        (("inactive", "success", "7"), [0, 0, 0], 0, "systemd is at work"),
+        (("failed", "signal", ""), [0, 1, 1], 1, "restarted in vain: unit web has failed (signal)"),
+        (("active", "success", ""), [0, 0, 0], 1, "within the grace time of 30 s"),
+    ],
+)
+def test_systemd_is_asked_before_a_restart(
+    asked: Asked, shown: tuple[str, str, str], codes: list[int], restarts: int, said: str
+) -> None:
+    """Whether it was stopped, whether it is being started, and whether the restart was in vain."""
+    state, result, job = shown
+    job = f"Job={job}\n" if job else ""
+    _systemctl(asked).write_text(f"LoadState=loaded\nActiveState={state}\nResult={result}\n{job}")
+    line = asked.healthy_before("-C", "no-such-program", "--unit", "web", "--grace", "30")
+    assert [asked(*line).code for _ in range(3)] == codes
+    assert said in asked.verdict().result.text
+    must_come(lambda: asked.restarted() == restarts)
+
+
+def test_a_systemctl_that_hangs_costs_no_more_than_the_deadline(asked: Asked) -> None:
+    """Nothing is known then, and the restart is tried."""
+    folder = asked.folder / "bin"
+    folder.mkdir()
+    (folder / "systemctl").write_text(f'#!/bin/sh\n[ "$1" != show ] || sleep 60\necho >>{asked.restarts}\n')
+    (folder / "systemctl").chmod(0o755)
+    asked.env["PATH"] = f"{folder}:{asked.env['PATH']}"
+    assert asked(*asked.healthy_before("-C", "no-such-program", "--unit", "web")).code == 0
+    must_come(lambda: asked.restarted() == 1)
 
 
 def test_the_restart_survives_keepalived_killing_the_whole_group(asked: Asked) -> None:
@@ -219,6 +267,60 @@ def test_a_memory_that_was_tampered_with_fails_closed_without_a_storm(asked: Ask
         assert asked(*line).code == 0
 
 
+def test_one_time_out_is_no_reason_for_a_restart_and_two_are(asked: Asked) -> None:
+    """A stall of a second must not cost the connections of a server that is well."""
+    with servers.mute() as hanging:
+        line = asked.healthy_before(*port(hanging, "--expect", "x"), *asked.counting(), "--timeout", "0.3")
+        first, second = asked(*line), asked(*line)
+    assert (first.code, "bad run 1 of 2" in first.out) == (0, True)
+    assert (second.code, "restarting it" in second.out) == (0, True)
+    must_come(lambda: asked.restarted() == 1)
+
+
+@pytest.mark.parametrize("command", ["/no/such/command", "false"])
+def test_a_restart_that_fails_at_once_does_not_hold_the_vip_for_the_grace_time(asked: Asked, command: str) -> None:
+    """And the verdict tells why."""
+    line = asked.healthy_before("-C", "no-such-program", "--restart", command, "--grace", "30")
+    assert asked(*line).code == 0
+    must_come(lambda: asked(*line).code == 1)
+    said = asked.verdict().result.text
+    assert "restarted in vain" in said
+    assert repr(command) in said
+
+
+def test_a_failure_of_an_earlier_restart_is_none_of_this_one(asked: Asked) -> None:
+    """Which has its own grace time."""
+    given = ("-C", "balancer-of-loads", "--restart", "false", "--grace", "30", "--good-for", "0.01")
+    line = asked.healthy_before(*given)
+    assert asked(*line).code == 0
+    must_come(lambda: asked(*line).code == 1)
+    with running(asked.folder):
+        must_come(lambda: asked(*line).code == 0)
+    again = asked(*line)
+    assert (again.code, "(restarting it)" in again.out) == (0, True)
+
+
+def test_a_restart_that_hangs_is_ended_with_all_it_started_and_told(asked: Asked) -> None:
+    """Those that heed no SIGTERM as well."""
+    for more in ("sleep 600 & sleep 600", "trap '' TERM; sleep 600 & wait; sleep 600"):
+        own = Asked(asked.folder / f"{len(more)}")
+        own.folder.mkdir()
+        pids = own.folder / "pids"
+        command = own.counting(f"{more.replace('&', f'& echo $! >{pids};')}")
+        line = own.healthy_before("-C", "no-such-program", *command, "--restart-timeout", "0.2", "--grace", "30")
+        assert own(*line).code == 0
+        must_come(lambda own=own, line=line: own(*line).code == 1)  # type: ignore[misc]
+        assert "did not end within 0.2 s: it was ended, with all that it had started" in own.verdict().result.text
+        must_come(lambda pids=pids: not _runs(int(pids.read_text())))  # type: ignore[misc]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "(sleep) Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
 def test_a_restart_that_cannot_be_run_is_told_to_syslog(asked: Asked) -> None:
     """For nobody else would hear of it."""
     log = asked.folder / "log"
@@ -235,7 +337,7 @@ def test_a_restart_that_cannot_be_run_is_told_to_syslog(asked: Asked) -> None:
     done = shell(asked.folder, line, flags=("-m",))
     said = log.read_text()
     assert "restart: /no/such/command: no process no-such-program" in said, done
-    assert "cannot run '/no/such/command': No such file or directory" in said
+    assert "restart failed: cannot run '/no/such/command': No such file or directory" in said
     assert "first run -> CRITICAL: no process no-such-program (restarting it)" in said
 
 
@@ -251,6 +353,7 @@ def test_a_restart_that_cannot_be_run_is_told_to_syslog(asked: Asked) -> None:
         (("-C", "x", "--unit", "x", "--restart", "y"), "give one"),
         (("-C", "x", "--grace", "long"), "number of seconds"),
         (("-C", "x", "--fall", "0"), "1 to 1000"),
+        (("-C", "x", "--fall-timeout", "0"), "1 to 1000"),
         (("--help",), "--good-for SECONDS"),
     ],
 )

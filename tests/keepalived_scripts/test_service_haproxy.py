@@ -116,7 +116,7 @@ def test_one_that_was_killed_is_started_once_more(proxy: Haproxy, asked: Asked) 
     proxy.start()
     proxy.signal(signal.SIGKILL)
     must_come(lambda: not proxy.answers())
-    options = line(proxy, *restart(proxy), "--grace", "20", "--good-for", "0.01")
+    options = asked.healthy_before(*line(proxy, *restart(proxy), "--grace", "20", "--good-for", "0.01"))
     assert asked(*options).code == 0
     must_come(proxy.answers)
     assert asked(*options).code == 0
@@ -140,11 +140,32 @@ def test_one_that_hangs_is_no_healthy_one_and_a_restart_cures_it(proxy: Haproxy,
     assert asked(*options).code == 0
 
 
+def test_one_that_stalls_for_a_run_is_not_restarted_and_one_that_hangs_keeps_its_vip(
+    proxy: Haproxy, asked: Asked
+) -> None:
+    """All clients would lose their connections by the restart of one that is well."""
+    proxy.start()
+    counted = asked.counting(f"xargs -r kill -9 <{proxy.pidfile}\nrm -f {proxy.socket}\nexec {proxy.words}")
+    options = line(proxy, *counted, "--grace", "30")
+    assert asked(*options).code == 0
+    proxy.signal(signal.SIGSTOP)
+    stalled = asked(*options)
+    assert (stalled.code, "bad run 1 of 2" in stalled.out) == (0, True)
+    proxy.signal(signal.SIGCONT)
+    assert asked(*options).code == 0
+    assert asked.restarted() == 0
+    proxy.signal(signal.SIGSTOP)
+    assert [asked(*options).code for _ in range(2)] == [0, 0]
+    must_come(proxy.answers)
+    assert asked(*options).code == 0
+    assert asked.restarted() == 1
+
+
 def test_a_configuration_that_cannot_be_started_is_tried_once(proxy: Haproxy, asked: Asked) -> None:
-    """And the VIP is given up after the grace time."""
+    """And the VIP is given up as soon as that is known, whatever is left of the grace time."""
     proxy.conf.write_text("this is no configuration\n")
     counted = asked.counting(f"exec {proxy.words}")
-    options = line(proxy, "--socket", str(proxy.socket), *counted, "--grace", "0.2")
+    options = asked.healthy_before(*line(proxy, "--socket", str(proxy.socket), *counted, "--grace", "30"))
     assert asked(*options).code == 0
     must_come(lambda: asked(*options).code == 1)
     assert asked(*options).code == 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SCRIPT = """
 vrrp_script healthy {{
     script "{command}"
-    interval 1
+    interval 2
     fall 1
     rise 1
 }}
@@ -45,10 +45,10 @@ def balancer(own: Node) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_restart_that_helps_keeps_the_vip_and_one_that_does_not_gives_it_up(own: Node) -> None:
     """With the checks written as in keepalived.conf: quotes within quotes, and no shell."""
     restart = own.folder / "restart"
-    restart.write_text(f"#!/bin/sh\necho >>{own.folder}/restarted\nexec {own.folder}/balancer-9 2.5\n")
+    restart.write_text(f"#!/bin/sh\necho >>{own.folder}/restarted\nexec {own.folder}/balancer-9 5\n")
     restart.chmod(0o755)
-    check = "--check 'process --argument \\\"balancer-9 [26]\\\"'"
-    options = f"-C balancer-9 {check} --restart {restart} --restarts 1 --grace 1.5 --good-for 1"
+    check = "--check 'process --argument \\\"balancer-9 [56]\\\"'"
+    options = f"-C balancer-9 {check} --restart {restart} --restarts 1 --grace 3 --good-for 1 --timeout 1.8"
     own.configure(
         scripts=SCRIPT.format(command=f"{libexec(own.folder)}/chk_service {options}"),
         inside="track_script {\n healthy\n }",

@@ -18,7 +18,7 @@ from keepalived_scripts.service.rules import DOWN, TRYING, Limits, Memory
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIMITS = Limits(fall=1, grace=0, good_for=5, restarts=2, window=600)
+LIMITS = Limits(fall=1, fall_timeout=2, grace=0, good_for=5, restarts=2, window=600)
 
 
 def test_what_was_written_is_recalled(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keepalived_scripts.service.rules import DOWN, GOOD, TRYING, Limits, Memory, Step, step
+from keepalived_scripts.service.rules import BROKEN, BUSY, DOWN, GOOD, STOPPED, TRYING, Limits, Memory, Step, step
 
 DAY = 1_800_000_000.0
 
@@ -14,9 +14,10 @@ class Run:
     """A service that is asked at chosen times."""
 
     def __init__(self, **given: float) -> None:
-        limits = {"fall": 1, "grace": 0, "good_for": 5, "restarts": 3, "window": 600} | given
+        limits = {"fall": 1, "fall_timeout": 2, "grace": 0, "good_for": 5, "restarts": 3, "window": 600} | given
         self.limits = Limits(
             fall=int(limits["fall"]),
+            fall_timeout=int(limits["fall_timeout"]),
             grace=limits["grace"],
             good_for=limits["good_for"],
             restarts=int(limits["restarts"]),
@@ -24,9 +25,10 @@ class Run:
         )
         self.memory = Memory()
 
-    def at(self, second: float, *, good: bool, may: bool = True) -> Step:
+    def at(self, second: float, *, good: bool, may: bool = True, expired: bool = False, fate: str = "") -> Step:
         """Ask at a second."""
-        found = step(self.memory, self.limits, good=good, may=may, now=1000 + second, today=DAY + second)
+        now, today = 1000 + second, DAY + second
+        found = step(self.memory, self.limits, good=good, may=may, now=now, today=today, expired=expired, fate=fate)
         self.memory = found.memory
         return found
 
@@ -73,6 +75,52 @@ def test_bad_runs_below_fall_change_nothing() -> None:
     assert [one.healthy for one in found] == [True] * 5 + [False]
 
 
+def test_a_run_without_an_answer_in_time_must_be_the_second_in_a_row() -> None:
+    """Whatever the first one was; and one that tells more is acted on at once."""
+    for first in (True, False):
+        run = Run(fall=2 - first, grace=3)
+        assert not run.at(0, good=False, expired=first).restart
+        assert run.at(1, good=False, expired=True).restart
+    run = Run(grace=3)
+    run.at(0, good=False, expired=True)
+    run.at(1, good=True)
+    assert not run.at(2, good=False, expired=True).restart
+    assert Run(grace=3).at(0, good=False).restart
+
+
+def test_what_was_stopped_is_down_at_once_and_never_restarted() -> None:
+    """Also in the grace time of a restart; once it is there again it earns its VIP back, and has its restart."""
+    run = Run(grace=3)
+    assert [(one.healthy, one.restart) for one in (run.at(s, good=False, fate=STOPPED) for s in range(3))] == [
+        (False, False)
+    ] * 3
+    assert [run.at(second, good=True).healthy for second in (3, 8)] == [False, True]
+    assert run.at(9, good=False).restart
+    assert not run.at(10, good=False, fate=STOPPED).healthy
+
+
+def test_what_systemd_is_at_work_on_has_the_grace_time_and_no_second_restart() -> None:
+    """It is restarted where systemd is done and it is still bad, and down where it takes longer."""
+    run = Run(grace=3)
+    assert [run.at(second, good=False, fate=BUSY).healthy for second in (0, 1, 2.9)] == [True, True, True]
+    late = run.at(3, good=False, fate=BUSY)
+    assert (late.healthy, late.restart) == (False, False)
+    run = Run(grace=3)
+    run.at(0, good=False, fate=BUSY)
+    done = run.at(1, good=False)
+    assert (done.healthy, done.restart) == (True, True)
+    assert run.at(3.9, good=False).healthy
+    assert not run.at(4, good=False).healthy
+
+
+def test_a_restart_that_failed_has_no_grace_time_left() -> None:
+    """And is not done again."""
+    run = Run(grace=30)
+    assert run.at(0, good=False, fate=BROKEN).healthy  # a unit that has failed before its restart
+    late = run.at(1, good=False, fate=BROKEN)
+    assert (late.healthy, late.restart) == (False, False)
+
+
 def test_what_could_not_be_asked_is_unhealthy_and_calls_for_no_restart() -> None:
     """But once it is seen to be bad the restart is still there."""
     run = Run()
@@ -107,23 +155,30 @@ def test_a_clock_that_was_set_back_neither_frees_restarts_nor_blocks_them_for_ev
     assert run.at(101, good=False).restart
 
 
-SERVICE = st.lists(st.tuples(st.floats(0.01, 30), st.booleans(), st.booleans()), max_size=60)
+FATES = st.sampled_from(["", "", BUSY, STOPPED, BROKEN])
+SERVICE = st.lists(st.tuples(st.floats(0.01, 30), st.booleans(), st.booleans(), st.booleans(), FATES), max_size=60)
 
 
 @given(SERVICE, st.integers(1, 3), st.floats(0, 20), st.floats(0.1, 20), st.integers(0, 3), st.floats(1, 200))
 def test_whatever_happens_restarts_are_bounded_and_a_lost_vip_is_earned_back(
-    history: list[tuple[float, bool, bool]], fall: int, grace: float, good_for: float, restarts: int, window: float
+    history: list[tuple[float, bool, bool, bool, str]],
+    fall: int,
+    grace: float,
+    good_for: float,
+    restarts: int,
+    window: float,
 ) -> None:
     """At most N in any window, none for a good service, and healthy again only over ``good_for`` good seconds."""
     run = Run(fall=fall, grace=grace, good_for=good_for, restarts=restarts, window=window)
     second, done, good_since, healthy = 0.0, [], None, True
-    for pause, good, may in history:
+    for pause, good, may, expired, fate in history:
         second += pause
         good_since = (good_since if good_since is not None else second) if good else None
-        found = run.at(second, good=good, may=may)
+        found = run.at(second, good=good, may=may, expired=expired, fate=fate)
         if found.restart:
             assert may
             assert not good
+            assert fate not in (BUSY, STOPPED)
             done.append(second)
             assert sum(second - one < window for one in done) <= restarts
         if found.healthy and not healthy:

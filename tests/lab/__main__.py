@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.lab import scenarios
 from tests.lab.case import ALL
 from tests.lab.guest import Guest, NoGuestError, needed
+from tests.lab.noticed import more_with_ours, starved
 
 _REPOSITORY = Path(__file__).parents[2]
 _GUESTS = 2
@@ -66,8 +67,6 @@ def _tell(row: dict[str, str]) -> None:
     """Say how one side of a scenario came out."""
     row["script"] = getattr(ALL[row["scenario"]], row["side"])
     name = f"{row['scenario']} ({row['side']})"
-    if row["first"]:
-        _say(f"{name} is played once more: {row['first']}")
     verdict = f"FAILED: {row['problem']}" if row["problem"] else row["what"]
     _say(f"{row['seconds']:5.1f} s  {name}: {verdict}")
 
@@ -95,6 +94,13 @@ def main(arguments: list[str]) -> int:
     bad = [row for row in rows if row["problem"]]
     missing = 2 * len(names) - len(rows)
     _say(f"\n{len(rows) - len(bad)} as expected, {len(bad)} not, {missing} not played")
+    few = starved(rows)
+    if few:
+        _say(f"this machine was too busy to compare: {' '.join(few)}")
+    more = more_with_ours(rows)
+    _say(
+        f"rows in which clients noticed more with ours than with the tutorial's: {len(more)} {' '.join(more)}".rstrip()
+    )
     return 1 if bad or missing else 0
 
 

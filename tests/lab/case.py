@@ -4,61 +4,68 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.lab import conf
-from tests.lab.cluster import SCRIPTS, Cluster, wait
+from tests.lab.client import EVERY, LOGIN_EVERY, PATIENCE
+from tests.lab.cluster import Cluster, wait
+from tests.lab.noticed import Clients, clients
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
 _HERE = Path(__file__).parent
+_TIMED = """#!/bin/sh
+# Run a check, and note what it says and when it begins, in seconds since boot.     timed NAME COMMAND...
+read -r now _ </proc/uptime
+echo "$now" >"/run/began.$1"
+exec >>"/run/said.$1" 2>&1
+echo "at $now:"
+shift
+exec "$@"
+"""
 
 
 class Scenario(NamedTuple):
-    """One thing that breaks: its name, what happens, whose script is what, and the function that plays it."""
+    """One thing that breaks: its name, what happens, whose script is what, and the function that plays it.
+
+    ``seconds`` are those after the fault for which the clients of either side are looked at.
+    """
 
     name: str
     title: str
     tutorial: str
     ours: str
+    seconds: float
     play: Callable[[Case], str]
 
 
 ALL: dict[str, Scenario] = {}
 
 
-def scenario(title: str, *, tutorial: str, ours: str) -> Callable[[Callable[[Case], str]], Callable[[Case], str]]:
+def scenario(
+    title: str, *, tutorial: str, ours: str, seconds: float = 12
+) -> Callable[[Callable[[Case], str]], Callable[[Case], str]]:
     """Declare a scenario; its function plays either side and returns what became of it, in a few words."""
 
     def declare(play: Callable[[Case], str]) -> Callable[[Case], str]:
         name = play.__name__.replace("_", "-")
-        ALL[name] = Scenario(name, title, tutorial, ours, play)
+        ALL[name] = Scenario(name, title, tutorial, ours, seconds, play)
         return play
 
     return declare
 
 
-class Clients(NamedTuple):
-    """What the clients saw: requests, failed ones, seconds from the first failed to the first good one after all."""
-
-    asked: int
-    failed: int
-    outage: float
-    over: bool
-    pages: set[str]
-
-
 class Case(Cluster):
     """One side of a scenario on a cluster of its own."""
 
-    def __init__(self, *, ours: bool) -> None:
+    def __init__(self, *, ours: bool, seconds: float) -> None:
         super().__init__()
         self.ours = ours
+        self._seconds = seconds
+        self._fault, self._every = 0.0, EVERY
         self._vips: tuple[str, ...] = ()
         self._prober: subprocess.Popen[str] | None = None
 
@@ -80,9 +87,11 @@ class Case(Cluster):
         self.until(f"the VIPs are at {holders}", lambda: all(self.at(*place) for place in places), 30, self.verdicts)
 
     def verdicts(self) -> str:
-        """Return what our checks said last on each host."""
-        files = [file for host in self.hosts.values() for file in host.files.glob("run/vipwarden/verdict/[!.]*")]
-        return "\n".join(f"{file.parts[2]}: {file.read_text(errors='replace')}" for file in files)
+        """Return what our checks said last on each host, and what those that are timed() said all the time."""
+        kinds = ("run/vipwarden/verdict/[!.]*", "run/said.*")
+        files = [file for host in self.hosts.values() for kind in kinds for file in host.files.glob(kind)]
+        tails = ((file, file.read_text(errors="replace").splitlines()[-12:]) for file in files)
+        return "\n".join(f"{file.parts[2]}: " + "\n".join(lines) for file, lines in tails)
 
     def directors(self, services: str, servers: int, **more: str) -> None:
         """Start those directors that have a host, with their virtual services, and wait for so many real servers."""
@@ -123,52 +132,61 @@ class Case(Cluster):
     def probe(self, vip: str, port: int, *, served: bool = True) -> None:
         """Let clients ask for the page of a virtual service from now on, and wait for the first good answer."""
         login = "app of-the-lab" if port == 3306 else ""
+        self._every = LOGIN_EVERY if login else EVERY
         command = f"exec {sys.executable} -I {_HERE / 'client.py'} {vip} {port} {login} >/run/probe 2>/run/probe.errors"
         self._prober = self["client"].popen("sh", "-c", command)
         if served:
             self.until("the client is served", lambda: self.clients().pages)
+        self._fault = time.monotonic()
 
-    def clients(self, since: float = 0) -> Clients:
-        """Return what the clients saw so far, or since a monotonic time."""
-        lines = [line.split() for line in self["client"].read("/run/probe").splitlines()[:-1]]
-        asked = [(float(when), float(took), what) for when, took, what in lines if float(when) >= since]
-        bad = [index for index, (_, _, what) in enumerate(asked) if not what.startswith("ok:")]
-        pages = {what[3:] for _, _, what in asked if what.startswith("ok:")}
-        if not bad:
-            return Clients(len(asked), 0, 0.0, over=True, pages=pages)
-        over = bad[-1] + 1 < len(asked)
-        when, took, _ = asked[bad[-1]]
-        end = asked[bad[-1] + 1][0] if over else when + took
-        return Clients(len(asked), len(bad), end - asked[bad[0]][0], over, pages)
+    def clients(self, since: float = 0, until: float = float("inf")) -> Clients:
+        """Return what the clients saw so far, or between two monotonic times."""
+        return clients(self["client"].read("/run/probe"), since, until)
 
     def served(self, seconds: float = 2) -> bool:
         """Return whether clients saw no failure in the last seconds."""
         seen = self.clients(time.monotonic() - seconds)
         return seen.asked > 3 and not seen.failed
 
+    def fails(self, what: str) -> None:
+        """Wait until clients have failed since the fault, more than a few times."""
+        self.until(what, lambda: self.clients(self._fault).failed > 3)
+
+    def served_again(self) -> None:
+        """Wait until clients have failed since the fault, and are served."""
+        self.until("the clients notice", lambda: self.clients(self._fault).failed)
+        self.until("the clients are served again", self.served)
+
+    def timed(self, command: str, name: str = "check") -> str:
+        """Return a command for keepalived.conf that notes on its host when it begins, for fault()."""
+        for host in self.hosts.values():
+            host.write("/etc/keepalived/timed", _TIMED, 0o755)
+        return f"/etc/keepalived/timed {name} {command}"
+
+    def fault(self, node: str = "", every: float = 0, name: str = "check") -> float:
+        """Say that what breaks breaks now, and return when that is.
+
+        With a node it comes half-way between two runs of a check that is timed() there, which begins every so many
+        seconds: for either side at the same point.
+        """
+        if node:
+            before = self[node].read(f"/run/began.{name}").strip()
+            self.until(f"{name} begins", lambda: self[node].read(f"/run/began.{name}").strip() not in ("", before), 60)
+            begun = float(self[node].read(f"/run/began.{name}"))
+            time.sleep(max(0.0, begun + every / 2 - time.monotonic()))
+        self._fault = time.monotonic()
+        return self._fault
+
+    def watched(self) -> None:
+        """Wait until the clients have been looked at for long enough after the fault."""
+        if self._prober is not None:
+            time.sleep(max(0.0, self._fault + self._seconds + PATIENCE + EVERY - time.monotonic()))
+
     def stop_probe(self) -> None:
         """End the client."""
         if self._prober is not None:
             self["client"].kill(Path(sys.executable).name)
             self._prober.communicate(timeout=30)
-
-    def exporter(self, *nodes: str) -> None:
-        """Start the exporter on nodes, as it comes without a configuration, and wait until it serves its metrics."""
-        command = f"setsid {SCRIPTS}/vipwarden exporter </dev/null >/run/vw.log 2>&1 &"
-        self.everywhere(command, nodes)
-        for node in nodes:
-            self.until(f"{node} has metrics", partial(self.metrics, node), 60, partial(self[node].read, "/run/vw.log"))
-
-    def metrics(self, node: str) -> str:
-        """Return what the exporter of a node says, nothing where it does not."""
-        with suppress(RuntimeError):
-            return self[node].run("curl", "-sf", "--max-time", "5", "http://127.0.0.1:9877/metrics")
-        return ""
-
-    def says_held(self, node: str, vip: str) -> bool:
-        """Return whether the exporter of a node says that the node holds a VIP."""
-        lines = [line for line in self.metrics(node).splitlines() if line.startswith("keepalived_vip_held{")]
-        return any(f'"{vip}"' in line or f'"{vip}/' in line for line in lines if float(line.split()[-1]) == 1)
 
     def seen(self) -> dict[str, str]:
         """Return the cells of the table: where the VIPs are, states, weights, what the clients saw."""
@@ -186,7 +204,8 @@ class Case(Cluster):
             "weights": " ".join(servers),
         }
         if self._prober is not None:
-            clients = self.clients()
-            cells["failed"] = f"{clients.failed}/{clients.asked}"
-            cells["outage"] = f"{'' if clients.over else '>'}{clients.outage:.1f}"
+            seen = self.clients(self._fault, self._fault + self._seconds)
+            cells["failed"] = f"{seen.failed}/{seen.asked}"
+            cells["wanted"] = str(int(self._seconds / self._every))
+            cells["outage"] = f"{'' if seen.over else '>'}{seen.outage:.1f}"
         return cells

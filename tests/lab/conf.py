@@ -134,15 +134,17 @@ def service(
     scheduler: str = "rr",
     every: int = 1,
     weight: int = 10,
+    sorry: str = "",
 ) -> str:
     """Return a virtual_server; ``servers`` are the checker blocks by address and port of the real server."""
+    last = f"  sorry_server {sorry} {port}\n" if sorry else ""
     real = "".join(
         f"  real_server {address} {{\n    weight {weight}\n    {checker}\n  }}\n"
         for address, checker in servers.items()
     )
     return (
         f"virtual_server {vip} {port} {{\n  delay_loop {every}\n  lb_algo {scheduler}\n  lb_kind {kind}\n"
-        f"  protocol TCP\n{real}}}\n"
+        f"  protocol TCP\n{last}{real}}}\n"
     )
 
 

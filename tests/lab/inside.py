@@ -41,9 +41,10 @@ def play(scenario: Scenario, *, ours: bool) -> dict[str, object]:
     """Play one side of a scenario and return its row; a failure is told in it."""
     row: dict[str, object] = {"scenario": scenario.name, "side": "ours" if ours else "tutorial", "problem": ""}
     begun = time.monotonic()
-    with Case(ours=ours) as case:
+    with Case(ours=ours, seconds=scenario.seconds) as case:
         try:
             row["what"] = scenario.play(case)
+            case.watched()
         except Exception as error:  # noqa: BLE001 - the others are to be played all the same
             where = "" if isinstance(error, AssertionError) else traceback.format_exc()
             row["problem"] = f"{error}\n{where}{_logs(case)}"
@@ -56,19 +57,11 @@ def play(scenario: Scenario, *, ours: bool) -> dict[str, object]:
     return row
 
 
-def _play(scenario: Scenario, *, ours: bool) -> dict[str, object]:
-    """Play one side, and once more where it fails, for a busy machine can starve anything once; return its row."""
-    row = play(scenario, ours=ours) | {"first": ""}
-    if not row["problem"]:
-        return row
-    again = play(scenario, ours=ours)
-    return again | {"first": row["problem"], "what": f"{again.get('what', '')} (second try)"}
-
-
 def _logs(case: Case) -> str:
-    """Return the end of what keepalived logged on each host."""
+    """Return the end of what keepalived logged on each host, and what our checks said last."""
     tails = ((name, case.log(name).splitlines()[-25:]) for name in case.hosts)
-    return "\n".join(f"--- keepalived on {name}:\n" + "\n".join(lines) for name, lines in tails if lines)
+    told = "\n".join(f"--- keepalived on {name}:\n" + "\n".join(lines) for name, lines in tails if lines)
+    return f"{told}\n--- verdicts:\n{case.verdicts()}"
 
 
 def main() -> None:
@@ -83,7 +76,7 @@ def main() -> None:
             except FileExistsError:
                 continue
             for ours in (False, True):
-                rows.write(json.dumps(_play(ALL[name], ours=ours)) + "\n")
+                rows.write(json.dumps(play(ALL[name], ours=ours)) + "\n")
                 rows.flush()
 
 

@@ -1,4 +1,4 @@
-"""The agent judges real servers by track files and FILE_CHECK: how soon is it seen, and what when the agent is lost?"""
+"""The agent judges real servers for chk_verdict: how soon is it seen, and what when the agent is lost?"""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from tests.lab.cluster import SCRIPTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SERVICE = "10.10.0.20"
-_WEBS = {"web1": "10.20.0.41", "web2": "10.20.0.42"}
-_BROKEN = f"{_WEBS['web1']}:8080"
-_WEIGHT = 10
-_INTERVAL, _FALL = 0.5, 2
-BUSY = 1.5  # seconds that a guest may take longer than a machine would
+SERVICE = "10.10.0.20"
+WEBS = {"web1": "10.20.0.41", "web2": "10.20.0.42"}
+_BROKEN = f"{WEBS['web1']}:8080"
+SORRY = "10.20.0.51"
+WEIGHT = 10
+_EVERY = 2  # keepalived's delay_loop, whoever judges
+_INTERVAL = 0.5
+_PROMISE = 1 + 1.5 * _INTERVAL  # for how long a verdict of the agent speaks
+BUSY = 3  # seconds that a guest may take longer than a machine would
 TRACKS = "/run/vipwarden/track"
 AGENT = f"{SCRIPTS}/vipwarden agent"
+NMAP, FILE, VERDICT = "nmap", "FILE_CHECK", "chk_verdict"
 
-# A file that is not there is 0, and so is the real server's own weight: what nobody speaks for gets nothing. Not by
-# "weight 0 reverse": with it keepalived 2.2.7, at its start and at reloads, takes a FILE_CHECK's 1 for a fault and its
-# 0 for none (check_file.c, set_track_file_checkers_down()).
 _REAL = f"""\
 checks:
   web:
     check: http_digest
-    hosts: [{", ".join(_WEBS.values())}]
+    hosts: [{", ".join(WEBS.values())}]
     ports: 8080
     regex: hello
     interval: {_INTERVAL}
-    fall: {_FALL}
-    weight: ok={_WEIGHT}, critical=0
+    retry: 1
+agent:
+  restart_grace: 20  # a new agent takes some seconds to start where the machine is busy
 """
 # what a reader of the tutorials would write in the agent's place
 _LOOP = """\
@@ -54,7 +56,7 @@ def background(case: Case, node: str, command: str = AGENT) -> None:
     case[node].shell(f"setsid {command} </dev/null >>/run/vw.log 2>&1 &\necho $! >/run/vw.pid")
 
 
-def _signal(case: Case, node: str, name: str) -> float:
+def send(case: Case, node: str, name: str) -> float:
     """Send what was started in the background a signal, but not its children; return when."""
     case[node].shell(f"kill -{name} $(cat /run/vw.pid)")
     return time.monotonic()
@@ -74,106 +76,133 @@ def until(case: Case, what: str, test: Callable[[], object], begun: float, withi
     return time.monotonic() - begun
 
 
-def _real_servers(case: Case, writer: str, *, by_file: bool) -> None:
-    """Start two web servers behind a director, whose keepalived looks at files that ``writer`` writes, or runs nmap."""
-    case.start(("client", "lvs1", "web1", "web2"))
+def real_servers(case: Case, by: str, *, sorry: bool = False, up: tuple[str, ...] = tuple(WEBS)) -> None:
+    """Start two web servers behind a director, whose keepalived judges them by nmap, by track files or by the agent.
+
+    ``up`` are those that run when it starts. With a sorry server that is what a director has where none is in.
+    """
+    case.start(("client", "lvs1", "web1", "web2", *(["db1"] if sorry else [])))
     case.web()
+    if sorry:
+        case["db1"].write("/run/www/index.html", "we are sorry\n")
+        case["db1"].write("/run/nginx.conf", conf.NGINX)
+        case["db1"].shell("mkdir -p /run/body && nginx -c /run/nginx.conf")
+    for name in set(WEBS) - set(up):
+        kill_all(case, name, "nginx")
     nmap = case.script("check_port.sh")
-    blocks, files = {}, ""
-    for name, address in _WEBS.items():
-        if by_file:
-            files += f'track_file {name} {{\n  file "{TRACKS}/web@{address}:8080"\n}}\n'
+    blocks, tracked = {}, ""
+    for name, address in WEBS.items():
+        blocks[f"{address} 8080"] = conf.misc(case.timed(f"{nmap} {address} 8080", name), "misc_timeout 5")
+        if by == VERDICT:
+            command = case.timed(f"{SCRIPTS}/chk_verdict web@{address}:8080", name)
+            blocks[f"{address} 8080"] = conf.misc(command, "misc_timeout 5\n alpha")
+        elif by == FILE:
+            tracked += f'track_file {name} {{\n  file "{TRACKS}/web@{address}:8080"\n}}\n'
             blocks[f"{address} 8080"] = f"FILE_CHECK {{\n      track_file {name}\n      weight 1\n    }}"
-        else:
-            blocks[f"{address} 8080"] = conf.misc(f"{nmap} {address} 8080", "misc_timeout 5")
-    if by_file:
+    if by != NMAP:
         (case["lvs1"].files / TRACKS.lstrip("/")).mkdir(parents=True)  # as packages do at boot: keepalived watches it
         case["lvs1"].write("/etc/vipwarden/vipwarden.yaml", _REAL)
         case["lvs1"].write("/etc/keepalived/write.sh", _LOOP, 0o755)
-        background(case, "lvs1", writer)
+        background(case, "lvs1", AGENT if by == VERDICT else "/etc/keepalived/write.sh")
         said = partial(case["lvs1"].read, "/run/vw.log")
-        case.until("both files are written", lambda: set(_files(case)) == {str(_WEIGHT)}, 60, said)
-    own = 0 if by_file else _WEIGHT
-    case.directors(conf.service(_SERVICE, 8080, "NAT", blocks, weight=own), 2, check=files)
-    case.until("both are healthy", lambda: _healthy(case), 60)
-    case.probe(_SERVICE, 8080)
-    case.until("both web servers are asked", lambda: case.clients().pages == set(_WEBS))
+        case.until("both files are written", lambda: all(files(case)), 60, said)
+    own = 0 if by == FILE else WEIGHT
+    service = conf.service(SERVICE, 8080, "NAT", blocks, weight=own, every=_EVERY, sorry=SORRY if sorry else "")
+    case.directors(service, 1 if sorry else 2, check=tracked)
 
 
-def _files(case: Case) -> list[str]:
-    return [case["lvs1"].read(f"{TRACKS}/web@{address}:8080").strip() for address in _WEBS.values()]
+def _begin(case: Case, by: str) -> None:
+    """Start with two healthy web servers, and clients that are served by both."""
+    real_servers(case, by)
+    case.until("both are healthy", lambda: healthy(case), 60)
+    case.probe(SERVICE, 8080)
+    case.until("both web servers are asked", lambda: case.clients().pages == set(WEBS))
 
 
-def _healthy(case: Case) -> bool:
-    return all(case.weight(f"{address}:8080") == _WEIGHT for address in _WEBS.values())
+def files(case: Case) -> list[str]:
+    return [case["lvs1"].read(f"{TRACKS}/web@{address}:8080").strip() for address in WEBS.values()]
 
 
-def _half(case: Case) -> bool:
+def healthy(case: Case) -> bool:
+    return all(case.weight(f"{address}:8080") == WEIGHT for address in WEBS.values())
+
+
+def _changes(case: Case) -> int:
+    """Return how often keepalived changed what is in its IPVS table."""
+    return sum(case.log("lvs1").count(words) for words in ("Changing weight", "Removing service", "Adding service"))
+
+
+def half(case: Case) -> bool:
     """Return whether the broken real server gets nothing and the other one goes on."""
-    return not case.weight(_BROKEN) and case.weight(f"{_WEBS['web2']}:8080") == _WEIGHT
+    return not case.weight(_BROKEN) and case.weight(f"{WEBS['web2']}:8080") == WEIGHT
 
 
 def _gone(case: Case) -> bool:
     return not any(case["lvs1"].weights().values())
 
 
-@scenario("a web server is killed and comes back", tutorial="MISC_CHECK: nmap | grep open", ours="agent, FILE_CHECK")
-def file_check(case: Case) -> str:
-    """Kill nginx, and start it: with nothing to be started for a check, it may be asked twice as often."""
-    _real_servers(case, AGENT, by_file=case.ours)
-    bound = _INTERVAL * _FALL + 0.3 + BUSY if case.ours else 30
-    begun = kill_all(case, "web1", "nginx")
+@scenario("a web server is killed and comes back", tutorial="MISC_CHECK: nmap | grep open", ours="agent, chk_verdict")
+def agent_verdict(case: Case) -> str:
+    """Kill nginx, and start it."""
+    _begin(case, VERDICT if case.ours else NMAP)
+    bound = _EVERY + _INTERVAL + 0.3 + BUSY if case.ours else 30
+    begun = case.fault("lvs1", _EVERY, "web1")
+    kill_all(case, "web1", "nginx")
     fell = until(case, "the real server gets nothing", lambda: not case.weight(_BROKEN), begun, bound)
-    case.until("the clients are served again", case.served)
+    case.served_again()
     case["lvs1"].run("systemctl", "reload", "keepalived")
     case.until("keepalived is reloaded", lambda: "Reload complete" in case.log("lvs1"))
-    case.stays("a reload changes no weight", lambda: _half(case), 3)
+    case.stays("a reload changes no weight", lambda: half(case), 3)
     case["web1"].run("systemctl", "start", "nginx")
-    rose = until(case, "the real server is back", lambda: _healthy(case), time.monotonic(), bound)
-    case.until("both web servers are asked", lambda: case.clients(time.monotonic() - 2).pages == set(_WEBS))
-    return f"{'weight 0' if case.ours else 'taken out'} after {fell:.2f} s, back after {rose:.2f} s"
+    rose = until(case, "the real server is back", lambda: healthy(case), time.monotonic(), bound)
+    case.until("both web servers are asked", lambda: case.clients(time.monotonic() - 2).pages == set(WEBS))
+    return f"taken out after {fell:.2f} s, back after {rose:.2f} s"
 
 
 def _lost(case: Case, name: str) -> float:
     """Send the agent a signal that silences it; return how long the real servers kept their weights."""
-    begun = _signal(case, "lvs1", name)
-    return until(case, f"no weights after {name}", lambda: _gone(case), begun, 3 * _INTERVAL + BUSY)
+    begun = send(case, "lvs1", name)
+    return until(case, f"no weights after {name}", lambda: _gone(case), begun, _PROMISE + _EVERY + BUSY)
 
 
 def _unseen(case: Case, what: str, action: Callable[[], object], seconds: float) -> None:
     """Do something with the agent, and see that keepalived has nothing to do for some seconds."""
-    before = case.log("lvs1").count("Changing weight")
+    before = _changes(case)
     action()
-    case.stays(f"weights stay while the agent is {what}", lambda: _healthy(case), seconds)
-    case.expect(f"no weight changed when the agent was {what}", case.log("lvs1").count("Changing weight") == before)
+    case.stays(f"weights stay while the agent is {what}", lambda: healthy(case), seconds)
+    case.expect(f"nothing changed when the agent was {what}", _changes(case) == before)
 
 
 def _restart(case: Case) -> None:
-    _signal(case, "lvs1", "TERM")
+    send(case, "lvs1", "TERM")
     background(case, "lvs1")
 
 
 @scenario(
-    "who writes the track files is killed with -9", tutorial="nmap in a loop, FILE_CHECK", ours="agent, FILE_CHECK"
+    "who judges the real servers is killed with -9",
+    tutorial="nmap in a loop, FILE_CHECK",
+    ours="agent, chk_verdict",
+    seconds=25,
 )
 def writer_killed(case: Case) -> str:
     """Kill the writer: a file that nobody writes any longer says what it said last, unless somebody takes it back."""
-    _real_servers(case, AGENT if case.ours else "/etc/keepalived/write.sh", by_file=True)
+    _begin(case, VERDICT if case.ours else FILE)
+    case.fault()
     if not case.ours:
-        _signal(case, "lvs1", "KILL")
+        send(case, "lvs1", "KILL")
         kill_all(case, "web1", "nginx")
-        case.until("clients fail", lambda: case.clients().failed > 3)
-        case.stays("the dead real server keeps its weight", lambda: case.weight(_BROKEN) == _WEIGHT, 6)
+        case.fails("clients fail")
+        case.stays("the dead real server keeps its weight", lambda: case.weight(_BROKEN) == WEIGHT, 6)
         return "what was said last: healthy"
     killed = _lost(case, "KILL")
     background(case, "lvs1")
-    case.until("both are healthy again", lambda: _healthy(case))
+    case.until("both are healthy again", lambda: healthy(case))
     stopped = _lost(case, "STOP")
-    _signal(case, "lvs1", "CONT")
-    case.until("both are healthy once more", lambda: _healthy(case))
-    _unseen(case, "reloaded", partial(_signal, case, "lvs1", "HUP"), 3)
+    send(case, "lvs1", "CONT")
+    case.until("both are healthy once more", lambda: healthy(case))
+    _unseen(case, "reloaded", partial(send, case, "lvs1", "HUP"), 3)
     case.expect("the agent has reloaded", "reloaded: 2 checks" in case["lvs1"].read("/run/vw.log"))
     _unseen(case, "restarted", partial(_restart, case), 7)
-    _signal(case, "lvs1", "0")  # the new one runs
+    send(case, "lvs1", "0")  # the new one runs
     case.until("the clients are served", case.served)
     return f"weights 0 after {killed:.2f} s (-9), {stopped:.2f} s (SIGSTOP); reload and restart unseen"

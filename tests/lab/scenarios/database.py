@@ -11,6 +11,7 @@ from tests.lab.cluster import SCRIPTS
 _TCP = "TCP_CHECK {\n connect_timeout 3\n retry 1\n delay_before_retry 1\n }"
 _LOGIN = "/etc/vipwarden/mysql.cnf"
 _BROKEN = "10.20.0.51:3306"
+_EVERY = 2
 
 
 def _begin(case: Case) -> None:
@@ -19,20 +20,29 @@ def _begin(case: Case) -> None:
     case["lvs1"].write(_LOGIN, conf.LOGIN, 0o600)
     blocks = {}
     for address in ("10.20.0.51", "10.20.0.52"):
-        ours = conf.misc(f"{SCRIPTS}/chk_mysql_ping -H {address} -f {_LOGIN}", "misc_timeout 5")
+        command = case.timed(f"{SCRIPTS}/chk_mysql_ping -H {address} -f {_LOGIN}", address)
+        ours = conf.misc(command, "misc_timeout 5")
         blocks[f"{address} 3306"] = ours if case.ours else _TCP
-    case.directors(conf.service("10.10.0.20", 3306, "NAT", blocks, every=2), 2)
+    case.directors(conf.service("10.10.0.20", 3306, "NAT", blocks, every=_EVERY), 2)
     case.probe("10.10.0.20", 3306)
+
+
+def _break(case: Case) -> None:
+    """Come to the point at which it breaks; a TCP_CHECK has no process to be seen."""
+    if case.ours:
+        case.fault("lvs1", _EVERY, "10.20.0.51")
+    else:
+        case.fault()
 
 
 def _noticed(case: Case) -> str:
     case.until("the real server is out of the table", lambda: case.weight(_BROKEN) is None)
-    case.until("the clients are served again", case.served)
+    case.served_again()
     return "taken out"
 
 
 def _unnoticed(case: Case) -> None:
-    case.until("clients fail", lambda: case.clients().failed > 3)
+    case.fails("clients fail")
     case.stays("the real server keeps its weight", lambda: case.weight(_BROKEN) == 10, 6)
     case.expect("clients still fail", not case.served())
 
@@ -41,6 +51,7 @@ def _unnoticed(case: Case) -> None:
 def database_stopped(case: Case) -> str:
     """Its port is closed: what any look at the port sees."""
     _begin(case)
+    _break(case)
     case["db1"].kill("mariadbd", signal.SIGKILL)
     return _noticed(case)
 
@@ -50,6 +61,7 @@ def database_login(case: Case) -> str:
     """Lock the account of the application on one of two."""
     _begin(case)
     sql = ["mariadb", "--no-defaults", "-S/run/db/sock", "-uroot", "-e"]
+    _break(case)
     case["db1"].run(*sql, "ALTER USER app@'%' ACCOUNT LOCK")
     if not case.ours:
         _unnoticed(case)
@@ -82,7 +94,7 @@ def database_connect_errors(case: Case) -> str:
     if case.ours:
         case.stays("clients are served", lambda: not case.clients().failed)
         return "never blocked"
-    case.until("the clients are not served", lambda: case.clients().failed > 3)
+    case.fails("the clients are not served")
     case.expect("they never were", not case.clients().pages)
     case.stays("the check goes on to say healthy", lambda: case.at("10.10.0.31", "ha1"), 3)
     return "the check has HAProxy blocked"

@@ -42,6 +42,7 @@ def _moved(case: Case) -> str:
 def director_stopped(case: Case) -> str:
     """Stop keepalived: it says good-bye."""
     begin(case, 80, group=_GROUP if case.ours else "")
+    case.fault()
     case["lvs1"].run("systemctl", "stop", "keepalived")
     return _moved(case)
 
@@ -50,6 +51,7 @@ def director_stopped(case: Case) -> str:
 def director_killed(case: Case) -> str:
     """Cut its power: it says nothing any more."""
     begin(case, 80, group=_GROUP if case.ours else "")
+    case.fault()
     case.off("lvs1")
     return _moved(case)
 
@@ -63,6 +65,7 @@ def director_cut(case: Case) -> str:
         begin(case, 8080, group=_GROUP, check=check, body=conf.TRACK)
     else:
         begin(case, 8080)
+    case.fault()
     case.cut("lvs1", "front")
     if case.ours:
         said = _moved(case)

@@ -37,8 +37,9 @@ def _agent(case: Case, node: str) -> None:
 
 def _open(case: Case) -> str:
     """See that a dead HAProxy keeps its VIP."""
+    case.fault()
     case["ha1"].kill("haproxy")
-    case.until("clients are not served", lambda: case.clients().failed > 3)
+    case.fails("clients are not served")
     case.stays("the VIP stays where nobody answers", lambda: case.at(VIP, "ha1"), 6)
     case.expect("the outage goes on", not case.served())
     return "cannot be run: healthy"
@@ -59,6 +60,7 @@ def check_deleted(case: Case) -> str:
         _agent(case, node)
     case.haproxy_nodes(_TRACK_FILE, body=_TRACKED)
     case.probe(VIP, 80)
+    case.fault()
     (case["ha1"].files / _FILE.lstrip("/")).unlink()
     case.until("the VIP moved", lambda: case.at(VIP, "ha2"))
     case.until("the clients are served", case.served)

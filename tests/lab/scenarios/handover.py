@@ -42,6 +42,7 @@ def _more_faults(case: Case, number: int) -> bool:
     "HAProxy is killed: when does keepalived know?",
     tutorial=f"killall -0: interval {_INTERVAL}, fall {_FALL}",
     ours="agent, track_file: the same, fast_interval 0.2",
+    seconds=60,
 )
 def handover(case: Case) -> str:
     """Kill it and start it again, some times, and look at keepalived's log and for the VIP."""
@@ -58,6 +59,7 @@ def handover(case: Case) -> str:
         case.haproxy_nodes(_KILLALL)
     case.probe(VIP, 80)
     seen, moved, first = [], [], _faults(case)
+    case.fault()
     for turn in range(_ROUNDS):
         time.sleep(turn * _INTERVAL / _ROUNDS)  # the VIP comes back with a check: kill at all times between two
         begun = kill_all(case, "ha1", "haproxy")

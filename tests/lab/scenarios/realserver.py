@@ -24,7 +24,7 @@ def _settings(case: Case, name: str) -> list[str]:
     return case[name].run("cat", *paths).split()
 
 
-@scenario("DR real servers without ARP settings", tutorial="ip addr add VIP dev lo", ours="realserver")
+@scenario("DR real servers without ARP settings", tutorial="ip addr add VIP dev lo", ours="realserver", seconds=5)
 def realserver_arp(case: Case) -> str:
     """Whoever answers first gets the clients: without ARP settings that is one of the real servers, past IPVS."""
     real = ("ha1", "ha2")
@@ -39,7 +39,9 @@ def realserver_arp(case: Case) -> str:
     case.directors(conf.service(VIP, 80, "DR", blocks), 2)
     case.watch(VIP)
     case.probe(VIP, 80)
+    begun = case.fault()
     answers = _answers(case)
+    case.watched()
     if not case.ours:
         case.expect(f"director and real servers all answer: {answers}", len(answers) == 3)
         return f"{len(answers)} hosts answer ARP for the VIP"
@@ -48,7 +50,7 @@ def realserver_arp(case: Case) -> str:
         case[name].run(script, "status", VIP)
         case.expect("the settings are in effect", _settings(case, name) == ["1", "2"])
     case.everywhere(f"{script} start {VIP}", real)  # again, which changes nothing
-    case.expect("the clients were served throughout", not case.clients().failed)
+    case.expect("the clients were served throughout", not case.clients(begun).failed)
     case.everywhere(f"{script} stop {VIP}; {script} status {VIP} || test $? = 3", real)
     case.expect("stop put the settings back", all(_settings(case, name) == before for name in real))
     case.everywhere(f"{script} start {VIP}", real)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NMAP = "MISC_CHECK: nmap | grep open"
 _SERVERS = {"web1": "10.20.0.41", "web2": "10.20.0.42"}
 _BROKEN = "10.20.0.41:8080"
+_EVERY = 2
 
 
 def _begin(case: Case) -> None:
@@ -26,15 +27,17 @@ def _begin(case: Case) -> None:
     for name, address in _SERVERS.items():
         digest = md5(conf.page(name).encode()).hexdigest()
         ours = f"{SCRIPTS}/chk_http_digest -H {address} -p 8080 -u / --digest {digest}"
-        blocks[f"{address} 8080"] = conf.misc(ours if case.ours else f"{nmap} {address} 8080", "misc_timeout 5")
-    case.directors(conf.service("10.10.0.20", 8080, "NAT", blocks, every=2), 2)
+        command = case.timed(ours if case.ours else f"{nmap} {address} 8080", address)
+        blocks[f"{address} 8080"] = conf.misc(command, "misc_timeout 5")
+    case.directors(conf.service("10.10.0.20", 8080, "NAT", blocks, every=_EVERY), 2)
     case.probe("10.10.0.20", 8080)
     case.until("both web servers are asked", lambda: case.clients().pages == {"web1", "web2"})
+    case.fault("lvs1", _EVERY, _SERVERS["web1"])
 
 
 def _noticed(case: Case) -> str:
     case.until("the real server is out of the table", lambda: case.weight(_BROKEN) is None)
-    case.until("the clients are served again", case.served)
+    case.served_again()
     return "taken out"
 
 
@@ -47,7 +50,7 @@ def _wrong(case: Case, answer: Callable[[], None], mend: Callable[[], None]) -> 
         mend()
         case.until("the real server is back in the table", lambda: case.weight(_BROKEN) == 10)
         return f"{said}, back when mended"
-    case.until("clients fail", lambda: case.clients().failed > 3)
+    case.fails("clients fail")
     case.stays("the real server keeps its weight", lambda: case.weight(_BROKEN) == 10, 6)
     case.expect("clients still fail", not case.served())
     return "its port is open: healthy"
@@ -119,8 +122,9 @@ def misc_dynamic(case: Case) -> str:
     ours = SCRIPTS + "/chk_http_digest -H {} -p 8080 -r hello --misc-dynamic -w 0.3 --warning-weight 5"
     command = ours if case.ours else nagios
     blocks = {f"{ip} 8080": conf.misc(command.format(ip), "misc_timeout 5\n misc_dynamic") for ip in _SERVERS.values()}
-    case.directors(conf.service("10.10.0.20", 8080, "NAT", blocks, scheduler="wrr", every=2), 2)
+    case.directors(conf.service("10.10.0.20", 8080, "NAT", blocks, scheduler="wrr", every=_EVERY), 2)
     case.probe("10.10.0.20", 8080)
+    case.fault()
     case["web1"].run("tc", "qdisc", "add", "dev", "eth1", "root", "netem", "delay", "200ms")
     slow, broken = (5, None) if case.ours else (None, 0)
     case.until(f"the slow server's weight is {slow}", lambda: case.weight(_BROKEN) == slow)
