@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from time import time
 from typing import TYPE_CHECKING
 
 from agent import trackfile
@@ -89,9 +88,8 @@ class Publisher:
         watch.stamped = now
         return True
 
-    def change(self, watch: Watch, before: object, text: str) -> None:
-        """Note since when the state holds, and tell of it."""
-        watch.since = time()
+    def tell(self, watch: Watch, before: object, text: str) -> None:
+        """Tell of a change."""
         state = watch.health.state
         line = f"{watch.entry.name}: {before if before is not None else 'first run'} -> {state}: {one_line(text)}"
         self._say(line)

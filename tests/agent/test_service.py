@@ -160,7 +160,9 @@ def test_status_shows_all_checks_and_leaves_with_the_worst_state(tmp_path: Path)
     with agent(tmp_path, checks(WEB)) as running:
         running.must_come(lambda: running.state("web") == "OK")
         done = run(tmp_path, "vipwarden", "status")
-        assert done.code == 0, done.out
+        while done.code != 0:  # a busy machine: the agent is late, and says so
+            assert "WARNING" in done.out and "s late" in done.out, done.out
+            done = run(tmp_path, "vipwarden", "status")
         lines = done.out.splitlines()
         assert lines[0].split() == ["NAME", "STATE", "SINCE", "AGE", "TEXT"]
         assert [line.split()[:2] for line in lines[1:]] == [["vipwarden", "agent"], ["web", "OK"]]
