@@ -91,15 +91,15 @@ class Guard:
             code = await self._child.end()
             self._let_go()
             self._say(f"the watchdog ended ({code}): starting another")
-            told = ""
+            pause = 0.0  # once more at once, then each second
             while not self._is_ready:
                 try:
                     await self._start()
                 except GuardError as error:
-                    if error.strerror != told:
-                        told = str(error.strerror)
-                        self._say(f"{told}; trying again each second")
-                    await asyncio.sleep(_AGAIN)
+                    if not pause:
+                        self._say(f"{error.strerror}; trying again until one does")
+                    await asyncio.sleep(pause)
+                    pause = _AGAIN
 
     def _let_go(self) -> asyncio.Task[int] | None:
         """End the watchdog, if there is one; return what waits for its end."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.agent.life import HavocError, Life, fork, nap
+from checks.core import verdict
+from tests.agent.life import HavocError, Life, nap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_STATE = 30.0  # seconds for what has to come before the havoc
+_STATE = 60.0  # seconds for what has to come before the havoc
 _MEMORY = 64 << 20
 _UNIFIED = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 
@@ -30,25 +32,20 @@ def out_of_memory(life: Life) -> None:
     """Let the kernel choose the agent, in a memory cgroup that another process fills."""
     group = memory_group()
     assert group is not None
+    filler = Path(f"/dev/shm/{group.name}-{life.agent}")
     try:
         (group / "cgroup.procs").write_text(str(life.agent))
-        Path(f"/proc/{life.agent}/oom_score_adj").write_text("1000")
-        hog = fork(partial(_fill, group))
-        try:
-            if not life.until(life.has_ended, _STATE):
-                raise HavocError("the OOM killer did not come")
-        finally:
-            os.kill(hog, signal.SIGKILL)
-            os.waitpid(hog, 0)
+        # memory of no process, so that the agent is the largest one
+        line = 'echo $$ >"$1"; exec head -c "$2" /dev/zero >"$3"'
+        words = [str(group / "cgroup.procs"), str(2 * _MEMORY), str(filler)]
+        with subprocess.Popen(["sh", "-c", line, "sh", *words], stderr=subprocess.DEVNULL) as hog:
+            killed_by = life.until(life.has_ended, _STATE)
+            hog.kill()
+        if not killed_by:
+            raise HavocError("the OOM killer did not come")
     finally:
+        filler.unlink(missing_ok=True)
         remove(group)
-
-
-def _fill(group: Path) -> None:
-    Path("/proc/self/oom_score_adj").write_text("-1000")
-    (group / "cgroup.procs").write_text(str(os.getpid()))
-    filled = b"x" * (2 * _MEMORY)
-    time.sleep(len(filled))
 
 
 def group_killed(life: Life, *, both: bool) -> None:
@@ -152,14 +149,14 @@ def watchdog_lost_in_a_reload(life: Life) -> None:
         nap(0.1)
         os.kill(life.agent, signal.SIGHUP)
         nap(0.1)
-    if not life.until(lambda: len(life.children()) == len(life.watchdogs()) == 1, _STATE):
+    if not life.until(partial(life.is_guarded, verdict.now()), _STATE):
         raise HavocError(f"{life.children()} are there, {life.watchdogs()} at work: {life.log()}")
     life.end()
 
 
 def memory_group() -> Path | None:
     """Make a memory cgroup, where that can be."""
-    name = f"chaos-{os.getpid()}"
+    name = f"chaos-{time.monotonic_ns()}"
     with suppress(OSError):
         old = Path("/sys/fs/cgroup/memory") / name
         old.mkdir()
@@ -180,7 +177,7 @@ def unified_group() -> Path | None:
     for top in _UNIFIED:
         with suppress(OSError):
             if (top / "cgroup.controllers").exists():
-                group = top / f"chaos-{os.getpid()}"
+                group = top / f"chaos-{time.monotonic_ns()}"
                 group.mkdir()
                 if (group / "cgroup.kill").exists():
                     return group

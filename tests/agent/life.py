@@ -123,16 +123,23 @@ class Life:
 
     def children(self) -> set[int]:
         """Return the children of the agent: its watchdog, which may not have begun to be one."""
-        found = set()
+        found: set[int] = set()
         for path in Path(f"/proc/{self.agent}/task").glob("*/children"):
             with suppress(OSError):
                 found.update(map(int, path.read_text().split()))
         return found
 
+    def is_guarded(self, since: float) -> bool:
+        """Return whether there is one watchdog, and the agent has said later than ``since`` that it has one."""
+        own = verdict.read(f"{self.runtime}/verdict/{_OWN}")
+        says = own is not None and own.stamp > since + 0.01 and "no watchdog" not in own.result.text
+        return says and len(self.children()) == len(self.watchdogs()) == 1
+
     def log(self) -> str:
-        """Return what the agents have said."""
+        """Return what the agents have said last, but for first runs."""
         with suppress(FileNotFoundError):
-            return (self.folder / "log").read_text()
+            lines = (self.folder / "log").read_text().splitlines()
+            return "\n".join([line for line in lines if "first run" not in line][-30:])
         return ""
 
     def close(self) -> None:

@@ -161,7 +161,7 @@ def test_status_shows_all_checks_and_leaves_with_the_worst_state(tmp_path: Path)
         running.must_come(lambda: running.state("web") == "OK")
         done = run(tmp_path, "vipwarden", "status")
         while done.code != 0:  # a busy machine: the agent is late, and says so
-            assert "WARNING" in done.out and "s late" in done.out, done.out
+            assert "s late" in done.out, done.out
             done = run(tmp_path, "vipwarden", "status")
         lines = done.out.splitlines()
         assert lines[0].split() == ["NAME", "STATE", "SINCE", "AGE", "TEXT"]
