@@ -89,3 +89,8 @@ $(SETUP): setup.cfg pyproject.toml constraints.txt packaging/launchers.py $(wild
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.PHONY: chaos
+# agents killed, and their watchdogs killed, stopped and slow, by the thousand: is anything left healthy?
+chaos: setup
+	$(BIN)/python -m tests.agent.chaos $(or $(CHAOS),10000)

@@ -294,6 +294,7 @@ class Agent:
             self._publisher.remove(self._publisher.verdicts, file)
 
     def _keep_house(self) -> None:
+        self._publisher.look_after(self.watches.values())
         trouble = self._guard.inspect() if self._guard is not None else ""
         self.meter.publish(self._publisher.verdicts, self.watches.values(), self._driver, self._unsaid(), trouble)
 

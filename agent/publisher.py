@@ -11,7 +11,7 @@ from checks.core.result import OK, Result, one_line
 from checks.core.syslog import ERROR, NOTICE, log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from agent.watch import Watch
 
@@ -37,6 +37,7 @@ class Publisher:
         self.tracks = f"{runtime}/track"
         self._say = say
         self._failing: set[str] = set()
+        self._folder: tuple[int, ...] = ()  # that of the track files, as it was seen last
 
     def ready(self) -> None:
         """Make the folders where they are missing; raises OSError."""
@@ -52,9 +53,28 @@ class Publisher:
             watch.value = None
             gone = trackfile.fail(path, watch.loss)
             self._trouble(self.tracks, error, "" if gone else f", and {path} still says what it said")
+            self._restore(error)
         else:
             watch.value = value
             self._failing.discard(self.tracks)
+
+    def look_after(self, watches: Iterable[Watch]) -> None:
+        """Have track files written again that somebody has removed; it costs nothing where nobody has.
+
+        It is the next look at a check that writes it: until then nobody knows what is true.
+        """
+        try:
+            seen = os.stat(self.tracks)  # noqa: PTH116
+            folder: tuple[int, ...] = (seen.st_dev, seen.st_ino, seen.st_mtime_ns)
+            if folder == self._folder:
+                return
+            there = set(os.listdir(self.tracks))  # noqa: PTH208
+        except OSError:
+            folder, there = (), set()
+        self._folder = folder
+        for watch in watches:
+            if watch.value is not None and watch.file not in there:
+                watch.value = None
 
     def publish(self, watch: Watch, result: Result, duration: float, now: float) -> None:
         """Write the verdict file; one that cannot be written must not stand for a healthy check any longer."""
