@@ -57,13 +57,13 @@ class Inside:
         self.agent: Agent
 
     def run_until(self, done: Callable[[], object], change: Callable[[list[Entry]], None] = lambda _: None) -> None:
-        """Run until something is true, for ten seconds at most; ``change`` may alter the entries before."""
+        """Run until something is true, for thirty seconds at most; ``change`` may alter the entries before."""
 
         async def watch() -> None:
             change(self.entries)
             self.agent = Agent(self.entries, str(self.folder), self.said.append, 0.1)
             running = asyncio.ensure_future(self.agent.run())
-            end = monotonic() + 10
+            end = monotonic() + 30
             while not running.done() and not done() and monotonic() < end:  # noqa: ASYNC110 - it happens in files
                 await asyncio.sleep(0.005)
             self.tracks = {path.name: path.read_text().strip() for path in (self.folder / "track").glob("[!.]*")}
@@ -71,7 +71,7 @@ class Inside:
             (outcome,) = await asyncio.gather(running, return_exceptions=True)
             assert isinstance(outcome, asyncio.CancelledError), outcome
             assert done(), self.said
-            end = monotonic() + 10
+            end = monotonic() + 30
             while watchdogs(self.folder):
                 assert monotonic() < end, "the watchdog outlives the grace"
                 await asyncio.sleep(0.01)

@@ -56,7 +56,7 @@ class Running:
             return (self.runtime / "track" / verdict.file_name(name)).read_text().strip()
         return ""
 
-    def must_come(self, what: Callable[[], object], seconds: float = 10) -> float:
+    def must_come(self, what: Callable[[], object], seconds: float = 30) -> float:
         """Wait for something, and return the seconds that it took."""
         begun = time.monotonic()
         while not what():

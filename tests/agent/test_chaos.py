@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SAMPLE = 40
 
 
+@pytest.mark.alone
 def test_a_sample_of_all_kinds_of_havoc() -> None:
     """Each kind at least once, in processes of their own; the table is in the report when one fails."""
     line = [sys.executable, "-m", "tests.agent.chaos", str(SAMPLE), "8"]

@@ -226,8 +226,11 @@ def test_a_reload_of_both_reloads_both(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as free:
         used, port = taken.getsockname()[1], free.getsockname()[1]
         free.close()
-        text = "exporter: {{listen: '127.0.0.1:{}'}}\n" + checks(WEB)
-        with agent(tmp_path, text.format(0), command=("run",)) as running:
+
+        def both(port: int, *more: str) -> str:
+            return f"exporter: {{listen: '127.0.0.1:{port}'}}\n" + checks(WEB, *more)
+
+        with agent(tmp_path, both(0), command=("run",)) as running:
             running.must_come(lambda: running.value("web") == "1")
             running.configure(both(used, WEB.replace("web", "more")))
             running.must_come(lambda: running.has_said(f"cannot listen on 127.0.0.1:{used}: the port is in use"))
