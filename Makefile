@@ -97,3 +97,8 @@ clean:
 test-releases: setup
 	@$(BIN)/python tests/programs.py releases
 	@PYTEST="$(PYTEST)" $(BIN)/python -m tests.releases $(RELEASES)
+
+.PHONY: chaos
+# agents killed, and their watchdogs killed, stopped and slow, by the thousand: is anything left healthy?
+chaos: setup
+	$(BIN)/python -m tests.agent.chaos $(or $(CHAOS),10000)

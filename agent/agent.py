@@ -11,16 +11,17 @@ import gc
 import os
 import random
 from functools import partial
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from agent import manifest
+from agent import locks, manifest
 from agent.driver import Driver
-from agent.guard import Guard, GuardError
+from agent.guard import Guard
 from agent.meter import Meter
 from agent.publisher import WHOLE, Publisher
+from agent.relief import relieve
 from agent.run import Run
-from agent.watch import Watch, blocked
+from agent.watch import Watch, blocked, guarded_of
 from checks.core import verdict
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from checks.core.result import Result
 
 GRACE = 5.0  # seconds that a successor may take to come after a clean end
-_LOCK = 3.0  # seconds to wait for the lock: a watchdog holds it for moments only
+_LOCK = 3.0  # seconds to wait for the lock: an agent that dies keeps it for a moment
 _SPREAD = 1.0  # seconds over which the first runs are spread
 _WAIT = 0.1  # seconds until a check looks again for what it needs and what has no verdict yet
 _HOUSEKEEPING = 1.0  # seconds
@@ -42,110 +43,129 @@ class AgentError(Exception):
 
 
 class Agent:
-    """Runs ``entries`` and publishes below ``runtime``; ``say`` is told what the operator should know."""
+    """Runs ``entries`` and publishes below ``runtime``; ``say`` is told what the operator should know.
+
+    ``say`` never waits and never raises; ``unsaid`` is how many lines it had to drop.
+    """
 
     def __init__(
-        self, entries: Sequence[Entry], runtime: str, say: Callable[[str], None], grace: float = GRACE
+        self,
+        entries: Sequence[Entry],
+        runtime: str,
+        say: Callable[[str], None],
+        grace: float = GRACE,
+        unsaid: Callable[[], int] = lambda: 0,
     ) -> None:
         self.runtime = runtime
         self.grace = grace
         self.watches: dict[str, Watch] = {}
         self.meter = Meter()
         self._say = say
+        self._unsaid = unsaid
         self._entries = entries
         self._publisher = Publisher(runtime, say)
         self._reloading = asyncio.Lock()
+        self._owner = manifest.word()
         self._driver: Driver
-        self._guard: Guard
+        self._guard: Guard | None = None
+        self._stamps: memoryview[float]
+        self._failed: memoryview[int]
 
     async def run(self, ready: Callable[[], None] = lambda: None, beat: Callable[[], None] = lambda: None) -> None:
         """Run until it is cancelled; ``beat`` is called each second. Raises AgentError where it cannot begin."""
         self._driver = Driver(self._say)
+        lock = None
         try:
-            lock = await self._locked()
-            self._driver.names.remember(self.runtime)
-            try:
+            async with self._reloading:  # who is told to reload before it has begun does so afterwards
+                lock = await self._locked()
+                self._driver.names.remember(self.runtime)
                 await self._open()
-            except BaseException:
-                os.close(lock)
-                raise
-            try:
-                ready()
-                while True:
-                    beat()
-                    self._keep_house()
-                    await asyncio.sleep(_HOUSEKEEPING)
-            finally:
-                self._publisher.leave(self.watches.values(), self.grace)
-                os.close(lock)  # before the watchdog looks whether a successor has it
-                self._guard.leave(self.grace)
+            ready()
+            while True:
+                beat()
+                self._keep_house()
+                await asyncio.sleep(_HOUSEKEEPING)
         finally:
             self._driver.close()
+            guard, self._guard = self._guard, None
+            if guard is not None:
+                self._publisher.leave(self.watches.values(), self.grace)
+                await guard.leave(self.grace)
+            if lock is not None:
+                os.close(lock)
 
     async def _locked(self) -> int:
         until = monotonic() + _LOCK
         try:
             self._publisher.ready()
-            while (held := manifest.lock(self.runtime)) is None:
+            while (held := locks.lock(self.runtime)) is None:
                 if monotonic() > until:
-                    raise AgentError(f"another agent runs, which holds {self.runtime}/{manifest.LOCK}")
+                    raise AgentError(f"another agent runs, which holds {self.runtime}/{locks.AGENT}")
                 await asyncio.sleep(0.05)
         except OSError as error:
             raise AgentError(f"cannot use {self.runtime}: {error.strerror}") from None
         return held
 
     async def _open(self) -> None:
+        try:
+            before = {one.file for one in manifest.read(self.runtime)}
+        except (OSError, ValueError) as error:
+            self._say(f"the files of an earlier agent are not known: {error}")
+            before = set()
+        try:
+            self._guard = guard = await self._guarded(self._entries)
+            guard.arm()
+            self._drop(before - {one.file for one in guard.guarded})
+            await relieve(self.runtime, guard.pid)  # from here on nobody else writes track files
+        except OSError as error:
+            raise AgentError(f"no watchdog, and so no verdicts: {error.strerror or error}") from None
         watches = _linked(self._entries)
         for watch in watches.values():
             last = verdict.read(f"{self._publisher.verdicts}/{watch.file}")
             watch.take_over(last, self.grace)
-        try:
-            before = manifest.read(self.runtime)
-        except (OSError, ValueError) as error:
-            self._say(f"the files of an earlier agent are not known: {error}")
-            before = []
-        try:
-            await self._swap(watches)
-        except OSError as error:
-            raise AgentError(f"no watchdog, and so no verdicts: {error.strerror or error}") from None
-        self._drop({one.file for one in before})
-        _tidy()
+        self._switch(watches, guard)
 
     async def reload(self, entries: Sequence[Entry]) -> None:
         """Go over to other entries; raises OSError, and then goes on as before."""
         async with self._reloading:
-            watches = _linked(entries, self.watches)
-            files = {watch.file for watch in self.watches.values()}
-            await self._swap(watches)
-            self._drop(files)
-            _tidy()
+            if self._guard is None:
+                raise OSError(0, "no agent runs")
+            guard = await self._guarded(entries)
+            before, self._guard = self._guard, guard
+            guard.arm(before)
+            self._switch(_linked(entries, self.watches), guard)
+            self._drop({one.file for one in before.guarded} - {one.file for one in guard.guarded})
+            await before.dismiss()
+            guard.inherit(before)
 
-    async def _swap(self, watches: dict[str, Watch]) -> None:
-        """Put a new watchdog over other watches, then the watches in the place of those before."""
-        numbered = list(watches.values())
-        manifest.write(self.runtime, [watch.guarded for watch in numbered])
+    async def _guarded(self, entries: Sequence[Entry]) -> Guard:
+        """Return a guard over entries that stands beside the one before, and make it known; raises OSError."""
+        guarded = [guarded_of(entry) for entry in entries]
+        guard = Guard(self.runtime, self._owner, guarded, self._say)
         try:
-            guard = await asyncio.to_thread(Guard, self.runtime, len(numbered), self._say)
-        except GuardError:
-            if self.watches:
-                manifest.write(self.runtime, [watch.guarded for watch in self.watches.values()])
+            await guard.start()
+            manifest.write(self.runtime, self._owner, guarded)
+        except BaseException:
+            await guard.dismiss()
             raise
-        if self.watches:
-            self._guard.dismiss()
-        self._guard = guard
-        guard.attach()
+        return guard
+
+    def _switch(self, watches: dict[str, Watch], guard: Guard) -> None:
+        """Put other watches, and their guard, in the place of those before."""
+        self._stamps, self._failed = guard.stamps, guard.failed
         before, self.watches = self.watches, watches
         for old in before.values():
             if watches.get(old.entry.name) is not old and old.run is not None:
                 self._driver.abandon(old.run)
                 old.run = None
         now = monotonic()
-        for number, watch in enumerate(numbered):
+        for number, watch in enumerate(watches.values()):
             watch.number = number
             if watch.entry.track and watch.value is None:
                 self._publisher.track(watch, watch.wanted)
             if before.get(watch.entry.name) is not watch and not watch.members:
                 self._begin(watch, now)
+        _tidy()
 
     def _begin(self, watch: Watch, now: float) -> None:
         entry = watch.entry
@@ -184,11 +204,11 @@ class Agent:
         self.meter.runs += 1
         health = watch.health
         state = result.state
-        if state == health.state and not health.count and not watch.users and not self._guard.failed[watch.number]:
+        if state == health.state and not health.count and not watch.users and not self._failed[watch.number]:
             # as nearly always: nothing has changed
             watch.result = result
             watch.retried = 0
-            self._guard.stamps[watch.number] = now
+            self._stamps[watch.number] = now
             if watch.scaled or now - watch.stamped >= watch.period:
                 self._hand_on(watch, result, now, state, changed=False, stamp=False)
             self._put_down(watch, watch.entry.interval, now)
@@ -196,7 +216,7 @@ class Agent:
         if watch.entry.retry and state > health.worst and (health.is_healthy or health.state is None):
             watch.retried += 1
             if watch.retried <= watch.entry.retry:
-                self._guard.stamps[watch.number] = now
+                self._stamps[watch.number] = now
                 self._driver.at(now, watch.start)
                 return
         watch.retried = 0
@@ -225,10 +245,10 @@ class Agent:
             self._driver.at(watch.due, watch.start)
 
     def _hand_on(self, watch: Watch, result: Result, now: float, before: object, *, changed: bool, stamp: bool) -> None:
-        guard, number = self._guard, watch.number
-        guard.stamps[number] = now
-        if guard.failed[number]:  # the watchdog was here
-            guard.failed[number] = 0
+        number = watch.number
+        self._stamps[number] = now
+        if self._failed[number]:  # the watchdog was here
+            self._failed[number] = 0
             watch.value = None
         entry = watch.entry
         if entry.track:
@@ -236,21 +256,23 @@ class Agent:
             if wanted != watch.value:
                 self._publisher.track(watch, wanted)
         if changed:
-            self._publisher.change(watch, before, result.text)
+            watch.since = time()
         if now - watch.stamped >= watch.period or changed or stamp:
             publisher = self._publisher
             if changed or stamp or now - watch.written >= WHOLE or not publisher.stamp(watch, now):
                 publisher.publish(watch, result, now - watch.begun, now)
+        if changed:
+            self._publisher.tell(watch, before, result.text)
 
     def _compose(self, watch: Watch, now: float, *, changed: bool) -> None:
         """Look at what is composed of others, when one of them has changed or its own verdict grows old."""
-        if not changed and now - watch.stamped < watch.period and not self._guard.failed[watch.number]:
-            self._guard.stamps[watch.number] = now
+        if not changed and now - watch.stamped < watch.period and not self._failed[watch.number]:
+            self._stamps[watch.number] = now
             return
         watch.begun = now
         result = watch.compose()
         if result is None:
-            self._guard.stamps[watch.number] = now
+            self._stamps[watch.number] = now
             return
         before = watch.health.state
         changed = watch.health.overrule(result.state)
@@ -268,15 +290,16 @@ class Agent:
                 self._driver.at(now, waiting.start)
 
     def _drop(self, files: set[str]) -> None:
-        """Remove what stands in files of checks that are no longer configured."""
-        for file in files - {watch.file for watch in self.watches.values()}:
+        """Remove the files of checks that are no longer configured."""
+        for file in files:
             self._publisher.remove(self._publisher.tracks, file)
             self._publisher.remove(self._publisher.verdicts, file)
 
     def _keep_house(self) -> None:
-        self._guard.inspect()
+        self._publisher.look_after(self.watches.values())
         self._driver.names.save()
-        self.meter.publish(self._publisher.verdicts, self.watches.values(), self._driver)
+        trouble = self._guard.inspect() if self._guard is not None else ""
+        self.meter.publish(self._publisher.verdicts, self.watches.values(), self._driver, self._unsaid(), trouble)
 
 
 def _tidy() -> None:

@@ -58,6 +58,7 @@ class Driver:
         self._used = thread_time()
         self._wakes = float("inf")
         self._beside: set[Check] = set()
+        self._told: set[Check] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop.add_reader(self._epoll.fileno(), self.poll)
 
@@ -117,14 +118,20 @@ class Driver:
             foreign = coroutine.send(value if run.started else None)
         except StopIteration as end:
             self._finish(run, end.value)
-        except RuntimeError:  # as asyncio says that something needs a task; a bug will say it again
+        except RecursionError as error:
+            self._finish(run, bug(run.name, error))
+        except RuntimeError as error:  # as asyncio says that something needs a task; a bug will say it again
+            if run.function not in self._told:
+                self._told.add(run.function)
+                self._say(f"{run.name} is run once more, as a task of asyncio: {error}")
             self._run_beside(run)
         except BaseException as error:  # noqa: BLE001
             self._finish(run, bug(run.name, error))
         else:
             run.started = True
-            if foreign is not None:
+            if foreign is not None:  # it stands on a library of asyncio, and will do so each time
                 coroutine.close()
+                self._beside.add(run.function)
                 self._run_beside(run)
 
     def watch(self, run: Run, sock: socket) -> None:
@@ -232,7 +239,6 @@ class Driver:
             self.arm(run, max(now, run.until if run.awaits else run.end))
 
     def _run_beside(self, run: Run) -> None:
-        self._beside.add(run.function)
         run.coroutine = run.registered = None
         run.awaits = 0
         run.started = False

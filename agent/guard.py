@@ -1,30 +1,30 @@
-"""How does the agent keep its watchdog? It starts one, stamps each look at a check, and replaces one that is lost."""
+"""How does the agent keep its watchdog? It starts one, stamps each look at a check, and replaces one that is lost.
+
+Nothing here waits in the way of the checks: a watchdog that hangs, at its start or later, costs the loop nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
-import sys
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from agent.watchdog import LEAVING, READY, Shared
+from agent import manifest
+from agent.child import Child
+from agent.watchdog import LEAVING, NEVER, READY, TAKEN, Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-_CODE = str(Path(__file__).parents[1])
+    from agent.manifest import Guarded
+
 _START = 10.0  # seconds that it may take to be ready
-_SILENT = 5.0  # seconds after which a watchdog that shows no life is taken for hung
-_PROGRAM = """\
-import sys
-sys.path[:0] = sys.argv[1:2]
-from agent.watchdog import main
-main(sys.argv[2], *map(int, sys.argv[3:]))
-"""
+_SILENT = 4  # looks at one that shows no life, after which it is taken for hung
+_ANSWER = 2.0  # seconds that it may take to hear of a clean end, or to end
+_AGAIN = 1.0  # seconds between two tries to start one
+_ending: set[asyncio.Task[int]] = set()  # those that nobody else waits for
 
 
 class GuardError(OSError):
@@ -32,101 +32,171 @@ class GuardError(OSError):
 
 
 class Guard:
-    """The watchdog over ``count`` checks of the manifest in ``runtime``; raises GuardError where none starts."""
+    """The watchdog over ``guarded`` of the agent with the word ``owner``; it stands from ``start()`` on."""
 
-    def __init__(self, runtime: str, count: int, say: Callable[[str], None]) -> None:
+    def __init__(self, runtime: str, owner: str, guarded: Sequence[Guarded], say: Callable[[str], None]) -> None:
+        """Prepare its memory; raises OSError."""
         self.runtime = runtime
-        self.count = count
+        self.owner = owner
+        self.guarded = guarded
         self._say = say
+        text = manifest.encode(guarded)
         self._memory = os.memfd_create("vipwarden")
-        os.ftruncate(self._memory, Shared.size(count))
-        shared = Shared(self._memory, count)
+        try:
+            os.ftruncate(self._memory, Shared.size(len(guarded)) + len(text))
+            shared = Shared(self._memory, len(guarded))
+        except BaseException:
+            os.close(self._memory)
+            raise
+        shared.text[:] = text
         self.stamps, self.failed, self._alive = shared.stamps, shared.failed, shared.alive
-        now = monotonic()
-        for number in range(count):
-            self.stamps[number] = now
-        self._ended = False
-        self._start()
+        for number in range(len(guarded)):
+            self.stamps[number] = NEVER
+        self._child: Child | None = None
+        self._socket: socket.socket | None = None
+        self._is_ready = False
+        self._seen = (0.0, 0)  # its sign of life, and how many looks ago that was new
+        self._keeping: asyncio.Task[None] | None = None
 
-    def _start(self) -> None:
-        self._alive[0] = monotonic()
-        own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    async def start(self) -> None:
+        """Start the watchdog; raises GuardError."""
+        await self._start()
+        self._keeping = asyncio.create_task(self._keep())
+
+    async def _start(self) -> None:
+        """Start one and wait until it is ready; one that is not ready in time is gone then."""
+        numbers = [os.getpid()]
+        try:
+            own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            raise GuardError(error.errno, f"cannot start the watchdog: {error.strerror}") from None
         with other:
-            for descriptor in (other.fileno(), self._memory):
-                os.set_inheritable(descriptor, True)
-            command = [sys.executable, "-IS", "-c", _PROGRAM, _CODE, self.runtime]
-            command += map(str, (os.getpid(), other.fileno(), self._memory))
-            # not our output: who waits for its end would wait for the watchdog's as well
-            null = [(os.POSIX_SPAWN_OPEN, descriptor, "/dev/null", os.O_RDWR, 0) for descriptor in (0, 1, 2)]
+            numbers += [other.fileno(), self._memory, len(self.guarded)]
+            arguments = [self.runtime, self.owner, manifest.owner(self.runtime), *map(str, numbers)]
             try:
-                self.pid = os.posix_spawn(sys.executable, command, {}, file_actions=null)
+                self._child = Child("agent.watchdog", arguments, (other.fileno(), self._memory))
             except OSError as error:
                 own.close()
                 raise GuardError(error.errno, f"cannot start the watchdog: {error.strerror}") from None
-            finally:
-                os.set_inheritable(self._memory, False)
-        own.settimeout(_START)
-        try:
-            said = own.recv(64)
-        except OSError:
-            said = b""
-        if said != READY:
-            own.close()
-            self._reap()
+        self._socket = own
+        if await _heard(own, _START) != READY:
+            self._let_go()
             raise GuardError(0, f"the watchdog did not start within {_START:.0f} s or ended at once")
-        own.setblocking(False)
-        self.socket = own
+        self._seen = (0.0, 0)
+        self._is_ready = True
 
-    def attach(self) -> None:
-        """Notice in the running event loop when the watchdog ends."""
-        asyncio.get_running_loop().add_reader(self.socket.fileno(), self._lost)
+    async def _keep(self) -> None:
+        """Replace it whenever it ends."""
+        while self._child is not None:
+            code = await self._child.end()
+            self._let_go()
+            self._say(f"the watchdog ended ({code}): starting another")
+            pause = 0.0  # once more at once, then each second
+            while not self._is_ready:
+                try:
+                    await self._start()
+                except GuardError as error:
+                    if not pause:
+                        self._say(f"{error.strerror}; trying again until one does")
+                    await asyncio.sleep(pause)
+                    pause = _AGAIN
 
-    def inspect(self) -> None:
-        """Replace a watchdog that hangs: to be called every second or so."""
-        if not self._ended and monotonic() - self._alive[0] > _SILENT:
-            os.kill(self.pid, signal.SIGKILL)  # _lost() follows
+    def _let_go(self) -> asyncio.Task[int] | None:
+        """End the watchdog, if there is one; return what waits for its end."""
+        child, self._child = self._child, None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._is_ready = False
+        if child is None:
+            return None
+        child.kill()
+        ending = asyncio.create_task(child.end())
+        _ending.add(ending)
+        ending.add_done_callback(_ending.discard)
+        return ending
 
-    def _lost(self) -> None:
-        self._detach()
-        code = self._reap()
-        self._say(f"the watchdog ended ({code}): starting another")
-        self._again()
+    @property
+    def pid(self) -> int:
+        """The number of the watchdog, 0 where there is none at the moment."""
+        return self._child.pid if self._child is not None else 0
 
-    def _again(self) -> None:
-        if self._ended:
-            return
-        try:
-            self._start()
-        except GuardError as error:
-            self._say(f"{error.strerror}; trying again")
-            asyncio.get_running_loop().call_later(1, self._again)
-        else:
-            self.attach()
+    def inspect(self) -> str:
+        """Replace a watchdog that hangs: to be called each second. Return what is wrong, or an empty text."""
+        alive, looks = self._seen
+        self._seen = (alive, looks + 1) if alive == self._alive[0] else (self._alive[0], 0)
+        if not self._is_ready or self._child is None:
+            return "there is no watchdog at the moment"
+        if looks >= _SILENT:
+            self._child.kill()  # _keep() sees its end
+        return ""
 
-    def leave(self, grace: float) -> None:
-        """Tell the watchdog that this is a clean end, and for how many seconds a successor may take to come."""
-        self._end(LEAVING + f"{grace:.3f}".encode())
+    def arm(self, before: Guard | None = None) -> None:
+        """Begin to guard: what was looked at under the guard before is as old as it was, all else is of this moment."""
+        now = monotonic()
+        known = {one.file: stamp for one, stamp in zip(before.guarded, before.stamps, strict=True)} if before else {}
+        for number, one in enumerate(self.guarded):
+            self.stamps[number] = known.get(one.file, now)
+        if before is not None:
+            self.inherit(before)
 
-    def dismiss(self) -> None:
-        """End the watchdog: another one guards in its place."""
-        self._end()
-        self._reap()
+    def inherit(self, before: Guard) -> None:
+        """Take over what the watchdog before has failed."""
+        failed = {one.file for one, mark in zip(before.guarded, before.failed, strict=True) if mark}
+        for number, one in enumerate(self.guarded if failed else ()):
+            if one.file in failed:
+                self.failed[number] = 1
 
-    def _reap(self) -> int:
-        os.kill(self.pid, signal.SIGKILL)  # not yet waited for, so the number is still its own
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+    async def leave(self, grace: float) -> None:
+        """Leave the field to the watchdog, for so many seconds in which a successor may come.
 
-    def _end(self, word: bytes = b"") -> None:
-        self._ended = True
-        self._detach(word)
+        Where none answers that it has heard of this, all fails at once.
+        """
+        await self._stop()
+        if self._socket is not None:
+            try:
+                self._socket.send(LEAVING + f"{grace:.3f}".encode())
+            except OSError:
+                pass  # it is gone
+            until = monotonic() + _ANSWER
+            said = READY
+            while said == READY and monotonic() < until:
+                said = await _heard(self._socket, max(0.0, until - monotonic()))
+            if said == TAKEN:
+                self._socket.close()
+                os.close(self._memory)
+                return
+        await self.dismiss()
+        left = sum(not one.fail(self.runtime) for one in self.guarded)
+        more = f"; {left} track files could neither be written nor removed" if left else ""
+        self._say(f"no watchdog is there to wait for a successor: all has failed{more}")
+
+    async def dismiss(self) -> None:
+        """End the watchdog, and wait for that: another one guards in its place."""
+        await self._stop()
+        ending = self._let_go()
         os.close(self._memory)
+        if ending is not None:
+            _, pending = await asyncio.wait({ending}, timeout=_ANSWER)
+            if pending:
+                self._say("the watchdog before cannot be ended")
 
-    def _detach(self, word: bytes = b"") -> None:
-        if self.socket.fileno() < 0:
-            return  # it is between two watchdogs
-        asyncio.get_running_loop().remove_reader(self.socket.fileno())
-        try:
-            self.socket.send(word) if word else None
-        except OSError:
-            pass  # it is gone
-        self.socket.close()
+    async def _stop(self) -> None:
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+
+async def _heard(sock: socket.socket, seconds: float) -> bytes:
+    """Wait for a word of the watchdog; return nothing where it has ended or says none."""
+    loop = asyncio.get_running_loop()
+    heard = asyncio.Event()
+    loop.add_reader(sock, heard.set)
+    try:
+        await asyncio.wait_for(heard.wait(), seconds)
+        return sock.recv(64)
+    except (TimeoutError, OSError):
+        return b""
+    finally:
+        loop.remove_reader(sock)

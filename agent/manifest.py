@@ -1,13 +1,14 @@
-"""What has to fail when the agent is lost? A small file beside the verdicts, for the watchdog and for ExecStopPost.
+"""What has to fail when the agent is lost? A small file beside the verdicts, for ExecStopPost and the next agent.
 
-It has a line for each check: for how many seconds its last look speaks, the value to put into its track file then
-(``hold`` for one that keeps its value, ``none`` where there is no track file), and the name of its files.
+Its first line names the agent that wrote it, by a word that no other agent has: so does a successor prove itself, once
+its own watchdog is ready. Each further line is a check: for how many seconds its last look speaks, the value to put
+into its track file then (``hold`` for one that keeps its value, ``none`` where there is no track file), and the name
+of its files.
 """
 
 from __future__ import annotations
 
 import posix
-from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 
 from agent.trackfile import NEW, fail
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NAME = "agent.guard"
-LOCK = "agent.lock"  # held by the agent that runs
-WATCHDOG = "agent.watchdog"  # held by each watchdog, shared
 HOLD, NONE = "hold", "none"
+_HEAD = b"agent "
+_WORD = 16  # characters
+_LENGTH = len(_HEAD) + _WORD + 1
 
 
 class Guarded:
@@ -36,71 +38,82 @@ class Guarded:
         return self.loss in (HOLD, NONE) or fail(f"{runtime}/track/{self.file}", int(self.loss))
 
 
-def write(runtime: str, guarded: Iterable[Guarded]) -> None:
-    """Write the file; raises OSError."""
+def word() -> str:
+    """Return a word that no other agent has, whatever its namespaces."""
+    return posix.urandom(_WORD // 2).hex()
+
+
+def encode(guarded: Iterable[Guarded]) -> bytes:
+    """Return the lines of the checks."""
+    text = "".join(f"{one.limit:.3f} {one.loss} {one.file}\n" for one in guarded)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decode(data: bytes) -> list[Guarded]:
+    """Return the checks of such lines; raises ValueError."""
+    found = []
+    for line in data.decode("utf-8", "surrogateescape").splitlines():
+        limit, loss, file = line.split(" ", 2)
+        if "/" in file or not file or (loss not in (HOLD, NONE) and not loss.lstrip("-").isdigit()):
+            raise ValueError(f"{NAME} does not hold what an agent wrote")
+        found.append(Guarded(file, float(limit), loss))
+    return found
+
+
+def write(runtime: str, owner: str, guarded: Iterable[Guarded]) -> None:
+    """Write the file; raises OSError. Where the checks are as before a full disk is no hindrance."""
+    head, data = _HEAD + owner.encode("ascii") + b"\n", encode(guarded)
+    path = f"{runtime}/{NAME}"
+    try:
+        before = _content(runtime)
+        if before.startswith(_HEAD) and before[_LENGTH:] == data:
+            _put(posix.open(path, posix.O_WRONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC), head)
+            return
+    except OSError:
+        pass  # not there, or not ours: make it anew
     aside = f"{runtime}/.{posix.getpid()}.{NAME}"
-    data = "".join(f"{one.limit:.3f} {one.loss} {one.file}\n" for one in guarded).encode("utf-8", "surrogateescape")
     out = posix.open(aside, NEW, 0o644)
     try:
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[posix.write(out, view) :]
-        finally:
-            posix.close(out)
-        posix.rename(aside, f"{runtime}/{NAME}")
+        _put(out, head + data)
+        posix.rename(aside, path)
     except OSError:
         posix.unlink(aside)
         raise
 
 
 def read(runtime: str) -> list[Guarded]:
-    """Return what the file holds, nothing where there is none; raises OSError and ValueError."""
+    """Return the checks in the file, none where there is no file; raises OSError and ValueError."""
+    data = _content(runtime)
+    if data and not data.startswith(_HEAD):
+        raise ValueError(f"{runtime}/{NAME} does not hold what an agent wrote")
+    return decode(data[_LENGTH:])
+
+
+def owner(runtime: str) -> str:
+    """Return the word of the agent that wrote the file last, or an empty text where it cannot be known."""
+    try:
+        head = _content(runtime)[:_LENGTH]
+    except OSError:
+        return ""
+    is_whole = len(head) == _LENGTH and head.startswith(_HEAD)
+    return head[len(_HEAD) : -1].decode("ascii", "replace") if is_whole else ""
+
+
+def _content(runtime: str) -> bytes:
     try:
         source = posix.open(f"{runtime}/{NAME}", posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC)
     except FileNotFoundError:
-        return []
+        return b""
     try:
-        data = b"".join(iter(lambda: posix.read(source, 1 << 20), b""))
+        return b"".join(iter(lambda: posix.read(source, 1 << 20), b""))
     finally:
         posix.close(source)
-    found = []
-    for line in data.decode("utf-8", "surrogateescape").splitlines():
-        limit, loss, file = line.split(" ", 2)
-        if "/" in file or not file or (loss not in (HOLD, NONE) and not loss.lstrip("-").isdigit()):
-            raise ValueError(f"{runtime}/{NAME} does not hold what an agent wrote")
-        found.append(Guarded(file, float(limit), loss))
-    return found
 
 
-def lock(runtime: str, name: str = LOCK, *, shared: bool = False) -> int | None:
-    """Take a lock and return its descriptor, or None where another process has it; raises OSError."""
-    flags = posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
-    descriptor = posix.open(f"{runtime}/{name}", flags, 0o600)
+def _put(out: int, data: bytes) -> None:
     try:
-        flock(descriptor, (LOCK_SH if shared else LOCK_EX) | LOCK_NB)
-    except BlockingIOError:
-        posix.close(descriptor)
-        return None
-    except OSError:
-        posix.close(descriptor)
-        raise
-    return descriptor
-
-
-def fail_closed(runtime: str) -> int:
-    """Fail all at once where neither an agent nor a watchdog is left to do it; return how many could not be failed.
-
-    Raises OSError and ValueError where it cannot be known what to fail.
-    """
-    held = lock(runtime)
-    if held is None:
-        return 0
-    try:
-        last = lock(runtime, WATCHDOG)
-        if last is None:
-            return 0
-        posix.close(last)
-        return sum(not one.fail(runtime) for one in read(runtime))
+        view = memoryview(data)
+        while view:
+            view = view[posix.write(out, view) :]
     finally:
-        posix.close(held)
+        posix.close(out)

@@ -31,11 +31,14 @@ class Meter:
         self._since = time()
         self._state = OK
 
-    def publish(self, folder: str, watches: Iterable[Watch], driver: Driver) -> None:
-        """Write the verdict of the agent; where that cannot be, the verdicts of the checks tell of it."""
+    def publish(self, folder: str, watches: Iterable[Watch], driver: Driver, unsaid: int, trouble: str) -> None:
+        """Write the verdict of the agent, with the lines of the log that were dropped, and what else is wrong.
+
+        Where that cannot be, the verdicts of the checks tell of it.
+        """
         late, self.late = sorted(self.late), []
         latest = late[len(late) * 99 // 100] if late else 0.0
-        state = OK if latest <= _LATE else WARNING
+        state = WARNING if latest > _LATE or trouble else OK
         if state != self._state:
             self._state, self._since = state, time()
         count = sick = 0
@@ -43,7 +46,9 @@ class Meter:
             count += 1
             sick += not watch.health.is_healthy
         text = f"{count} checks, {sick} of them unhealthy; {len(late)} began in the last second"
-        if state != OK:
+        if trouble:
+            text += f"; {trouble}"
+        if latest > _LATE:
             text += f", {latest:.2f} s late: fewer checks, longer intervals or a faster node are needed"
         metrics = [
             Metric("checks", count, minimum=0),
@@ -51,6 +56,7 @@ class Meter:
             Metric("runs", self.runs, "c"),
             Metric("late_p99", latest, "s", minimum=0),
             Metric("stalls", driver.stalls, "c"),
+            Metric("log_lines_dropped", unsaid, "c"),
             Metric("in_flight", len(driver.active), minimum=0),
             Metric("memory", _memory(), "B", minimum=0),
         ]

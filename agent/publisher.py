@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from time import time
 from typing import TYPE_CHECKING
 
 from agent import trackfile
@@ -38,6 +37,7 @@ class Publisher:
         self.tracks = f"{runtime}/track"
         self._say = say
         self._failing: set[str] = set()
+        self._folder: tuple[int, ...] = ()  # that of the track files, as it was seen last
 
     def ready(self) -> None:
         """Make the folders where they are missing; raises OSError."""
@@ -53,9 +53,28 @@ class Publisher:
             watch.value = None
             gone = trackfile.fail(path, watch.loss)
             self._trouble(self.tracks, error, "" if gone else f", and {path} still says what it said")
+            self._restore(error)
         else:
             watch.value = value
             self._failing.discard(self.tracks)
+
+    def look_after(self, watches: Iterable[Watch]) -> None:
+        """Have track files written again that somebody has removed; it costs nothing where nobody has.
+
+        It is the next look at a check that writes it: until then nobody knows what is true.
+        """
+        try:
+            seen = os.stat(self.tracks)  # noqa: PTH116
+            folder: tuple[int, ...] = (seen.st_dev, seen.st_ino, seen.st_mtime_ns)
+            if folder == self._folder:
+                return
+            there = set(os.listdir(self.tracks))  # noqa: PTH208
+        except OSError:
+            folder, there = (), set()
+        self._folder = folder
+        for watch in watches:
+            if watch.value is not None and watch.file not in there:
+                watch.value = None
 
     def publish(self, watch: Watch, result: Result, duration: float, now: float) -> None:
         """Write the verdict file; one that cannot be written must not stand for a healthy check any longer."""
@@ -89,9 +108,8 @@ class Publisher:
         watch.stamped = now
         return True
 
-    def change(self, watch: Watch, before: object, text: str) -> None:
-        """Note since when the state holds, and tell of it."""
-        watch.since = time()
+    def tell(self, watch: Watch, before: object, text: str) -> None:
+        """Tell of a change."""
         state = watch.health.state
         line = f"{watch.entry.name}: {before if before is not None else 'first run'} -> {state}: {one_line(text)}"
         self._say(line)

@@ -30,7 +30,7 @@ class Watch:
         self.entry = entry
         self.file = file_name(entry.name)
         self.health = Health(entry.rise, entry.fall, entry.healthy)
-        self.loss = entry.weight.loss if entry.weight else trackfile.SWITCH_OFF
+        self.loss = _loss(entry)
         self.period = publisher.period(entry.interval)
         self.scaled = entry.weight is not None and bool(entry.weight.metric)
         self.promise = publisher.promise(entry.interval)
@@ -50,12 +50,6 @@ class Watch:
         self.since = 0.0
         self.retried = 0
         self.value: int | None = None  # in the track file, as far as is known
-
-    @property
-    def guarded(self) -> manifest.Guarded:
-        """What the watchdog has to know."""
-        loss = manifest.HOLD if self.entry.hold else str(self.loss)
-        return manifest.Guarded(self.file, self.entry.loss_after, loss if self.entry.track else manifest.NONE)
 
     @property
     def wanted(self) -> int:
@@ -99,6 +93,16 @@ class Watch:
         if not last.health.is_healthy and state <= self.health.worst:
             state = State.CRITICAL
         return Result(state, text)
+
+
+def guarded_of(entry: Entry) -> manifest.Guarded:
+    """Return what the watchdog has to know of an entry."""
+    loss = manifest.HOLD if entry.hold else str(_loss(entry))
+    return manifest.Guarded(file_name(entry.name), entry.loss_after, loss if entry.track else manifest.NONE)
+
+
+def _loss(entry: Entry) -> int:
+    return entry.weight.loss if entry.weight else trackfile.SWITCH_OFF
 
 
 def _no_start(_now: float) -> None:

@@ -8,8 +8,9 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
-from agent import manifest
 from agent.agent import AgentError
+from agent.log import Log
+from agent.relief import fail_closed
 from agent.service import serve
 from agent.settings import plan, runtime
 from checks import VERSION
@@ -35,24 +36,28 @@ def main(arguments: Sequence[str]) -> int:
         return _fail_closed()
     try:
         first = plan(given.config)
-        if given.check_config:
-            say(f"{given.config}: {len(first.entries)} checks, nothing wrong")
-            return 0
-        raise_limits()
-        say(f"vipwarden {VERSION} runs {len(first.entries)} checks of {given.config}")
-        asyncio.run(serve(lambda: plan(given.config), runtime(), say, first))
     except ConfigError as error:
         sys.stderr.write(f"vipwarden agent: {error}\n")
         return 2
+    if given.check_config:
+        sys.stdout.write(f"{given.config}: {len(first.entries)} checks, nothing wrong\n")
+        return 0
+    raise_limits()
+    log = Log()
+    log.say(f"vipwarden {VERSION} runs {len(first.entries)} checks of {given.config}")
+    try:
+        asyncio.run(serve(lambda: plan(given.config), runtime(), log, first))
     except AgentError as error:
-        sys.stderr.write(f"vipwarden agent: {error}\n")
+        complain(f"vipwarden agent: {error}")
         return 1
+    finally:
+        log.close()
     return 0
 
 
 def _fail_closed() -> int:
     try:
-        left = manifest.fail_closed(runtime())
+        left = fail_closed(runtime())
     except (OSError, ValueError) as error:
         sys.stderr.write(f"vipwarden agent: cannot tell which track files have to fail: {error}\n")
         return 1
@@ -68,7 +73,8 @@ def raise_limits() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def say(text: str) -> None:
-    """Write a line that is seen at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+def complain(text: str) -> None:
+    """Say on standard error why it ends; whoever does not read holds nothing up."""
+    log = Log(2)
+    log.say(text)
+    log.close()

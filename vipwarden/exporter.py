@@ -83,6 +83,7 @@ async def _serve(given: dict[str, Any]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # what came before now is not lost
     notify = Notify()
     server = await start(read(given), say, sockets=activated())
     try:

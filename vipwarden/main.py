@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
-from pathlib import Path
 
 from checks import VERSION
 
@@ -26,11 +26,14 @@ PARTS = {
     "status": "show what the checks of this node said last",
     "snippet": "print the lines of keepalived.conf that run a check",
 }
+_RESIDENT = ("agent", "exporter", "run")  # read their configuration again on SIGHUP
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one part and return its exit code; 2 where there is none of that name."""
     part, *rest = arguments or ["--help"]
+    if part in _RESIDENT:  # it waits until somebody listens to it, in place of ending what has only begun to start
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, [_signal.SIGHUP])
     if part in PARTS:
         module = __import__(f"vipwarden.{part}", fromlist=[part])
         code: int = module.main(rest)
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 def entry() -> None:
     """Run the command and leave with its code."""
     if sys.stdout is None:  # closed by the caller, who wants the code alone
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the end
     try:
         code = main(sys.argv[1:])
         _flush()

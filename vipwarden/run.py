@@ -9,9 +9,10 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.agent import AgentError
+from agent.log import Log
 from agent.service import serve
 from agent.settings import plan, plan_of, runtime
 from checks import VERSION
@@ -21,7 +22,7 @@ from exporter.health import HEALTHY
 from exporter.server import ListenError, start
 from exporter.settings import Listen, settings
 from exporter.web import Security
-from vipwarden.agent import raise_limits, say
+from vipwarden.agent import complain, raise_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,37 +59,70 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--check-config", action="store_true", help="read the configuration, say what is wrong, end")
     given = parser.parse_args(arguments)
     path = given.config or (PATH if Path(PATH).exists() else None)
+    log = Log()
+    node = _Node(path, given.listen, log)
     try:
-        document = Document(path or "", None if path else "", sections=SECTIONS)
-        values = document.section("exporter", settings)
-        if given.listen is not None:
-            values["listen"] = (given.listen,)
-        configured = plan_of(document)
+        configured = node.load()
         if given.check_config:
-            Security(settings(**values).web_config, say)  # type: ignore[arg-type]
-            say(f"{path or 'no configuration'}: {len(configured.entries)} checks, nothing wrong")
+            Security(node.wanted.web_config, print)
+            sys.stdout.write(f"{path or 'no configuration'}: {len(configured.entries)} checks, nothing wrong\n")
             return 0
         raise_limits()
-        return asyncio.run(_serve(settings(**values), path, configured))  # type: ignore[arg-type]
+        return asyncio.run(_serve(node, configured))
     except ConfigError as error:
-        sys.stderr.write(f"vipwarden run: {error}\n")
+        complain(f"vipwarden run: {error}")
         return 2
     except (AgentError, ListenError) as error:
-        sys.stderr.write(f"vipwarden run: {error}\n")
+        complain(f"vipwarden run: {error}")
         return 1
+    finally:
+        log.close()
 
 
-async def _serve(wanted: Settings, path: str | None, configured: Plan) -> int:
-    runner = await start(wanted, say)
+class _Node:
+    """The configuration of both, from ``path`` or, without one, built in; ``listen`` goes before what it says."""
+
+    def __init__(self, path: str | None, listen: Listen | None, log: Log) -> None:
+        self.path = path
+        self.log = log
+        self.wanted: Settings
+        self._listen = listen
+        self.built_in: Plan | None = None  # the checks of a node that has no configuration
+
+    def load(self) -> Plan:
+        """Read it; raises ConfigError."""
+        if self.built_in is not None:
+            return self.built_in
+        document = Document(self.path or "", None if self.path else "", sections=SECTIONS)
+        values: dict[str, Any] = document.section("exporter", settings)
+        if self._listen is not None:
+            values["listen"] = (self._listen,)
+        configured = plan_of(document)
+        self.wanted = settings(**values)
+        return configured
+
+
+async def _serve(node: _Node, configured: Plan) -> int:
+    log = node.log
+    server = await start(node.wanted, log.say)
+
+    async def besides() -> None:
+        try:
+            await server.reload(node.wanted)
+        except ListenError as error:
+            raise OSError(0, str(error)) from None
+
     try:
         with _pidfile() as pidfile:
-            listen = _own(*runner.addresses[0][:2])
-            first = configured if path else _default(pidfile, listen)
-            url = f"{'https' if runner.is_secured else 'http'}://{listen}"
-            say(f"vipwarden {VERSION} runs {len(first.entries)} checks: open {url}/ (metrics: {url}/metrics)")
-            await serve(lambda: plan(path) if path else first, runtime(), say, first)
+            listen = _own(*server.addresses[0][:2])
+            if not node.path:
+                configured = node.built_in = _default(pidfile, listen)
+            url = f"{'https' if server.is_secured else 'http'}://{listen}"
+            count = len(configured.entries)
+            log.say(f"vipwarden {VERSION} runs {count} checks: open {url}/ (metrics: {url}/metrics)")
+            await serve(node.load, runtime(), log, configured, besides)
     finally:
-        await runner.cleanup()
+        await server.cleanup()
     return 0
 
 

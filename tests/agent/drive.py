@@ -61,7 +61,7 @@ class Inside:
             self.said.append(line)
 
     def run_until(self, done: Callable[[], object], change: Callable[[list[Entry]], None] = lambda _: None) -> None:
-        """Run until something is true, for ten seconds at most; ``change`` may alter the entries before."""
+        """Run until something is true, for a minute at most; ``change`` may alter the entries before."""
 
         async def watch() -> None:
             change(self.entries)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.run import Run
 from checks.core import verdict
 from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
 from tests.agent.drive import Inside
@@ -97,7 +98,7 @@ def test_the_agent_has_a_verdict_of_its_own(tmp_path: Path) -> None:
     found = own(inside)
     assert found is not None
     names = [metric.name for metric in found.result.metrics]
-    assert names == ["checks", "unhealthy", "runs", "late_p99", "stalls", "in_flight", "memory"]
+    assert names == ["checks", "unhealthy", "runs", "late_p99", "stalls", "log_lines_dropped", "in_flight", "memory"]
 
 
 def own(inside: Inside) -> verdict.Verdict | None:
@@ -130,6 +131,65 @@ def test_a_check_that_breaks_is_unknown_and_goes_on(tmp_path: Path, error: BaseE
     assert any(
         f"bad: first run -> UNKNOWN: internal error in bad: {type(error).__name__}" in line for line in inside.said
     )
+
+
+def test_a_runtime_error_of_one_target_is_that_of_one_run(tmp_path: Path) -> None:
+    """Asyncio says so that it wants a task, which is given to this run alone, and told once for the type."""
+    tasks: list[bool] = []
+
+    async def fine(net: Net, **values: object) -> Result:
+        tasks.append(not isinstance(net, Run))
+        if values["timeout"] == 0.07:
+            raise RuntimeError("of one target")
+        return Result(OK, "fine")
+
+    def change(entries: list[Entry]) -> None:
+        for entry in entries:
+            entry.function = fine
+            entry.values = {"timeout": entry.timeout}
+
+    inside = Inside(tmp_path, f"good: {{{FAST}}}", f"bad: {{{FAST}, timeout: 0.07}}")
+    inside.run_until(lambda: len(tasks) > 30, change)
+    assert states(inside) == {"bad": "UNKNOWN", "good": "OK"}
+    assert tasks.count(False) > tasks.count(True) * 1.5  # each run begins on the driver, those of one go on beside
+    said = [line for line in inside.said if "first run" not in line and "was not running" not in line]
+    assert said == ["bad is run once more, as a task of asyncio: of one target"]
+
+
+def test_a_recursion_error_is_a_bug_of_one_run(tmp_path: Path) -> None:
+    """It is a RuntimeError by its class alone."""
+    kinds: set[type] = set()
+
+    async def deep(net: Net, **_values: object) -> Result:
+        kinds.add(type(net))
+        raise RecursionError
+
+    def change(entries: list[Entry]) -> None:
+        entries[0].function = deep
+
+    inside = Inside(tmp_path, f"deep: {{{FAST}}}")
+    inside.run_until(lambda: states(inside).get("deep") == "UNKNOWN", change)
+    assert kinds == {Run}
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_track_file_that_somebody_removes_is_written_again(tmp_path: Path, what: str) -> None:
+    """By the next look at its check after a second, at most; so is one whose folder was replaced."""
+    inside = Inside(tmp_path, f"web: {{{FAST}, refused: ok}}", "one: {any_of: [web]}")
+    gone = False
+
+    def written_again() -> bool:
+        nonlocal gone
+        there = (value(inside, "web"), value(inside, "one")) == ("1", "1")
+        if there and not gone:
+            gone = True
+            shutil.rmtree(inside.folder / "track")
+            if what == "file":
+                (inside.folder / "track").mkdir()
+            return False
+        return there and gone
+
+    inside.run_until(written_again)
 
 
 @pytest.mark.parametrize("answer", [None, "fine", 0])

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.agent.running import Running, agent, watchdogs
 from tests.commands import run, shell
 from tests.servers import misbehaving as servers
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 INTERVAL = 0.2
 BOUND = 3 * INTERVAL  # what is promised is two and a half intervals
@@ -32,6 +31,79 @@ def web(port: int, more: str = "", agent_keys: str = "{}") -> str:
 def healthy(running: Running) -> bool:
     """Return whether keepalived would take the check for healthy."""
     return running.value("web") == "1"
+
+
+def test_a_lock_is_no_proof_of_a_successor(tmp_path: Path) -> None:
+    """Whoever has it, a process that dies or one that never becomes an agent: the watchdog sees to its checks."""
+    with agent(tmp_path, web(1, "refused: ok")) as running, (running.runtime / "agent.lock").open("w") as lock:
+        running.must_come(lambda: healthy(running))
+        taker = threading.Thread(target=fcntl.flock, args=(lock, fcntl.LOCK_EX))
+        taker.start()
+        running.end(signal.SIGKILL)
+        taker.join()
+        running.must_come(lambda: not healthy(running))
+        running.must_come(lambda: not running.watchdogs())
+
+
+def test_a_lock_is_no_proof_of_a_watchdog(tmp_path: Path) -> None:
+    """ExecStopPost asks, and fails all where nobody answers."""
+    with agent(tmp_path, web(1, "refused: ok, agent_loss_after: 60")) as running:
+        running.must_come(lambda: healthy(running))
+        (watchdog,) = running.watchdogs()
+        with (running.runtime / "agent.watchdog").open("r+") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_SH, 1, 1)  # as one that does not answer has it
+            os.kill(watchdog, signal.SIGSTOP)
+            running.end(signal.SIGKILL)
+            assert run(tmp_path, "vipwarden", "agent", "--fail-closed").code == 0
+            assert healthy(running)  # it was stopped, goes on, and answers
+            os.kill(watchdog, signal.SIGKILL)
+            running.must_come(lambda: not running.watchdogs())
+            assert run(tmp_path, "vipwarden", "agent", "--fail-closed").code == 0
+            assert running.value("web") == "0"
+
+
+def test_what_ends_a_whole_process_group_leaves_the_watchdog(tmp_path: Path) -> None:
+    """A ^Z at a terminal, timeout(1), a supervisor."""
+    with agent(tmp_path, web(1, "refused: ok"), before=("setsid",)) as running:
+        running.must_come(lambda: healthy(running))
+        os.killpg(running.process.pid, signal.SIGSTOP)
+        running.must_come(lambda: not healthy(running))
+        os.killpg(running.process.pid, signal.SIGCONT)
+        running.must_come(lambda: healthy(running))
+        os.killpg(running.process.pid, signal.SIGKILL)
+        running.must_come(lambda: not healthy(running))
+
+
+def test_a_watchdog_that_is_stopped_while_it_starts_holds_up_nobody(tmp_path: Path) -> None:
+    """The checks go on, a reload waits in nobody's way, and it guards as soon as it goes on."""
+    with agent(tmp_path, web(1, "refused: ok")) as running:
+        running.must_come(lambda: healthy(running))
+        (old,) = children(running)
+        os.kill(old, signal.SIGKILL)
+        running.must_come(lambda: children(running) - {old})
+        (new,) = children(running) - {old}
+        os.kill(new, signal.SIGSTOP)
+        running.configure(web(1, "refused: ok, fall: 2"))
+        begun = runs(running)
+        running.must_come(lambda: runs(running) > begun + 10)
+        assert healthy(running)
+        with suppress(ProcessLookupError):
+            os.kill(new, signal.SIGCONT)
+        running.must_come(lambda: running.has_said("reloaded") and len(running.watchdogs()) == 1)
+        running.end(signal.SIGKILL)
+        running.must_come(lambda: not healthy(running))
+
+
+def children(running: Running) -> set[int]:
+    """Return the children of the agent."""
+    paths = Path(f"/proc/{running.process.pid}/task").glob("*/children")
+    return {int(number) for path in paths for number in path.read_text().split()}
+
+
+def runs(running: Running) -> float:
+    """Return how many runs the agent has counted."""
+    own = running.verdict("vipwarden agent")
+    return next(metric.value for metric in own.result.metrics if metric.name == "runs") if own is not None else 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import socket
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -162,7 +164,9 @@ def test_status_shows_all_checks_and_leaves_with_the_worst_state(tmp_path: Path)
     with agent(tmp_path, checks(WEB)) as running:
         running.must_come(lambda: running.state("web") == "OK")
         done = run(tmp_path, "vipwarden", "status")
-        assert done.code == 0, done.out
+        while done.code != 0:  # a busy machine: the agent is late, and says so
+            assert "s late" in done.out, done.out
+            done = run(tmp_path, "vipwarden", "status")
         lines = done.out.splitlines()
         assert lines[0].split() == ["NAME", "STATE", "SINCE", "AGE", "TEXT"]
         assert [line.split()[:2] for line in lines[1:]] == [["vipwarden", "agent"], ["web", "OK"]]
@@ -181,6 +185,61 @@ def test_status_shows_all_checks_and_leaves_with_the_worst_state(tmp_path: Path)
         assert done.code == 3
         assert "stale, no agent looks at it any more; it was OK: 127.0.0.1:1" in done.out
     assert run(tmp_path, "vipwarden", "status", "--wrong").code == 3
+
+
+def test_a_hangup_before_the_start_is_over_is_done_after_it(tmp_path: Path) -> None:
+    """As by a launcher that had it blocked, and by one that is too fast."""
+    launcher = (
+        "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP]);"
+        "os.kill(os.getpid(), signal.SIGHUP); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    with agent(tmp_path, checks(WEB), before=(sys.executable, "-c", launcher)) as running:
+        running.must_come(lambda: running.has_said("reloaded: 1 checks"), 30)
+        running.must_come(lambda: running.value("web") == "1")
+        assert len(running.watchdogs()) == 1
+
+
+def test_reloads_leave_one_watchdog(tmp_path: Path) -> None:
+    """From none to some checks and back, and with the watchdog killed in the same moment."""
+    with agent(tmp_path, "checks: {}\n") as running:
+        running.must_come(lambda: len(running.watchdogs()) == 1)
+        for number, text in enumerate([checks(WEB), "checks: {}\n"] * 3, 1):
+            for pid in running.watchdogs() if number > 3 else ():
+                os.kill(pid, signal.SIGKILL)
+            running.configure(text)
+            running.must_come(lambda number=number: sum("reloaded" in line for line in running.said) == number)  # type: ignore[misc]
+            running.must_come(lambda: len(running.watchdogs()) == 1)
+        assert running.process.poll() is None
+
+
+def test_a_configuration_that_breaks_the_reader_is_no_reason_to_end(tmp_path: Path) -> None:
+    """Whatever it raises: the checks go on."""
+    with agent(tmp_path, checks(WEB)) as running:
+        running.must_come(lambda: running.value("web") == "1")
+        running.configure("checks: " + "[" * 1500)
+        running.must_come(lambda: running.has_said("not reloaded, the checks go on as before"), 60)
+        assert running.value("web") == "1"
+        running.configure(checks(WEB))
+        running.must_come(lambda: running.has_said("reloaded: 1 checks"))
+
+
+def test_a_reload_of_both_reloads_both(tmp_path: Path) -> None:
+    """What is wrong for the one changes nothing in the other."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as free:
+        used, port = taken.getsockname()[1], free.getsockname()[1]
+        free.close()
+
+        def both(port: int, *more: str) -> str:
+            return f"exporter: {{listen: '127.0.0.1:{port}'}}\n" + checks(WEB, *more)
+
+        with agent(tmp_path, both(0), command=("run",)) as running:
+            running.must_come(lambda: running.value("web") == "1")
+            running.configure(both(used, WEB.replace("web", "more")))
+            running.must_come(lambda: running.has_said(f"cannot listen on 127.0.0.1:{used}: the port is in use"))
+            assert running.value("more") == ""
+            running.configure(both(port))
+            running.must_come(lambda: running.has_said("reloaded: 1 checks"))
+            socket.create_connection(("127.0.0.1", port), 5).close()
 
 
 def test_an_agent_and_the_exporter_share_a_process(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""Is a process still the one that was meant? The kernel's descriptor of it says so, or else the time of its start."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from pathlib import Path
+
+
+class Process:
+    """A process of this moment: no signal for it ever meets a stranger that was given its number later."""
+
+    def __init__(self, pid: int) -> None:
+        """Take hold of it; raises ProcessLookupError where there is none."""
+        self.pid = pid
+        self.descriptor = -1
+        self._start = b""
+        try:
+            self.descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise
+        except OSError:  # a kernel before 5.3, a filter of system calls, no descriptors left
+            self._start = _start(pid)
+            if not self._start:
+                raise ProcessLookupError(3, f"no process {pid}") from None
+
+    def send(self, number: int) -> None:
+        """Send a signal, unless it has ended; raises PermissionError."""
+        try:
+            if self.descriptor >= 0:
+                signal.pidfd_send_signal(self.descriptor, number)
+            elif not self.has_ended:
+                os.kill(self.pid, number)
+        except ProcessLookupError:
+            pass
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, be it waited for or not."""
+        if self.descriptor < 0:
+            return _start(self.pid) != self._start
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def _start(pid: int) -> bytes:
+    """Return when a process was started, as /proc/PID/stat has it; nothing where it is gone or waits to be reaped."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return b"" if words[0] in (b"Z", b"X") else words[19]
+    except (OSError, IndexError):
+        return b""
