@@ -457,6 +457,7 @@ def test_a_keepalived_without_json_is_asked_for_its_stats(
 
 def test_a_process_that_does_not_wait_for_signals_gets_none(tmp_path: Path) -> None:
     """One that has just started would be ended by it."""
+    program("keepalived")
     dumps(tmp_path)
     pidfile = tmp_path / "pid"
     code = "open('/proc/self/comm', 'w').write('keepalived'); print('ready', flush=True); input()"
