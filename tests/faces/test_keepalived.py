@@ -111,7 +111,7 @@ class Node:
         """Run keepalived with one track script, by which it holds the VIP or gives it up."""
         configuration = self.folder / "keepalived.conf"
         configuration.write_text(CONFIGURATION.format(command=command, vip=VIP))
-        files = tuple(word for letter in "prc" for word in (f"-{letter}", self.folder / f"{letter}.pid"))
+        files = tuple(word for letter in "prcb" for word in (f"-{letter}", self.folder / f"{letter}.pid"))
         options = ("-n", "-l", "-D", "-P", "-f", configuration, *files)
         with (
             self.log.open("w") as log,
