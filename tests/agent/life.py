@@ -163,6 +163,7 @@ def fork(what: Callable[[], object]) -> int:
         try:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
+            os.closerange(3, 256)  # who waits for the end of a pipe must not wait for this process
             what()
         finally:
             os._exit(0)

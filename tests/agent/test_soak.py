@@ -192,4 +192,4 @@ def test_no_descriptors_left_is_unknown_and_passes(tmp_path: Path) -> None:
         assert running.value("web") in ("0", "")  # written, or gone where it could not be
         subprocess.run([*limit, "--nofile=1024:4096"], check=True)
         running.must_come(lambda: running.value("web") == "1" and running.state("web") == "OK")
-        assert running.has_said("web: OK -> UNKNOWN: cannot try 127.0.0.1:1: Too many open files")
+        running.must_come(lambda: running.has_said("web: OK -> UNKNOWN: cannot try 127.0.0.1:1: Too many open files"))
