@@ -89,8 +89,9 @@ class Agent:
             self._driver.close()
             guard, self._guard = self._guard, None
             if guard is not None:
-                self._publisher.leave(self.watches.values(), self.grace)
                 await guard.leave(self.grace)
+                # nobody looks at the checks while many verdicts are written: the watchdog has to know before
+                self._publisher.leave(self.watches.values(), self.grace)
             if lock is not None:
                 os.close(lock)
 
