@@ -28,9 +28,15 @@ test-bare: setup
 	tests/bare.sh
 
 # the whole cluster when something breaks, with the tutorials' scripts and with ours: docs/lab.md
-lab: setup
+lab: guest
 	@$(BIN)/python tests/programs.py lab
 	$(BIN)/python -m tests.lab $(LAB)
+
+.PHONY: guest
+# which kind of guest boots here; where none does, what others need is fetched, QEMU last
+guest: setup
+	@kind="$(BIN)/python -m tests.lab --kind"; $$kind || test "$(INSTALL)" = no || \
+	  { tests/lab/kernel.sh uml && $$kind; } || tests/lab/kernel.sh qemu
 
 .PHONY: clients
 # what Nagios, Icinga and NRPE are told of the checks, written from their signatures

@@ -1,7 +1,7 @@
-"""Boots guests, has them play the scenarios and prints the table: python -m tests.lab [--list] [SCENARIO...].
+"""Boots guests, has them play the scenarios and prints the table: python -m tests.lab [--list|--kind|SCENARIO...].
 
-All scenarios are played unless some are named. The exit code is 0 where all went as expected, and where no guest can
-run, unless CI is set.
+All scenarios are played unless some are named; --list tells their names, --kind which kind of guest boots here. The
+exit code is 0 where all went as expected, and where no guest can run, unless CI is set.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def play(names: list[str], shared: Path) -> list[dict[str, str]]:
     """Play the scenarios and return their rows; raises NoGuestError."""
     rows: list[dict[str, str]] = []
     guests: list[Guest] = []
-    end = time.monotonic() + _LONGEST
+    told: set[Guest] = set()
+    begun = time.monotonic()
     try:
         for index in range(min(_GUESTS, len(names), os.cpu_count() or 1)):
             command = [sys.executable, "-m", "tests.lab.inside", str(shared), f"guest{index}", *names]
@@ -50,7 +51,11 @@ def play(names: list[str], shared: Path) -> list[dict[str, str]]:
         running = True
         while running:
             time.sleep(0.2)
-            running = any([guest.running() for guest in guests]) and time.monotonic() < end  # noqa: C419 - ask all
+            late = time.monotonic() > begun + _LONGEST * max(1.0, *(guest.pace() for guest in guests))
+            running = any([guest.running() for guest in guests]) and not late  # noqa: C419 - ask all
+            for guest in {guest for guest in guests if guest.pace()} - told:
+                told.add(guest)
+                _say(f"{guest}; bounds times {guest.pace():g}")
             for row in [row for guest in guests for row in guest.more_rows()]:
                 rows.append(row)
                 _tell(row)
@@ -71,24 +76,41 @@ def _tell(row: dict[str, str]) -> None:
     _say(f"{row['seconds']:5.1f} s  {name}: {verdict}")
 
 
+def _kind(shared: Path) -> None:
+    """Say which kind of guest boots here; raises NoGuestError."""
+    guest = Guest(shared, "guest", ["true"], _REPOSITORY)
+    try:
+        while guest.running():
+            time.sleep(0.1)
+    finally:
+        guest.end()
+    _say(f"{guest}")
+
+
 def main(arguments: list[str]) -> int:
     """Play what is asked for and return the exit status."""
     scenarios.load()
     if arguments == ["--list"]:
         _say("\n".join(f"{name:28} {scenario.title}" for name, scenario in ALL.items()))
         return 0
-    unknown = set(arguments) - set(ALL)
+    unknown = set(arguments) - set(ALL) - {"--kind"}
     if unknown:
         _say(f"no such scenario: {' '.join(sorted(unknown))}; there are: {' '.join(ALL)}")
         return 2
     names = [name for name in ALL if not arguments or name in arguments]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # guests are ended on the way out
     try:
-        needed()
         with tempfile.TemporaryDirectory(prefix="lab.") as folder:
+            if arguments == ["--kind"]:
+                _kind(Path(folder))
+                return 0
+            needed()
             rows = play(names, Path(folder))
     except NoGuestError as error:
-        _say(f"lab: {'FAILED' if os.environ.get('CI') else 'skipped'}: no guest can run here: {error}")
+        if arguments == ["--kind"]:
+            _say(f"no guest boots here:\n{error}")
+            return 1
+        _say(f"lab: {'FAILED' if os.environ.get('CI') else 'skipped'}: no guest can run here:\n{error}")
         return 1 if os.environ.get("CI") else 0
     _say("\n" + table(rows))
     bad = [row for row in rows if row["problem"]]

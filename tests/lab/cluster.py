@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from tests.lab import conf
 from tests.lab.host import Host
+from tests.lab.pace import factor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +31,8 @@ class TooLateError(AssertionError):
 
 
 def wait(what: str, test: Callable[[], object], within: float = 30, but: Callable[[], object] = str) -> None:
-    """Wait so many seconds for a test to hold; raises TooLateError, which tells what ``but`` returns in the end."""
+    """Wait so many seconds for a test to hold, more in a slow guest; raises TooLateError, with what ``but`` tells."""
+    within *= factor()
     end = time.monotonic() + within
     while not test():
         if time.monotonic() > end:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from math import ceil
+
+from tests.lab.pace import factor
+
+_SLOWER = re.compile(r"^(\s*(?:\w+_)?(?:timeout|delay_loop) )(\d+)$", re.MULTILINE)
 TRACK = "track_script {\n    check\n  }"
 ADVERT = 0.5  # seconds; VRRPv3, to keep the scenarios short
 
@@ -102,8 +108,13 @@ def script(command: str, settings: str) -> str:
 
 
 def node(name: str, blocks: str, extra: str = "") -> str:
-    """Return a whole keepalived.conf; ``extra`` are more lines of its global_defs."""
-    return _GLOBAL.format(node=name, extra=extra) + blocks
+    """Return a whole keepalived.conf; ``extra`` are more lines of its global_defs.
+
+    In a slow guest checks may take longer, and keepalived's checkers run less often; vrrp_scripts do not.
+    """
+    return _GLOBAL.format(node=name, extra=extra) + _SLOWER.sub(
+        lambda it: f"{it[1]}{ceil(int(it[2]) * factor())}", blocks
+    )
 
 
 def haproxy_node(name: str, check: str, *, extra: str = "", body: str = TRACK) -> str:

@@ -3,7 +3,7 @@
     python -m tests.lab.inside SHARED GUEST SCENARIO...
 
 Several guests may be given the same scenarios: each takes those that no other has claimed. A row for each side
-goes to SHARED/GUEST/rows as one line of JSON.
+goes to SHARED/GUEST/rows as one line of JSON, and how slow the guest is to SHARED/GUEST/pace.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.lab import scenarios
 from tests.lab.case import ALL, Case, Scenario
 from tests.lab.cluster import SCRIPTS, bridges
+from tests.lab.pace import factor
 
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -68,6 +69,7 @@ def main() -> None:
     """Play what nobody else plays."""
     shared, guest, names = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
     scenarios.load()
+    (shared / guest / "pace").write_text(f"{factor()}\n")
     prepare()
     with (shared / guest / "rows").open("a") as rows:
         for name in names:

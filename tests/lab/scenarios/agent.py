@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests.lab import conf
 from tests.lab.case import Case, scenario
 from tests.lab.cluster import SCRIPTS
+from tests.lab.pace import factor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,7 @@ def kill_all(case: Case, node: str, program: str) -> float:
 
 def until(case: Case, what: str, test: Callable[[], object], begun: float, within: float) -> float:
     """Look often for what must come so many seconds after it began; return how long it took."""
+    within *= factor()
     while not test():
         case.expect(f"{what} within {within:.1f} s", time.monotonic() < begun + within)
         time.sleep(0.02)
