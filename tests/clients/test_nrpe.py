@@ -126,7 +126,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def node() -> Iterator[Node]:
     """Run NRPE with our command lines."""
     needs_namespaces()
-    program(CHECK_NRPE)
+    for name in (CHECK_NRPE, "nrpe", "ip", "haproxy", "keepalived"):
+        program(name)
     with folder() as where, ExitStack() as stack:
         definitions(where, "--plugins", str(plugins(where)))
         yield Node(where, stack)
