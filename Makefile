@@ -38,6 +38,11 @@ guest: setup
 	@kind="$(BIN)/python -m tests.lab --kind"; $$kind || test "$(INSTALL)" = no || \
 	  { tests/lab/kernel.sh uml && $$kind; } || tests/lab/kernel.sh qemu
 
+.PHONY: screenshots
+# the pictures of the documentation, of real programs in namespaces, by a real browser: as root
+screenshots: setup
+	$(BIN)/python -m tests.screenshots
+
 .PHONY: clients
 # what Nagios, Icinga and NRPE are told of the checks, written from their signatures
 clients: setup

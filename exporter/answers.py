@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from hashlib import blake2b
 from html import escape
@@ -18,10 +19,11 @@ from exporter.health import HEALTHY
 from exporter.page import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from aiohttp import web
 
+    from exporter.exposition import Metric
     from exporter.frame import Collected, Frame
 
 READING = ("/", "/metrics")  # the paths that read sources, and have answers of any size
@@ -50,9 +52,12 @@ class Answer(NamedTuple):
 class Answers:
     """The paths of one exporter."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, own: Callable[[], Iterable[Metric]] = tuple) -> None:
         self.frame = frame
         self.is_ready = False
+        self._own = own
+        # apart, so that no page keeps a scrape waiting; and one at a time, for each takes memory while it is written
+        self._lanes = {"page": asyncio.Lock(), "metrics": asyncio.Lock()}
         self._view = Page()
         self._paths: dict[str, Callable[[web.BaseRequest], Awaitable[Answer]]] = {
             "/": self._page,
@@ -91,10 +96,10 @@ class Answers:
         offered = [form for form, _ in _FORMATS]
         kind = _FORMATS[preferred(_all(request, "Accept"), offered)][1]
         openmetrics = kind != CONTENT_TYPE
-        version = self.frame.settings.version
+        version, own = self.frame.settings.version, list(self._own())
 
         def write(collected: Collected) -> bytes:
-            return render(families(collected, version), openmetrics=openmetrics)
+            return render(families(collected, version, own), openmetrics=openmetrics)
 
         seconds = deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"))
         return await self._collected(request, kind, ("metrics", openmetrics), write, wanted, seconds)
@@ -112,17 +117,18 @@ class Answers:
         self,
         request: web.BaseRequest,
         kind: str,
-        form: object,
+        form: tuple[str, object],
         write: Callable[[Collected], bytes],
         names: set[str] | None = None,
         seconds: float = inf,
     ) -> Answer:
-        collected = await self.frame.collect(names, seconds)
-        body = await collected.written(form, write)
+        lane = self._lanes[form[0]]
+        collected = await self.frame.collect(names, seconds, sparing=form[0] == "page")
+        body = await collected.written(form, write, lane)
         headers = {**_FRESH, "Vary": "Accept, Accept-Encoding"}
         if wants_gzip(_all(request, "Accept-Encoding")):
             plain = body
-            body = await collected.written((form, "gzip"), lambda _: gzip.compress(plain, 1, mtime=0))
+            body = await collected.written((form, "gzip"), lambda _: gzip.compress(plain, 1, mtime=0), lane)
             headers["Content-Encoding"] = "gzip"
         return Answer(200, body, kind, headers)
 

@@ -2,7 +2,8 @@
 
 A hash costs tens of milliseconds by intention. It is computed in a thread, one at a time, once for all who bring the
 same password at the same time, and not again while it is remembered: by a keyed digest of name, hash and password,
-never by the password. A user who is not known costs as much as one who is.
+never by the password. A user who is not known costs as much as one who is. Nobody is turned away for the number of
+those who wait: who brings the right password waits for his turn, see exporter/turns.py.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from typing import TYPE_CHECKING
 
 from exporter import bcrypt
 from exporter.tasks import in_thread, shared
+from exporter.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CHALLENGE = 'Basic realm="vipwarden", charset="UTF-8"'
-_MOST_WAITING = 32
 _MOST_REMEMBERED = 100
 
 
-class BusyError(Exception):
-    """More passwords wait to be checked than anyone should."""
+def _always() -> bool:
+    return True
 
 
 class Passwords:
@@ -39,10 +40,20 @@ class Passwords:
         # apart, so that no flood of wrong passwords drives out the right ones
         self._remembered: dict[bool, dict[bytes, None]] = {True: {}, False: {}}
         self._checks: dict[bytes, asyncio.Task[bool]] = {}
-        self._one_at_a_time = asyncio.Lock()
+        self._askers: dict[bytes, list[Callable[[], bool]]] = {}
+        self._turns = Turns()
 
-    async def admit(self, authorization: str | None) -> bool:
-        """Return whether the header lets its sender in; raises BusyError."""
+    def of(self, users: Mapping[bytes, bytes]) -> Passwords:
+        """Return those of other users; what is remembered of a name and a hash that stay is remembered on."""
+        made = Passwords(users)
+        made._secret, made._remembered, made._turns = self._secret, self._remembered, self._turns
+        return made
+
+    async def admit(self, authorization: str | None, client: str = "", is_there: Callable[[], bool] = _always) -> bool:
+        """Return whether the header lets its sender in.
+
+        ``client`` is his address. Nothing is computed for senders who, by ``is_there``, have gone.
+        """
         if not self.users:
             return True
         given = _name_and_password(authorization or "")
@@ -54,15 +65,20 @@ class Passwords:
         for answer, known in self._remembered.items():
             if digest in known:
                 return answer
-        if len(self._checks) >= _MOST_WAITING and digest not in self._checks:
-            raise BusyError
-        check = shared(self._checks, digest, lambda: self._check(password, stored, digest))
+        self._askers.setdefault(digest, []).append(is_there)
+        check = shared(self._checks, digest, lambda: self._check(password, stored, digest, client))
         return await asyncio.shield(check) and name in self.users
 
-    async def _check(self, password: bytes, stored: bytes, digest: bytes) -> bool:
-        async with self._one_at_a_time:
-            future, _thread = in_thread(lambda: bcrypt.matches(password, stored))
-            answer = await future and stored is not self._nobody
+    async def _check(self, password: bytes, stored: bytes, digest: bytes, client: str) -> bool:
+        try:
+            async with self._turns.turn(client):
+                if not any(is_there() for is_there in self._askers[digest]):
+                    return False
+                future, _thread = in_thread(lambda: bcrypt.matches(password, stored))
+                answer = await future and stored is not self._nobody
+        finally:
+            del self._askers[digest]
+        self._turns.note(client, right=answer)
         known = self._remembered[answer]
         known[digest] = None
         if len(known) > _MOST_REMEMBERED:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from checks.core.result import one_line
-from exporter.tls import alternative_names
+from exporter.tls import alternative_names, failure
 
 if TYPE_CHECKING:
     import ssl
@@ -33,7 +33,10 @@ _OPTIONS: dict[str, Any] = {"access_log": None, "keepalive_timeout": 86400, "lin
 
 
 class Connection(web.RequestHandler):
-    """A connection; ``is_local`` where it was made to a loopback address."""
+    """A connection from the address ``peer``; ``is_local`` where it was made to a loopback address.
+
+    ``is_waiting`` while its password has not been looked at, ``sends_since`` the moment from which it could read.
+    """
 
     __slots__ = (
         "_alarm",
@@ -46,6 +49,9 @@ class Connection(web.RequestHandler):
         "gate",
         "is_busy",
         "is_local",
+        "is_waiting",
+        "peer",
+        "sends_since",
         "since",
     )
 
@@ -53,6 +59,9 @@ class Connection(web.RequestHandler):
         super().__init__(gate.server, loop=asyncio.get_running_loop(), **_OPTIONS)
         self.is_local = is_local
         self.is_busy = False
+        self.is_waiting = False
+        self.peer = ""
+        self.sends_since: float | None = None
         self.since = monotonic()
         self.context: ssl.SSLContext | None = None
         self.gate = gate
@@ -67,6 +76,8 @@ class Connection(web.RequestHandler):
         """Begin, with TLS where it is asked for."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream socket
         self._raw = transport
+        peer = transport.get_extra_info("peername")
+        self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self.gate.security.refresh()
         self.context = self.gate.security.web.context
         if not self.gate.enter(self):
@@ -89,15 +100,20 @@ class Connection(web.RequestHandler):
                 ssl_handshake_timeout=self.gate.limits.header,
                 ssl_shutdown_timeout=1,
             )
-        except (OSError, asyncio.CancelledError):  # SSLError and TimeoutError are such
-            secured = None
-        wanted, certificate = self.gate.security.web.sans, None
-        if secured is not None:
-            certificate = secured.get_extra_info("peercert")
-        if secured is None or (wanted and certificate and not wanted & alternative_names(certificate)):
-            self.abort()
-            return
-        self._begin(secured)
+        except (OSError, asyncio.CancelledError) as error:  # SSLError and TimeoutError are such
+            return self._fail("tls", f"the handshake failed: {failure(error)}")
+        if secured is None:
+            return self._fail("tls", "the client left in the handshake")
+        wanted, certificate = self.gate.security.web.sans, secured.get_extra_info("peercert")
+        if wanted and certificate and not wanted & alternative_names(certificate):
+            return self._fail("certificate", "no name of the certificate is in client_allowed_sans")
+        return self._begin(secured)
+
+    def _fail(self, reason: str, text: str) -> None:
+        """Count a connection that came to nothing, and log it, the same of the same address once a minute."""
+        if self in self.gate.open:  # or it was we who ended it
+            self.gate.handshake_failed(reason, self.peer, text)
+        self.abort()
 
     def _begin(self, transport: asyncio.Transport) -> None:
         self._raw = transport
@@ -143,7 +159,8 @@ class Connection(web.RequestHandler):
 
     def end_answer(self) -> None:
         """Note that the answer is given."""
-        self.is_busy = False
+        self.is_busy = self.is_waiting = False
+        self.sends_since = None
         self.since = monotonic()
         self._expect(0.1 if self._is_over else self.gate.limits.idle)
 
@@ -161,11 +178,22 @@ class Connection(web.RequestHandler):
         else:
             self.abort()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the client has not gone."""
+        return self in self.gate.open and self._raw is not None and not self._raw.is_closing()
+
+    def give_way(self) -> None:
+        """End at once, for another one."""
+        self.gate.counts.evicted += 1
+        self.abort()
+
     def _refuse(self, status: str) -> None:
         """Answer before aiohttp could, as far as the client reads that, and be gone."""
         transport = self._raw
         if transport is None or transport.is_closing():
             return
+        self.gate.counts.responses[int(status[:3])] += 1
         if self.context is None or self._early is None:
             transport.write(
                 f"HTTP/1.1 {status}\r\nServer: vipwarden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()

@@ -8,15 +8,16 @@ failure has no series, in place of old ones.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from checks.core.result import one_line
 from exporter.exposition import Family
 from exporter.process import process
-from exporter.tasks import awaited, in_thread, shared
+from exporter.tasks import in_thread, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
@@ -28,18 +29,25 @@ if TYPE_CHECKING:
 Facts = TypeVar("Facts")
 
 
+_SPARING = 30.0  # seconds between two questions of a page to who is bothered by them
+
+
 class AbsentError(Exception):
     """This node has no such source, as a node without HAProxy: no failure, and no series."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collector(Generic[Facts]):
-    """A source: ``read`` returns its facts, or raises; ``families`` writes them; ``up`` names its 0/1 series."""
+    """A source: ``read`` returns its facts, or raises; ``families`` writes them; ``up`` names its 0/1 series.
+
+    One that is ``bothered`` logs each question: keepalived. Pages, which ask on and on, ask it less often.
+    """
 
     name: str
     read: Callable[[Settings], Facts]
     families: Callable[[Facts], Iterable[Metric]]
     up: str = ""
+    bothered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +73,15 @@ class Collected(list[Outcome]):
         super().__init__(outcomes)
         self._written: dict[object, asyncio.Task[bytes]] = {}
 
-    async def written(self, form: object, write: Callable[[Collected], bytes]) -> bytes:
-        """Return it in one form, written in a thread and once only."""
+    async def written(self, form: object, write: Callable[[Collected], bytes], lane: asyncio.Lock) -> bytes:
+        """Return it in one form, written in a thread and once only; on one lane one is written after the other."""
+
+        async def work() -> bytes:
+            async with lane:
+                return await in_thread(lambda: write(self))[0]
+
         if form not in self._written:
-            self._written[form] = asyncio.create_task(awaited(in_thread(lambda: write(self))[0]))
+            self._written[form] = asyncio.create_task(work())
         return await asyncio.shield(self._written[form])
 
 
@@ -84,39 +97,58 @@ class Frame:
     collectors: Sequence[Collector[Any]]
     say: Callable[[str], None] = _ignore
     _collections: dict[object, asyncio.Task[Collected]] = field(default_factory=dict)
-    _runs: dict[str, asyncio.Task[Outcome]] = field(default_factory=dict)
-    _left: dict[str, Thread] = field(default_factory=dict)
+    _runs: dict[object, asyncio.Task[Outcome]] = field(default_factory=dict)
+    _left: dict[object, Thread] = field(default_factory=dict)
+    _alive: WeakValueDictionary[object, Collected] = field(default_factory=WeakValueDictionary)
     _failing: dict[str, str] = field(default_factory=dict)
 
-    async def collect(self, names: Container[str] | None = None, seconds: float = inf) -> Collected:
-        """Run every collector, or those named, for at most so many seconds.
+    async def collect(
+        self, names: Container[str] | None = None, seconds: float = inf, *, sparing: bool = False
+    ) -> Collected:
+        """Run every collector, or those named, for at most so many seconds; ``sparing`` those that are bothered.
 
         Who asks for the same while that is under way shares its outcome, and who asks for a part of it shares the
         runs of those collectors. Whoever asked first may leave, and nobody's deadline cuts short what others wait for.
         """
         wanted = [one for one in self.collectors if names is None or one.name in names]
         seconds = min(seconds, self.settings.timeout)
-        key = (seconds, *(one.name for one in wanted))
-        task = shared(self._collections, key, lambda: self._collect(wanted, seconds))
+        key = (seconds, sparing, *(one.name for one in wanted))
+        task = shared(self._collections, key, lambda: self._collect(wanted, seconds, sparing=sparing))
         return await asyncio.shield(task)
 
-    async def _collect(self, wanted: Sequence[Collector[Any]], seconds: float) -> Collected:
-        return Collected(await asyncio.gather(*(self._wait(collector, seconds) for collector in wanted)))
-
-    async def _wait(self, collector: Collector[Any], seconds: float) -> Outcome:
+    async def _collect(self, wanted: Sequence[Collector[Any]], seconds: float, *, sparing: bool) -> Collected:
+        """Return one and the same for all whose deadlines let them see the same outcomes, while one has it in hand."""
         begun = monotonic()
-        run = shared(self._runs, collector.name, lambda: self._run(collector))
+        found = await asyncio.gather(
+            *(self._wait(collector, seconds, sparing and collector.bothered) for collector in wanted)
+        )
+        key = tuple((one.name, id(outcome) if outcome else 0) for one, outcome in zip(wanted, found, strict=True))
+        collected = self._alive.get(key)
+        if collected is None:
+            took = monotonic() - begun
+            whole = [
+                outcome or Outcome(collector, took, failure=_late(seconds))
+                for collector, outcome in zip(wanted, found, strict=True)
+            ]
+            collected = self._alive[key] = Collected(whole)
+        return collected
+
+    async def _wait(self, collector: Collector[Any], seconds: float, sparing: bool) -> Outcome | None:
+        """Return the outcome of a run, or None where it comes later than that."""
+        run = shared(self._runs, (collector.name, sparing), lambda: self._run(collector, sparing))
         own = seconds >= self.settings.timeout  # which the run keeps itself
         done, _ = await asyncio.wait({run}, timeout=None if own else seconds)
-        return run.result() if done else Outcome(collector, monotonic() - begun, failure=_late(seconds))
+        return run.result() if done else None
 
-    async def _run(self, collector: Collector[Any]) -> Outcome:
-        begun = monotonic()
-        if collector.name in self._left and self._left[collector.name].is_alive():
+    async def _run(self, collector: Collector[Any], sparing: bool) -> Outcome:
+        begun, key = monotonic(), (collector.name, sparing)
+        if key in self._left and self._left[key].is_alive():
             return Outcome(collector, 0, failure="still busy with what it was asked before")
         settings = self.settings
+        if sparing:
+            settings = replace(settings, keepalived_interval=max(settings.keepalived_interval, _SPARING))
         try:
-            future, self._left[collector.name] = in_thread(lambda: _outcome(collector, settings, begun))
+            future, self._left[key] = in_thread(lambda: _outcome(collector, settings, begun))
             outcome = await asyncio.wait_for(future, settings.timeout)
         except TimeoutError:
             outcome = Outcome(collector, monotonic() - begun, failure=_late(settings.timeout))
@@ -152,7 +184,7 @@ def _outcome(collector: Collector[Any], settings: Settings, begun: float) -> Out
     return Outcome(collector, monotonic() - begun, facts, families, failure=getattr(facts, "failure", ""))
 
 
-def families(outcomes: Iterable[Outcome], version: str) -> list[Metric]:
+def families(outcomes: Iterable[Outcome], version: str, own: Iterable[Metric] = ()) -> list[Metric]:
     """Return what is to be exported: the exporter's own series, then those of each collector."""
     build = Family("vipwarden_build_info", "gauge", "Version of vipwarden; the value is always 1.", ("version",))
     build.add(1, version)
@@ -165,12 +197,12 @@ def families(outcomes: Iterable[Outcome], version: str) -> list[Metric]:
     duration = Family(
         "vipwarden_scrape_collector_duration_seconds", "gauge", "How long a collector took.", ("collector",)
     )
-    found: list[Metric] = [build, success, duration, *process()]
+    found: list[Metric] = [build, success, duration, *own, *process()]
     for outcome in outcomes:
         success.add(not outcome.failure, outcome.collector.name)
         duration.add(outcome.seconds, outcome.collector.name)
-        own = any(family.name == outcome.collector.up for family in outcome.families)  # one for each source
-        if outcome.collector.up and not outcome.absence and not own:
+        has_up = any(family.name == outcome.collector.up for family in outcome.families)  # one for each source
+        if outcome.collector.up and not outcome.absence and not has_up:
             up = Family(outcome.collector.up, "gauge", "Whether the source could be read; absent where there is none.")
             up.add(not outcome.failure)
             found.append(up)

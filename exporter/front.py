@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from contextlib import contextmanager
 from ipaddress import ip_address
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from exporter.answers import READING, error
-from exporter.auth import CHALLENGE, BusyError
+from exporter.auth import CHALLENGE
+from exporter.bodies import Bodies
 from exporter.connection import HEADERS, Connection
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from exporter.answers import Answer, Answers
 
 _CHUNK = 65536
+_PAGES = 4  # for each page that may be written at once, so many scrapes may
 
 
 class Front:
@@ -27,7 +31,8 @@ class Front:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._reading = 0
+        self._reading: Counter[str] = Counter()
+        self._bodies = Bodies()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request."""
@@ -35,11 +40,12 @@ class Front:
         assert isinstance(connection, Connection)  # noqa: S101 - there is no other
         connection.begin_answer()
         try:
-            refusal = await self._refusal(request, connection)
-            if refusal is not None:
-                return await self._send(request, connection, refusal)
-            with self._counted(request.path):
-                return await self._send(request, connection, await self._answers.answer(request))
+            answer = await self._refusal(request, connection)
+            if answer is None:
+                with self._counted(request.path):
+                    answer = await self._answers.answer(request)
+            connection.gate.counts.responses[answer.status] += 1
+            return await self._send(request, connection, answer)
         finally:
             connection.end_answer()
 
@@ -53,22 +59,29 @@ class Front:
             # else a web site could let its own name point to 127.0.0.1 and read this in the operator's browser
             text = "This exporter answers to localhost and loopback addresses; have a proxy send 'Host: localhost'."
             return error(request, 421, text)
-        try:
-            if not await security.passwords.admit(request.headers.get("Authorization")):
-                return error(request, 401, "A name and a password are wanted.", {"WWW-Authenticate": CHALLENGE})
-        except BusyError:
-            return error(request, 503, "Too many passwords are being checked.", {"Retry-After": "1"})
-        if self._reading >= self._answers.frame.settings.max_scrapes and request.path in READING:
+        connection.is_waiting = True
+        is_known = await security.passwords.admit(
+            request.headers.get("Authorization"), connection.peer, lambda: connection.is_there
+        )
+        connection.is_waiting = False
+        if not is_known:
+            return error(request, 401, "A name and a password are wanted.", {"WWW-Authenticate": CHALLENGE})
+        most = self._answers.frame.settings.max_scrapes
+        if self._reading[request.path] >= (most if request.path == "/metrics" else max(1, most // _PAGES)):
             return error(request, 503, "Too many ask at the same time.", {"Retry-After": "1"})
         return None
 
     @contextmanager
     def _counted(self, path: str) -> Iterator[None]:
-        self._reading += path in READING
+        """Count who waits for a reading, by what for; sending an answer is bounded by the connections."""
+        if path not in READING:
+            yield
+            return
+        self._reading[path] += 1
         try:
             yield
         finally:
-            self._reading -= path in READING
+            self._reading[path] -= 1
 
     async def _send(self, request: web.BaseRequest, connection: Connection, answer: Answer) -> web.StreamResponse:
         """Send a long body bit by bit: many may share it, and none has a copy of all of it in its buffers."""
@@ -84,12 +97,14 @@ class Front:
             response.force_close()
         if is_short:
             return response
+        connection.sends_since = monotonic()
         try:
-            async with asyncio.timeout(connection.gate.limits.send):
-                await response.prepare(request)
-                for start in range(0, len(body), _CHUNK):
-                    await response.write(body[start : start + _CHUNK])
-                await response.write_eof()
+            with self._bodies.sending(body, connection):
+                async with asyncio.timeout(connection.gate.limits.send):
+                    await response.prepare(request)
+                    for start in range(0, len(body), _CHUNK):
+                        await response.write(body[start : start + _CHUNK])
+                    await response.write_eof()
         except (TimeoutError, ConnectionError):  # it does not read on, or has gone
             connection.abort()
         return response

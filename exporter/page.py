@@ -135,7 +135,10 @@ class Node:
                 down = isinstance(one.facts, Vrrp) and not one.facts.up
                 mark = Mark("bad", "down") if down else Mark("unknown", "not read")
                 yield Problem(
-                    mark, "keepalived" if down else _TITLES[one.collector.name], one.failure, one.collector.name
+                    mark,
+                    "keepalived" if down else _TITLES.get(one.collector.name, one.collector.name),
+                    one.failure,
+                    one.collector.name,
                 )
 
     def _tiles(self, found: Found, checks: list[Row]) -> Iterator[tuple[str, int, int]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from socket import AF_UNIX
+import socket
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from checks.core.config import ConfigError
 from exporter.answers import Answers
 from exporter.connection import Connection
 from exporter.frame import Frame
@@ -19,9 +20,9 @@ from exporter.registry import COLLECTORS
 from exporter.web import Security
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from exporter.exposition import Metric
     from exporter.settings import Listen, Settings
 
 _LIMITS = Limits()
@@ -43,11 +44,15 @@ class Server:
         """Prepare it; raises ConfigError of the web configuration."""
         self.settings = settings
         self._say = say
-        self._answers = Answers(Frame(settings, COLLECTORS, say))
+        self._answers = Answers(Frame(settings, COLLECTORS, say), self._own)
         front = Front(self._answers)
         security = Security(settings.web_config, say)
         self._gate = Gate(web.Server(front.handle), security, settings.max_connections, limits, say)
         self._listeners: list[tuple[Listen | None, asyncio.Server]] = []
+
+    def _own(self) -> Iterator[Metric]:
+        gate = self._gate
+        return gate.counts.families(web_is_current=gate.security.is_current, connections=len(gate.open))
 
     @property
     def addresses(self) -> list[Any]:
@@ -65,9 +70,9 @@ class Server:
         keep_memory()
         try:
             for one in sockets:
-                host = "" if one.family == AF_UNIX else one.getsockname()[0]
+                host = "" if one.family == socket.AF_UNIX else one.getsockname()[0]
                 self._listeners.append((None, await self._listen(host, sock=one)))
-            for listen in () if sockets else self.settings.listen:
+            for listen in () if sockets else sorted(self.settings.listen, key=_is_last):
                 self._listeners.append((listen, await self._bind(listen)))
         except ListenError:
             await self.cleanup()
@@ -76,6 +81,8 @@ class Server:
 
     async def _bind(self, listen: Listen) -> asyncio.Server:
         try:
+            if listen.host == "::":
+                return await self._listen(listen.host, sock=_of_both_families(listen.port))
             return await self._listen(listen.host, host=listen.host or None, port=listen.port)
         except OSError as problem:
             if problem.errno == errno.EADDRINUSE:
@@ -88,15 +95,27 @@ class Server:
         loop = asyncio.get_running_loop()
         return await loop.create_server(lambda: Connection(self._gate, is_local), **where)
 
+    def refuse(self) -> None:
+        """Note that there was an order to reload, and nothing to go over to."""
+        self._gate.counts.reload(worked=False)
+
     async def reload(self, settings: Settings) -> None:
         """Go over to new settings; raises ConfigError or ListenError, and then the old ones stay."""
-        security = Security(settings.web_config, self._say)
+        try:
+            await self._go_over(settings)
+        except (ConfigError, ListenError):
+            self.refuse()
+            raise
+        self._gate.counts.reload(worked=True)
+
+    async def _go_over(self, settings: Settings) -> None:
+        security = Security(settings.web_config, self._say, self._gate.security)
         activated = [(listen, one) for listen, one in self._listeners if listen is None]
         kept = [(listen, one) for listen, one in self._listeners if listen in settings.listen]
         known = [listen for listen, _ in kept]
         opened: list[tuple[Listen | None, asyncio.Server]] = []
         try:
-            for listen in set(settings.listen).difference(known) if not activated else ():
+            for listen in sorted(set(settings.listen).difference(known), key=_is_last) if not activated else ():
                 opened.append((listen, await self._bind(listen)))  # noqa: PERF401 - to be closed if a later one fails
         except ListenError:
             for _, one in opened:
@@ -116,6 +135,33 @@ class Server:
             listener.close()
         self._listeners = []
         await self._gate.close(_LAST_SECONDS)
+
+
+def _is_last(listen: Listen) -> bool:
+    """Whether it takes what the others have left."""
+    return listen.host == "::"
+
+
+def _of_both_families(port: int) -> socket.socket:
+    """Return a socket that takes IPv4 as well, where no other does that on its port: what [::] means to most."""
+    opened = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for only in (0, 1):
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+            try:
+                opened.bind(("::", port))
+            except OSError as error:
+                if only or error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                break
+        opened.listen(100)
+        opened.setblocking(False)
+    except OSError:
+        opened.close()
+        raise
+    return opened
 
 
 async def start(

@@ -102,6 +102,7 @@ def settings(
     haproxy_without_metrics: Pattern | None = None,
     haproxy_without_maint: bool = False,
     check_status: CheckStatus = ALL,
+    haproxy_down_by_design: Pattern | None = None,
     proc: str = "/proc",
     verdicts: tuple[str, ...] = (),
     timeout: Seconds = Seconds(5),
@@ -128,6 +129,7 @@ def settings(
     haproxy_without_metrics: and for those that are not
     haproxy_without_maint: no series for servers in maintenance, such as empty slots of a server-template
     check_status: series of HAProxy's check results, all (16 for each server) or active (the one that it has)
+    haproxy_down_by_design: regular expression for backends of which one server is UP by design, such as a leader's
     proc: where /proc is
     verdicts: folders of published verdicts, in place of those of this user's and of root's checks
     timeout: what reading one source may take, in seconds; a scrape that Prometheus gives less time takes less
@@ -154,6 +156,7 @@ def settings(
             without_metrics=haproxy_without_metrics,
             without_maint=haproxy_without_maint,
             check_status=check_status,
+            down_by_design=haproxy_down_by_design,
         ),
         proc=proc,
         verdicts=verdicts or tuple(dict.fromkeys((folder(), "/run/vipwarden/verdict"))),

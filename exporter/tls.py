@@ -67,8 +67,9 @@ def tls_server_config(
     asked, needed, verified = CLIENTS[client_auth_type]
     if asked:
         made.verify_mode = ssl.CERT_REQUIRED if needed else ssl.CERT_OPTIONAL
-    elif client_allowed_sans:
-        raise TlsError("client_allowed_sans", f"lets everybody in where client_auth_type is {client_auth_type}")
+    if client_allowed_sans and not needed:
+        text = f"lets everybody in who shows no certificate where client_auth_type is {client_auth_type}"
+        raise TlsError("client_allowed_sans", text)
     if verified and not (client_ca or client_ca_file):
         raise TlsError("client_auth_type", "wants client_ca_file as well: who signs the certificates of the clients")
     if (client_ca or client_ca_file) and not verified:
@@ -152,6 +153,16 @@ def _possible(key: str) -> Iterator[None]:
 
 def _said(error: ssl.SSLError) -> str:
     return error.reason.replace("_", " ").lower() if error.reason else "PEM is wanted"
+
+
+def failure(error: BaseException) -> str:
+    """Return why a handshake failed: what OpenSSL says of it, the alert of the client among that."""
+    if isinstance(error, ssl.SSLError):
+        reason = _said(error)
+        return f"{reason} ({error.verify_message})" if isinstance(error, ssl.SSLCertVerificationError) else reason
+    if isinstance(error, TimeoutError):
+        return "it was not finished in time"
+    return getattr(error, "strerror", None) or str(error) or "the client has gone"
 
 
 def alternative_names(certificate: Mapping[str, Any]) -> set[str]:

@@ -6,6 +6,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from checks.core.result import one_line
+from checks.core.standing import FUTURE, STALE, standing
 from exporter.view import Cell, Problem, Row, is_wrong, key
 from exporter.words import Mark, count, moment, size, span
 
@@ -13,17 +14,14 @@ if TYPE_CHECKING:
     from checks.core.result import Metric
     from checks.core.verdict import Verdict
 
+_UNBELIEVED = {FUTURE: Mark("unknown", "not credible"), STALE: Mark("unknown", "stale")}
 _MARKS = (Mark("good", "OK"), Mark("warn", "WARNING"), Mark("bad", "CRITICAL"), Mark("unknown", "UNKNOWN"))
 
 
 def check_row(verdict: Verdict) -> Row:
-    """Show a verdict; one that is older than it was to be, or comes from the future, no longer counts."""
-    mark, words = _MARKS[verdict.result.state], verdict.result.text
-    age = verdict.age
-    if age < 0:
-        mark, words = Mark("unknown", "not credible"), f"it is dated into the future; it said {mark.word}: {words}"
-    elif 0 < verdict.promise < age:
-        mark, words = Mark("unknown", "stale"), f"no verdict for {span(age)}; it was {mark.word}: {words}"
+    """Show a verdict; one that no longer counts is unknown."""
+    now = standing(verdict)
+    mark, words, age = _UNBELIEVED.get(now.word, _MARKS[now.state]), now.text, verdict.age
     cells = (
         Cell(words, items=[_measured(one) for one in verdict.result.metrics[:64]]),
         Cell(span(max(0.0, time() - verdict.since)), moment(verdict.since)),

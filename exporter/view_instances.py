@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from checks.node.haproxy import Report
     from exporter.collectors.haproxy import Haproxies, One
+    from exporter.collectors.haproxy_choice import Choice
     from exporter.rates import Rates
     from exporter.view import Room
     from exporter.view_haproxy_lines import Line
@@ -78,7 +79,9 @@ def instances(facts: Haproxies, when: float, rates: Rates, room: Room) -> tuple[
                 sum(line["status"].startswith("UP") for line in serving),
             )
         )
-        problems += _problems(one, known)
+        problems += _problems(one, known, facts.choice)
+        if one.lost:
+            problems.append(Problem(Mark("unknown", "not read"), joined("HAProxy", name, by=" "), one.lost, "haproxy"))
     return found, problems
 
 
@@ -108,7 +111,7 @@ def _facts(one: One) -> Iterator[tuple[str, str]]:
             yield "Old workers", count(one.process.old_workers)
 
 
-def _problems(one: One, known: Table) -> Iterator[Problem]:
+def _problems(one: One, known: Table, choice: Choice) -> Iterator[Problem]:
     info = one.report.info if one.report else {}
     of = f" of {known.label}" if known.label else ""
     if number(info.get("Maxconn")) and number(info.get("CurrConns")) > 0.8 * number(info["Maxconn"]):
@@ -125,11 +128,18 @@ def _problems(one: One, known: Table) -> Iterator[Problem]:
             text = f"{amount(line['scur'])} of {amount(line['slim'])} sessions"
             yield Problem(mark, f"frontend {line['pxname']}{of}", text, server_key(known.label, line))
     for line in known.backends:
-        yield from _of_backend(line, known.servers.get(line["pxname"], []), known.label, of)
+        servers = known.servers.get(line["pxname"], [])
+        yield from _of_backend(line, servers, known.label, of, by_design=choice.is_down_by_design(line["pxname"]))
 
 
-def _of_backend(line: Line, servers: Sequence[Line], label: str, of: str) -> Iterator[Problem]:
-    """Yield one problem for a backend that is down, else those of its servers."""
+def _is_down(line: Line) -> bool:
+    return line["status"].startswith("DOWN")
+
+
+def _of_backend(
+    line: Line, servers: Sequence[Line], label: str, of: str, *, by_design: bool = False
+) -> Iterator[Problem]:
+    """Yield one problem for a backend that is down, else those of its servers, DOWN among them unless by design."""
     name = line["pxname"]
     mark = backend_mark(line, servers)
     if is_wrong(mark):
@@ -137,7 +147,7 @@ def _of_backend(line: Line, servers: Sequence[Line], label: str, of: str) -> Ite
         text = joined(f"none of {things(len(servers), 'server')} is up", *said[:1])
         yield Problem(mark, f"backend {name}{of}", text, server_key(label, line))
     else:
-        wrong = [one for one in servers if is_wrong(server_mark(one))]
+        wrong = [one for one in servers if is_wrong(server_mark(one)) and not (by_design and _is_down(one))]
         for one in wrong[:_NAMED] if len(wrong) > _NAMED + 1 else wrong:
             since = f"for {span(number(one['lastchg']))}" if one["lastchg"].isdecimal() else ""
             text = joined(*last_check(one), since)

@@ -3,25 +3,30 @@
 https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md
 
 What would look secure and is not is refused, also where the toolkit lets it pass: TLS settings without a
-certificate, client certificates that nobody compares with anything.
+certificate, client certificates that nobody compares with anything, a file in which nothing stands.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks.core.config import Document
+from checks.core.config import ConfigError, Document
 from checks.core.options import options
 from checks.core.values import Count
 from exporter import bcrypt
 from exporter.tls import TlsError, tls_server_config
+from exporter.tls_words import CLIENTS
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import yaml
 
@@ -50,7 +55,7 @@ class Duration(float):
         return float.__new__(cls, seconds)
 
 
-_NO_TIME, _NONE = Duration("0"), Count(0)
+_NO_TIME, _ONE = Duration("0"), Count(1)
 
 
 def http_server_config(*, http2: bool = True) -> bool:
@@ -58,25 +63,33 @@ def http_server_config(*, http2: bool = True) -> bool:
     return http2
 
 
-def rate_limit(*, interval: Duration = _NO_TIME, burst: Count = _NONE) -> tuple[float, int]:
+def rate_limit(*, interval: Duration = _NO_TIME, burst: Count = _ONE) -> tuple[float, int]:
     """Return the seconds between requests, 0 for no limit, and how many may come at once: the section of this name."""
     return interval, burst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
-    """What a web configuration asks for; without one, nothing."""
+    """What a web configuration asks for; without one, nothing.
 
-    context: ssl.SSLContext | None = None
+    ``guards`` names all that protects: the keys that are set, and what is wanted of clients. ``prints`` are digests of
+    what TLS was made from: of two that are equal, either will do.
+    """
+
+    context: ssl.SSLContext | None = field(default=None, compare=False)
     sans: frozenset[str] = frozenset()
     users: Mapping[bytes, bytes] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     interval: float = 0
     burst: int = 0
+    guards: frozenset[str] = frozenset()
+    prints: frozenset[bytes] = frozenset()
     warnings: tuple[str, ...] = ()
 
 
 Stamp = tuple[int, int, int, int]
+_MOST_BYTES = 4 << 20
+_TICK = 50_000_000  # nanoseconds within which two changes of a file may have the same time
 
 
 def stamp(path: str) -> Stamp:
@@ -85,6 +98,8 @@ def stamp(path: str) -> Stamp:
         found = os.stat(path)  # noqa: PTH116
     except OSError as error:
         return 0, 0, 0, error.errno or 0
+    if abs(time.time_ns() - found.st_ctime_ns) < _TICK:
+        return 0, 0, 0, -time.monotonic_ns()  # like no other: it may yet be changed unseen
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
@@ -96,13 +111,20 @@ class WebConfig(Document):
     def __init__(self, path: str, files: dict[str, Stamp]) -> None:
         """Read it; raises ConfigError. Notes in ``files`` what it reads, each as it was just before."""
         files[path] = stamp(path)
+        if Path(path).exists() and not Path(path).is_file():  # a FIFO would hold up everything
+            raise ConfigError(f"{path}: is no regular file")
         super().__init__(path)
+        if self.is_empty:
+            raise ConfigError(f"{path}: is empty: where neither TLS nor passwords are wanted, it says {{}}")
         self.files = files
         self.warnings: list[str] = []
 
     def web(self) -> Web:
         """Return what it asks for; raises ConfigError."""
         tls = self._paths(self.section("tls_server_config", tls_server_config))
+        prints = frozenset(
+            self._prints(tls) if tls else ()
+        )  # before the files are used: what changes in between is seen later
         context = self._tls(tls) if tls else None
         interval, burst = rate_limit(**self.section("rate_limit", rate_limit))  # type: ignore[arg-type]
         if interval and not burst:
@@ -113,9 +135,26 @@ class WebConfig(Document):
             headers=self._headers(),
             users=self._users(),
             interval=interval,
-            burst=burst,
+            burst=burst if interval else 0,
+            guards=frozenset(self._guards(tls)),
+            prints=prints,
             warnings=tuple(self.warnings),
         )
+
+    def _guards(self, tls: dict[str, Any]) -> Iterator[str]:
+        for section in self._top:
+            for name in self._mapping(section):
+                # of users and headers one may go; and a certificate may stand in a file or here
+                yield section if section == "basic_auth_users" else f"{section}.{name.removesuffix('_file')}"
+        wanted = CLIENTS[tls.get("client_auth_type", "NoClientCert")]
+        words = "is asked for", "must be there", "is verified"
+        yield from (f"a client's certificate {word}" for word, is_so in zip(words, wanted, strict=True) if is_so)
+
+    def _prints(self, tls: dict[str, Any]) -> Iterator[bytes]:
+        yield blake2b(repr(sorted(tls.items())).encode("utf-8", "surrogatepass")).digest()
+        for path in self.files.keys() - {self.path}:
+            with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - it was checked to be a regular one
+                yield blake2b(path.encode() + file.read(_MOST_BYTES)).digest()
 
     def _paths(self, values: dict[str, Any]) -> dict[str, Any]:
         for name in ("cert_file", "key_file", "client_ca_file"):
@@ -123,6 +162,8 @@ class WebConfig(Document):
                 path = os.path.join(os.path.dirname(self.path), values[name])  # noqa: PTH118, PTH120
                 values[name] = path
                 self.files[path] = stamp(path)
+                if Path(path).exists() and not Path(path).is_file():
+                    raise self.error(self._top["tls_server_config"][0], name, f"is {path}, which is no regular file")
         return values
 
     def _tls(self, values: dict[str, Any]) -> ssl.SSLContext:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import posix
+from time import monotonic
 
 from checks.core import verdict
 from checks.core.blocking import Ended, end
@@ -90,6 +91,8 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     except OSError as error:
         lock = None  # no single-flight then, but an answer all the same
         say(2, f"chk_{check}: no verdicts in {folder}: {error.strerror}")
+        if is_seldom(monotonic()):  # keepalived throws away what is said, and nothing can be remembered
+            _log(command.program, UNKNOWN, f"{command.name}: no verdicts in {folder}: {error.strerror}")
     if lock is not None:
         try:
             posix.lockf(lock, posix.F_TLOCK, 0)
@@ -170,6 +173,11 @@ def _log(program: str, state: State, text: str) -> None:
     from checks.core.syslog import ERROR, NOTICE, log
 
     log(program, NOTICE if state == OK else ERROR, text)
+
+
+def is_seldom(now: float) -> bool:
+    """Return whether this is the one second of a minute in which trouble is told that would be told at each run."""
+    return now % 60 < 1
 
 
 def leave(_number: int, _frame: object) -> None:

@@ -31,6 +31,7 @@ from exporter.collectors.haproxy_names import CODES, COLUMNS, INFO  # noqa: E402
 from exporter.collectors.haproxy_process import Process  # noqa: E402
 from exporter.collectors.haproxy_rows import TYPES  # noqa: E402
 from exporter.collectors.vrrp_series import Vrrp  # noqa: E402
+from exporter.counts import Counts  # noqa: E402
 from exporter.exposition import Family  # noqa: E402
 from exporter.registry import COLLECTORS  # noqa: E402
 from keepalived_scripts import chk  # noqa: E402
@@ -108,7 +109,7 @@ def tables() -> dict[Path, dict[str, str]]:
 def everything() -> Iterator[tuple[str, list[Metric]]]:
     """Yield each collector, and the families that it has on a node that has everything."""
     outcomes = [frame.Outcome(one, 0.1) for one in COLLECTORS]
-    own = frame.families(outcomes, "1")
+    own = frame.families(outcomes, "1", Counts().families(web_is_current=True, connections=0))
     ups = {one.up for one in COLLECTORS if one.up}
     yield "exporter", [one for one in own if one.name not in ups]
     up = [one for one in own if one.name in ups]

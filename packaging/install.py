@@ -38,6 +38,7 @@ FILES = {
     "systemd/*.service": "/usr/lib/systemd/system/",
     "systemd/*.socket": "/usr/lib/systemd/system/",
     "systemd/tmpfiles.conf": "/usr/lib/tmpfiles.d/vipwarden.conf",
+    "systemd/exporter-generator": "/usr/lib/systemd/system-generators/vipwarden-exporter",
     "systemd/exporter/*.conf": f"{SHARE}/systemd/vipwarden-exporter.service.d/",
     "selinux/vipwarden.cil": f"{SHARE}/selinux/",
     "prometheus/*.yml": f"{SHARE}/prometheus/",
@@ -50,6 +51,7 @@ FILES = {
 MODES = {
     "/usr/libexec/vipwarden/setup": 0o755,
     "/usr/libexec/vipwarden/no-python": 0o755,
+    "/usr/lib/systemd/system-generators/vipwarden-exporter": 0o755,
     "/etc/vipwarden/mysql.cnf": 0o640,
     "/etc/vipwarden/web-config.yaml": 0o640,
 }

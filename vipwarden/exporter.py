@@ -105,7 +105,12 @@ async def _reload(server: Server, given: dict[str, Any], again: asyncio.Event, n
         again.clear()
         notify.reloading()
         try:
-            await server.reload(read(given))
+            try:
+                wanted = read(given)
+            except ConfigError:
+                server.refuse()
+                raise
+            await server.reload(wanted)
             say(f"configuration read again, {_status(server)}")
         except (ConfigError, ListenError) as error:
             say(f"{error}; the configuration read before stays in force")

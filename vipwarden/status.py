@@ -14,11 +14,13 @@ from agent.settings import runtime
 from checks.core import verdict
 from checks.core.entries import RESERVED
 from checks.core.result import UNKNOWN, State
+from checks.core.standing import LEFT, PAST, STALE, standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FRESH = 60.0  # seconds for which a verdict counts that nobody has promised to follow by another
+    from checks.core.standing import Standing
+
 _COLOURS = ("32", "33", "31", "35")
 
 
@@ -60,7 +62,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def rows(folder: str) -> list[Row]:
     """Return what is known below a runtime folder, what should be known and is not among it, the worst first."""
-    found = {verdict.file_name(one.name): _row(one) for one in verdict.read_all(f"{folder}/verdict")}
+    stand = [(one, standing(one)) for one in verdict.read_all(f"{folder}/verdict")]
+    found = {verdict.file_name(one.name): _row(one, how) for one, how in stand if how.word != LEFT}
     try:
         wanted = [one.file for one in manifest.read(folder)]
     except (OSError, ValueError):
@@ -72,15 +75,11 @@ def rows(folder: str) -> list[Row]:
     return sorted(found.values(), key=lambda row: (not row.counts, -row.state, row.name))
 
 
-def _row(one: verdict.Verdict) -> Row:
-    state, text, counts = one.result.state, one.result.text, True
-    if one.promise and not one.is_fresh(one.promise):
-        state = UNKNOWN
-        gone = "the agent is gone" if one.name == RESERVED else "no agent looks at it any more"
-        text = f"stale, {gone}; it was {one.result.state}: {text}"
-    elif not one.promise:
-        counts = one.is_fresh(_FRESH)
-    return Row(one.name, one.check, state, one.since, one.age, text, counts)
+def _row(one: verdict.Verdict, how: Standing) -> Row:
+    text = how.text
+    if how.word == STALE:
+        text = f"stale, {'the agent is gone' if one.name == RESERVED else 'no agent looks at it any more'}: {text}"
+    return Row(one.name, one.check, how.state, one.since, one.age, text, how.word != PAST)
 
 
 def worst(found: Sequence[Row]) -> int:

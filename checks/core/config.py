@@ -39,7 +39,8 @@ class Document:
         """Read the file (or the text, named ``path`` in errors); raises ConfigError."""
         self.path = path
         root = _compose(path, _read(path) if text is None else text)
-        self._top = {} if root is None or _is_null(root) else dict(self.pairs(root, ""))
+        self.is_empty = root is None or _is_null(root)
+        self._top = {} if root is None or self.is_empty else dict(self.pairs(root, ""))
         for key, (node, _) in self._top.items():
             if key not in (*self.keys, *sections):
                 raise self.error(node, key, f"is not known; known are {', '.join((*self.keys, *sections))}")
@@ -100,6 +101,9 @@ class Document:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or not key.value:
                 raise self.error(key, where or "the file", "has a key that is no text")
+            if key.tag == _TAG + "merge":
+                what = "is YAML's merge key, which is not taken here: write out what it would merge"
+                raise self.error(key, f"{where}.<<".lstrip("."), what)
             text = str(key.value)
             if text in seen:
                 raise self.error(key, f"{where}.{text}".lstrip("."), "is given twice")

@@ -29,9 +29,12 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 class Verdict:
-    """The last result of one check: ``stamp`` tells its age by ``now()``, ``since`` the time of its last change."""
+    """The last result of one check: ``stamp`` tells its age by ``now()``, ``since`` the time of its last change.
 
-    __slots__ = ("check", "duration", "name", "promise", "result", "since", "stamp")
+    Whether it still counts is for checks/core/standing.py to say.
+    """
+
+    __slots__ = ("check", "duration", "name", "promise", "read", "result", "since", "stamp")
 
     def __init__(
         self, name: str, check: str, result: Result, since: float, stamp: float, duration: float, promise: float = 0
@@ -43,11 +46,15 @@ class Verdict:
         self.stamp = stamp
         self.duration = duration
         self.promise = promise  # seconds for which it speaks; 0 where nobody promised a next one
+        self.read = now()
 
     @property
     def age(self) -> float:
-        """Seconds since the check ended; negative where the stamp lies in the future, as it never honestly does."""
-        return now() - self.stamp
+        """Seconds from the end of the check to the reading; negative where the stamp lies in the future then.
+
+        No honest one does.
+        """
+        return self.read - self.stamp
 
     def is_fresh(self, seconds: float) -> bool:
         """Return whether it is at most that old, and not dated into the future."""
@@ -93,6 +100,25 @@ def ready(path: str) -> None:
             raise PermissionError(1, f"{step} belongs to another user")
 
 
+def owners(path: str) -> tuple[int, ...]:
+    """Return whose files in a folder count: root's, this user's, and those of who was given the folder; or nobody's.
+
+    That is so where anybody may have laid the folder, or one above it, into a folder that is open to all, as /tmp is.
+    """
+    mine = (0, posix.geteuid())
+    try:
+        above = posix.stat("/")
+        for place, letter in enumerate(path + "/"):
+            if letter == "/" and place:
+                found = posix.lstat(path[:place])
+                if above.st_mode & 0o002 and found.st_uid not in mine:
+                    return ()
+                above = posix.stat(path[:place])
+    except OSError:
+        return ()
+    return () if above.st_mode & 0o002 else (*mine, above.st_uid)
+
+
 def file_name(name: str) -> str:
     """Return the one file name of a verdict, at most 200 bytes: what is unusual in a file name is written %XX."""
     raw = name.encode("utf-8", "surrogatepass")
@@ -118,8 +144,15 @@ def name_of(text: str) -> str:
 
 
 def publish(path: str, name: str, check: str, result: Result, duration: float) -> Verdict | None:
-    """Write a verdict and return the one before it, or None; raises OSError, and then the old one stands."""
+    """Write a verdict and return the one before it, or None; raises OSError, and then the old one stands.
+
+    A new name sweeps away what is left over of others.
+    """
     before = read(f"{path}/{file_name(name)}")
+    if before is None:
+        from checks.core.standing import sweep
+
+        sweep(path)
     same = before is not None and before.result.state == result.state
     since = before.since if before is not None and same else time()
     write(path, file_name(name), encode(check, result, since, duration))
@@ -174,13 +207,18 @@ def write(path: str, file: str, data: bytes) -> None:
         raise
 
 
-def read(path: str) -> Verdict | None:
-    """Return the verdict in a file, or None where there is no whole one; hostile content is no whole one."""
+def read(path: str, by: tuple[int, ...] | None = None) -> Verdict | None:
+    """Return the verdict in a file, or None where there is no whole one; hostile content is no whole one.
+
+    The file has to belong to one of ``by``, by default to root or this user.
+    """
     try:
         source = posix.open(path, _READ)
     except OSError:
         return None
     try:
+        if posix.fstat(source).st_uid not in ((0, posix.geteuid()) if by is None else by):
+            return None
         data = posix.read(source, _MOST_BYTES)
     except OSError:
         return None
@@ -193,12 +231,13 @@ def read(path: str) -> Verdict | None:
 
 
 def read_all(path: str) -> list[Verdict]:
-    """Return every whole verdict in a folder, by name; a folder that is not there holds none."""
+    """Return every whole verdict in a folder, by name; a folder that is not there, or not to be trusted, holds none."""
+    by = owners(path)
     try:
-        names = sorted(posix.listdir(path))
+        names = sorted(posix.listdir(path)) if by else ()
     except OSError:
         return []
-    found = (read(f"{path}/{name}") for name in names if not name.startswith("."))
+    found = (read(f"{path}/{name}", by) for name in names if not name.startswith("."))
     return [verdict for verdict in found if verdict is not None]
 
 

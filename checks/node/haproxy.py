@@ -29,6 +29,10 @@ class HaproxyError(Exception):
     """HAProxy cannot be asked, or answers what is not understood."""
 
 
+class HaproxyRightError(HaproxyError):
+    """It may well run, but this user is not let in, or this node had no means to ask."""
+
+
 class HaproxyMissingError(HaproxyError):
     """Nothing on this node looks like HAProxy."""
 
@@ -66,8 +70,9 @@ class Report:
 async def report(net: Net, sources: Sequence[Source], page: Page | None = None) -> Report:
     """Ask the first source that answers, within the deadline of the Net; raises HaproxyError with what each said.
 
-    ``page`` reads a stats page.
+    ``page`` reads a stats page. Where one of the sources lacked a right, that is a HaproxyRightError.
     """
+    kind: type[HaproxyError] = HaproxyError
     errors = []
     for index, source in enumerate(sources):
         net.share(len(sources) - index)
@@ -78,7 +83,8 @@ async def report(net: Net, sources: Sequence[Source], page: Page | None = None) 
                 return _told(str(source), await _answer(net, source, _COMMANDS))
         except HaproxyError as error:
             errors.append(str(error))
-    raise HaproxyError("; ".join(errors) or "no stats socket to ask")
+            kind = HaproxyRightError if isinstance(error, HaproxyRightError) else kind
+    raise kind("; ".join(errors) or "no stats socket to ask")
 
 
 async def ask(net: Net, path: str, command: str) -> str:
@@ -98,14 +104,18 @@ async def _answer(net: Net, source: Source, command: str) -> bytes:
                 if size > MOST_ANSWER:
                     raise HaproxyError(f"{source} does not end its answer to {command!r} in {MOST_ANSWER >> 20} MiB")
     except NetError as error:
-        raise HaproxyError(error.text + _advice(error.text)) from None
+        kind = HaproxyRightError if error.kind == "local" else HaproxyError
+        raise kind(error.text + _advice(error.text)) from None
     return b"".join(answer)
 
 
 def _advice(text: str) -> str:
     if "Permission denied" not in text:
         return ""
-    return "; let this user in by 'user', 'group' and 'mode' of its 'stats socket' line"
+    return (
+        "; let this user in by 'user', 'group' and 'mode' of its 'stats socket' line, and the service by"
+        " SupplementaryGroups= of its group"
+    )
 
 
 def _told(name: str, answer: bytes) -> Report:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posix
 from _stat import S_ISSOCK
 
-from checks.node.haproxy import HaproxyError, HaproxyMissingError
+from checks.node.haproxy import HaproxyError, HaproxyMissingError, HaproxyRightError
 from checks.node.haproxy_source import Access, Instance, Source
 
 TYPE_CHECKING = False
@@ -50,7 +50,7 @@ def _instances(conf: str, *, pages: bool) -> list[Instance]:
     except FileNotFoundError:
         pass
     except OSError as error:
-        problem = HaproxyError(f"cannot read {conf}: {error.args[-1]}")
+        problem = HaproxyRightError(f"cannot read {conf}: {error.args[-1]}")
     else:
         found = parse(text)
         if not pages:

@@ -22,8 +22,8 @@ class Source:
         name, equals, rest = text.partition("=")
         if not equals or not name or name.strip(_NAME):
             name, rest = "", text
-        self.text = rest
-        self.name = name or rest
+        self.text = _shown(rest)
+        self.name = name or self.text
         self.host, self.port, self.path = "", 0, ""
         if not rest.isprintable() or " " in rest:
             raise ValueError(f"{_WANTED}, without blanks")
@@ -57,10 +57,10 @@ class Source:
         return f"Source({self.text!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Source) and (self.name, self.text) == (other.name, other.text)
+        return isinstance(other, Source) and (self.name, self.text, self.path) == (other.name, other.text, other.path)
 
     def __hash__(self) -> int:
-        return hash((self.name, self.text))
+        return hash((self.name, self.text, self.path))
 
 
 class AuthFile:
@@ -94,6 +94,13 @@ class Instance:
         self.name = name
         self.sources = sources
         self.access = access
+
+
+def _shown(text: str) -> str:
+    """Return it as it may be shown: the query of a stats page may hold a token."""
+    before, mark, query = text.partition("?")
+    _, semicolon, csv = query.partition(";")
+    return f"{before}?...{semicolon}{csv}" if mark and text.startswith("http") else text
 
 
 def _host_and_port(text: str, default: int) -> tuple[str, int]:

@@ -28,12 +28,16 @@ class TableError(ValueError):
 
 
 class Table:
-    """The table: ``header`` has the names of its columns; ``len()`` is the number of rows."""
+    """The table: ``header`` has the names of its columns; ``len()`` is the number of rows.
 
-    __slots__ = ("_fields", "_places", "_rows", "header")
+    ``lost`` is the number of those that were left out, for they had not as many fields as the header.
+    """
 
-    def __init__(self, header: list[str], fields: list[bytes]) -> None:
+    __slots__ = ("_fields", "_places", "_rows", "header", "lost")
+
+    def __init__(self, header: list[str], fields: list[bytes], lost: int = 0) -> None:
         self.header = header
+        self.lost = lost
         self._fields = fields
         self._places = {name: place for place, name in reversed(list(enumerate(header)))}
         self._rows = len(fields) // len(header)
@@ -73,9 +77,19 @@ def parse(data: bytes) -> Table:
     rest = [name[1:] for name in names[1:]]
     whole = not fields.pop() and len(fields) == width * len(names) and body.count(b"\n") == len(rest)
     if not whole or not all(name.startswith(b"\n") for name in names[1:]):
-        raise TableError("was answered with a table that was cut off")
+        return _rescued(header, body)
     fields[width::width] = rest
     return Table(header, fields)
+
+
+def _rescued(header: list[str], body: bytes) -> Table:
+    """Return the rows that are whole, where one among them is not; raises TableError where the last one is not."""
+    rows = [line.split(b",") for line in body.split(b"\n")]
+    width = len(header) + 1  # with what stands behind the last comma, which is nothing
+    whole = [row[:-1] for row in rows if len(row) == width and not row[-1]]
+    if not whole or len(rows[-1]) != width or rows[-1][-1]:
+        raise TableError("was answered with a table that was cut off")
+    return Table(header, [field for row in whole for field in row], len(rows) - len(whole))
 
 
 def text(field: bytes) -> str:

@@ -57,7 +57,8 @@ def parse_data(dump: bytes) -> tuple[list[Instance], list[Script]]:
                 _tell_instance(instance, key, value)
             elif script is not None:
                 _tell_script(script, key, value)
-    if not instances or any(not one.vrid or one.effective_priority is None for one in instances.values()):
+    # keepalived 1.3 does not tell the effective priority
+    if not instances or any(not one.vrid or one.base_priority is None for one in instances.values()):
         raise DumpError("no VRRP instance is there, or not all of one")
     for one in scripts.values():
         if one.waits:
@@ -77,7 +78,7 @@ def _tell_instance(instance: Instance, key: str, value: str) -> None:
         instance.state = STATES.get(value)
     elif key == "Virtual Router ID":
         instance.vrid = value if _NUMBER.fullmatch(value) else ""
-    elif key == "Interface":
+    elif key in ("Interface", "Listening device", "Running on device"):  # the last two up to 1.3 and 1.4
         instance.interface = "" if value == "not configured" else shown(value.partition(",")[0])
     elif key == "Sync group":
         instance.group = shown(value)

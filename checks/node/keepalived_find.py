@@ -81,7 +81,8 @@ def _pid(path: str) -> int | None:
 def _is_keepalived(process: Process) -> bool:
     """Return whether it is a living keepalived of root's or our own: none other's program is ever run."""
     try:
-        own = process.status.uid in (0, os.geteuid())
+        # the real one as well: a link of this name to a program that is setuid root shows root as the effective one
+        own = {process.status.uid, process.status.real_uid} <= {0, os.geteuid()}
         return own and process.comm.startswith(b"keepalived") and not process.is_dead
     except OSError:
         return False

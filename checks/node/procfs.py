@@ -42,17 +42,17 @@ class Stat:
 
 
 class Status:
-    """/proc/PID/status: the effective ``uid``, ``rss`` in bytes, whether it is ``nested`` in a PID namespace below.
+    """/proc/PID/status: the effective ``uid`` and the ``real_uid``, ``rss`` in bytes, and whether it is ``nested``.
 
-    Everybody may read it, other than the links in /proc/PID/ns. NSpid (Linux 4.1) has one number for each PID
-    namespace from that of the procfs down to that of the process.
+    It is nested where it runs in a PID namespace below. Everybody may read this, other than the links in /proc/PID/ns.
+    NSpid (Linux 4.1) has a number for each PID namespace from that of the procfs down to that of the process.
     """
 
-    __slots__ = ("nested", "rss", "uid")
+    __slots__ = ("nested", "real_uid", "rss", "uid")
 
     def __init__(self, data: bytes) -> None:
         """Take the lines apart; raises ValueError where they are none. A newline in the name comes escaped."""
-        self.uid = _number(data, b"Uid", 1)
+        self.real_uid, self.uid = _number(data, b"Uid", 0), _number(data, b"Uid", 1)
         self.rss = _number(data, b"VmRSS", 0, 0) * 1024
         self.nested = len(_words(data, b"NSpid")) > 1
 

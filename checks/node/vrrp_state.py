@@ -19,7 +19,7 @@ from __future__ import annotations
 import posix
 
 from checks.core.result import one_line
-from checks.core.verdict import file_name, folder, ready
+from checks.core.verdict import file_name, folder, owners, ready
 
 _MAGIC = "vipwarden-vrrp-1"
 _MOST = 4096
@@ -96,13 +96,18 @@ def publish(state: VrrpState) -> None:
         raise
 
 
-def read(path: str) -> VrrpState | None:
-    """Return what a file says, or None where there is no whole one; hostile content is no whole one."""
+def read(path: str, by: tuple[int, ...] | None = None) -> VrrpState | None:
+    """Return what a file says, or None where there is no whole one; hostile content is no whole one.
+
+    The file has to belong to one of ``by``, by default to root or this user.
+    """
     try:
         source = posix.open(path, _READ)
     except OSError:
         return None
     try:
+        if posix.fstat(source).st_uid not in ((0, posix.geteuid()) if by is None else by):
+            return None
         data = posix.read(source, _MOST)
     except OSError:
         return None
@@ -115,12 +120,16 @@ def read(path: str) -> VrrpState | None:
 
 
 def read_all(path: str) -> list[VrrpState]:
-    """Return every whole state in a folder, by type and name; a folder that is not there holds none."""
+    """Return every whole state in a folder, by type and name.
+
+    A folder that is not there, or not to be trusted by verdict.owners(), holds none.
+    """
+    by = owners(path)
     try:
-        names = sorted(posix.listdir(path))
+        names = sorted(posix.listdir(path)) if by else ()
     except OSError:
         return []
-    found = (read(f"{path}/{name}") for name in names if not name.startswith("."))
+    found = (read(f"{path}/{name}", by) for name in names if not name.startswith("."))
     return [state for state in found if state is not None]
 
 

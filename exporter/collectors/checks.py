@@ -7,6 +7,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from checks.core.result import OK
+from checks.core.standing import LEFT, standing
 from checks.core.verdict import read_all
 from exporter.exposition import Family
 from exporter.frame import AbsentError, Collector
@@ -29,12 +30,12 @@ class Checks:
 
 
 def read(settings: Settings) -> Checks:
-    """Read every verdict; where two folders have one of the same name, the younger counts."""
+    """Read every verdict that is not left over; where two folders have one of the same name, the younger counts."""
     found: dict[tuple[str, str], Verdict] = {}
     for path in settings.verdicts:
         for verdict in read_all(path):
             key = (verdict.name, verdict.check)
-            if key not in found or found[key].stamp < verdict.stamp:
+            if standing(verdict).word != LEFT and (key not in found or found[key].stamp < verdict.stamp):
                 found[key] = verdict
     if not found:
         raise AbsentError(f"no check has published a verdict in {' or '.join(settings.verdicts)} yet")
@@ -42,10 +43,21 @@ def read(settings: Settings) -> Checks:
 
 
 def families(facts: Checks) -> Iterator[Metric]:
-    """Yield state, success, since when, age, promise, duration and metrics of each check."""
-    state = Family("vipwarden_check_state", "gauge", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.", _BY)
+    """Yield state, success, whether that still counts, since when, age, promise, duration and metrics of each check."""
+    state = Family(
+        "vipwarden_check_state", "gauge", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, also where it is not fresh.", _BY
+    )
     success = Family(
-        "vipwarden_check_success", "gauge", "Whether the last run said OK, which alone is healthy to keepalived.", _BY
+        "vipwarden_check_success",
+        "gauge",
+        "Whether the last run said OK, which alone is healthy to keepalived, and still counts.",
+        _BY,
+    )
+    fresh = Family(
+        "vipwarden_check_fresh",
+        "gauge",
+        "Whether the verdict still counts: not where it is older than was promised, or dated into the future.",
+        _BY,
     )
     since = Family(
         "vipwarden_check_since_timestamp_seconds", "gauge", "Since when the check has been in its state.", _BY
@@ -62,17 +74,19 @@ def families(facts: Checks) -> Iterator[Metric]:
         "vipwarden_check_metric", "gauge", "What the check measured in its last run.", (*_BY, "metric", "unit")
     )
     for verdict in facts.verdicts:
-        state.add(verdict.result.state, verdict.name, verdict.check)
-        success.add(verdict.result.state == OK, verdict.name, verdict.check)
+        now = standing(verdict)
+        state.add(now.state, verdict.name, verdict.check)
+        success.add(now.state == OK, verdict.name, verdict.check)
+        fresh.add(now.is_believed, verdict.name, verdict.check)
         since.add(verdict.since, verdict.name, verdict.check)
         age.add(verdict.age, verdict.name, verdict.check)
         if verdict.promise > 0:
             promise.add(verdict.promise, verdict.name, verdict.check)
         duration.add(verdict.duration, verdict.name, verdict.check)
-        for one in verdict.result.metrics:
+        for one in verdict.result.metrics if now.is_believed else ():
             if not isnan(one.value):
                 metric.add(one.value, verdict.name, verdict.check, one.name, one.uom)
-    yield from (state, success, since, age, promise, duration, metric)
+    yield from (state, success, fresh, since, age, promise, duration, metric)
 
 
 COLLECTOR = Collector("checks", read, families)

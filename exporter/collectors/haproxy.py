@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from checks.core.blocking import BlockingNet
 from checks.core.result import one_line
-from checks.node.haproxy import HaproxyError, HaproxyMissingError, Report, report
+from checks.node.haproxy import BACKEND, HaproxyError, HaproxyMissingError, HaproxyRightError, Report, report
 from checks.node.haproxy_conf import instances
 from checks.node.haproxy_source import Access, Instance
+from checks.node.haproxy_table import texts
 from exporter.collectors.haproxy_info import Processes
 from exporter.collectors.haproxy_page import read as page
 from exporter.collectors.haproxy_process import Process, process
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from checks.node.haproxy_table import Table
     from exporter.collectors.haproxy_choice import Choice
+    from exporter.collectors.haproxy_info import Told
     from exporter.collectors.haproxy_rows import Names
     from exporter.exposition import Metric
     from exporter.settings import Settings
@@ -38,12 +40,25 @@ _MOST_PARTS = 256
 
 @dataclass(slots=True)
 class One:
-    """An instance: what it said, or why not; ``label`` is empty where it is the only one."""
+    """An instance: what it said, or why not; ``label`` is empty where it is the only one.
+
+    ``is_barred`` where it is this user, or this node, that could not ask: it may well run.
+    """
 
     label: tuple[str, ...]
     report: Report | None = None
     process: Process | None = None
     failure: str = ""
+    is_barred: bool = False
+
+    @property
+    def lost(self) -> str:
+        """Say how many rows of its table were left out, if any were."""
+        if self.report is None or not self.report.table.lost:
+            return ""
+        number = self.report.table.lost
+        rows = "1 row of 'show stat' is" if number == 1 else f"{number} rows of 'show stat' are"
+        return f"{self.report.socket}: {rows} malformed and left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +70,8 @@ class Haproxies:
 
     @property
     def failure(self) -> str:
-        """Return what could not be read; the other instances have their series nevertheless."""
-        return "; ".join(one_line(one.failure, 300) for one in self.found if one.failure)
+        """Return what could not be read; what could be has its series nevertheless."""
+        return "; ".join(one_line(one.failure or one.lost, 300) for one in self.found if one.failure or one.lost)
 
     @property
     def reports(self) -> list[Report]:
@@ -70,6 +85,8 @@ def read(settings: Settings) -> Haproxies:
         wanted = _configured(settings) or instances(settings.haproxy_conf)
     except HaproxyMissingError as error:
         raise AbsentError(error) from None
+    except HaproxyRightError as error:
+        return Haproxies([One((), failure=str(error), is_barred=True)], settings.haproxy_choice)
     found = [One((one.name,) if len(wanted) > 1 else ()) for one in wanted]
     first, *others = [(*pair, settings) for pair in zip(wanted, found, strict=True)]
     threads = [Thread(target=_ask, args=arguments, daemon=True) for arguments in others]
@@ -96,7 +113,7 @@ def _ask(instance: Instance, one: One, settings: Settings) -> None:
         one.report = told
         one.process = process(told.info, settings.proc)
     except HaproxyError as error:
-        one.failure = str(error)
+        one.failure, one.is_barred = str(error), isinstance(error, HaproxyRightError)
 
 
 def _access(instance: Instance, settings: Settings) -> Access:
@@ -112,9 +129,9 @@ def _user(path: str) -> str:
         with open(path, encoding="utf-8") as source:  # noqa: PTH123 - a path from the operator
             line = source.readline(4096).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise HaproxyError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+        raise HaproxyRightError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
     if ":" not in line:
-        raise HaproxyError(f"{path} has no line USER:PASSWORD")
+        raise HaproxyRightError(f"{path} has no line USER:PASSWORD")
     return line
 
 
@@ -129,14 +146,17 @@ class Encoder:
     def families(self, facts: Haproxies) -> Iterator[Metric]:
         """Yield whether each can be read, the processes, then the frontends, listeners, backends and servers."""
         names = ("haproxy_instance",) if len(facts.found) > 1 else ()
-        up = Family("haproxy_up", "gauge", "Whether HAProxy could be read; absent where there is none.", names)
+        text = "Whether HAProxy could be read; absent where there is none, and where this exporter may not ask."
+        up = Family("haproxy_up", "gauge", text, names)
         for one in facts.found:
-            up.add(one.report is not None, *one.label)
+            if not one.is_barred:
+                up.add(one.report is not None, *one.label)
         yield up
         told = [(one.label, one.report, one.process) for one in facts.found if one.report is not None]
         for family in self._processes.families(told, names):
             if facts.choice.metric(family.name):
                 yield family
+        yield _by_design(told, facts.choice, names)
         tables = [(label, report.table, self._same(label, report.table)) for label, report, _ in told]
         for letter in "FLBS":
             made = [self._part(letter, label, facts.choice).lines(table, same) for label, table, same in tables]
@@ -160,6 +180,18 @@ class Encoder:
                 self._parts.clear()
             self._parts[key] = Part(letter, label, choice)
         return self._parts[key]
+
+
+def _by_design(told: Told, choice: Choice, names: tuple[str, ...]) -> Family:
+    text = "The operator says that servers of it are DOWN by design (haproxy_down_by_design); the value is always 1."
+    family = Family("haproxy_backend_down_by_design", "gauge", text, (*names, "proxy"))
+    if choice.down_by_design is not None and choice.metric(family.name):
+        for label, report, _ in told:
+            kinds, proxies = report.table.column("type"), report.table.column("pxname")
+            for proxy in texts([proxy for kind, proxy in zip(kinds, proxies, strict=True) if kind == BACKEND.encode()]):
+                if choice.is_down_by_design(proxy) and choice.row(proxy, None):
+                    family.add(1, *label, proxy)
+    return family
 
 
 _ENCODER = Encoder()

@@ -56,6 +56,11 @@ class Choice:
     without_metrics: Pattern | None = None
     without_maint: bool = False
     check_status: CheckStatus = ALL
+    down_by_design: Pattern | None = None
+
+    def is_down_by_design(self, proxy: str) -> bool:
+        """Whether some servers of a backend are DOWN while all is well, as the replicas of a leader's backend are."""
+        return self.down_by_design is not None and self.down_by_design.fits(proxy)
 
     def row(self, proxy: str, server: str | None) -> bool:
         """Whether a proxy, or a server of it, is wanted."""

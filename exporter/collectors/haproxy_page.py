@@ -6,13 +6,14 @@ alone, which is asked for with a scope that fits no proxy, so that it is short.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from checks.core.result import one_line
 from checks.core.stream import NetError
 from checks.core.tls import client_context, start_tls
-from checks.node.haproxy import MOST_ANSWER, HaproxyError, Report, parse_stat
+from checks.node.haproxy import MOST_ANSWER, HaproxyError, HaproxyRightError, Report, parse_stat
 from checks.protocol.http import Answer
 from checks.protocol.http_body import DecodedBody
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from checks.node.haproxy_source import Access, Source
 
 _MOST_NUMBER = 18  # digits
+# "HAProxy version 2.6.12-1, released", "HA-Proxy version" before 2.4, "HAProxy Enterprise version"
+_VERSION = re.compile(r"HA-?Proxy(?: \w{1,20}){0,3} version ([0-9][^\s,]{0,78})(?=[\s,]|$)", re.ASCII)
 # name of "show info", and what stands before its number once the tags are gone
 _NUMBERS = (
     ("Pid", "pid ="),
@@ -49,9 +52,8 @@ def parse_page(html: str) -> dict[str, str]:
     """Return what the HTML tells, by the names of "show info"."""
     text = " ".join(_without_tags(html[:65536]).split())
     found = {name: digits for name, label in _NUMBERS if (digits := _after(text, label))}
-    version = text.partition("HAProxy version ")[2].partition(",")[0]
-    if version and len(version) < 80 and " " not in version:
-        found["Version"] = version
+    if version := _VERSION.search(text):
+        found["Version"] = version[1]
     uptime = text.partition("uptime = ")[2].split(" ", 2)[:2]
     if len(uptime) == 2 and (seconds := _seconds(*uptime)) is not None:
         found["Uptime_sec"] = str(seconds)
@@ -106,7 +108,8 @@ async def _get(net: Net, source: Source, access: Access, path: str) -> bytes:
                 if answer.endless or not data:
                     break
     except NetError as error:
-        raise HaproxyError(f"{source}: {error.text}") from None
+        kind = HaproxyRightError if error.kind == "local" else HaproxyError
+        raise kind(f"{source}: {error.text}") from None
     if answer.header is None:
         said = one_line(answer.begun[:200].decode("utf-8", "replace"), 60)
         raise HaproxyError(f"{source} did not answer in HTTP, but with {said!r}")
@@ -116,6 +119,6 @@ async def _get(net: Net, source: Source, access: Access, path: str) -> bytes:
 def _judge(source: Source, status: int, *, with_user: bool) -> None:
     if status == 401:
         why = "refuses the user and password of" if with_user else "wants a user and a password, see"
-        raise HaproxyError(f"{source} {why} haproxy_auth_file (status 401)")
+        raise HaproxyRightError(f"{source} {why} haproxy_auth_file (status 401)")
     if status != 200:
         raise HaproxyError(f"{source} answered with status {status}: is this the 'stats uri'?")

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from checks.node import vrrp_state
+from checks.node.addresses import AddressesError, own_addresses
 from checks.node.keepalived_conf import parse
 from checks.node.keepalived_dump import STATES, DumpError, Instance
 from checks.node.keepalived_dump_ask import Places, ask
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from exporter.settings import Settings
 
 _MOST_SECONDS = 2.0  # for keepalived's answer
+_STILL = 3.0  # seconds for which nobody looks whether an address has moved
 
 
 class _Memory:
@@ -38,17 +40,35 @@ class _Memory:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._known: dict[object, tuple[float, tuple[int, int], Vrrp]] = {}
+        self._known: dict[object, tuple[float, tuple[int, int], Vrrp, object]] = {}
 
     def of(self, settings: Settings, conf: Block | None) -> Vrrp:
-        """Return what the keepalived of these settings says; raises NoProcessError and CannotAskError."""
+        """Return what the keepalived of these settings says; raises NoProcessError and CannotAskError.
+
+        What it said counts for keepalived_interval, and beyond some seconds as long as no address has moved since.
+        """
         key = (settings.keepalived_conf, settings.keepalived_pidfile, settings.keepalived_states)
         with self._lock, find(settings.keepalived_conf, settings.proc, settings.keepalived_pidfile or "") as keepalived:
-            when, who, known = self._known.get(key, (-settings.keepalived_interval, None, None))
-            if known is None or who != keepalived.identity or monotonic() - when >= settings.keepalived_interval:
+            when, who, known, held = self._known.get(key, (-settings.keepalived_interval, None, None, None))
+            age = monotonic() - when
+            if (
+                known is None
+                or who != keepalived.identity
+                or age >= settings.keepalived_interval
+                or (age > _STILL and held != _held())
+            ):
+                held = _held()  # before the question: what moves in between is seen next time
                 known = _ask(keepalived, settings, conf)
-                self._known[key] = monotonic(), keepalived.identity, known
+                self._known[key] = monotonic(), keepalived.identity, known, held
             return known
+
+
+def _held() -> object:
+    """Return the addresses that the kernel holds, as they can be compared; like nothing else where it does not tell."""
+    try:
+        return frozenset(map(repr, own_addresses()))
+    except AddressesError:
+        return object()
 
 
 _MEMORY = _Memory()
@@ -121,4 +141,4 @@ def _recorded(start: float, folders: Sequence[str], conf: Block | None) -> list[
     return found
 
 
-COLLECTOR = Collector("vrrp", read, families)
+COLLECTOR = Collector("vrrp", read, families, bothered=True)

@@ -454,3 +454,39 @@ def test_the_clock_is_that_of_proc_uptime() -> None:
     before = float(Path("/proc/uptime").read_text().split()[0])
     assert before <= verdict.now() + 0.01
     assert verdict.now() < before + 30
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to give files away")
+def test_files_of_other_users_do_not_count(tmp_path: Path) -> None:
+    """A folder that another user laid into one that is open to all, one open to all itself, and a file given away."""
+    public, own = tmp_path / "public", tmp_path / "own"
+    public.mkdir()
+    public.chmod(0o1777)
+    laid = public / "vipwarden-0" / "verdict"
+    for place in (laid, own):
+        place.mkdir(parents=True)
+        put(place, "web")
+        put(place, "given")
+        assert [back.name for back in read_all(str(place))] == ["given", "web"]
+        os.chown(place / "given", 1234, 1234)
+        assert read(f"{place}/given") is None
+        assert [back.name for back in read_all(str(place))] == ["web"]
+    os.chown(laid.parent, 1234, 1234)
+    assert read_all(str(laid)) == []
+    (public / "link").symlink_to(own)
+    os.lchown(public / "link", 1234, 1234)
+    assert read_all(f"{public}/link") == []
+    own.chmod(0o777)
+    assert read_all(str(own)) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to give files away")
+def test_a_folder_that_was_given_to_a_user_holds_his_verdicts(tmp_path: Path) -> None:
+    """As /run/user has one for each."""
+    place = tmp_path / "1234"
+    place.mkdir()
+    for name in ("his", "roots", "strangers"):
+        put(place, name)
+    for path, user in ((place, 1234), (place / "his", 1234), (place / "strangers", 4321)):
+        os.chown(path, user, user)
+    assert [back.name for back in read_all(str(place))] == ["his", "roots"]

@@ -129,9 +129,10 @@ class Tab:
         ]
         await self.call("Emulation.setEmulatedMedia", features=features)
 
-    async def picture(self, path: Path) -> None:
-        """Take a picture of the whole page, and keep it where $VIPWARDEN_ARTIFACTS says."""
-        told = await self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png")
+    async def picture(self, path: Path, clip: tuple[int, int] | None = None) -> None:
+        """Take a picture of the whole page, or of so much of its top, and keep it where $VIPWARDEN_ARTIFACTS says."""
+        part = {} if clip is None else {"clip": {"x": 0, "y": 0, "width": clip[0], "height": clip[1], "scale": 1}}
+        told = await self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png", **part)
         _keep(path, base64.b64decode(told["data"]))
 
     async def end(self) -> None:

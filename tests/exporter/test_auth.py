@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import bcrypt
-from exporter.auth import BusyError, Passwords
+from exporter.auth import Passwords
 from tests.exporter.certificates import HASH, PASSWORD, USER
 
 if TYPE_CHECKING:
@@ -149,18 +149,53 @@ def test_wrong_passwords_do_not_drive_out_the_right_one(computed: list[bytes]) -
     asyncio.run(ask())
 
 
-def test_a_flood_of_passwords_is_turned_away() -> None:
-    """Who is known already gets in meanwhile."""
+def test_the_right_password_gets_in_through_a_flood_of_wrong_ones(computed: list[bytes]) -> None:
+    """Who comes from an address that was never wrong waits for one computation at most, the others for their turn."""
+
+    async def ask() -> int:
+        passwords = users()
+        flood = [asyncio.create_task(passwords.admit(basic(USER, str(number)), "192.0.2.66")) for number in range(100)]
+        await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+        assert await passwords.admit(RIGHT, "192.0.2.1")
+        needed = len(computed)
+        same = users()
+        flood += [asyncio.create_task(same.admit(basic(USER, str(number)), "192.0.2.66")) for number in range(100)]
+        await asyncio.sleep(0)
+        assert await same.admit(RIGHT, "192.0.2.66")
+        assert not any(await asyncio.gather(*flood))
+        return needed
+
+    assert asyncio.run(ask()) < 20
+
+
+def test_nothing_is_computed_for_who_has_gone(computed: list[bytes]) -> None:
+    """Thousands may come and go while one password is looked at."""
+
+    async def ask() -> None:
+        passwords = users()
+        gone = [passwords.admit(basic(USER, str(number)), "192.0.2.66", lambda: False) for number in range(1000)]
+        assert not any(await asyncio.gather(*gone))
+        assert await passwords.admit(RIGHT)
+        assert not passwords._askers
+        assert not passwords._checks
+        assert not passwords._turns._waiting
+
+    asyncio.run(ask())
+    assert len(computed) == 1
+
+
+def test_who_was_right_is_remembered_when_the_users_are_read_again(computed: list[bytes]) -> None:
+    """As long as his hash stays the same."""
+    other = "$2y$04$abcdefghijklmnopqrstuu.vOlvgxHMxUoH51IAJcjXqTifDlUPhX"
 
     async def ask() -> None:
         passwords = users()
         assert await passwords.admit(RIGHT)
-        flood = [asyncio.create_task(passwords.admit(basic(USER, str(number)))) for number in range(100)]
-        await asyncio.sleep(0)
-        assert await passwords.admit(RIGHT)
-        answers = await asyncio.gather(*flood, return_exceptions=True)
-        assert sum(isinstance(one, BusyError) for one in answers) == 68
-        assert answers.count(False) == 32
+        again = passwords.of({**passwords.users, b"other": HASH.encode()})
+        assert await again.admit(RIGHT)
+        assert len(computed) == 1
+        assert not await again.of({USER.encode(): other.encode()}).admit(RIGHT)
+        assert not await again.of({b"other": HASH.encode()}).admit(RIGHT)
 
     asyncio.run(ask())
 

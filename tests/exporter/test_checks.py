@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from checks.core.result import Metric, Result, State
-from checks.core.verdict import encode, publish, ready, write
+from checks.core.verdict import encode, now, publish, ready, write
 from exporter.collectors import checks
 from exporter.exposition import render
 from exporter.frame import AbsentError
@@ -58,6 +58,32 @@ def test_a_check_that_runs_on_and_on_promises_its_next_verdict(tmp_path: Path) -
     promises = {key[1]: value for key, value in found.items() if key[0] == "vipwarden_check_promise_seconds"}
     assert promises == {("often", "port"): 12.5}
     assert found["vipwarden_check_since_timestamp_seconds", ("often", "port")] == 1e9
+
+
+def test_a_verdict_whose_promise_is_broken_is_no_success(tmp_path: Path) -> None:
+    """Nor one from the future: its state is UNKNOWN, and what it measured is of the past."""
+    folder = tmp_path / "v"
+    folder.mkdir()
+    for name, stamp, promise in (
+        ("dead", now() - 3, " 2.00"),
+        ("alive", now() - 1, " 2.00"),
+        ("future", now() + 900, ""),
+        ("hand", now() - 100, ""),
+        ("left", now() - 1000, ""),
+    ):
+        (folder / name).write_text(f"vipwarden-1 0 {stamp:.2f} 1 0.1 port{promise}\nopen\ntime\t0.5\ts\t\t\t\t\n")
+    found = exported(str(folder))
+    names = ("dead", "alive", "future", "hand")
+
+    def values(metric: str) -> list[float]:
+        return [found[f"vipwarden_check_{metric}", (name, "port")] for name in names]
+
+    assert values("success") == [0, 1, 0, 1]
+    assert values("state") == [3, 0, 3, 0]
+    assert values("fresh") == [0, 1, 0, 1]
+    assert not any("left" in key[1] for key in found)
+    measured = {key[1][0] for key in found if key[0] == "vipwarden_check_metric"}
+    assert measured == {"alive", "hand"}
 
 
 def test_several_folders_are_read_and_missing_ones_are_none(tmp_path: Path) -> None:

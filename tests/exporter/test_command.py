@@ -93,7 +93,7 @@ def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
 def test_the_web_configuration_is_read_again_without_a_signal(tmp_path: Path) -> None:
     """Its next request is asked for the password."""
     web = tmp_path / "web.yaml"
-    web.write_text("")
+    web.write_text("{}\n")
     with exporter(tmp_path, "--web-config", str(web)) as running:
         assert request(running.port, "/metrics").status == 200
         web.write_text(f"basic_auth_users:\n  alice: {HASH}\n")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exporter.exposition import Family, render
 from exporter.frame import AbsentError, Collector, Frame, Outcome, families
 from exporter.process import process
-from exporter.settings import settings
+from exporter.settings import Settings, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,3 +132,39 @@ def test_its_own_process_is_measured() -> None:
     assert found["process_cpu_seconds_total"] > 0
     assert 3 <= found["process_open_fds"] <= found["process_max_fds"]
     assert 0 < time.time() - found["process_start_time_seconds"] < 86400
+
+
+def test_who_is_bothered_is_asked_less_often_by_pages() -> None:
+    """A scrape beside it asks as often as it is configured to."""
+    asked: list[float] = []
+
+    def read(known: Settings) -> None:
+        asked.append(known.keepalived_interval)
+
+    async def run() -> None:
+        collectors = [Collector("vrrp", read, lambda _: [], bothered=True), Collector("vip", read, lambda _: [])]
+        frame = Frame(settings(), collectors)
+        await asyncio.gather(frame.collect(), frame.collect(sparing=True))
+
+    asyncio.run(run())
+    assert sorted(asked) == [3, 3, 30]
+
+
+def test_deadlines_that_see_the_same_share_one_collection() -> None:
+    """However many there are: each of its own would be another text in memory."""
+    done = threading.Event()
+
+    async def run() -> int:
+        collectors: list[Collector[Any]] = [
+            Collector("fast", lambda _: None, lambda _: []),
+            Collector("slow", lambda _: done.wait(10), lambda _: []),
+        ]
+        frame = Frame(settings(), collectors)
+        try:
+            found = await asyncio.gather(*(frame.collect(None, 0.05 + number / 1000) for number in range(40)))
+        finally:
+            done.set()
+        assert all([bool(one.failure) for one in each] == [False, True] for each in found)
+        return len({id(one) for one in found})
+
+    assert asyncio.run(run()) == 1

@@ -22,8 +22,10 @@ from checks.node.haproxy import Report, parse_stat
 from checks.node.haproxy_source import AuthFile, Source
 from exporter.collectors import haproxy as collector
 from exporter.collectors.haproxy_choice import CheckStatus, Choice, Pattern
+from exporter.collectors.haproxy_page import parse_page
 from exporter.exposition import render
 from exporter.settings import settings
+from tests.exporter.running import metrics, nowhere
 from tests.servers.certificate import self_signed
 from tests.servers.haproxy import command, haproxy, running, wait_for
 from tests.servers.ports import free_ports
@@ -50,8 +52,8 @@ def scrape(*sources: str, **others: Any) -> tuple[Values, str]:
 
 
 @contextmanager
-def saying(folder: Path, begin: bytes, more: bytes = b"", times: int = 0) -> Iterator[str]:
-    """Answer on a unix socket with that, and keep it open; yield the path."""
+def saying(folder: Path, begin: bytes, more: bytes = b"", times: int = 0, *, is_over: bool = False) -> Iterator[str]:
+    """Answer on a unix socket with that, and keep it open unless that is all; yield the path."""
     path = str(folder / "odd")
     ended = threading.Event()
     with socket.socket(socket.AF_UNIX) as server:
@@ -61,10 +63,11 @@ def saying(folder: Path, begin: bytes, more: bytes = b"", times: int = 0) -> Ite
         def serve() -> None:
             connection, _ = server.accept()
             with connection, contextlib.suppress(OSError):
+                connection.recv(4096)
                 connection.sendall(begin)
                 for _ in range(times):
                     connection.sendall(more)
-                ended.wait(60)
+                ended.wait(0 if is_over else 60)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -92,6 +95,38 @@ def test_one_instance_has_the_labels_of_haproxy_and_several_have_their_names(tmp
     assert f"127.0.0.1:{over} is closed" in failure
     after, _ = scrape(path)
     assert after == {("haproxy_up", ()): 0}  # nothing old
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be another user for a while, without any capability."""
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become another user")
+def test_a_socket_that_this_user_may_not_open_says_nothing_of_haproxy(tmp_path: Path) -> None:
+    """The collector fails and tells why; haproxy_up 0 would page for a process that serves."""
+    front, closed = free_ports(2)
+    conf = tmp_path / "haproxy.cfg"
+    conf.write_text("global\n stats socket /run/haproxy/admin.sock\n", encoding="utf-8")
+    with haproxy(f"listen shop\n bind 127.0.0.1:{front}\n server s 127.0.0.1:{front}\n") as path:
+        with as_nobody():
+            found, failure = scrape(path)
+            several, _ = scrape(f"a={path}", f"b=tcp://127.0.0.1:{closed}")
+            unread = metrics(nowhere(tmp_path))
+            scraped = metrics(nowhere(tmp_path, haproxy=(Source(path),)))
+        assert scrape(path)[0]["haproxy_up", ()] == 1
+    assert found == {}
+    assert "Permission denied" in failure
+    assert "SupplementaryGroups= of its group" in failure
+    assert several == {("haproxy_up", ("b",)): 0}
+    for one in (unread, scraped):
+        assert one["vipwarden_scrape_collector_success", ("haproxy",)] == 0
+        assert not any(name.startswith("haproxy_") for name, _ in one)
 
 
 def test_a_socket_over_tcp_and_a_stats_page_say_the_same(tmp_path: Path) -> None:
@@ -157,6 +192,48 @@ def test_a_stats_page_over_https_is_verified(tmp_path: Path) -> None:
         found, failure = scrape(url)
     assert found == {("haproxy_up", ()): 0}
     assert "is not valid" in failure
+
+
+def test_a_malformed_row_costs_its_own_series_alone(tmp_path: Path) -> None:
+    """The collector fails and tells how many there are."""
+    table = b"# pxname,svname,type,status,scur,\nshop,s1,2,UP,3,\nshop,s2,2,\nshop,s3,2,UP,4,\nshop,BACKEND,1,UP,7,\n"
+    with saying(tmp_path, b"Name: HAProxy\nVersion: 2.6.12\n\n" + table + b"\n", is_over=True) as path:
+        found, failure = scrape(path)
+    assert found["haproxy_up", ()] == 1
+    assert {key[1]: value for key, value in found.items() if key[0] == "haproxy_server_current_sessions"} == {
+        ("shop", "s1"): 3,
+        ("shop", "s3"): 4,
+    }
+    assert failure == f"{path}: 1 row of 'show stat' is malformed and left out"
+
+
+def test_a_backend_whose_servers_are_down_by_design_is_told() -> None:
+    """The alert for servers that are DOWN leaves it out."""
+    (front,) = free_ports(1)
+    body = f"listen leader\n bind 127.0.0.1:{front}\n server s 127.0.0.1:{front}\nbackend web\n server s 127.0.0.1:1\n"
+    with haproxy(body) as path:
+        found, _ = scrape(path, haproxy_down_by_design=Pattern("lead.*"))
+        none, _ = scrape(path)
+    marked = {key: value for key, value in found.items() if key[0] == "haproxy_backend_down_by_design"}
+    assert marked == {("haproxy_backend_down_by_design", ("leader",)): 1}
+    assert not [key for key in none if key[0] == "haproxy_backend_down_by_design"]
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("HAProxy version 2.6.12-1+deb12u4, released 2023/06/16", "2.6.12-1+deb12u4"),
+        ("HA-Proxy version 1.8.27-493ce0b 2020/11/06", "1.8.27-493ce0b"),
+        ("HAProxy Enterprise version 2.8.0-1.0.0-323.501, released 2024/01/09", "2.8.0-1.0.0-323.501"),
+        ("HAProxy version 1.5.0-994126-357 2015/07/02", "1.5.0-994126-357"),
+        ("HAProxy version", None),
+        ("Report of version 3", None),
+    ],
+)
+def test_the_version_is_read_from_the_page_of_any_make(line: str, version: str | None) -> None:
+    """As its heading has it."""
+    html = f'<h1><a href="http://www.haproxy.org/">{line}</a></h1><h2>Statistics Report for pid 830</h2>'
+    assert parse_page(html).get("Version") == version
 
 
 def test_series_that_are_not_wanted_are_left_out() -> None:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter import server
+from exporter.bodies import MOST_BODIES
 from exporter.exposition import Family
 from exporter.frame import Collector
 from exporter.gate import Limits
 from exporter.health import HEALTHY
+from exporter.page import Page
 from exporter.settings import Many
 from tests.exporter.running import nowhere, port_of, request, serving
 
@@ -326,3 +328,89 @@ def until_closed(port: int, peer: int) -> None:
     while wanted in Path("/proc/net/tcp").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> Family:
+    """Make answers larger than what a connection that is not read takes."""
+    family = Family("large", "gauge", "Much.", ("number",))
+    for number in range(200000):
+        family.add(1, str(number))
+    monkeypatch.setattr(server, "COLLECTORS", (Collector("large", lambda _: None, lambda _: [family]),))
+    return family
+
+
+def unread(port: int, stack: ExitStack, path: str = "/metrics") -> socket.socket:
+    """Ask on a connection, read the first byte of the answer, and no more."""
+    sock = stack.enter_context(closing(socket.socket()))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(20)
+    sock.connect(("127.0.0.1", port))
+    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    return sock
+
+
+def test_clients_that_do_not_read_keep_nobody_out(tmp_path: Path, large: Family) -> None:
+    """More of them than may ask at once, and then more than there may be connections."""
+    known = nowhere(tmp_path, max_scrapes=Many("8"), max_connections=Many("24"))
+
+    def work(port: int) -> list[int]:
+        with ExitStack() as stack:
+            stuck = [unread(port, stack) for _ in range(8)]
+            for one in stuck:
+                assert one.recv(12) == b"HTTP/1.1 200"
+            answers = [request(port, "/metrics").status]
+            for _ in range(4):
+                stuck = [unread(port, stack) for _ in range(4)]
+                for one in stuck:
+                    assert one.recv(12) == b"HTTP/1.1 200"
+            time.sleep(0.3)  # as long as a slow reader may be
+            return [*answers, *(request(port, "/metrics").status for _ in range(3))]
+
+    said: list[str] = []
+    limits = Limits(unhurried=0.2)
+    assert serving(known, work, limits=limits, say=said.append) == [200] * 4
+    assert said == []
+
+
+def test_few_texts_are_in_memory_whoever_does_not_read_them(tmp_path: Path, large: Family) -> None:
+    """Those who began with the oldest give way; who asks for the same text in time shares it."""
+
+    def work(port: int) -> tuple[int, int]:
+        with ExitStack() as stack:
+            stuck = []
+            for _ in range(MOST_BODIES + 4):  # one after the other: each has a collection of its own
+                stuck.append(unread(port, stack))
+                assert stuck[-1].recv(12) == b"HTTP/1.1 200"
+            whole = len(request(port, "/metrics").body)
+            return sum(len(rest(one)) >= whole for one in stuck), whole
+
+    kept, whole = serving(nowhere(tmp_path), work)
+    assert whole > 3e6
+    assert kept <= MOST_BODIES
+
+
+def test_searches_of_the_page_keep_no_scrape_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slowly they are written, one after the other; and no more wait for that than some."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(*_: object) -> bytes:
+        begun.set()
+        assert go_on.wait(20)
+        return b"page"
+
+    monkeypatch.setattr(Page, "write", slowly)
+
+    def work(port: int) -> tuple[list[int], int, list[int]]:
+        with ExitStack() as stack:
+            searches = [stack.enter_context(closing(connect(port))) for _ in range(10)]
+            for number, one in enumerate(searches):
+                one.sendall(f"GET /?find={number} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            assert begun.wait(20)
+            scrapes = [request(port, "/metrics").status for _ in range(3)]
+            refused = [one for one in searches if _refused(one)]
+            go_on.set()
+            return scrapes, len(refused), [status(rest(one)) for one in searches if one not in refused]
+
+    known = nowhere(tmp_path, max_scrapes=Many("16"))
+    assert serving(known, work) == ([200] * 3, 6, [200] * 4)

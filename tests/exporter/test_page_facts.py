@@ -11,9 +11,11 @@ from checks.node.ipvs import Table, Totals
 from checks.node.keepalived_conf import parse
 from checks.node.keepalived_dump import Instance
 from checks.node.vips import Vip, tracked
+from exporter.collectors.haproxy import Haproxies
+from exporter.collectors.haproxy_choice import Choice, Pattern
 from exporter.collectors.vip import Vips
 from exporter.collectors.vrrp_series import Vrrp
-from exporter.frame import Outcome
+from exporter.frame import Collector, Outcome
 from exporter.page import Page
 from exporter.view import FEW, MOST_ROWS
 from exporter.view_haproxy_lines import server_mark
@@ -261,3 +263,27 @@ def test_what_haproxy_is_named_cannot_become_markup(show: Any) -> None:
     found = show(outcomes(haproxy=known), evil)
     assert len([tag for tag, _ in found.tags if tag == "script"]) == 1
     assert found.text.count(evil) > 8
+
+
+def test_a_collector_that_the_page_has_no_title_for_is_told_by_its_name(show: Any) -> None:
+    """Its failure is a problem like any other."""
+    known = outcomes()
+    known.append(Outcome(Collector("novel", lambda _: None, lambda _: []), 0.1, failure="the disk is gone"))
+    assert "? not read novel the disk is gone" in show(known).text
+
+
+def test_servers_that_are_down_by_design_are_no_problem(show: Any) -> None:
+    """They stand in the table as they are; a backend that is DOWN as a whole is one."""
+    lines = [
+        sample.server("leader", 1, "UP"),
+        sample.server("leader", 2, "DOWN"),
+        sample.row("leader", "BACKEND", 1, "UP", scur=3, bin=1, bout=1),
+        sample.server("lost", 1, "DOWN"),
+        sample.row("lost", "BACKEND", 1, "DOWN", scur=3, bin=1, bout=1),
+    ]
+    found = sample.haproxy(lines)
+    chosen = Haproxies(found.found, Choice(down_by_design=Pattern("lead.*|lost")))
+    assert "server leader/leader-2" in show(outcomes(haproxy=found)).text
+    text = show(outcomes(haproxy=chosen)).text
+    assert "server leader/leader-2" not in text
+    assert "DOWN backend lost" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -108,6 +109,31 @@ def test_ipv6_can_be_listened_on(tmp_path: Path) -> None:
             await runner.cleanup()
 
     assert asyncio.run(run()) > 0
+
+
+def test_every_address_of_both_families_is_what_brackets_mean(tmp_path: Path) -> None:
+    """As with every server written in Go; beside a listener for IPv4 it is IPv6 alone."""
+
+    async def serve(*listen: str) -> list[int]:
+        running = await start(nowhere(tmp_path, listen=tuple(map(Listen, listen))))
+        try:
+            port = running.addresses[-1][1]
+            return [await asyncio.to_thread(ask_at, host, port) for host in ("127.0.0.1", "::1")]
+        finally:
+            await running.cleanup()
+
+    def ask_at(host: str, port: int) -> int:
+        connection = http.client.HTTPConnection(host, port, timeout=10)
+        try:
+            connection.request("GET", "/-/healthy")
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    assert asyncio.run(serve("[::]:0")) == [200, 200]
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert asyncio.run(serve(f"[::]:{port}", f"0.0.0.0:{port}")) == [200, 200]
 
 
 def test_its_health_is_told_while_a_source_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,10 @@ import http.client
 import socket
 import ssl
 import subprocess
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +18,7 @@ from exporter.gate import Limits
 from exporter.health import HEALTHY
 from tests.commands import program
 from tests.exporter.certificates import HASH, PASSWORD, USER, Authority, Pair
-from tests.exporter.running import nowhere, request, serving
+from tests.exporter.running import nowhere, request, samples, serving
 from tests.exporter.test_auth import RIGHT
 
 if TYPE_CHECKING:
@@ -269,6 +273,107 @@ def test_its_headers_and_its_rate_limit_are_kept(tmp_path: Path) -> None:
 
     given = "deny", "default-src 'self'"
     assert serving(nowhere(tmp_path, web_config=str(path)), work) == [(200, *given)] * 3 + [(429, *given)]
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+def test_nobody_gets_in_while_the_file_is_written_again_and_again(
+    authority: Authority, tmp_path: Path, is_encrypted: bool
+) -> None:
+    """In place, byte by byte, with an empty file before and a stop in the middle, under requests without a password."""
+    path = authority.folder / "rewritten.yaml"
+    tls = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n" if is_encrypted else ""
+    whole = f"# who may ask\nhttp_server_config:\n  http2: false\n{tls}basic_auth_users:\n  {USER}: {HASH}\n"
+    path.write_text(whole)
+    is_over = threading.Event()
+    answers: Counter[int] = Counter()
+    tries: list[int] = []
+
+    def get_in(port: int) -> None:
+        while not is_over.is_set():
+            tries.append(port)
+            with suppress(OSError, http.client.HTTPException):
+                answers[request(port, "/-/healthy").status] += 1
+
+    def work(port: int) -> int:
+        askers = [threading.Thread(target=get_in, args=(port,)) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        number, deadline = 0, time.monotonic() + 60
+        while len(tries) < 200 and time.monotonic() < deadline:
+            number += 1
+            with path.open("w") as file:
+                for place in range(0, len(whole), 7):
+                    file.write(whole[place : place + 7])
+                    file.flush()
+            if number % 3 == 0:
+                path.write_text("")
+        path.write_text(whole)
+        is_over.set()
+        for asker in askers:
+            asker.join()
+        if is_encrypted:
+            return get(port, client(authority), headers={"Authorization": RIGHT})
+        return request(port, "/-/healthy", headers={"Authorization": RIGHT}).status
+
+    said: list[str] = []
+    assert serving(nowhere(tmp_path, web_config=str(path)), work, say=said.append) == 200
+    assert set(answers) == (set() if is_encrypted else {401})
+    assert is_encrypted or answers[401] > 150
+    assert len(said) < 25
+
+
+@pytest.mark.parametrize("text", ["", "http_server_config: {http2: false}\n", "basic_auth_users:\n"])
+def test_a_file_that_lost_its_users_lets_nobody_in(tmp_path: Path, text: str) -> None:
+    """And is told of by a metric, until it is whole again."""
+    path = tmp_path / "web.yaml"
+    whole = f"basic_auth_users: {{{USER}: {HASH}}}\n"
+    path.write_text(whole)
+
+    def current(port: int) -> float:
+        body = request(port, "/metrics", headers={"Authorization": RIGHT}).body
+        return samples(body)["vipwarden_exporter_web_config_current", ()]
+
+    def work(port: int) -> list[float]:
+        found = [current(port)]
+        path.write_text(text)
+        found += [request(port, "/metrics").status, current(port)]
+        path.write_text(whole)
+        return [*found, current(port)]
+
+    assert serving(nowhere(tmp_path, web_config=str(path)), work) == [1, 401, 0, 1]
+
+
+def test_failed_handshakes_are_counted_and_logged(
+    secured: Callable[[str], Settings], authority: Authority, clients: Mapping[str, Pair | None]
+) -> None:
+    """Once a minute for each address and reason, whatever the client sends."""
+    known = secured(
+        "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n"
+        "  client_allowed_sans: [prometheus.test]\n"
+    )
+    good = client(authority, clients["good"])
+
+    def work(port: int) -> str:
+        for name in ("none", "stranger", "old", "other"):
+            for _ in range(3):
+                assert get(port, client(authority, clients[name])) == 0
+        with suppress(OSError, http.client.HTTPException):
+            request(port, "/metrics")  # without TLS
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=good)
+        try:
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    said: list[str] = []
+    found = samples(serving(known, work, say=said.append))
+    assert found["vipwarden_exporter_tls_handshake_failures_total", ("tls",)] == 10
+    assert found["vipwarden_exporter_tls_handshake_failures_total", ("certificate",)] == 3
+    lines = [line for line in said if line.startswith("TLS: 127.0.0.1: ")]
+    assert 4 <= len(lines) <= 5
+    for words in ("peer did not return a certificate", "certificate verify failed", "client_allowed_sans"):
+        assert any(words in line for line in lines), lines
 
 
 def test_a_handshake_that_is_not_finished_ends_in_time(secured: Callable[[str], Settings]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -17,13 +18,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from checks.node import vrrp_state
+from checks.node.keepalived_find import find
 from checks.node.keepalived_process import Keepalived as Process
+from checks.node.keepalived_process import NoProcessError
 from exporter.collectors import vip, vrrp
 from exporter.collectors.vrrp_series import families
 from exporter.exposition import render
 from exporter.frame import AbsentError
 from tests.commands import needs_namespaces, program
-from tests.servers.keepalived import Keepalived, Space, keepalived, known, misbehaving, until, wire
+from tests.servers.keepalived import Keepalived, Space, ip, keepalived, known, misbehaving, until, wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -311,6 +314,20 @@ def test_fast_scrapes_share_a_dump(nodes: tuple[Node, Node]) -> None:
         assert all(one is facts[0] for one in facts)
 
 
+def test_a_page_that_stays_open_costs_keepalived_few_lines(nodes: tuple[Node, Node]) -> None:
+    """It is asked again when an address has moved, though the last answer still counts."""
+    one, left = nodes[0]
+    with one:
+        slow = known(left, keepalived_interval=60, keepalived_states=("/page",))
+        first = vrrp.read(slow)
+        when, who, facts, held = vrrp._MEMORY._known.popitem()[1]
+        key = (slow.keepalived_conf, slow.keepalived_pidfile, slow.keepalived_states)
+        vrrp._MEMORY._known[key] = when - 10, who, facts, held
+        assert vrrp.read(slow) is first
+        ip("address add 192.0.2.200/32 dev lo")
+        assert vrrp.read(slow) is not first
+
+
 def test_the_configuration_leads_to_its_keepalived_without_a_pidfile(nodes: tuple[Node, Node]) -> None:
     """Among several that run."""
     ((_, left), (_, right)) = nodes
@@ -483,6 +500,31 @@ def test_a_pidfile_that_names_another_process_is_no_keepalived(tmp_path: Path, c
     facts = vrrp.read(known(keepalived_conf=f"{tmp_path}/keepalived.conf", keepalived_pidfile=f"{tmp_path}/pid"))
     assert not facts.up
     assert said in facts.failure
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be another user")
+def test_a_program_that_is_setuid_root_is_no_keepalived(tmp_path: Path) -> None:
+    """Whoever started it called it so; the kernel shows root as its effective user."""
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o755)
+        _setuid(tmp_path, Path(open_to_all, "keepalived"))
+
+
+def _setuid(tmp_path: Path, fake: Path) -> None:
+    pidfile = tmp_path / "pid"
+    shutil.copy(program("sleep"), fake)
+    fake.chmod(0o4755)
+    conf = tmp_path / "keepalived.conf"
+    conf.write_text(CONF.format(folder=tmp_path, priority=100))
+    with subprocess.Popen([fake, "60"], user=1234) as process:
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            assert "Uid:\t1234\t0\t" in status, "the file system takes no setuid"
+            pidfile.write_text(f"{process.pid}\n")
+            with pytest.raises(NoProcessError, match="is not keepalived"):
+                find(str(conf), pidfile=str(pidfile))
+        finally:
+            process.kill()
 
 
 def test_a_node_without_instances_has_nothing_to_tell(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -47,15 +49,23 @@ def read(authority: Authority) -> Callable[[str], Web]:
 SERVER = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
 
 
-def test_nothing_is_asked_for_by_an_empty_file(read: Callable[[str], Web]) -> None:
-    """Neither by one with empty sections."""
+def test_nothing_is_asked_for_by_empty_sections(read: Callable[[str], Web]) -> None:
+    """Neither by an empty mapping, which says so."""
     for text in (
-        "",
-        "# nothing\n",
+        "{}\n",
         "tls_server_config:\nhttp_server_config:\nbasic_auth_users:\nrate_limit:\n",
         "tls_server_config: {}\n",
     ):
         assert read(text) == Web()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "---\n", "null\n"])
+def test_a_file_without_a_word_is_refused(read: Callable[[str], Web], text: str) -> None:
+    """It is what a full disk leaves of one that asked for TLS and passwords."""
+    with pytest.raises(
+        ConfigError, match=r"web\.yaml: is empty: where neither TLS nor passwords are wanted, it says {}"
+    ):
+        read(text)
 
 
 def test_every_key_of_the_toolkit_is_known(read: Callable[[str], Web]) -> None:
@@ -156,6 +166,11 @@ BAD = [
     (f"{SERVER}  client_ca_file: ca.crt\n", 4, "client_ca_file is not looked at by NoClientCert"),
     (f"{SERVER}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: server.key\n", 5, "cannot be used"),
     (f"{SERVER}  client_allowed_sans: [a]\n", 4, "client_allowed_sans lets everybody in"),
+    (
+        f"{SERVER}  client_allowed_sans: [a]\n  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.crt\n",
+        4,
+        "client_allowed_sans lets everybody in who shows no certificate",
+    ),
     (f"{SERVER}  min_version: TLS14\n", 4, "min_version is 'TLS14', but known are TLS10, TLS11, TLS12, TLS13"),
     (f"{SERVER}  min_version: TLS13\n  max_version: TLS12\n", 5, "max_version is TLS12, below min_version"),
     (
@@ -182,7 +197,7 @@ BAD = [
     (f"basic_auth_users:\n  alice: {HASH}\n  alice: {HASH}\n", 3, "basic_auth_users.alice is given twice"),
     (f"basic_auth_users:\n  alice: {HASH.replace('$04$', '$31$')}\n", 2, "has the cost 31: from 4 to 16"),
     ("rate_limit:\n  interval: soon\n  burst: 1\n", 2, "rate_limit.interval is 'soon', but a time is written"),
-    ("rate_limit:\n  interval: 1s\n", 1, "rate_limit.burst must be at least 1"),
+    ("rate_limit:\n  interval: 1s\n  burst: 0\n", 1, "rate_limit.burst must be at least 1"),
 ]
 
 
@@ -313,7 +328,7 @@ def test_a_file_that_was_missing_is_noticed_when_it_comes(authority: Authority, 
     """Though the configuration that names it is the same."""
     said: list[str] = []
     path = tmp_path / "web.yaml"
-    path.write_text("")
+    path.write_text("{}\n")
     security = Security(str(path), said.append)
     path.write_text(SERVER)
     security.refresh()
@@ -323,6 +338,102 @@ def test_a_file_that_was_missing_is_noticed_when_it_comes(authority: Authority, 
     _replace(tmp_path / "server.crt", server.certificate)
     security.refresh()
     assert security.web.context is not None
+
+
+WHOLE = (
+    SERVER + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n  client_allowed_sans:\n"
+    "    - prometheus.test\n  min_version: TLS13\nhttp_server_config:\n  headers:\n    X-Frame-Options: deny\n"
+    f"rate_limit:\n  interval: 1s\n  burst: 20\nbasic_auth_users:\n  alice: {HASH}\n"
+)
+
+
+def test_no_part_of_the_file_takes_protection_away(authority: Authority) -> None:
+    """Whatever is left of it after so many bytes, or lines: it stays as it was, and is told to be no more current."""
+    said: list[str] = []
+    path = authority.folder / "whole.yaml"
+    path.write_text(WHOLE)
+    security = Security(str(path), said.append)
+    first = security.web
+    for length in range(len(WHOLE) - 1):  # all but the newline at the end
+        path.write_text(WHOLE[:length])
+        security.refresh()
+        assert security.web is first, WHOLE[:length]
+        assert not security.is_current
+    lines = WHOLE.splitlines(keepends=True)
+    for number in range(len(lines)):
+        path.write_text("".join(lines[:number] + lines[number + 1 :]))
+        security.refresh()
+        assert security.web is first, lines[number]
+    assert 1 < len(said) <= 11  # one of them of the key, which everybody can read
+    path.write_text(WHOLE)
+    security.refresh()
+    assert security.is_current
+    assert security.web is first
+    assert len(said) <= 11
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("{}\n", "a client's certificate is asked for, .*, basic_auth_users, .*tls_server_config.cert, "),
+        (
+            WHOLE.replace("RequireAndVerifyClientCert\n  client_ca_file: ca.crt", "RequireAnyClientCert"),
+            "a client's certificate is verified, tls_server_config.client_ca",
+        ),
+        (WHOLE.partition("basic_auth")[0], "basic_auth_users"),
+    ],
+)
+def test_less_protection_takes_a_reload(authority: Authority, text: str, lost: str) -> None:
+    """Which is then what the operator says."""
+    said: list[str] = []
+    path = authority.folder / "less.yaml"
+    path.write_text(WHOLE)
+    security = Security(str(path), said.append)
+    path.write_text(text)
+    security.refresh()
+    assert re.search(rf"less.yaml: is without what it had \({lost}.*stays in force until a reload \(SIGHUP\)", said[-1])
+    assert Security(str(path), said.append, security).web == WebConfig(str(path), {}).web()
+
+
+def test_one_of_several_users_may_go_at_once(authority: Authority) -> None:
+    """Whose access was taken away does not wait for a reload; nor does a certificate that moves into the file."""
+    path = authority.folder / "users.yaml"
+    path.write_text(f"{SERVER}basic_auth_users:\n  alice: {HASH}\n  bob: {HASH}\n")
+    security = Security(str(path), lambda _: None)
+    inline = f"tls_server_config:\n  cert: |\n{_indented(authority, 'crt')}  key: |\n{_indented(authority, 'key')}"
+    path.write_text(f"{inline}basic_auth_users:\n  alice: {HASH}\n")
+    security.refresh()
+    assert list(security.web.users) == [b"alice"]
+    assert security.is_current
+
+
+def _indented(authority: Authority, suffix: str) -> str:
+    text = (authority.folder / f"server.{suffix}").read_text()
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "hidden", "loop"])
+def test_what_cannot_be_read_changes_nothing(tmp_path: Path, kind: str) -> None:
+    """Nor does it hold up whoever reads it."""
+    said: list[str] = []
+    path = tmp_path / "web.yaml"
+    path.write_text(f"basic_auth_users: {{alice: {HASH}}}\n")
+    security = Security(str(path), said.append)
+    path.unlink()
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "loop":
+            path.symlink_to(path)
+        case "hidden":
+            path.symlink_to("/proc/self/mem")
+    for _ in range(3):
+        security.refresh()
+    assert list(security.web.users) == [b"alice"]
+    assert not security.is_current
+    assert len(said) == 1
 
 
 def _replace(path: Path, source: Path) -> None:

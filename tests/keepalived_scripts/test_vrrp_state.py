@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,3 +80,17 @@ def test_no_content_makes_a_reader_stumble(tmp_path_factory: pytest.TempPathFact
         assert found.kind in TYPES
         assert 0 <= found.priority <= 255
         assert found.name == one_line(found.name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to give files away")
+def test_states_of_other_users_do_not_count(tmp_path: Path) -> None:
+    """Neither a file, nor a folder in a place that is open to all."""
+    (tmp_path / "run").mkdir()
+    for name in ("V", "W"):
+        vrrp_state.publish(VrrpState("INSTANCE", name, "MASTER", 1.0))
+    os.chown(vrrp_state.path_of("INSTANCE", "W"), 1234, 1234)
+    assert vrrp_state.read(vrrp_state.path_of("INSTANCE", "W")) is None
+    assert [one.name for one in vrrp_state.read_all(vrrp_state.place())] == ["V"]
+    tmp_path.chmod(0o1777)
+    os.chown(tmp_path / "run", 1234, 1234)
+    assert vrrp_state.read_all(vrrp_state.place()) == []

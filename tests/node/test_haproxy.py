@@ -177,3 +177,13 @@ def test_resolvers_have_a_section_a_name_server_and_counters() -> None:
         ("office", "ns1", "sent", "12"), ("office", "ns1", "snd_error", "0"), ("office", "ns:2", "valid", "7"),
     ]  # fmt: skip
     assert parse_resolvers("No resolvers found\n\n") == []
+
+
+def test_what_a_query_holds_is_not_shown() -> None:
+    """It may be a token; it is asked for all the same."""
+    source = Source("http://127.0.0.1:8404/stats?token=s3cr3t;csv")
+    assert source.path == "/stats?token=s3cr3t"
+    assert (source.name, str(source)) == ("http://127.0.0.1:8404/stats?...;csv",) * 2
+    assert "s3cr3t" not in repr(source)
+    assert source != Source("http://127.0.0.1:8404/stats?token=other;csv")
+    assert Source("edge=https://lb1/?stats").name == "edge"

@@ -73,6 +73,15 @@ def test_any_bytes_are_a_table_or_an_error(data: bytes) -> None:
             assert all(len(table.column(name)) == len(table) for name in table.header)
 
 
+def test_a_malformed_row_costs_itself_alone() -> None:
+    """Unless it is the last one, where the table may have been cut off."""
+    table = parse(b"# pxname,svname,type,\na,b,2,\nhalf,\nc,d,2,\ntoo,many,2,3,\n,,\ne,f,2,\n")
+    assert table.column("pxname") == [b"a", b"c", b"e"]
+    assert table.column("type") == [b"2"] * 3
+    assert (len(table), table.lost) == (3, 3)
+    assert parse(b"# pxname,svname,type,\na,b,2,\n").lost == 0
+
+
 @pytest.mark.parametrize(
     ("data", "wanted"),
     [

@@ -49,6 +49,39 @@ def test_data_has_instances_and_scripts() -> None:
     assert [(one.name, one.status, one.run) for one in scripts] == [("good", 1, 0), ("bad", 0, 0)]
 
 
+def test_keepalived_1_3_tells_less() -> None:
+    """It has other words for the interface, and no effective priority."""
+    dump = b"""------< VRRP Topology >------
+ VRRP Instance = VI_1
+   Using VRRPv2
+   State = MASTER
+   Last transition = 1763714000 (Fri Nov 21 08:33:20 2025)
+   Listening device = eth0
+   Using src_ip = 192.0.2.1
+   Gratuitous ARP delay = 5
+   Virtual Router ID = 51
+   Priority = 150
+   Advert interval = 1 sec
+   Authentication type = SIMPLE_PASSWORD
+   Password = s3cr3tpw
+   Virtual IP = 2
+     192.0.2.9/24 dev eth0 scope global
+     192.0.2.10/32 dev eth0 scope global
+------< VRRP Scripts >------
+ VRRP Script = chk
+   Command = /usr/bin/true
+   Interval = 1 sec
+   Status = GOOD
+"""
+    (instance,), (script,) = parse_data(dump)
+    vips = [("192.0.2.9", "eth0"), ("192.0.2.10", "eth0")]
+    assert words(instance) == ("VI_1", 2, "51", "eth0", "", 150, None, 5, vips, [])
+    assert instance.changed == 1763714000
+    assert (script.name, script.status) == ("chk", 1)
+    with pytest.raises(DumpError, match="not all of one"):
+        parse_data(dump.partition(b"   Priority")[0])
+
+
 def test_json_says_the_same_as_data_and_stats() -> None:
     """Two ways to the same."""
     by_json = parse_json(fixture("json"))

@@ -74,7 +74,8 @@ class Namespace:
 
     def _inside(self, name: str, *words: str) -> list[str]:
         # nsenter becomes the program, so that a signal reaches it
-        return [program("nsenter"), f"--net=/proc/{self.pid}/ns/net", program(name), *words]
+        path = name if name.startswith("/") else program(name)
+        return [program("nsenter"), f"--net=/proc/{self.pid}/ns/net", path, *words]
 
 
 @contextmanager

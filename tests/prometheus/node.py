@@ -52,7 +52,7 @@ def start(space: Namespace, name: str, priority: int, listen: str, haproxy: Sequ
     sources = "".join(f"\n    - {one}" for one in haproxy)
     (folder / "vipwarden.yaml").write_text(
         f"exporter:\n  listen: {listen}\n  keepalived_conf: {conf}\n  keepalived_pidfile: {folder}/keepalived.pid\n"
-        f"  keepalived_interval: 0.1\n  haproxy_conf: {folder}/haproxy.cfg\n"
+        f"  keepalived_interval: 0.1\n  haproxy_conf: {folder}/haproxy.cfg\n  haproxy_down_by_design: .*\n"
         f"  verdicts:\n    - {folder}/run/verdict\n"
         + (f"  haproxy:{sources}\n" if sources else "")
         + "checks:\n  itself:\n    check: process\n    command: keepalived\n    interval: 1\n",

@@ -69,11 +69,12 @@ def test_two_masters_raise_an_alert_that_names_both(tmp_path: Path) -> None:
             "alertname": "VipSplitBrain",
             "job": "vipwarden",
             "cluster": "west",
+            "vrid": "51",
             "ip_address": VIP,
             "severity": "critical",
         }
         assert alert["annotations"] == {
-            "summary": f"VIP {VIP} of west is held by 2 nodes at once",
+            "summary": f"VIP {VIP} (VRID 51) of west is held by 2 nodes at once",
             "description": f"{VIP} is on the interfaces of lb1 and lb2. Clients reach one or the other.",
         }
         other = 'ALERTS{alertname=~"VipWithoutOwner|VipOwnerUnknown|VipUnseen",alertstate="firing"}'
