@@ -194,7 +194,8 @@ async def _heard(sock: socket.socket, seconds: float) -> bytes:
     heard = asyncio.Event()
     loop.add_reader(sock, heard.set)
     try:
-        await asyncio.wait_for(heard.wait(), seconds)
+        async with asyncio.timeout(seconds):  # wait_for() of 3.11 may lose the word that ends its task
+            await heard.wait()
         return sock.recv(64)
     except (TimeoutError, OSError):
         return b""

@@ -149,7 +149,8 @@ class Frame:
             settings = replace(settings, keepalived_interval=max(settings.keepalived_interval, _SPARING))
         try:
             future, self._left[key] = in_thread(lambda: _outcome(collector, settings, begun))
-            outcome = await asyncio.wait_for(future, settings.timeout)
+            async with asyncio.timeout(settings.timeout):
+                outcome = await future
         except TimeoutError:
             outcome = Outcome(collector, monotonic() - begun, failure=_late(settings.timeout))
         except RuntimeError as error:  # no thread can be started

@@ -97,7 +97,8 @@ class Gate:
         if self.open:
             self._empty.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()
         for one in list(self.open):
             one.abort()
         await self.server.shutdown(0.1)

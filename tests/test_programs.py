@@ -16,7 +16,7 @@ from tests import programs
 from tests.commands import open_to_others
 
 FOLDER = Path(programs.__file__).parent
-GROUPS = {"base", "setup", "test", "lab", "packages", "bare", "releases", "roots"}
+GROUPS = {"base", "setup", "test", "lab", "packages", "bare", "qemu", "releases", "roots"}
 
 
 def test_a_package_is_listed_once_and_wanted_by_somebody() -> None:

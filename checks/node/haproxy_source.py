@@ -99,8 +99,9 @@ class Instance:
 def _shown(text: str) -> str:
     """Return it as it may be shown: the query of a stats page may hold a token."""
     before, mark, query = text.partition("?")
-    _, semicolon, csv = query.partition(";")
-    return f"{before}?...{semicolon}{csv}" if mark and text.startswith("http") else text
+    words, semicolon, csv = query.partition(";")
+    secret = mark and words != "stats" and text.startswith("http")  # HAProxy's usual /haproxy?stats is none
+    return f"{before}?...{semicolon}{csv}" if secret else text
 
 
 def _host_and_port(text: str, default: int) -> tuple[str, int]:

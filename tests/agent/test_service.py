@@ -203,7 +203,7 @@ def test_reloads_leave_one_watchdog(tmp_path: Path) -> None:
     """From none to some checks and back, and with the watchdog killed in the same moment."""
     with agent(tmp_path, "checks: {}\n") as running:
         running.must_come(lambda: len(running.watchdogs()) == 1)
-        for number, text in enumerate([checks(WEB), "checks: {}\n"] * 3, 1):
+        for number, text in enumerate([checks(WEB), "checks: {}\n"] * 10, 1):
             for pid in running.watchdogs() if number > 3 else ():
                 os.kill(pid, signal.SIGKILL)
             running.configure(text)

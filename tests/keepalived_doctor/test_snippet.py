@@ -179,7 +179,7 @@ def test_the_reader_gets_back_any_words(tmp_path: Path, words: list[str], versio
         (("port", "-H", "a", "--as", "vrrp_script", "--misc-dynamic"), "for --as misc_check"),
         (("port", "-H", "a", "--as", "track_file", "--keepalived-version", "2.0.17"), "cannot fail closed"),
         (("port", "-H", "a", "--keepalived-version", "two"), "2.2.7"),
-        (("port", "-H", "a" * 1000), "longer than"),
+        (("port", "-H", "/" + "a" * 1000), "longer than"),
         (("nothing",), "there is no check"),
         (("service",), "nothing to ask"),
     ],

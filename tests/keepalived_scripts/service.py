@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks.core import verdict
@@ -12,7 +13,6 @@ from tests.commands import BIN, Ran, environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 class Asked:
@@ -70,3 +70,9 @@ def must_come(what: Callable[[], bool], seconds: float = 60) -> None:
     while not what():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def ignored_here() -> int:
+    """Return the signals that this process ignores, as a mask: those of nohup(1), or of a shell's ``&``."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("SigIgn"))
+    return int(line.split()[1], 16)
