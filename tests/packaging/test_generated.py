@@ -85,7 +85,7 @@ def test_the_list_of_what_is_vendored_is_whole(laid_out: Path) -> None:
     spec = (CODE / "packaging/rpm/vipwarden.spec").read_text()
     assert set(re.findall(r"^License: +(.*)", spec, re.MULTILINE)[0].split(" AND ")) == licences
     there = {
-        path.name.partition("-")[0].lower() for path in (laid_out / "usr/lib/vipwarden/vendor").glob("*.dist-info")
+        path.name.partition("-")[0].lower() for path in (laid_out / "usr/lib/vipwarden/code/vendor").glob("*.dist-info")
     }
     assert there == {name.replace("-", "_") for name, _ in PINNED}
 
