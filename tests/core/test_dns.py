@@ -85,7 +85,7 @@ def test_a_mute_name_server_is_one_of_several(tmp_path: Path, moods: tuple[str, 
     script = tmp_path / "servers.py"
     script.write_text(f"MOODS = {moods!r}\n{SERVERS}")
     words = ("-H", name, "-p", "1")
-    ran = shell(tmp_path, APART, str(tmp_path), sys.executable, str(script), *words, flags=["-m", "-n"])
+    ran = shell(tmp_path, APART, str(tmp_path), sys.executable, str(script), *words, flags=["-m", "-n"], needs=["ip"])
     assert ran.code == 1
     assert said in ran.out, ran
 

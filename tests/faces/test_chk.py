@@ -285,7 +285,7 @@ def test_a_copy_answers_for_none_that_asks_something_else(tmp_path: Path) -> Non
         ask = f"chk_port -H {server.host} -p {server.port} -e x -t 8"
         with start(tmp_path, "chk_port", *ask.split()[1:]) as hanging:
             assert server.asked.wait(5)
-            apart = shell(tmp_path, f"ip link set lo up; {ask}", flags=["-n"])
+            apart = shell(tmp_path, f"ip link set lo up; {ask}", flags=["-n"], needs=["ip"])
             assert "closed" in apart.out, apart
             hanging.kill()
 

@@ -225,7 +225,8 @@ def test_under_lxcfs_a_verdict_has_its_age(tmp_path: Path, uptime: str, shell_: 
     line = f'mount --bind "$1" /proc/uptime; exec {words} "$2" web'
     for back, healthy in ((0.0, True), (30.0, True), (61.0, False), (100.0, False), (125.0, False), (-60.0, False)):
         put(tmp_path, OK, 60, back=back)
-        code = shell(tmp_path, line, str(tmp_path / "uptime"), str(BIN / "chk_verdict"), flags=["-m"]).code
+        paths = (str(tmp_path / "uptime"), str(BIN / "chk_verdict"))
+        code = shell(tmp_path, line, *paths, flags=["-m"], needs=[shell_]).code
         assert code == (0 if healthy and not uptime.startswith("1000") else 1), back
 
 
