@@ -8,7 +8,7 @@ end) text`` and ``~LST(var, value, ...) text`` repeat a text; ``@id`` and ``@^id
 from __future__ import annotations
 
 from checks.node.keepalived_comment import uncomment
-from checks.node.keepalived_sequence import SequenceError, sequence
+from checks.node.keepalived_sequence import EndlessError, SequenceError, sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class Definitions:
             turns, text = sequence(line, self._in_numbers)
         except SequenceError:
             return
+        except EndlessError as error:
+            raise ExpansionError(str(error)) from None
         for names in turns:
             for name, value in names.items():
                 self._known[name] = [value]

@@ -17,6 +17,10 @@ class SequenceError(Exception):
     """keepalived does not understand this sequence, and passes over it."""
 
 
+class EndlessError(Exception):
+    """This sequence is too long for a configuration."""
+
+
 def sequence(line: str, replace: Callable[[str], str]) -> tuple[Iterable[dict[str, str]], str]:
     """Return the values of each turn by their names, and the text that is repeated; raises SequenceError.
 
@@ -54,7 +58,7 @@ def _numbers(rest: str, base: str, replace: Callable[[str], str]) -> tuple[Itera
     # the first value is taken whatever the last is, as in ~SEQ(x, 0)
     turns = range(start, end + (1 if step > 0 else -1), step) or range(start, start + 1)
     if len(turns) > _MOST_TURNS:
-        raise SequenceError(rest)
+        raise EndlessError("its sequence has no end")
     return ({name: format(turn, base)} for turn in turns), text.strip(_BLANKS)
 
 

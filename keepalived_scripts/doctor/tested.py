@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import IO, TYPE_CHECKING
 
 from checks.node.keepalived_version import Version, programs
 from keepalived_scripts.doctor.rule import ERROR, WARNING, Finding, rule
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 ASKED = "keepalived-refuses"
 _FIRST = Version("2.0.10")  # older ones start when they are asked to test
 _SECONDS = 5
-_MOST_BYTES = 1 << 20
+_HANGS = f"it does not end within {_SECONDS} s, and keepalived itself may not start with this configuration"
+_MOST = 1 << 20  # bytes
 _MOST_FINDINGS = 50
 _PLACED = re.compile(r"\(((?P<path>[^\n]{1,4096}?): )?Line (?P<line>[0-9]{1,9})\) (?P<text>.*)")
 # keepalived goes on with what it says
@@ -37,30 +39,38 @@ _KNOWN = re.compile(
 
 
 def test(path: str, config_id: str | None, version: Version | None) -> str:
-    """Return what ``keepalived -t`` says of a configuration: nothing where there is none to ask, or it hangs."""
+    """Return what ``keepalived -t`` says of a configuration, or that it hangs; nothing where there is none to ask."""
     found = programs()
     if not found or version is None or version < _FIRST:
         return ""
     command = [found[0], "-t", "-l", "-f", str(Path(path).absolute()), *(["-i", config_id] if config_id else [])]
-    with tempfile.TemporaryFile() as out:  # a pipe would fill
-        try:
-            running = subprocess.Popen(  # noqa: S603 - at a fixed place
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                start_new_session=True,
-            )
-        except OSError:
-            return ""
-        try:
-            running.wait(_SECONDS)
-        except subprocess.TimeoutExpired:
+    try:
+        running = subprocess.Popen(  # noqa: S603 - at a fixed place
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            start_new_session=True,
+        )
+    except OSError:
+        return ""
+    with running:
+        said, has_ended = _heard(running.stdout, monotonic() + _SECONDS)
+        if not has_ended:
             os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
-        out.seek(0)
-        return out.read(_MOST_BYTES).decode("utf-8", "replace")
+    return said if has_ended or len(said) >= _MOST else _HANGS
+
+
+def _heard(source: IO[bytes] | None, end: float) -> tuple[str, bool]:
+    """Return what is said until then, of a bounded length, and whether it was all."""
+    data, chunk = b"", b"" if source is None else b"more"
+    while chunk and source is not None and len(data) < _MOST:
+        if not select.select([source], [], [], max(0.0, end - monotonic()))[0]:
+            break
+        chunk = os.read(source.fileno(), 65536)
+        data += chunk
+    return data[:_MOST].decode("utf-8", "replace"), not chunk
 
 
 @rule(ASKED, ERROR)

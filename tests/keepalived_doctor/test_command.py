@@ -11,6 +11,7 @@ import pytest
 
 from checks.node.keepalived_version import Version, installed
 from keepalived_scripts.doctor.rules import RULES
+from keepalived_scripts.doctor.tested import test as keepalived_test
 from tests.commands import BIN, program, run
 from tests.keepalived_doctor.daemon import in_namespace
 
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 CONF = (
     "vrrp_instance V {\n interface v0\n virtual_router_id 7\n priority 100\n virtual_ipaddress {\n 192.0.2.10\n }\n}\n"
 )
+
+
+def test_a_test_of_keepalived_that_hangs_or_floods_is_ended(tmp_path: Path) -> None:
+    """As that of 2.3.3 does for an SMTP_CHECK with a host: keepalived itself would not start either."""
+    program("keepalived")
+    conf = tmp_path / "k.conf"
+    conf.write_text("$A=$A\n$A\n", encoding="utf-8")
+    assert "does not end" in keepalived_test(str(conf), None, installed())
+    conf.write_text("~SEQ(i, 1, 999999999) x\n", encoding="utf-8")
+    assert "Unknown keyword 'x'" in keepalived_test(str(conf), None, installed())
 
 
 def live(folder: Path, before: str, conf: str = CONF) -> dict[str, str]:

@@ -107,6 +107,7 @@ def test_a_block_may_be_closed_in_another_file(tmp_path: Path) -> None:
         ("a ${_ENV X}", "environment of keepalived"),
         ("$A=1\na ${B}", "is not defined"),
         ("~SEQ(x,1,99999) ~SEQ(y,1,99999) a", "have no end"),
+        ("~SEQ(x,1,9999999) a", "sequence has no end"),
         ("include {a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}.conf", "too many alternatives"),
         ("include .", "not a file"),
     ],
