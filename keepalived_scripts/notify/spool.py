@@ -2,7 +2,7 @@
 
 Through a folder of small files, in the order of their names. Who adds one also starts a worker, and the one worker
 that gets the lock works them off. It looks again after it has let go of the lock, so that what came in between, and
-whose worker found the lock taken, is not left lying.
+whose worker found the lock taken, is not left lying. A second one waits for the lock, in case the first one dies.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class Spool:
         (self.path / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def alone(self, *, wait: bool = False) -> Iterator[bool]:
-        """Hold the lock, or yield False where another process does; raises OSError."""
-        with self.lock.open("w", encoding="ascii") as file:
+    def alone(self, *, wait: bool = False, place: str = "lock") -> Iterator[bool]:
+        """Hold a lock, or yield False where another process does; raises OSError."""
+        with self.lock.with_suffix(f".{place}").open("w", encoding="ascii") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -79,13 +79,20 @@ class Spool:
                 yield True
 
     def work_off(self, one: Callable[[Spool, str], None]) -> None:
-        """Do what there is with ``one``, unless another process does; raises OSError."""
+        """Do what there is with ``one``, unless others do; raises OSError.
+
+        Who holds the lock may be about to die, and one process waits for that: it takes up what is left.
+        """
         while self.names():
             with self.alone() as mine:
-                if not mine:
-                    return
-                while names := self.names():
+                while mine and (names := self.names()):
                     one(self, names[0])
+            if not mine:
+                with self.alone(place="next") as is_next:
+                    if not is_next:
+                        return
+                    with self.alone(wait=True):
+                        pass
 
 
 def background(work: Callable[[], None]) -> None:

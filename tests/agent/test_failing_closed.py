@@ -19,7 +19,7 @@ from tests.servers import misbehaving as servers
 
 INTERVAL = 0.2
 BOUND = 3 * INTERVAL  # what is promised is two and a half intervals
-SLACK = 0.3  # of a busy machine
+SLACK = 2.0  # of a busy machine: what is late is late by the 10 s of a watchdog, or for ever
 
 
 def web(port: int, more: str = "", agent_keys: str = "{}") -> str:

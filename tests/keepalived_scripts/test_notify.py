@@ -215,6 +215,20 @@ def test_a_full_run_keeps_no_hook_from_running(site: Site, *, inodes: bool) -> N
     assert site.told() == [f"INSTANCE V1 {state} 1" for state in ("BACKUP", "MASTER", "BACKUP", "MASTER")]
 
 
+def test_a_worker_that_dies_leaves_nothing_lying(site: Site) -> None:
+    """Whoever finds the lock taken by it waits for the end of it, one process for all."""
+    site.hooks_that_tell("master", "backup")
+    site("INSTANCE", "V1", "MASTER", "1")
+    site.must_tell("INSTANCE V1 MASTER 1")
+    must_come(site.idle)
+    with (site.folder / "run/notify/.hooks.lock").open("w") as dying:
+        fcntl.flock(dying, fcntl.LOCK_EX)
+        for state in ("BACKUP", "MASTER"):
+            site("INSTANCE", "V1", state, "1")
+        assert not site.idle()
+    site.must_tell(*(f"INSTANCE V1 {state} 1" for state in ("MASTER", "BACKUP", "MASTER")))
+
+
 def test_hooks_follow_each_other_while_a_slow_one_runs(site: Site) -> None:
     """No event is lost, and each instance keeps its order."""
     site.hooks_that_tell("master", "backup", more="sleep 0.1")
