@@ -121,7 +121,7 @@ def test_a_guest_in_qemu_ends_with_whoever_booted_it(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     owner = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "LAB_GUEST": "qemu"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command, cwd=ROOT, env={**os.environ, "LAB_GUEST": "qemu-tcg"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
     assert owner.stdout is not None
