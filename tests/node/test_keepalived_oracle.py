@@ -128,9 +128,7 @@ _STARTS = st.sampled_from(
 )
 
 
-@settings(
-    max_examples=100, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(_STARTS, st.lists(_WORDS, max_size=4).map("".join)).map("".join), min_size=1, max_size=12))
 @example(["#\\ "])
 @example(["$A=\\", "x", "$A =", "$B=\\", "", "$B ="])
