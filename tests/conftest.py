@@ -23,8 +23,8 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# How long an example takes says how busy the machine is. Each run has the same examples, so that what fails was changed;
-# FUZZ=1 make test looks for new ones.
+# How long an example takes says how busy the machine is. Each run has the same examples: FUZZ=1 make test looks for
+# new ones.
 settings.register_profile(
     "busy", deadline=None, derandomize="FUZZ" not in os.environ, suppress_health_check=[HealthCheck.too_slow]
 )
