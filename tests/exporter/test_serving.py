@@ -195,13 +195,11 @@ def test_the_scrape_timeout_is_honoured(sources: Sources, tmp_path: Path) -> Non
 
     def work(port: int) -> tuple[Answer, float]:
         begun = time.monotonic()
-        return request(
-            port, "/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "0.8"}
-        ), time.monotonic() - begun
+        return request(port, "/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "2"}), time.monotonic() - begun
 
     answer, seconds = serving(nowhere(tmp_path), work)
     assert answer.status == 200
-    assert 0.25 < seconds < 0.8
+    assert 0.25 < seconds < 2
     assert "slow_up 0" in answer.body
     assert 'success{collector="slow"} 0' in answer.body
     assert "slow_reads_total" not in answer.body

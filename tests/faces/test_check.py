@@ -132,7 +132,7 @@ def test_the_state_at_the_deadline_can_be_chosen(tmp_path: Path, timeout: str, c
         assert run(tmp_path, "check_port", *at(good, "-t", timeout)).code == OK
     assert (ran.code, is_one_good_line(ran.out)) == (code, ("OK", "WARNING", "CRITICAL", "UNKNOWN")[code])
     assert "within 0.3 s" in ran.out
-    assert 0.3 < ran.seconds < 0.8
+    assert 0.3 < ran.seconds < 3
 
 
 def test_terminated_is_unknown(tmp_path: Path) -> None:

@@ -353,7 +353,7 @@ def test_a_syslog_that_hangs_delays_no_answer(tmp_path: Path, kind: socket.Socke
         with servers.listening() as server:
             ran = shell(tmp_path, DEV + 'exec chk_port "$@"', path, *at(server), flags=["-m"])
     assert ran.code == 0
-    assert ran.seconds < 0.5
+    assert ran.seconds < 3
 
 
 def test_a_stream_syslog_gets_its_line_too(tmp_path: Path) -> None:

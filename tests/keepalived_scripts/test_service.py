@@ -239,7 +239,7 @@ def test_a_run_never_lasts_longer_than_its_deadline(
         line = [*port(hanging, "--expect", "xyz")] * 4
         done = asked(*line, *asked.counting("sleep 3"))
     assert done.code == 1
-    assert done.seconds < 1.3  # 0.9 and the start of an interpreter on a busy machine
+    assert done.seconds < 2.5  # 0.9 and the start of an interpreter on a busy machine
     must_come(lambda: asked.restarted() == 1)
 
 

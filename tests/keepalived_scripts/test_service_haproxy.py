@@ -132,7 +132,7 @@ def test_one_that_hangs_is_no_healthy_one_and_a_restart_cures_it(proxy: Haproxy,
     proxy.signal(signal.SIGSTOP)
     options = line(proxy, *restart(proxy), "--good-for", "0.01")
     done = asked(*options)
-    assert (done.code, done.seconds < 1.3) == (1, True)
+    assert (done.code, done.seconds < 2.5) == (1, True)
     assert f"no answer from {proxy.socket}" in done.out
     must_come(proxy.answers)
     asked(*options)
@@ -216,5 +216,5 @@ def test_who_answers_something_else_is_no_haproxy(proxy: Haproxy, asked: Asked, 
         done = asked("--command", "sleep", "--socket", str(proxy.socket), "--restarts", "0")
         process.kill()
     assert done.code == 1
-    assert done.seconds < 1.3
+    assert done.seconds < 2.5
     assert str(proxy.socket) in done.out
