@@ -28,6 +28,7 @@ HEADERS = {
     "Server": "vipwarden",  # and no word of versions
 }
 _MOST_HEADER = 32768
+_LAST = 0.1  # seconds in which aiohttp begins with what a client still asked for before it ended
 # the timer for idle connections is ours; and what is left of a body is not waited for
 _OPTIONS: dict[str, Any] = {"access_log": None, "keepalive_timeout": 86400, "lingering_time": 0}
 
@@ -162,7 +163,7 @@ class Connection(web.RequestHandler):
         self.is_busy = self.is_waiting = False
         self.sends_since = None
         self.since = monotonic()
-        self._expect(0.1 if self._is_over else self.gate.limits.idle)
+        self._expect(_LAST if self._is_over else self.gate.limits.idle)
 
     def _expect(self, seconds: float) -> None:
         if self._alarm is not None:
@@ -173,6 +174,8 @@ class Connection(web.RequestHandler):
     def _expired(self) -> None:
         if self._received and self._early is None:
             self._refuse("408 Request Timeout")
+        elif self._is_over and self._messages:  # a busy node comes to the next request late
+            self._expect(_LAST)
         elif self._is_over:
             self.finish()
         else:

@@ -212,6 +212,13 @@ def test_requests_that_come_together_are_answered_in_turn(tmp_path: Path) -> Non
     assert found.count(HEALTHY) == 20
 
 
+def test_a_busy_node_leaves_none_of_them_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it comes to the next one after the time in which a client that has ended is given up."""
+    monkeypatch.setattr("exporter.connection._LAST", 0)
+    found = serving(nowhere(tmp_path), lambda port: send(port, (GET + b"\r\n") * 20))
+    assert found.count(HEALTHY) == 20
+
+
 def test_the_silent_give_way_where_there_are_too_many(tmp_path: Path) -> None:
     """Those who wait longest first; who asks at once is served."""
     known = nowhere(tmp_path, max_connections=Many("10"))

@@ -270,7 +270,7 @@ def test_a_memory_that_was_tampered_with_fails_closed_without_a_storm(asked: Ask
 def test_one_time_out_is_no_reason_for_a_restart_and_two_are(asked: Asked) -> None:
     """A stall of a second must not cost the connections of a server that is well."""
     with servers.mute() as hanging:
-        line = asked.healthy_before(*port(hanging, "--expect", "x"), *asked.counting(), "--timeout", "0.3")
+        line = asked.healthy_before(*port(hanging, "--expect", "x"), *asked.counting(), "--timeout", "2")
         first, second = asked(*line), asked(*line)
     assert (first.code, "bad run 1 of 2" in first.out) == (0, True)
     assert (second.code, "restarting it" in second.out) == (0, True)
