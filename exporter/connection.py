@@ -174,12 +174,16 @@ class Connection(web.RequestHandler):
     def _expired(self) -> None:
         if self._received and self._early is None:
             self._refuse("408 Request Timeout")
-        elif self._is_over and self._messages:  # a busy node comes to the next request late
-            self._expect(_LAST)
-        elif self._is_over:
-            self.finish()
+        elif self._is_over:  # the task of a further request may be about to begin
+            asyncio.get_running_loop().call_soon(self._finish_idle)
         else:
             self.abort()
+
+    def _finish_idle(self) -> None:
+        if self._messages:  # a busy node comes to the next request late
+            self._expect(_LAST)
+        elif not self.is_busy:
+            self.finish()
 
     @property
     def is_there(self) -> bool:
