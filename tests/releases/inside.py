@@ -40,9 +40,11 @@ mount --bind "$venv" opt/vipwarden/.venv
 if [ -n "$haproxy" ]; then
   mkdir opt/haproxy
   mount --bind "$haproxy" opt/haproxy
-  for folder in dev proc tmp; do mount --rbind $folder opt/haproxy/$folder; done
+  for folder in dev proc; do mount --rbind $folder opt/haproxy/$folder; done
   rm usr/sbin/haproxy
-  printf '#!/bin/sh\\nexec chroot /opt/haproxy /usr/sbin/haproxy "$@"\\n' > usr/sbin/haproxy
+  # each worker of the tests has a /tmp of its own
+  printf '#!/bin/sh\\nmount --bind /tmp /opt/haproxy/tmp && exec chroot /opt/haproxy /usr/sbin/haproxy "$@"\\n' \
+    > usr/sbin/haproxy
   chmod 755 usr/sbin/haproxy
 fi
 pivot_root . mnt
