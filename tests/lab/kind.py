@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MEMORY = 512 << 20  # bytes that a guest has at most
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "vipwarden/lab"  # what kernel.sh fetched
+_OURS = '[ "$PPID" = "$0" ] && exec "$@"'  # the parent is still who started us
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
@@ -51,7 +52,8 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start a guest that ends with whoever started it, however that one ends."""
     return subprocess.Popen(
-        [find("setpriv"), "--pdeathsig", "TERM", "--", *command],
+        # who was killed before the signal was asked for is no longer the parent
+        [find("setpriv"), "--pdeathsig", "TERM", "--", "sh", "-c", _OURS, str(os.getpid()), *command],
         cwd=cwd,
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
