@@ -62,7 +62,7 @@ bench: setup
 	$(BIN)/python -m bench $(BENCH)
 
 # Packages are the same however often and wherever they are built: their one time is that of the last change
-VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' checks/__init__.py)
+VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' vipwarden/__init__.py)
 ARCH := $(shell uname -m)
 WHEELS := build/wheels
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)

@@ -22,13 +22,13 @@ from agent.publisher import WHOLE, Publisher
 from agent.relief import relieve
 from agent.run import Run
 from agent.watch import Watch, blocked, guarded_of
-from checks.core import verdict
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from checks.core.entry import Entry
-    from checks.core.result import Result
+    from vipwarden.config.entry import Entry
+    from vipwarden.core.result import Result
 
 GRACE = 5.0  # seconds that a successor may take to come after a clean end
 _LOCK = 3.0  # seconds to wait for the lock: an agent that dies keeps it for a moment

@@ -18,14 +18,14 @@ from agent.away import Away
 from agent.names import Names
 from agent.net import AsyncioNet
 from agent.wheel import Wheel
-from checks.core.result import UNKNOWN, Result, bug
+from vipwarden.core.result import UNKNOWN, Result, bug
 
 if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Callable
 
     from agent.run import Run
-    from checks.core.registry import Check
+    from vipwarden.core.registry import Check
 
 
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from checks.core.result import State
+    from vipwarden.core.result import State
 
 
 class Health:

@@ -6,11 +6,11 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from checks.core.net import numeric
-from checks.core.values import is_address
+from vipwarden.core.values import is_address
+from vipwarden.net.net import numeric
 
 if TYPE_CHECKING:
-    from checks.core.net import Address
+    from vipwarden.net.net import Address
 
 TTL = 5.0  # seconds until the file is looked at again
 _MOST_BYTES = 16 << 20

@@ -7,9 +7,9 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from checks.core import verdict
-from checks.core.entries import RESERVED
-from checks.core.result import OK, WARNING, Metric, Result
+from vipwarden.config.entries import RESERVED
+from vipwarden.core.result import OK, WARNING, Metric, Result
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from agent import remembered
 from agent.hosts import TTL, Hosts
-from checks.core.net import Address, numeric
-from checks.core.values import is_address
+from vipwarden.core.values import is_address
+from vipwarden.net.net import Address, numeric
 
 if TYPE_CHECKING:
     from collections.abc import Callable

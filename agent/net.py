@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakKeyDictionary
 
 from agent.away import Away, Job
-from checks.core.net import Address, Net, addresses
+from vipwarden.net.net import Address, Net, addresses
 
 if TYPE_CHECKING:
     import _socket

@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from agent import trackfile
-from checks.core import verdict
-from checks.core.result import OK, Result, one_line
-from checks.core.syslog import ERROR, NOTICE, log
+from vipwarden.core.result import OK, Result, one_line
+from vipwarden.core.syslog import ERROR, NOTICE, log
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

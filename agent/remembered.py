@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from checks.core.net import numeric
-from checks.core.values import Host, is_address
+from vipwarden.core.values import Host, is_address
+from vipwarden.net.net import numeric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from checks.core.net import Address
+    from vipwarden.net.net import Address
 
 NAME = "agent.names"
 _MOST_BYTES = 16 << 20

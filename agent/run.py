@@ -8,16 +8,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.away import Job
-from checks.core.net import Address, Net
-from checks.core.stream import NetError
+from vipwarden.net.net import Address, Net
+from vipwarden.net.stream import NetError
 
 if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Callable, Coroutine, Generator, Mapping
 
     from agent.driver import Driver
-    from checks.core.registry import Check
-    from checks.core.result import Result
+    from vipwarden.core.registry import Check
+    from vipwarden.core.result import Result
 
 T = TypeVar("T")
 _GONE = select.EPOLLHUP | select.EPOLLERR

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent.agent import Agent
 from agent.log import Handler
-from checks.core.config import ConfigError
-from checks.core.result import bug
-from checks.core.systemd import notify
+from vipwarden.config.document import ConfigError
+from vipwarden.core.result import bug
+from vipwarden.core.systemd import notify
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

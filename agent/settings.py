@@ -5,16 +5,17 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.core import verdict
-from checks.core.config import SECTIONS, Document
-from checks.core.values import Seconds
-from checks.node.keepalived_conf import parse
-from checks.node.keepalived_lines import ConfError
+from vipwarden.config.document import SECTIONS, Document
+from vipwarden.config.entries import checks
+from vipwarden.core.values import Seconds
+from vipwarden.node.keepalived.conf import parse
+from vipwarden.node.keepalived.lines import ConfError
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from checks.core.entry import Entry
+    from vipwarden.config.entry import Entry
 
 
 class Settings(NamedTuple):
@@ -46,7 +47,7 @@ def plan(path: str, text: str | None = None) -> Plan:
 def plan_of(document: Document) -> Plan:
     """Return what a document says for the agent; raises ConfigError."""
     values = document.section("agent", settings)
-    return Plan(document.checks(real_servers), settings(**values))  # type: ignore[arg-type]
+    return Plan(checks(document, real_servers), settings(**values))  # type: ignore[arg-type]
 
 
 def real_servers(path: str) -> Iterator[tuple[str, int]]:

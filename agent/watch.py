@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from agent import manifest, publisher, trackfile
 from agent.health import Health
-from checks.core.result import UNKNOWN, Result, State
-from checks.core.verdict import file_name
+from vipwarden.core.result import UNKNOWN, Result, State
+from vipwarden.state.verdict import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.run import Run
-    from checks.core.entry import Entry
-    from checks.core.verdict import Verdict
+    from vipwarden.config.entry import Entry
+    from vipwarden.state.verdict import Verdict
 
 
 class Watch:

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.core import verdict
 from tests.agent.running import watchdogs
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,3 +1,1 @@
 """Each module in this folder is one check: one file, one coroutine function of the same name."""
-
-VERSION = "0.1.0"

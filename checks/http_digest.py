@@ -5,17 +5,16 @@ from __future__ import annotations
 from _socket import AF_INET, AF_INET6
 from time import monotonic
 
-from checks.core.range import Range, judge
-from checks.core.result import CRITICAL, UNKNOWN, Metric, Result
-from checks.core.stream import NetError
-from checks.core.values import Count, Host, Port, Seconds, Source
-from checks.protocol.http import HTTP_1_0, ROOT, HttpVersion, Path, VirtualHost
-from checks.protocol.http_get import MOST_BYTES, fetch
-from checks.protocol.http_wanted import MD5, SUCCESS, Algorithm, Digest, Regex, Statuses
+from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, judge
+from vipwarden.core.values import Count, Host, Port, Seconds, Source
+from vipwarden.net.stream import NetError
+from vipwarden.protocol.http.codec import HTTP_1_0, ROOT, HttpVersion, Path, VirtualHost
+from vipwarden.protocol.http.options import MD5, SUCCESS, Algorithm, Digest, Regex, Statuses
+from vipwarden.protocol.http.session import MOST_BYTES, fetch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from checks.core.net import Net
+    from vipwarden.net.net import Net
 
 _MOST_SEARCHED = 1048576
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from time import monotonic
 
-from checks.core.options import UsageError
-from checks.core.range import Range, judge
-from checks.core.result import CRITICAL, UNKNOWN, Metric, Result, one_line
-from checks.core.stream import NetError
-from checks.core.values import Host, Port, Seconds
-from checks.protocol.mysql import RefusalError
-from checks.protocol.mysql_session import Session
-from checks.protocol.mysql_target import Target, Tls
+from vipwarden.core.options import UsageError
+from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, judge, one_line
+from vipwarden.core.values import Host, Port, Seconds
+from vipwarden.net.stream import NetError
+from vipwarden.protocol.mysql.codec import RefusalError
+from vipwarden.protocol.mysql.options import Target, Tls
+from vipwarden.protocol.mysql.session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
-    from checks.core.net import Net
-    from checks.protocol.mysql import Greeting
+    from vipwarden.net.net import Net
+    from vipwarden.protocol.mysql.codec import Greeting
 
 # What refuses an account and so proves that the server lives: access denied (1044, 1045, 1698), host without an
 # account (1130), method not loaded or too old (1251, 1524), password expired (1820, 1862), account locked (3118, 3955
@@ -97,7 +96,7 @@ async def mysql_ping(
         settings = Tls(tls, ca_file, insecure)
         found: tuple[dict[str, str], bool] = ({}, False)
         if defaults_file is not None:
-            from checks.protocol.my_cnf import read
+            from vipwarden.protocol.mysql.option_file import read
 
             found = await read(net, defaults_file, group)
         target = Target(host, port, socket, user, database, defaults_file, found, settings)
@@ -179,7 +178,7 @@ class _Ping:
         self.notes.append(f"encrypted with {encrypted.version}")
         if verifier is None:
             return
-        from checks.protocol.certificate import verify
+        from vipwarden.protocol.tls.certificate import verify
 
         name = self.target.host if self.target.tls and self.target.tls.check_name else None
         try:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from _socket import AF_INET, AF_INET6
 from time import monotonic
 
-from checks.core.range import Range, judge
-from checks.core.result import CRITICAL, Metric, Result, State, one_line
-from checks.core.stream import NetError
-from checks.core.values import Escaped, Host, Seconds, Source
+from vipwarden.core.result import CRITICAL, Metric, Range, Result, State, judge, one_line
+from vipwarden.core.values import Escaped, Host, Seconds, Source
+from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from checks.core.net import Address, Net
+    from vipwarden.net.net import Address, Net
 
 _MOST_PORTS = 1024
 _MOST_ANSWER = 65536

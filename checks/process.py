@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from checks.core.range import Range, judge
-from checks.core.result import CRITICAL, OK, UNKNOWN, Metric, Result
-from checks.core.stream import NetError
-from checks.core.values import Seconds
-from checks.node.procfs import GONE, Proc, Process
-from checks.node.wanted import Name, Regex, User, Wanted, plain
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Metric, Range, Result, judge
+from vipwarden.core.values import Seconds
+from vipwarden.net.stream import NetError
+from vipwarden.node.process.procfs import GONE, Proc, Process
+from vipwarden.node.process.wanted import Name, Regex, User, Wanted, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from checks.core.net import Net
+    from vipwarden.net.net import Net
 
 _MANY = 10**9  # more processes than there can be
 _TURN = 256  # processes to read, in about 2 ms, before others on the same loop have their turn

@@ -14,16 +14,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from checks.core.result import one_line
-from exporter.exposition import Family
+from exporter.http.tasks import in_thread, shared
 from exporter.process import process
-from exporter.tasks import in_thread, shared
+from exporter.render.exposition import Family
+from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
     from threading import Thread
 
-    from exporter.exposition import Metric
+    from exporter.render.exposition import Metric
     from exporter.settings import Settings
 
 Facts = TypeVar("Facts")

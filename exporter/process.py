@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from exporter.exposition import Family
+from exporter.render.exposition import Family
 
 if TYPE_CHECKING:
-    from exporter.exposition import Kind
+    from exporter.render.exposition import Kind
 
 _OWN = psutil.Process()
 

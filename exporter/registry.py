@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.collectors import checks, haproxy, ipvs, vip, vrrp
+from exporter.sources.checks import source as checks
+from exporter.sources.haproxy import source as haproxy
+from exporter.sources.ipvs import source as ipvs
+from exporter.sources.vip import source as vip
+from exporter.sources.vrrp import source as vrrp
 
 if TYPE_CHECKING:
     from exporter.frame import Collector

@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, field
 
-from checks import VERSION
-from checks.core.values import Seconds
-from checks.core.verdict import folder
-from checks.node.haproxy_source import AuthFile, Source  # noqa: TC001 - options() builds them
-from checks.node.vrrp_state import place
-from exporter.collectors.haproxy_choice import ALL, CheckStatus, Choice, Pattern
+from exporter.sources.haproxy.filters import ALL, CheckStatus, Choice, Pattern
+from vipwarden import VERSION
+from vipwarden.core.values import Seconds
+from vipwarden.node.haproxy.source import AuthFile, Source  # noqa: TC001 - options() builds them
+from vipwarden.node.keepalived.vrrp_state import place
+from vipwarden.state.verdict import folder
 
 
 class Listen:

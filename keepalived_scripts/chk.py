@@ -11,12 +11,12 @@ import _signal  # type: ignore[import-not-found]
 import posix
 from time import monotonic
 
-from checks.core import verdict
-from checks.core.blocking import Ended, end
-from checks.core.oneshot import Command
-from checks.core.options import UsageError
-from checks.core.result import OK, UNKNOWN, WARNING, Result, State, one_line
-from checks.core.values import Seconds
+from vipwarden.core.options import UsageError
+from vipwarden.core.result import OK, UNKNOWN, WARNING, Result, State, one_line
+from vipwarden.core.values import Seconds
+from vipwarden.net.blocking import Ended, end
+from vipwarden.net.oneshot import Command
+from vipwarden.state import verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
 def _answer(check: str, arguments: Sequence[str]) -> int:
     command = Command(f"chk_{check}", check, face, arguments, DEADLINE)
     if command.face["help"]:
-        from checks.core.usage import usage
+        from vipwarden.core.usage import usage
 
         say(1, usage(command.program, command.function, face, command.known))
         return FAILED
@@ -170,7 +170,7 @@ def _refuse(check: str, error: UsageError) -> None:
 
 
 def _log(program: str, state: State, text: str) -> None:
-    from checks.core.syslog import ERROR, NOTICE, log
+    from vipwarden.core.syslog import ERROR, NOTICE, log
 
     log(program, NOTICE if state == OK else ERROR, text)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from checks.core.options import UsageError
-from checks.node.keepalived_version import Version
+from vipwarden.core.options import UsageError
+from vipwarden.node.keepalived.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,20 +13,19 @@ import sys
 
 import nagiosplugin
 
-from checks import VERSION
-from checks.core.blocking import Ended, end
-from checks.core.oneshot import Command
-from checks.core.options import UsageError
-from checks.core.range import plain
-from checks.core.result import CRITICAL, UNKNOWN, Result, State, one_line
-from checks.core.values import Seconds
+from vipwarden import VERSION
+from vipwarden.core.options import UsageError
+from vipwarden.core.result import CRITICAL, UNKNOWN, Result, State, one_line, plain
+from vipwarden.core.values import Seconds
+from vipwarden.net.blocking import Ended, end
+from vipwarden.net.oneshot import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import NoReturn
 
-    from checks.core.result import Metric
+    from vipwarden.core.result import Metric
 
 _STATES = (nagiosplugin.Ok, nagiosplugin.Warn, nagiosplugin.Critical, nagiosplugin.Unknown)
 
@@ -143,7 +142,7 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
 def _answer(check: str, arguments: Sequence[str]) -> int:
     command = Command(f"check_{check}", check, face, arguments)
     if command.face["help"] or command.face["version"]:
-        from checks.core.usage import usage
+        from vipwarden.core.usage import usage
 
         about = usage(command.program, command.function, face, command.known)
         sys.stdout.write(f"{about}\n" if command.face["help"] else f"{command.program} {VERSION} (vipwarden)\n")

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
-from checks.core.options import options  # noqa: E402
-from checks.core.registry import load, names  # noqa: E402
-from checks.core.usage import descriptions, summary  # noqa: E402
 from nagios_plugins.check import face  # noqa: E402
+from vipwarden.core.options import options  # noqa: E402
+from vipwarden.core.registry import load, names  # noqa: E402
+from vipwarden.core.usage import descriptions, summary  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from checks.core.options import Option
+    from vipwarden.core.options import Option
 
 PLUGINS = "/usr/lib64/nagios/plugins"
 _HEAD = "written by packaging/clients.py from the checks' signatures: make clients"

@@ -72,7 +72,7 @@ def helps(code: Path) -> list[Help]:
     known = launchers(code)
     parts["vipwarden"] = "checks of keepalived, LVS and HAProxy, by hand and all the time"
     wanted = [(name, *place) for name, place in known.items()]
-    wanted += [(f"vipwarden {part}", "vipwarden.main", "") for part in parts if part not in known]
+    wanted += [(f"vipwarden {part}", "cli.main", "") for part in parts if part not in known]
     with ThreadPoolExecutor() as pool:
         return sorted(pool.map(lambda one: _help(code, *one, parts), wanted))
 

@@ -17,32 +17,36 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
-from checks.core.options import options  # noqa: E402
-from checks.core.registry import load, names  # noqa: E402
-from checks.core.usage import descriptions, summary  # noqa: E402
-from checks.node.haproxy import Report  # noqa: E402
-from checks.node.haproxy_table import Table as Stats  # noqa: E402
-from checks.node.ipvs import COUNTERS, Service, Table, Totals  # noqa: E402
-from checks.node.ipvs_table import Columns  # noqa: E402
+from cli import check as person  # noqa: E402
 from exporter import frame  # noqa: E402
-from exporter.collectors import checks, haproxy, ipvs, vip, vrrp  # noqa: E402
-from exporter.collectors.haproxy_choice import Choice  # noqa: E402
-from exporter.collectors.haproxy_names import CODES, COLUMNS, INFO  # noqa: E402
-from exporter.collectors.haproxy_process import Process  # noqa: E402
-from exporter.collectors.haproxy_rows import TYPES  # noqa: E402
-from exporter.collectors.vrrp_series import Vrrp  # noqa: E402
-from exporter.counts import Counts  # noqa: E402
-from exporter.exposition import Family  # noqa: E402
+from exporter.http.counts import Counts  # noqa: E402
 from exporter.registry import COLLECTORS  # noqa: E402
+from exporter.render.exposition import Family  # noqa: E402
+from exporter.sources.checks import source as checks  # noqa: E402
+from exporter.sources.haproxy import source as haproxy  # noqa: E402
+from exporter.sources.haproxy.filters import Choice  # noqa: E402
+from exporter.sources.haproxy.names import CODES, COLUMNS, INFO  # noqa: E402
+from exporter.sources.haproxy.process import Process  # noqa: E402
+from exporter.sources.haproxy.rows import TYPES  # noqa: E402
+from exporter.sources.ipvs import source as ipvs  # noqa: E402
+from exporter.sources.vip import source as vip  # noqa: E402
+from exporter.sources.vrrp import source as vrrp  # noqa: E402
+from exporter.sources.vrrp.series import Vrrp  # noqa: E402
 from keepalived_scripts import chk  # noqa: E402
 from nagios_plugins import check as plugin  # noqa: E402
-from vipwarden import check as person  # noqa: E402
+from vipwarden.core.options import options  # noqa: E402
+from vipwarden.core.registry import load, names  # noqa: E402
+from vipwarden.core.usage import descriptions, summary  # noqa: E402
+from vipwarden.node.haproxy.socket import Report  # noqa: E402
+from vipwarden.node.haproxy.table import Table as Stats  # noqa: E402
+from vipwarden.node.ipvs.read import COUNTERS, Service, Table, Totals  # noqa: E402
+from vipwarden.node.ipvs.table import Columns  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from checks.core.options import Option
-    from exporter.exposition import Metric
+    from exporter.render.exposition import Metric
+    from vipwarden.core.options import Option
 
 BEGIN, END = "<!-- {}: written by packaging/docs.py -->", "<!-- end -->"
 _HEAD = """\

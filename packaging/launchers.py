@@ -37,7 +37,7 @@ _SCRIPTS = {
     "chk_haproxy": ("keepalived_scripts.service.main", "haproxy"),
     "notify": ("keepalived_scripts.notify.main", ""),
     "realserver": ("keepalived_scripts.realserver.main", ""),
-    "vipwarden": ("vipwarden.main", ""),
+    "vipwarden": ("cli.main", ""),
 }
 SHELL = ("keepalived_scripts/chk_verdict",)  # needs no interpreter of ours
 

@@ -18,9 +18,9 @@ from launchers import SHELL
 _SOURCE = Path(__file__).resolve().parent.parent
 # the heading of a part of vipwarden.yaml, and the signature that it is read by
 _KEYS = {
-    "checks: of every check": ("checks.core.entry", "asked"),
-    "checks: of one that is composed of others, in place of check": ("checks.core.entry", "composed"),
-    "checks: of both": ("checks.core.entry", "judged"),
+    "checks: of every check": ("vipwarden.config.entry", "asked"),
+    "checks: of one that is composed of others, in place of check": ("vipwarden.config.entry", "composed"),
+    "checks: of both": ("vipwarden.config.entry", "judged"),
     "agent": ("agent.settings", "settings"),
     "exporter": ("exporter.settings", "settings"),
     "notify": ("keepalived_scripts.notify.settings", "settings"),
@@ -85,9 +85,9 @@ def script_page(name: str, script: str, head: str) -> str:
 
 def yaml_page(head: str) -> str:
     """Return the page of the configuration file."""
-    options = importlib.import_module("checks.core.options").options
-    descriptions = importlib.import_module("checks.core.usage").descriptions
-    registry = importlib.import_module("checks.core.registry")
+    options = importlib.import_module("vipwarden.core.options").options
+    descriptions = importlib.import_module("vipwarden.core.usage").descriptions
+    registry = importlib.import_module("vipwarden.core.registry")
     text = f'.TH "VIPWARDEN.YAML" 5 {head}\n.SH NAME\nvipwarden.yaml \\- configuration of vipwarden\n'
     text += ".SH SYNOPSIS\n.I /etc/vipwarden/vipwarden.yaml\n.SH DESCRIPTION\n"
     text += "Read by the agent, the exporter and notify. What is wrong is refused with file, line and key.\n"
@@ -118,7 +118,7 @@ def main(code: Path, folder: Path) -> None:
     """Write them all."""
     sys.path[:0] = [str(code), str(code / "vendor")]
     time = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), UTC)
-    head = f'"{time:%Y-%m-%d}" "vipwarden {constant(code / "checks" / "__init__.py", "VERSION")}" "vipwarden"'
+    head = f'"{time:%Y-%m-%d}" "vipwarden {constant(code / "vipwarden" / "__init__.py", "VERSION")}" "vipwarden"'
     for one in helps(code):
         section = 8 if one.is_script else 1
         write(folder, one.page, section, page(one, section, head))

@@ -22,10 +22,10 @@ _WORDS = {"Apache 2.0": "Apache-2.0", "License :: OSI Approved :: BSD License": 
 
 def version() -> str:
     """Return the version of the code."""
-    for statement in ast.parse((_SOURCE / "checks" / "__init__.py").read_text()).body:
+    for statement in ast.parse((_SOURCE / "vipwarden" / "__init__.py").read_text()).body:
         if isinstance(statement, ast.Assign):
             return str(ast.literal_eval(statement.value))
-    raise SystemExit("checks/__init__.py names no version")
+    raise SystemExit("vipwarden/__init__.py names no version")
 
 
 def licence(wheel: Wheel) -> str:

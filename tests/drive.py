@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from checks.core.blocking import BlockingNet, run
-from checks.core.options import complete, options, parse
+from vipwarden.core.options import complete, options, parse
+from vipwarden.net.blocking import BlockingNet, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from checks.core.result import Result
+    from vipwarden.core.result import Result
 
 
 def oneshot(check: Callable[..., Coroutine[object, None, Result]], *arguments: str) -> Result:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tests.commands import BIN, CODE
 from tests.docs.node import node
-from tests.exporter.browser import chromium, tab_of
+from tests.exporter.render.browser import chromium, tab_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

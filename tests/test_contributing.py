@@ -18,7 +18,7 @@ def test_the_check_of_the_guide_works_with_every_face_once_its_one_file_is_there
     """One file is all that the guide asks for."""
     code, commands = tmp_path / "code", tmp_path / "bin"
     commands.mkdir()
-    for package in ("checks", "keepalived_scripts", "nagios_plugins", "vipwarden"):
+    for package in ("checks", "cli", "keepalived_scripts", "nagios_plugins", "vipwarden"):
         shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
     example = re.search(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
     assert example is not None

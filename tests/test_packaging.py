@@ -5,10 +5,10 @@ from __future__ import annotations
 import configparser
 from pathlib import Path
 
-from checks.core.registry import names
+from vipwarden.core.registry import names
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("agent", "checks", "exporter", "keepalived_scripts", "nagios_plugins", "vipwarden")
+PACKAGES = ("agent", "checks", "cli", "doctor", "exporter", "keepalived_scripts", "nagios_plugins", "vipwarden")
 
 
 def _setup() -> configparser.ConfigParser:

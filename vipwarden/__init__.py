@@ -1,1 +1,3 @@
-"""The vipwarden command, which joins all the parts."""
+"""The ground that every part stands on: it imports none of them."""
+
+VERSION = "0.1.0"

@@ -15,13 +15,13 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from checks.core.verdict import now, ready
-from checks.node import vrrp_state
-from checks.node.procfs import Stat
-from checks.node.vrrp_state import VrrpState
 from keepalived_scripts.notify import journal
 from keepalived_scripts.notify.spool import Spool, background
 from keepalived_scripts.notify.worker import work
+from vipwarden.node.keepalived import vrrp_state
+from vipwarden.node.keepalived.vrrp_state import VrrpState
+from vipwarden.node.process.procfs import Stat
+from vipwarden.state.verdict import now, ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,20 +11,14 @@ import signal
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from keepalived_scripts.notify.errors import LaterError, NeverError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from keepalived_scripts.notify.event import Event
 
 _MOST = 4096
-
-
-class LaterError(Exception):
-    """It could not be delivered now."""
-
-
-class NeverError(Exception):
-    """It was refused for good."""
 
 
 def attempt(way: str, event: Event, given: Any) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from checks.core.verdict import now
-from checks.node import vrrp_state
-from checks.node.addresses import AddressesError, own_addresses
-from checks.node.keepalived_conf import parse
-from checks.node.keepalived_lines import ConfError
-from checks.node.procfs import GONE, Proc
-from checks.node.vips import configured
 from keepalived_scripts.notify.event import Event
+from vipwarden.node.keepalived import vrrp_state
+from vipwarden.node.keepalived.conf import parse
+from vipwarden.node.keepalived.lines import ConfError
+from vipwarden.node.keepalived.vips import configured
+from vipwarden.node.netlink.addresses import AddressesError, own_addresses
+from vipwarden.node.process.procfs import GONE, Proc
+from vipwarden.state.verdict import now
 
 
 class Comparison:

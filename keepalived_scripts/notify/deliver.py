@@ -15,12 +15,12 @@ from platform import node
 from time import gmtime, strftime
 from typing import TYPE_CHECKING, Any
 
-from checks import VERSION
-from checks.core.result import one_line
-from checks.core.tls import by_policy
 from keepalived_scripts.notify.apart import apart
-from keepalived_scripts.notify.attempt import LaterError, NeverError
+from keepalived_scripts.notify.errors import LaterError, NeverError
 from keepalived_scripts.notify.settings import secret
+from vipwarden import VERSION
+from vipwarden.core.result import one_line
+from vipwarden.net.tls import by_policy
 
 if TYPE_CHECKING:
     from keepalived_scripts.notify.event import Event

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checks.core.result import one_line
-from checks.node.vrrp_state import STATES, TYPES
+from vipwarden.core.result import one_line
+from vipwarden.node.keepalived.vrrp_state import STATES, TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

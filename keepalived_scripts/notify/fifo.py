@@ -16,15 +16,15 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks.core.systemd import notify
-from checks.core.verdict import now
-from checks.node.vrrp_state import TYPES
 from keepalived_scripts.notify import journal
 from keepalived_scripts.notify.accept import Next, accept, go_on
 from keepalived_scripts.notify.compare import Comparison
 from keepalived_scripts.notify.event import EventError, from_line
 from keepalived_scripts.notify.settings import load_anyway, wants
 from keepalived_scripts.notify.spool import Spool
+from vipwarden.core.systemd import notify
+from vipwarden.node.keepalived.vrrp_state import TYPES
+from vipwarden.state.verdict import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import socket
 
-from checks.core import syslog
-from checks.core.result import one_line
-from checks.core.syslog import ERROR, INFO, NOTICE, WARNING
+from vipwarden.core import syslog
+from vipwarden.core.result import one_line
+from vipwarden.core.syslog import ERROR, INFO, NOTICE, WARNING
 
 __all__ = ["ERROR", "INFO", "NOTICE", "WARNING", "log", "stream"]
 

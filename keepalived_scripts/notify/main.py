@@ -6,14 +6,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from checks.core.options import UsageError, options, parse
-from checks.core.result import one_line
-from checks.core.values import Seconds
-from checks.node import vrrp_state
-from checks.node.vrrp_state import STATES
 from keepalived_scripts.notify import journal
 from keepalived_scripts.notify.accept import Next, accept, go_on, started
 from keepalived_scripts.notify.event import Event, EventError, from_words
+from vipwarden.core.options import UsageError, options, parse
+from vipwarden.core.result import one_line
+from vipwarden.core.values import Seconds
+from vipwarden.node.keepalived import vrrp_state
+from vipwarden.node.keepalived.vrrp_state import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def _run(arguments: Sequence[str]) -> int:
     values = {name: option.default for name, option in known.items()} | parse(known, arguments[:count])
     words = [word for index, word in enumerate(arguments[count:]) if index or word != "--"]
     if values["help"]:
-        from checks.core.usage import usage
+        from vipwarden.core.usage import usage
 
         sys.stdout.write(usage("notify", notify, _no_face, known) + "\n")
         return 0
@@ -114,9 +114,9 @@ def _event(values: dict[str, object], words: Sequence[str]) -> Event:
 
 
 def _check(config: str | None) -> int:
-    from checks.core.config import ConfigError
     from keepalived_scripts.notify.settings import load
     from keepalived_scripts.notify.trouble import trouble
+    from vipwarden.config.document import ConfigError
 
     try:
         found = list(trouble(load(config)))

@@ -12,13 +12,13 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from checks.core.config import PATH, ConfigError
-from checks.core.verdict import now
 from keepalived_scripts.notify import journal
-from keepalived_scripts.notify.attempt import LaterError, NeverError, attempt
+from keepalived_scripts.notify.attempt import attempt
+from keepalived_scripts.notify.errors import LaterError, NeverError
 from keepalived_scripts.notify.settings import load, ways
-from keepalived_scripts.notify.spool import Spool
-from keepalived_scripts.notify.worker import read_event
+from keepalived_scripts.notify.spool import Spool, read_event
+from vipwarden.config.document import PATH, ConfigError
+from vipwarden.state.verdict import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

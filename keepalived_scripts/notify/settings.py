@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from checks.core.config import PATH, SECTIONS, ConfigError, Document
-from checks.core.values import Port, Seconds
 from keepalived_scripts.notify import journal
+from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
+from vipwarden.core.values import Port, Seconds
 
 HOOKS = "/etc/vipwarden/notify.d"
 _TOLD = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED", "UP", "DOWN")

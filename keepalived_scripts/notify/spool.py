@@ -14,8 +14,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks.core.verdict import folder, now, ready
 from keepalived_scripts.notify import journal
+from keepalived_scripts.notify.event import Event, EventError
+from vipwarden.state.verdict import folder, now, ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,3 +115,12 @@ def background(work: Callable[[], None]) -> None:
         journal.log(journal.ERROR, f"internal error: {type(error).__name__}: {error}")
     finally:
         os._exit(0)
+
+
+def read_event(spool: Spool, name: str) -> Event | None:
+    """Return the event of a piece of work, None with a word in the journal where it is broken."""
+    try:
+        return Event.from_dict(spool.get(name))
+    except EventError as error:
+        journal.log(journal.ERROR, f"{spool.path / name} is dropped: {error}")
+        return None

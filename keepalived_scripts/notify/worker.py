@@ -11,13 +11,14 @@ import contextlib
 import signal
 from typing import TYPE_CHECKING, Any
 
-from checks.core.verdict import now
 from keepalived_scripts.notify import journal
-from keepalived_scripts.notify.event import Event, EventError
-from keepalived_scripts.notify.spool import Spool, background
+from keepalived_scripts.notify.spool import Spool, background, read_event
+from vipwarden.state.verdict import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from keepalived_scripts.notify.event import Event
 
 
 def work(config: str | None, at_once: Sequence[Event] = ()) -> None:
@@ -61,15 +62,6 @@ def _run(event: Event, given: Any) -> None:
 
     for path in hooks.find(given.hooks, event.state):
         hooks.run(path, event, given.hook_timeout)
-
-
-def read_event(spool: Spool, name: str) -> Event | None:
-    """Return the event of a piece of work, None with a word in the journal where it is broken."""
-    try:
-        return Event.from_dict(spool.get(name))
-    except EventError as error:
-        journal.log(journal.ERROR, f"{spool.path / name} is dropped: {error}")
-        return None
 
 
 def _is_superseded(spool: Spool, name: str, event: Event) -> bool:

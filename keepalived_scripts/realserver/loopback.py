@@ -12,8 +12,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from checks.node.addresses import address_of
-from checks.node.netlink import ACK, DUMP, ROUTE, Netlink, attribute
+from vipwarden.node.netlink.addresses import address_of
+from vipwarden.node.netlink.socket import ACK, DUMP, ROUTE, Netlink, attribute
 
 if TYPE_CHECKING:
     from keepalived_scripts.realserver.vip import Vip

@@ -7,12 +7,12 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from checks.node.addresses import AddressesError
 from keepalived_scripts.realserver.change import FailedError, start, stop
 from keepalived_scripts.realserver.loopback import Loopback
 from keepalived_scripts.realserver.record import Record, RecordError, locked
 from keepalived_scripts.realserver.status import status
 from keepalived_scripts.realserver.vip import FOLDER, Vip, VipError, is_name, listed, vips
+from vipwarden.node.netlink.addresses import AddressesError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks.core.verdict import folder, ready
 from keepalived_scripts.realserver.arp import WANTED
+from vipwarden.state.verdict import folder, ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

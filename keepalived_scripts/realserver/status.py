@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks.node.addresses import own_addresses
 from keepalived_scripts.realserver import arp
 from keepalived_scripts.realserver.loopback import SCOPE_HOST
+from vipwarden.node.netlink.addresses import own_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

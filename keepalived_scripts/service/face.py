@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from checks.core.values import Count, Seconds
 from keepalived_scripts.service.parts import Ask  # noqa: TC001 - options() looks it up
 from keepalived_scripts.service.words import Words  # noqa: TC001
+from vipwarden.core.values import Count, Seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ import _signal  # type: ignore[import-not-found]
 import posix
 from time import monotonic, time
 
-from checks.core import verdict
-from checks.core.blocking import end
-from checks.core.options import UsageError, complete, options, parse
-from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
 from keepalived_scripts.chk import FAILED, HEALTHY, leave, say
 from keepalived_scripts.service import memory, rules
 from keepalived_scripts.service.face import PRESETS, face
 from keepalived_scripts.service.parts import Ask, ask
 from keepalived_scripts.service.single import Busy, single
+from vipwarden.core.options import UsageError, complete, options, parse
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
+from vipwarden.net.blocking import end
+from vipwarden.state import verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
     known = options(own, face)
     values: dict[str, Any] = parse(known, arguments)
     if values.get("help"):
-        from checks.core.usage import usage
+        from vipwarden.core.usage import usage
 
         say(1, usage(f"chk_{preset}", own, face, known))
         return FAILED
@@ -204,7 +204,7 @@ def _publish(service: Service, folder: str, result: Result, duration: float) -> 
 
 
 def _log(service: Service, state: State, text: str) -> None:
-    from checks.core import syslog
+    from vipwarden.core import syslog
 
     severity = syslog.NOTICE if state == OK else syslog.WARNING if state == WARNING else syslog.ERROR
     syslog.log(service.program, severity, f"{service.name}: {text}")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import posix
 from time import time
 
-from checks.core.verdict import now
 from keepalived_scripts.service.rules import DOWN, GOOD, TRYING, Limits, Memory
+from vipwarden.state.verdict import now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from time import monotonic
 
-from checks.core.oneshot import Command
-from checks.core.options import UsageError
-from checks.core.registry import names
-from checks.core.result import CRITICAL, OK, WARNING, Result
 from keepalived_scripts.service.words import Words
+from vipwarden.core.options import UsageError
+from vipwarden.core.registry import names
+from vipwarden.core.result import CRITICAL, OK, WARNING, Result
+from vipwarden.net.oneshot import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import posix
 import select
 from time import monotonic
 
-from checks.core.result import one_line
-from checks.core.syslog import ERROR, log
 from keepalived_scripts.service import memory
+from vipwarden.core.result import one_line
+from vipwarden.core.syslog import ERROR, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import posix
 import select
 from time import monotonic
 
-from checks.core import verdict
-from checks.core.result import UNKNOWN, Result
+from vipwarden.core.result import UNKNOWN, Result
+from vipwarden.state import verdict
 
 _TURN = 0.01  # seconds between two looks at the lock
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import posix
 from _stat import S_ISSOCK
 
-from checks.core.blocking import BlockingNet, run
-from checks.core.options import UsageError
-from checks.core.result import CRITICAL, OK, UNKNOWN, Result, bug, one_line
-from checks.core.stream import NetError
-from checks.node.haproxy import HaproxyError
-from checks.node.haproxy_conf import DEFAULT_SOCKETS, discover
 from keepalived_scripts.service.parts import Ask
+from vipwarden.core.options import UsageError
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Result, bug, one_line
+from vipwarden.net.blocking import BlockingNet, run
+from vipwarden.net.stream import NetError
+from vipwarden.node.haproxy.conf import DEFAULT_SOCKETS, discover
+from vipwarden.node.haproxy.socket import HaproxyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from checks.core.net import Net
     from keepalived_scripts.service.parts import Part
+    from vipwarden.net.net import Net
 
 _MOST_ANSWER = 65536
 

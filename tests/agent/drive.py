@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 from agent.agent import Agent
 from agent.driver import Driver
 from agent.run import Run
-from checks.core.config import Document
-from checks.core.options import complete, options, parse
 from tests.agent.running import watchdogs
+from vipwarden.config.document import Document
+from vipwarden.config.entries import checks
+from vipwarden.core.options import complete, options, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from checks.core.entry import Entry
-    from checks.core.registry import Check
-    from checks.core.result import Result
+    from vipwarden.config.entry import Entry
+    from vipwarden.core.registry import Check
+    from vipwarden.core.result import Result
 
 
 def resident(check: Check, *arguments: str) -> Result:
@@ -42,7 +43,7 @@ def resident(check: Check, *arguments: str) -> Result:
 
 def entries(text: str) -> list[Entry]:
     """Return the entries of the section checks, given as YAML in braces."""
-    return Document("vipwarden.yaml", f"checks: {{{text}}}").checks()
+    return checks(Document("vipwarden.yaml", f"checks: {{{text}}}"))
 
 
 class Inside:

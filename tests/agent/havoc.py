@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks.core import verdict
 from tests.agent.life import HavocError, Life, nap
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import locks, relief
-from checks.core import verdict
-from vipwarden import agent as command  # whatever it needs is imported before the fork
+from cli import agent as command  # whatever it needs is imported before the fork
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks.core import verdict
 from tests.commands import BIN, environment
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from checks.core.verdict import Verdict
+    from vipwarden.state.verdict import Verdict
 
 
 class Running:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.run import Run
-from checks.core import verdict
-from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
 from tests.agent.drive import Inside
 from tests.servers import misbehaving as servers
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from checks.core.entry import Entry
-    from checks.core.net import Net
+    from vipwarden.config.entry import Entry
+    from vipwarden.net.net import Net
 
 FAST = "check: port, host: 127.0.0.1, port: 1, interval: 0.1"
 

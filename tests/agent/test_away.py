@@ -13,10 +13,10 @@ import pytest
 from agent.away import MOST, Away, Job
 from agent.driver import Driver
 from agent.run import Run
-from checks.core.result import OK, UNKNOWN, Result
-from checks.core.values import Seconds
 from checks.process import process
 from tests.servers.stuck import dead_mount
+from vipwarden.core.result import OK, UNKNOWN, Result
+from vipwarden.core.values import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

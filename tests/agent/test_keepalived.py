@@ -15,7 +15,7 @@ import pytest
 
 from tests.agent.running import Running, agent
 from tests.commands import CODE, environment, program
-from tests.faces.test_keepalived import LISTEN, VIP, Node
+from tests.keepalived_scripts.test_chk_keepalived import LISTEN, VIP, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +148,7 @@ def test_an_agent_that_is_lost_is_a_fault(node: Balancer, number: signal.Signals
 
 def installed(folder: Path) -> Path:
     """Install another copy of the code; return its command."""
-    for name in ("agent", "checks", "exporter", "keepalived_scripts", "nagios_plugins", "vipwarden"):
+    for name in ("agent", "checks", "cli", "doctor", "exporter", "keepalived_scripts", "nagios_plugins", "vipwarden"):
         shutil.copytree(CODE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "bin").mkdir()
     places = ("--python", sys.executable, "--code", str(folder), "--libraries", sysconfig.get_path("purelib"))

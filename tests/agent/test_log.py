@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.log import Log
-from checks.core import verdict
 from tests.agent.running import watchdogs
 from tests.commands import BIN, environment
 from tests.servers import misbehaving as servers
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

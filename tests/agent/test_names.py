@@ -30,7 +30,7 @@ from pathlib import Path
 import dns.message, dns.rcode, dns.rrset
 from agent.driver import Driver
 from agent.run import Run
-from checks.core.result import OK, Result
+from vipwarden.core.result import OK, Result
 
 asked = []
 mood = {{}}

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import pytest
 
 from agent.net import AsyncioNet
-from checks.core.options import complete, options, parse
-from checks.core.registry import load
 from tests.agent.drive import resident
 from tests.commands import CODE, shell, without_times
 from tests.drive import oneshot
 from tests.servers import misbehaving as servers
+from vipwarden.core.options import complete, options, parse
+from vipwarden.core.registry import load
 
 if TYPE_CHECKING:
     import socket
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from checks.core.registry import Check
-    from checks.core.result import Result
+    from vipwarden.core.registry import Check
+    from vipwarden.core.result import Result
 
 Make: TypeAlias = "Callable[[], AbstractContextManager[servers.Server]]"
 
@@ -181,7 +181,7 @@ sys.path[:0] = [{str(CODE)!r}]
 import asyncio, json, os, socket, time
 from agent.net import AsyncioNet
 from checks.port import Ports, port
-from checks.core.values import Seconds
+from vipwarden.core.values import Seconds
 from tests.drive import oneshot
 from tests.servers import misbehaving as servers
 

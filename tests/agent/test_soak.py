@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.core import verdict
 from tests.agent.running import Running, agent
 from tests.commands import program
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

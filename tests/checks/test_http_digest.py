@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.net import AsyncioNet
-from checks.core.options import UsageError, complete, options, parse
-from checks.core.registry import load
-from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
 from checks.http_digest import http_digest
 from tests.commands import program
 from tests.drive import oneshot
 from tests.servers.certificate import self_signed
 from tests.servers.nginx import nginx
 from tests.servers.raw_http import DRIP, HANG, RESET, RawHttp, raw_http
+from vipwarden.core.options import UsageError, complete, options, parse
+from vipwarden.core.registry import load
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,16 +22,16 @@ import pytest
 from agent.driver import Driver
 from agent.net import AsyncioNet
 from agent.run import Run
-from checks.core.options import UsageError, options
-from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
-from checks.core.values import Host, Port, Seconds
 from checks.mysql_ping import mysql_ping
-from checks.protocol.mysql import frame, login
 from tests.commands import start
 from tests.drive import oneshot
 from tests.servers.fake_mysql import DENIED, CachingSha2, Connection, greeting, serve
 from tests.servers.fake_mysql import OK as ACCEPTED
 from tests.servers.mariadb import FAR, MariaDB, certificates, mariadb
+from vipwarden.core.options import UsageError, options
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
+from vipwarden.core.values import Host, Port, Seconds
+from vipwarden.protocol.mysql.codec import frame, login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,18 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.core.options import UsageError
-from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING
 from checks.port import Ports, port
 from tests.commands import program, shell
 from tests.drive import oneshot
 from tests.servers import misbehaving as servers
+from vipwarden.core.options import UsageError
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from checks.core.result import Result
+    from vipwarden.core.result import Result
 
 SSH = "SSH-2.0-Test"
 

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.net import AsyncioNet
-from checks.core.options import UsageError
-from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
-from checks.node.wanted import Name
 from checks.process import Size, process
 from tests.commands import program
 from tests.drive import oneshot
 from tests.servers.program import copy, sleeper, started, until_dead
+from vipwarden.core.options import UsageError
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
+from vipwarden.node.process.wanted import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +174,7 @@ def test_a_script_given_to_its_interpreter_is_found_by_its_argument(tmp_path: Pa
 def test_the_check_does_not_find_itself(name: str) -> None:
     code = """
 import posix
-from checks.core.blocking import BlockingNet, run
+from vipwarden.net.blocking import BlockingNet, run
 from checks.process import Regex, process
 print(run(process(BlockingNet(), argument=Regex(sys.argv[1]), proc="/proc"), 10).text)
 """
@@ -389,8 +389,8 @@ def test_a_procfs_that_hides_processes_never_makes_them_missing(hide: str, state
     """Asked by a user who is not root, in a mount namespace of its own."""
     code = """
 import ctypes, posix
-from checks.core.blocking import BlockingNet, run
-from checks.core.range import Range
+from vipwarden.net.blocking import BlockingNet, run
+from vipwarden.core.result import Range
 from checks.process import Name, User, process
 libc = ctypes.CDLL(None, use_errno=True)
 folder, hide = sys.argv[1].encode(), sys.argv[2].encode()
@@ -431,7 +431,7 @@ def test_no_procfs_is_unknown(tmp_path: Path) -> None:
 def test_no_descriptor_left_is_unknown(name: str) -> None:
     code = """
 import posix, resource
-from checks.core.blocking import BlockingNet, run
+from vipwarden.net.blocking import BlockingNet, run
 from checks.process import Name, process
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 print(run(process(BlockingNet(), command=Name(sys.argv[1])), 10).text)
@@ -504,8 +504,8 @@ def test_other_checks_have_their_turn_while_many_processes_are_read(tmp_path: Pa
 
 def test_the_ordinary_path_loads_little() -> None:
     code = """
-from checks.core.blocking import BlockingNet, run
-from checks.core.options import complete, options, parse
+from vipwarden.net.blocking import BlockingNet, run
+from vipwarden.core.options import complete, options, parse
 from checks.process import process
 known = options(process)
 run(process(BlockingNet(), **complete(known, parse(known, ["-C", "init", "-u", "0"]))), 10)

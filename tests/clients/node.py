@@ -44,7 +44,7 @@ def plugins(folder: Path) -> Path:
     """Install the plugins into a folder, readable by all, and return where they lie."""
     code, libraries, where = (folder / name for name in ("code", "libraries", "plugins"))
     where.mkdir()
-    for package in ("checks", "nagios_plugins", "keepalived_scripts"):
+    for package in ("checks", "nagios_plugins", "keepalived_scripts", "vipwarden"):
         shutil.copytree(CODE / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
     source = Path(nagiosplugin.__file__).parent
     shutil.copytree(source, libraries / "nagiosplugin", ignore=shutil.ignore_patterns("tests", "__pycache__"))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.core.options import options
-from checks.core.registry import load, names
 from nagios_plugins.check import face
 from tests.clients.node import definitions
 from tests.commands import CODE
+from vipwarden.core.options import options
+from vipwarden.core.registry import load, names
 
 if TYPE_CHECKING:
     from pathlib import Path

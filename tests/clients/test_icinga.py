@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.core.options import options
-from checks.core.registry import load, names
 from nagios_plugins.check import face
 from tests.clients.icinga import Icinga
 from tests.clients.node import ADDRESS, CONSTANT, PORT, PROGRAM, folder, plugins, until, web
@@ -18,6 +16,8 @@ from tests.clients.variables import CRITICAL, OK, TLS_PORT, UNKNOWN, Row, Value,
 from tests.commands import CODE
 from tests.servers.certificate import self_signed
 from tests.servers.mariadb import mariadb
+from vipwarden.core.options import options
+from vipwarden.core.registry import load, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks import VERSION
-from checks.core.registry import names
+from vipwarden import VERSION
+from vipwarden.core.registry import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +175,7 @@ def test_a_folder_with_any_name_can_hold_the_code(tmp_path: Path, listening: str
     odd = tmp_path / 'it\'s a "folder" \\n é'
     odd.mkdir()
     (odd / "code").symlink_to(CODE)
-    for name in ("checks", "keepalived_scripts"):
+    for name in ("checks", "keepalived_scripts", "vipwarden"):
         (odd / name).symlink_to(CODE / name)
     (odd / "bin").mkdir()
     assert write(odd / "bin", "--code", str(odd)).returncode == 0

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.core.options import LETTERS, UsageError, complete, options, parse
-from checks.core.range import Range
-from checks.core.registry import load, names
-from checks.core.result import State
-from checks.core.usage import descriptions
-from checks.core.values import Port, Seconds
+from cli.check import face as people_face
 from keepalived_scripts.chk import face as chk_face
 from nagios_plugins.check import face as nagios_face
-from vipwarden.check import face as people_face
+from vipwarden.core.options import LETTERS, UsageError, complete, options, parse
+from vipwarden.core.registry import load, names
+from vipwarden.core.result import Range, State
+from vipwarden.core.usage import descriptions
+from vipwarden.core.values import Port, Seconds
 
 FACES = (chk_face, nagios_face, people_face)
 

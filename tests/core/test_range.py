@@ -10,8 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from checks.core.range import Range, judge, plain
-from checks.core.result import CRITICAL, OK, WARNING
+from vipwarden.core.result import CRITICAL, OK, WARNING, Range, judge, plain
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TENTHS = st.integers(-100, 100).map(lambda number: number / 10)  # so that ends and values meet

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import checks
-from checks.core.options import UsageError
-from checks.core.registry import load, names
+from vipwarden.core.options import UsageError
+from vipwarden.core.registry import load, names
 
 FOLDER = Path(checks.__file__).parent
 

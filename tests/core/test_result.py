@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State, bug, one_line
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State, bug, one_line
 
 NAMES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 

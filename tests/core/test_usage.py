@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from checks.core.options import options
-from checks.core.registry import load, names
-from checks.core.usage import descriptions, summary, usage
 from tests.core.test_options import FACES
+from vipwarden.core.options import options
+from vipwarden.core.registry import load, names
+from vipwarden.core.usage import descriptions, summary, usage
 
 
 def question(*, where: str, often: tuple[str, ...] = (), quiet: bool = False, limit: int = 3) -> None:

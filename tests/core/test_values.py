@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.core.values import Count, Escaped, Host, Port, Seconds, Source
+from vipwarden.core.values import Count, Escaped, Host, Port, Seconds, Source
 
 ANY_TEXT = st.text(st.characters(codec=None)) | st.text("0123456789.-+eE_ \u0663\n")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.core.registry import names
 from tests.commands import CODE
 from tests.docs.pages import ALL, anchors, blocks, links
+from vipwarden.core.registry import names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.gate import Limits
-from exporter.server import start
+from exporter.http.gate import Limits
+from exporter.http.server import start
 from exporter.settings import Listen, Settings, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from exporter.server import Server
+    from exporter.http.server import Server
 
 T = TypeVar("T")
 

@@ -8,28 +8,28 @@ from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from checks.core.result import Metric, Result, State
-from checks.core.verdict import Verdict, now
-from checks.node.haproxy import Report, parse_stat
-from checks.node.ipvs import Service, Table, Totals
-from checks.node.ipvs_table import Columns
-from checks.node.keepalived_dump import Instance, Script
-from checks.node.vips import Vip
-from exporter.collectors.checks import Checks
-from exporter.collectors.haproxy import Haproxies, One
-from exporter.collectors.haproxy_choice import Choice
-from exporter.collectors.haproxy_process import Process
-from exporter.collectors.vip import Vips
-from exporter.collectors.vrrp_series import Vrrp
 from exporter.frame import Collector
-from exporter.server import start
+from exporter.http.server import start
+from exporter.sources.checks.source import Checks
+from exporter.sources.haproxy.filters import Choice
+from exporter.sources.haproxy.process import Process
+from exporter.sources.haproxy.source import Haproxies, One
+from exporter.sources.vip.source import Vips
+from exporter.sources.vrrp.series import Vrrp
 from tests.exporter.running import nowhere, port_of
+from vipwarden.core.result import Metric, Result, State
+from vipwarden.node.haproxy.socket import Report, parse_stat
+from vipwarden.node.ipvs.read import Service, Table, Totals
+from vipwarden.node.ipvs.table import Columns
+from vipwarden.node.keepalived.dump import Instance, Script
+from vipwarden.node.keepalived.vips import Vip
+from vipwarden.state.verdict import Verdict, now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from exporter.server import Server
+    from exporter.http.server import Server
 
 HEADER = (
     "pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,ereq,econ,eresp,wretr,wredis,status,weight,bck,chkdown,"

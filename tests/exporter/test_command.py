@@ -15,8 +15,8 @@ from aiohttp import ClientSession, TCPConnector
 
 from exporter.health import HEALTHY
 from tests.commands import program, run, shell
-from tests.exporter.certificates import HASH, Authority
 from tests.exporter.command import NOTHING, exporter, mute
+from tests.exporter.http.certificates import HASH, Authority
 from tests.exporter.running import request
 from tests.servers.ports import free_ports
 

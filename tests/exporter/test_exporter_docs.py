@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks.core.config import SECTIONS, Document
-from checks.core.options import options
+from cli.exporter import face
+from exporter.http.web_config import WebConfig
 from exporter.registry import COLLECTORS
 from exporter.settings import settings
-from exporter.web_config import WebConfig
-from tests.exporter.certificates import HASH, Authority
+from tests.exporter.http.certificates import HASH, Authority
 from tests.exporter.running import ask, nowhere
-from vipwarden.exporter import face
+from vipwarden.config.document import SECTIONS, Document
+from vipwarden.core.options import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

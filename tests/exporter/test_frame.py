@@ -7,9 +7,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from exporter.exposition import Family, render
 from exporter.frame import AbsentError, Collector, Frame, Outcome, families
 from exporter.process import process
+from exporter.render.exposition import Family, render
 from exporter.settings import Settings, settings
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.commands import program
-from tests.exporter.certificates import HASH, PASSWORD, USER, Authority
 from tests.exporter.command import exporter, mute
+from tests.exporter.http.certificates import HASH, PASSWORD, USER, Authority
 from tests.servers.haproxy import haproxy
 from tests.servers.ports import free_ports
 

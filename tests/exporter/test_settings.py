@@ -6,9 +6,9 @@ import inspect
 
 import pytest
 
-from checks.core.options import options
-from checks.core.verdict import folder
 from exporter.settings import Listen, settings
+from vipwarden.core.options import options
+from vipwarden.state.verdict import folder
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks.core import verdict
-from checks.core.result import OK, Result
 from tests.commands import BIN, Ran, environment, run
+from vipwarden.core.result import OK, Result
+from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.commands import CODE, run
-from tests.faces.test_modules import HEAVY, RUN
 from tests.keepalived_scripts.service import Asked
+from tests.keepalived_scripts.test_chk_modules import HEAVY, RUN
 from tests.servers import misbehaving as servers
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.node import vrrp_state
 from tests.commands import BIN, Ran, environment, program, run, shell
 from tests.keepalived_scripts.service import ignored_here, must_come
+from vipwarden.node.keepalived import vrrp_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from checks.node.vrrp_state import VrrpState
+    from vipwarden.node.keepalived.vrrp_state import VrrpState
 
 
 class Site:

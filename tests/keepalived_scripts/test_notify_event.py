@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.node.vrrp_state import STATES, TYPES
 from keepalived_scripts.notify.event import Event, EventError, from_line, from_words
 from keepalived_scripts.notify.fifo import Lines
 from keepalived_scripts.notify.main import _options
+from vipwarden.node.keepalived.vrrp_state import STATES, TYPES
 
 NAMES = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=30)
 

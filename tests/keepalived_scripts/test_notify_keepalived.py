@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.node import vrrp_state
 from tests.commands import BIN
 from tests.keepalived_scripts.node import Node, libexec, node
 from tests.keepalived_scripts.test_notify import Site
+from vipwarden.node.keepalived import vrrp_state
 
 if TYPE_CHECKING:
     import subprocess

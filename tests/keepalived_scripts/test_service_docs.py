@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.core.options import options
 from keepalived_scripts.notify.main import notify
 from keepalived_scripts.notify.settings import load, settings
 from keepalived_scripts.service.face import chk_haproxy, chk_service, face
 from tests.commands import CODE, program
 from tests.keepalived_scripts.node import libexec
+from vipwarden.core.options import options
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.core.verdict import now
 from keepalived_scripts.service import memory
 from keepalived_scripts.service.rules import DOWN, TRYING, Limits, Memory
+from vipwarden.state.verdict import now
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,13 @@ import psutil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.node.addresses import address_of, messages, own_addresses
 from tests.commands import needs_namespaces, program
+from vipwarden.node.netlink.addresses import address_of, messages, own_addresses
 
 ROOT = Path(__file__).parents[2]
 _PRINT = """
 import json
-from checks.node.addresses import own_addresses
+from vipwarden.node.netlink.addresses import own_addresses
 print(json.dumps([(own.interface, own.address, own.prefix) for own in own_addresses()]))
 """
 

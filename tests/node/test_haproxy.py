@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.core.blocking import BlockingNet
-from checks.node import haproxy as reader
-from checks.node.haproxy import (
+from tests.servers.haproxy import haproxy, wait_for
+from tests.servers.ports import free_ports
+from vipwarden.net.blocking import BlockingNet
+from vipwarden.node.haproxy import socket as reader
+from vipwarden.node.haproxy.socket import (
     BACKEND,
     FRONTEND,
     SERVER,
@@ -24,9 +26,7 @@ from checks.node.haproxy import (
     parse_resolvers,
     parse_sticks,
 )
-from checks.node.haproxy_source import Source
-from tests.servers.haproxy import haproxy, wait_for
-from tests.servers.ports import free_ports
+from vipwarden.node.haproxy.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

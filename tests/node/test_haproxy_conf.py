@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.core.options import UsageError
-from checks.node import haproxy_conf
-from checks.node.haproxy import HaproxyError, HaproxyMissingError
-from checks.node.haproxy_conf import discover, instances, parse
-from checks.node.haproxy_source import AuthFile, Source
+from vipwarden.core.options import UsageError
+from vipwarden.node.haproxy import conf as haproxy_conf
+from vipwarden.node.haproxy.conf import discover, instances, parse
+from vipwarden.node.haproxy.socket import HaproxyError, HaproxyMissingError
+from vipwarden.node.haproxy.source import AuthFile, Source
 
 if TYPE_CHECKING:
     from pathlib import Path

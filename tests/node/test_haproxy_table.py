@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.node.haproxy_table import TableError, parse
+from vipwarden.node.haproxy.table import TableError, parse
 
 FIXTURES = Path(__file__).parent / "fixtures"
 HEADERS = dict(line.split(" ", 1) for line in (FIXTURES / "haproxy_headers.txt").read_text().splitlines())

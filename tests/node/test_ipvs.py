@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.node.ipvs import (
+from vipwarden.node.ipvs.proc import Reader, read
+from vipwarden.node.ipvs.read import (
     IpvsError,
     IpvsMissingError,
     IpvsTornError,
@@ -20,7 +21,6 @@ from checks.node.ipvs import (
     services,
     totals,
 )
-from checks.node.ipvs_proc import Reader, read
 
 FIXTURES = Path(__file__).parent / "fixtures"
 HEAD = b"""IP Virtual Server version 1.2.1 (size=4096)
@@ -120,7 +120,9 @@ def test_a_torn_table_is_read_again_and_given_up_after_a_while(tmp_path: Path, m
     for name in ("ip_vs", "ip_vs_stats"):
         (tmp_path / "net" / name).write_bytes((FIXTURES / name).read_bytes())
     pages = iter(texts)
-    monkeypatch.setattr("checks.node.ipvs.read", lambda path: next(pages) if path.endswith("/ip_vs") else read(path))
+    monkeypatch.setattr(
+        "vipwarden.node.ipvs.read.read", lambda path: next(pages) if path.endswith("/ip_vs") else read(path)
+    )
     tables = Tables(str(tmp_path))
     assert [one.port for one in tables.read(5).services] == [80]
     with pytest.raises(IpvsError, match="faster than it can be read"):

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from checks.node.ipvs import Service, Table, Tables
-from exporter.collectors import ipvs
-from exporter.exposition import render
+from exporter.render.exposition import render
 from exporter.settings import settings
+from exporter.sources.ipvs import source as ipvs
 from tests.commands import lacking, program
 from tests.lab.guest import Guest, NoGuestError
+from vipwarden.node.ipvs.read import Service, Table, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,7 +249,9 @@ def test_the_exporter_has_each_series_once(table: None) -> None:
 @in_kernel
 def test_without_the_right_proc_is_read_and_says_why(table: None) -> None:
     """As nobody, who has no CAP_NET_ADMIN."""
-    script = "from checks.node.ipvs import Tables; t = Tables().read(5); print(t.source, len(t.services), t.why)"
+    script = (
+        "from vipwarden.node.ipvs.read import Tables; t = Tables().read(5); print(t.source, len(t.services), t.why)"
+    )
     run = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", script]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "proc 7 the kernel does not tell by netlink: Operation not permitted\n", done.stderr

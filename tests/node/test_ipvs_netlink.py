@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.node.ipvs_netlink import parse_servers, parse_service
-from checks.node.ipvs_table import IpvsError
-from checks.node.netlink import TornError, attribute, attributes, messages
+from vipwarden.node.ipvs.netlink import parse_servers, parse_service
+from vipwarden.node.ipvs.table import IpvsError
+from vipwarden.node.netlink.socket import TornError, attribute, attributes, messages
 
 _HEAD = bytes((1, 1, 0, 0))
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from checks.node.keepalived_conf import Block, parse, quoted
-from checks.node.keepalived_lines import ConfError, ConfMissingError
+from vipwarden.node.keepalived.conf import Block, parse, quoted
+from vipwarden.node.keepalived.lines import ConfError, ConfMissingError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.node.keepalived_conf import Block
-from checks.node.keepalived_dump import DumpError, Instance
-from checks.node.keepalived_dump_ask import Places
-from checks.node.keepalived_dump_json import parse_json
-from checks.node.keepalived_dump_text import parse_data, parse_stats
-from checks.node.keepalived_process import option
+from vipwarden.node.keepalived.conf import Block
+from vipwarden.node.keepalived.dump import DumpError, Instance
+from vipwarden.node.keepalived.dump_ask import Places
+from vipwarden.node.keepalived.dump_json import parse_json
+from vipwarden.node.keepalived.dump_text import parse_data, parse_stats
+from vipwarden.node.keepalived.process import option
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SECRET = b"s3cr3tpw"

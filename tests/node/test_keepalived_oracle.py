@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from checks.node.keepalived_lines import ConfError, lines
 from tests.commands import program
+from vipwarden.node.keepalived.lines import ConfError, lines
 
 if TYPE_CHECKING:
     from pathlib import Path

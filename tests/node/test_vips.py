@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checks.node.addresses import Own
-from checks.node.keepalived_conf import parse
-from checks.node.keepalived_lines import ConfError
-from checks.node.vips import Vip, configured
+from vipwarden.node.keepalived.conf import parse
+from vipwarden.node.keepalived.lines import ConfError
+from vipwarden.node.keepalived.vips import Vip, configured
+from vipwarden.node.netlink.addresses import Own
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.node.addresses import own_addresses
-from checks.node.keepalived_conf import parse
-from checks.node.vips import configured
-from exporter.collectors import vrrp
+from exporter.sources.vrrp import source as vrrp
 from tests.servers.keepalived import Space, ip, keepalived, known, until
+from vipwarden.node.keepalived.conf import parse
+from vipwarden.node.keepalived.vips import configured
+from vipwarden.node.netlink.addresses import own_addresses
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from tempfile import mkdtemp
 
 import pytest
 
-from checks import VERSION
 from tests.commands import CODE, program
+from vipwarden import VERSION
 
 EPOCH = "1700000000"
 NEXT = "0.1.99"
@@ -41,7 +41,7 @@ def copy(target: Path, version: str = VERSION, source: Path = CODE) -> Path:
     (target / "build").mkdir()
     shutil.copytree(wheels(), target / "build" / "wheels", ignore=shutil.ignore_patterns(".*"))
     if version != VERSION:
-        for name in ("checks/__init__.py", "packaging/rpm/vipwarden.spec", "packaging/deb/debian/changelog"):
+        for name in ("vipwarden/__init__.py", "packaging/rpm/vipwarden.spec", "packaging/deb/debian/changelog"):
             path = target / name
             path.write_text(path.read_text().replace(VERSION, version, 1))
     return target

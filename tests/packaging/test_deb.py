@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks import VERSION
-from checks.core.registry import names
 from tests.commands import program
 from tests.packaging.building import NEXT, build, copy, packages, run
 from tests.packaging.roots import PYTHONS, Root, root
+from vipwarden import VERSION
+from vipwarden.core.registry import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks import VERSION
-from checks.core.registry import names
 from tests.commands import BIN, CODE, program
 from tests.packaging.building import run, wheels
+from vipwarden import VERSION
+from vipwarden.core.registry import names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks import VERSION
-from checks.core.registry import names
 from tests.commands import BIN, CODE, program
 from tests.packaging.building import NEXT, build, copy, packages, run
 from tests.packaging.dnf import Dnf, stand_in, system
 from tests.packaging.roots import PYTHONS, Root, root
+from vipwarden import VERSION
+from vipwarden.core.registry import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks import VERSION
 from tests.packaging.building import EPOCH, NEXT, packages
 from tests.packaging.container import Container, booted, eventually
 from tests.packaging.dnf import system
 from tests.packaging.roots import Root, root
+from vipwarden import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +174,7 @@ def page(node: Node) -> str:
 
 def cut_off(node: Node) -> None:
     """Begin the upgrade, and kill the package manager when it has replaced a part of the code."""
-    begun = node.path / f"{CODE[1:]}/checks/__init__.py"
+    begun = node.path / f"{CODE[1:]}/vipwarden/__init__.py"
     # without the step that would let the commands run the new code, should the kill come late
     instead = {"--install": "--unpack", "--replacepkgs": "--replacepkgs --noposttrans"}
     command = " ".join(instead.get(word, word) for word in node.install(NEXT))

@@ -6,9 +6,9 @@ import configparser
 import subprocess
 from typing import TYPE_CHECKING
 
-from checks import VERSION
 from tests.commands import CODE, program
 from tests.packaging.building import packages, run, wheels
+from vipwarden import VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,8 @@ from collections import defaultdict
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from checks.node.ipvs import COUNTERS, Service, Table, Totals
-from checks.node.ipvs_table import Columns
-from exporter.collectors import ipvs
-from exporter.exposition import render
+from exporter.render.exposition import render
+from exporter.sources.ipvs import source as ipvs
 from tests.commands import program
 from tests.prometheus import node
 from tests.prometheus.files import alerts, recorded
@@ -19,6 +17,8 @@ from tests.prometheus.promql import used
 from tests.prometheus.test_dashboard import expressions
 from tests.servers.haproxy import haproxy
 from tests.servers.ports import free_ports
+from vipwarden.node.ipvs.read import COUNTERS, Service, Table, Totals
+from vipwarden.node.ipvs.table import Columns
 
 # label by label, the values that it has
 Series = dict[str, dict[str, set[str]]]

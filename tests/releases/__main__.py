@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-_ALL = "exporter node core agent checks faces keepalived_scripts keepalived_doctor"
+_ALL = "exporter node core net state config protocol agent checks nagios_plugins keepalived_scripts doctor cli"
 _TESTS = " ".join(f"tests/{folder}" for folder in _ALL.split())
-_COMPARISON = "tests/exporter/test_haproxy_endpoint.py"
+_COMPARISON = "tests/exporter/sources/test_haproxy_endpoint.py"
 _BY_SUITE = {release.suite: release for release in RELEASES}
 # what `make setup` depends on
 _SETUP = ("setup.cfg", "pyproject.toml", "constraints.txt", "packaging/launchers.py", "checks/*.py")

@@ -1,1 +1,0 @@
-"""What every check stands on: results, ranges, options, the network interface and verdict files."""

@@ -1,0 +1,1 @@
+"""The vipwarden command, which joins all the parts."""

@@ -1,0 +1,111 @@
+"""What does one check find right now? The face of the checks for people, and for programs by ``--json``."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING
+
+from vipwarden.core.options import UsageError
+from vipwarden.core.registry import load, names
+from vipwarden.core.result import plain
+from vipwarden.core.usage import summary, usage
+from vipwarden.net.oneshot import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vipwarden.core.result import Result
+
+_COLOURS = ("32", "33", "31", "35")
+_WORDS = ("ok", "warning", "critical", "unknown")
+
+
+def face(*, name: str | None = None, json: bool = False, help: bool = False) -> None:  # noqa: A002
+    """Add the options that every check has here.
+
+    name: publish the verdict under this name, as the agent and the scripts do; without it nothing is published
+    json: print the result as one JSON object
+    help: show this text
+    """
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``vipwarden check NAME ...``; return the state as a number, 3 for what cannot be asked."""
+    try:
+        if not arguments or arguments[0] in ("-h", "--help"):
+            return _overview()
+        return _check(arguments[0], arguments[1:])
+    except (UsageError, ImportError) as error:  # the libraries of a check may be missing
+        sys.stderr.write(f"vipwarden check: {error}; see vipwarden check --help\n")
+        return 3
+
+
+def _overview() -> int:
+    lines = ["usage: vipwarden check NAME [options]", ""]
+    lines += [f"  {name:<14}{summary(load(name)).splitlines()[0]}" for name in names()]
+    sys.stdout.write("\n".join([*lines, "", "vipwarden check NAME --help lists its options.", ""]))
+    return 0
+
+
+def _check(check: str, arguments: Sequence[str]) -> int:
+    load(check)  # or say which there are
+    command = Command(f"vipwarden check {check}", check, face, arguments)
+    if command.face["help"]:
+        sys.stdout.write(usage(command.program, command.function, face, command.known) + "\n")
+        return 0
+    result, duration = command.run()
+    if command.face["name"]:
+        try:
+            command.publish(result, duration)
+        except OSError as error:
+            sys.stderr.write(f"vipwarden check: cannot publish the verdict: {error}\n")
+    if command.face["json"]:
+        sys.stdout.write(json.dumps(as_json(check, result, duration)) + "\n")
+    else:
+        sys.stdout.write(as_text(check, result, duration, colour=sys.stdout.isatty()))
+    return int(result.state)
+
+
+def as_json(check: str, result: Result, duration: float) -> dict[str, object]:
+    """Return a result as plain data: numbers in base units, thresholds as ranges, null for what is not there."""
+    return {
+        "check": check,
+        "state": int(result.state),
+        "status": str(result.state),
+        "text": result.text,
+        "notes": list(result.notes),
+        "expired": result.expired,
+        "duration_seconds": round(duration, 6),
+        "metrics": [
+            {
+                "name": metric.name,
+                "value": _finite(metric.value),
+                "unit": metric.uom,
+                "warning": None if metric.warn is None else str(metric.warn),
+                "critical": None if metric.crit is None else str(metric.crit),
+                "minimum": _finite(metric.minimum),
+                "maximum": _finite(metric.maximum),
+            }
+            for metric in result.metrics
+        ],
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def as_text(check: str, result: Result, duration: float, *, colour: bool) -> str:
+    """Return a result for a person; the state in colour on a terminal, and always in words."""
+    word = _WORDS[result.state]
+    if colour:
+        word = f"\x1b[1;{_COLOURS[result.state]}m{word}\x1b[0m"
+    lines = [f"{check} is {word}: {result.text}", *(f"  {note}" for note in result.notes)]
+    lines += [f"  {metric.name} {_number(metric.value)} {metric.uom}".rstrip() for metric in result.metrics]
+    return "\n".join([*lines, f"  asked in {duration * 1000:.1f} ms", ""])
+
+
+def _number(value: float) -> str:
+    return plain(float(value)) if math.isfinite(value) else "unknown"

@@ -1,0 +1,74 @@
+"""Which part of vipwarden is wanted? The command ``vipwarden PART ...``; a part is imported when it is called."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import os
+import sys
+
+from vipwarden import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PARTS = {
+    "agent": "run the configured checks in one process, and hand their verdicts to keepalived",
+    "check": "run one check now and say in plain words what it found",
+    "chk_haproxy": "HAProxy for keepalived: restarted once before the VIP is given up",
+    "chk_service": "a service for keepalived: restarted once before the VIP is given up",
+    "doctor": "say what is wrong with keepalived.conf on this node, and how to mend it",
+    "exporter": "serve the page and /metrics of this node",
+    "genhash": "print the digest of a page as keepalived's HTTP_GET computes it",
+    "notify": "what keepalived says of its states: recorded, logged, passed on to hooks, mail and webhook",
+    "realserver": "make this node a real server of a director that routes directly",
+    "run": "run the configured checks and serve the page and /metrics",
+    "status": "show what the checks of this node said last",
+    "snippet": "print the lines of keepalived.conf that run a check",
+}
+_RESIDENT = ("agent", "exporter", "run")  # read their configuration again on SIGHUP
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one part and return its exit code; 2 where there is none of that name."""
+    part, *rest = arguments or ["--help"]
+    if part in _RESIDENT:  # it waits until somebody listens to it, in place of ending what has only begun to start
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, [_signal.SIGHUP])
+    if part in PARTS:
+        module = __import__(f"cli.{part}", fromlist=[part])
+        code: int = module.main(rest)
+        return code
+    if part in ("--version", "-V"):
+        sys.stdout.write(f"vipwarden {VERSION}\n")
+        return 0
+    lines = ["usage: vipwarden PART [options]", "", *(f"  {name:<13}{about}" for name, about in PARTS.items())]
+    text = "\n".join([*lines, "", "vipwarden PART --help tells more of one part."])
+    if part in ("--help", "-h"):
+        sys.stdout.write(f"{text}\n")
+        return 0
+    sys.stderr.write(f"vipwarden: there is no part {part!r}\n{text}\n")
+    return 2
+
+
+def entry() -> None:
+    """Run the command and leave with its code."""
+    if sys.stdout is None:  # closed by the caller, who wants the code alone
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the end
+    try:
+        code = main(sys.argv[1:])
+        _flush()
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        os._exit(141)  # a plain exit would try to write it once more
+    sys.exit(code)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stderr.write(f"vipwarden: cannot write the answer: {error.strerror}\n")
+        os._exit(3)

@@ -1,0 +1,151 @@
+"""What does this node do? Runs the configured checks and the exporter in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.agent import AgentError
+from agent.log import Log
+from agent.service import serve
+from agent.settings import plan, plan_of, runtime
+from cli.agent import complain, raise_limits
+from exporter.health import HEALTHY
+from exporter.http.server import ListenError, start
+from exporter.http.web import Security
+from exporter.settings import Listen, settings
+from vipwarden import VERSION
+from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
+from vipwarden.state import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from agent.settings import Plan
+    from exporter.settings import Settings
+
+# Where nothing is configured vipwarden checks itself. The page for people is never the same twice, so the digest is
+# that of the page of its health.
+DEFAULT = """\
+checks:
+  vipwarden process:
+    check: process
+    command: vipwarden
+    pidfile: "{pidfile}"
+  vipwarden port:
+    check: port
+    host: "{host}"
+    port: {port}
+  vipwarden page:
+    check: http_digest
+    host: "{host}"
+    port: {port}
+    path: /-/healthy
+    digest: {digest}
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``vipwarden run``; return 0 when told to stop, 1 where it cannot start, 2 for a wrong configuration."""
+    parser = argparse.ArgumentParser("vipwarden run", description=__doc__)
+    parser.add_argument("--config", metavar="FILE", help=f"configuration (default {PATH} where there is one)")
+    parser.add_argument("--listen", metavar="ADDRESS:PORT", type=Listen, help="where to serve the page and /metrics")
+    parser.add_argument("--check-config", action="store_true", help="read the configuration, say what is wrong, end")
+    given = parser.parse_args(arguments)
+    path = given.config or (PATH if Path(PATH).exists() else None)
+    log = Log()
+    node = _Node(path, given.listen, log)
+    try:
+        configured = node.load()
+        if given.check_config:
+            Security(node.wanted.web_config, print)
+            sys.stdout.write(f"{path or 'no configuration'}: {len(configured.entries)} checks, nothing wrong\n")
+            return 0
+        raise_limits()
+        return asyncio.run(_serve(node, configured))
+    except ConfigError as error:
+        complain(f"vipwarden run: {error}")
+        return 2
+    except (AgentError, ListenError) as error:
+        complain(f"vipwarden run: {error}")
+        return 1
+    finally:
+        log.close()
+
+
+class _Node:
+    """The configuration of both, from ``path`` or, without one, built in; ``listen`` goes before what it says."""
+
+    def __init__(self, path: str | None, listen: Listen | None, log: Log) -> None:
+        self.path = path
+        self.log = log
+        self.wanted: Settings
+        self._listen = listen
+        self.built_in: Plan | None = None  # the checks of a node that has no configuration
+
+    def load(self) -> Plan:
+        """Read it; raises ConfigError."""
+        if self.built_in is not None:
+            return self.built_in
+        document = Document(self.path or "", None if self.path else "", sections=SECTIONS)
+        values: dict[str, Any] = document.section("exporter", settings)
+        if self._listen is not None:
+            values["listen"] = (self._listen,)
+        configured = plan_of(document)
+        self.wanted = settings(**values)
+        return configured
+
+
+async def _serve(node: _Node, configured: Plan) -> int:
+    log = node.log
+    server = await start(node.wanted, log.say)
+
+    async def besides() -> None:
+        try:
+            await server.reload(node.wanted)
+        except ListenError as error:
+            raise OSError(0, str(error)) from None
+
+    try:
+        with _pidfile() as pidfile:
+            listen = _own(*server.addresses[0][:2])
+            if not node.path:
+                configured = node.built_in = _default(pidfile, listen)
+            url = f"{'https' if server.is_secured else 'http'}://{listen}"
+            count = len(configured.entries)
+            log.say(f"vipwarden {VERSION} runs {count} checks: open {url}/ (metrics: {url}/metrics)")
+            await serve(node.load, runtime(), log, configured, besides)
+    finally:
+        await server.cleanup()
+    return 0
+
+
+def _default(pidfile: str, listen: Listen) -> Plan:
+    digest = hashlib.md5(HEALTHY, usedforsecurity=False).hexdigest()
+    text = DEFAULT.format(pidfile=pidfile, host=listen.host, port=listen.port, digest=digest)
+    return plan("built-in configuration", text)
+
+
+def _own(host: str, port: int) -> Listen:
+    """Return the address by which this node itself reaches what listens there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    return Listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+@contextmanager
+def _pidfile() -> Iterator[str]:
+    """Keep the number of this process beside the verdicts while it runs."""
+    folder = verdict.folder()
+    verdict.ready(folder)
+    path = Path(folder).parent / "run.pid"
+    path.write_text(f"{os.getpid()}\n")
+    try:
+        yield str(path)
+    finally:
+        path.unlink(missing_ok=True)

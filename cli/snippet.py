@@ -1,0 +1,210 @@
+"""How does keepalived.conf run this check? Prints the lines, right for the keepalived of this node."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from keepalived_scripts import chk
+from keepalived_scripts.service import face as service
+from keepalived_scripts.snippet import (
+    Part,
+    Wish,
+    can_fail_closed,
+    joined,
+    misc_check,
+    notify,
+    security,
+    track_file,
+    vrrp_script,
+)
+from vipwarden.core.options import UsageError, complete, options, parse
+from vipwarden.core.registry import load, names
+from vipwarden.core.usage import usage
+from vipwarden.core.values import Count, Seconds
+from vipwarden.node.keepalived.version import Version, installed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vipwarden.core.options import Option
+
+FORMS = ("all", "vrrp_script", "misc_check", "track_file", "notify")
+_ASSUMED = Version("2.2.7")
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+class Form(str):
+    """One of FORMS."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Form:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if text not in FORMS:
+            raise ValueError(f"the forms are {', '.join(FORMS)}")
+        return str.__new__(cls, text)
+
+
+class Weight(int):
+    """The weight of a vrrp_script, -253 to 253."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str | int) -> Weight:
+        """Build it from its text; raises ValueError with what is wanted."""
+        digits = str(text)
+        if digits.isascii() and digits.removeprefix("-").isdigit() and len(digits) < 5 and -253 <= int(digits) <= 253:
+            return int.__new__(cls, digits)
+        raise ValueError("a weight is a number from -253 to 253")
+
+
+class Name(str):
+    """A name for keepalived.conf, and for a file."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Name:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if not text or set(text) - _NAME or text[0] in ".-" or len(text) > 100:
+            raise ValueError("a name is made of letters, digits, _ . and -")
+        return str.__new__(cls, text)
+
+
+class Times(Count):
+    """A whole number from 1 up."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str | int) -> Times:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if Count(text) < 1:
+            raise ValueError("a whole number from 1 up is wanted")
+        return int.__new__(cls, text)
+
+
+def face(
+    *,
+    form: Form = Form("all"),  # noqa: B008 - a text
+    name: Name | None = None,
+    weight: Weight | None = None,
+    interval: Seconds | None = None,
+    fall: Times | None = None,
+    rise: Times | None = None,
+    keepalived_version: Version | None = None,
+    folder: str = "/usr/libexec/keepalived",
+    help: bool = False,  # noqa: A002 - the option's name
+) -> None:
+    """Add the options of the snippet to those of the check.
+
+    form: vrrp_script, misc_check, track_file, notify or all of them
+    name: name in keepalived.conf, and of the verdict; by default the command's
+    weight: weight of the vrrp_script or track file; without it a failure is FAULT
+    interval: seconds from one run to the next, by default the next whole second above the check's deadline
+    fall: failures in a row that count, by default 2, or 1 for a service, which counts itself
+    rise: successes in a row that count, by default as many
+    keepalived_version: version to write for, by default the installed one
+    folder: where the commands are
+    help: show this text
+    """
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the snippet; return 0, or 2 where it cannot be."""
+    try:
+        if not arguments or arguments[0] in ("-h", "--help"):
+            known = ", ".join([*names(), *service.PRESETS])
+            sys.stdout.write(f"usage: vipwarden snippet CHECK [options]\n\nCHECK is one of {known}.\n")
+            return 0
+        sys.stdout.write(_snippet(arguments[0], arguments[1:]))
+    except (UsageError, ImportError) as error:  # the libraries of a check may be missing
+        sys.stderr.write(f"vipwarden snippet: {error}; see vipwarden snippet --help\n")
+        return 2
+    return 0
+
+
+def _snippet(check: str, arguments: Sequence[str]) -> str:
+    preset = service.PRESETS.get(check)
+    functions: list[Callable[..., object]] = [preset, service.face] if preset else [load(check), chk.face]
+    known = options(*functions, face)
+    known["form"].flag = "--as"
+    values = parse(known, arguments)
+    if values.get("help"):
+        return usage(f"vipwarden snippet {check}", functions[0], face, known) + "\n"
+    complete(known, values)
+    if check == "service" and not ("command" in values or "check" in values):
+        raise UsageError("nothing to ask: --command or --check is wanted")
+    own = {name: option for name, option in known.items() if name not in options(face)}
+    given = {name: values.get(name, option.default) for name, option in known.items()}
+    folder = str(given["folder"]).rstrip("/")
+    if not folder.startswith("/"):
+        raise UsageError("--folder wants an absolute path")
+    version = _version(given["keepalived_version"])
+    wish = Wish(
+        name=str(given["name"] or f"chk_{check}"),
+        argv=(f"{folder}/chk_{check}", *_words(own, but=("misc_dynamic", "warning_weight")), *_named(given["name"])),
+        deadline=float(str(given["timeout"] if preset or "timeout" in values else chk.DEADLINE)),
+        interval=None if given["interval"] is None else float(str(given["interval"])),
+        fall=int(str(given["fall"] or (1 if preset else 2))),
+        rise=int(str(given["rise"] or (1 if preset else 2))),
+        weight=None if given["weight"] is None else int(str(given["weight"])),
+        version=version or _ASSUMED,
+        dynamic=tuple(_words({key: own[key] for key in ("misc_dynamic", "warning_weight") if key in own}))
+        if values.get("misc_dynamic")
+        else (),
+        entry={"check": check, "interval": float(str(given["interval"] or 1)), **_texts(options(functions[0]), known)},
+    )
+    return _head(version) + joined(_parts(str(given["form"]), wish, folder, is_service=preset is not None))
+
+
+def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> list[Part]:
+    if is_service and form in ("misc_check", "track_file"):
+        raise UsageError(f"--as {form}: a service of this node is for a vrrp_script")
+    if wish.dynamic and form not in ("misc_check", "all"):
+        raise UsageError(f"--misc-dynamic is for --as misc_check, not for {form}")
+    made = [security()]
+    if form in ("vrrp_script", "all"):
+        made += vrrp_script(wish)
+    if form in ("misc_check", "all") and not is_service:
+        made += misc_check(wish)
+    if form == "track_file" or (form == "all" and not is_service and can_fail_closed(wish)):
+        made += track_file(wish)
+    if form in ("notify", "all"):
+        made += notify(folder, wish.version)
+    return made
+
+
+def _version(given: object) -> Version | None:
+    return given if isinstance(given, Version) else installed()
+
+
+def _head(version: Version | None) -> str:
+    if version is None:
+        return f"# No keepalived is installed here: written for {_ASSUMED}, or as --keepalived-version says.\n"
+    return f"# For keepalived {version}.\n"
+
+
+def _named(name: object) -> tuple[str, ...]:
+    return () if name is None else ("--name", str(name))
+
+
+def _words(known: Mapping[str, Option], but: Sequence[str] = ()) -> list[str]:
+    """Return the options that were given, as they were given."""
+    words: list[str] = []
+    for option in known.values():
+        if option.name in but or not option.texts:
+            continue
+        flag = f"-{option.letters[0]}" if option.letters else option.flag
+        for text in option.texts:
+            words += [flag] if option.is_flag else [flag, text]
+    return words
+
+
+def _texts(own: Mapping[str, Option], known: Mapping[str, Option]) -> dict[str, object]:
+    """Return the options of the check that were given as the configuration file has them."""
+    found: dict[str, object] = {}
+    for name in own:
+        option = known[name]
+        if option.texts:
+            found[name] = True if option.is_flag else option.texts if option.repeats else option.texts[0]
+    return found

@@ -1,0 +1,142 @@
+"""What did the checks of this node say last? A table of all verdicts; the exit code is the worst state."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from agent import manifest
+from agent.settings import runtime
+from vipwarden.config.entries import RESERVED
+from vipwarden.core.result import UNKNOWN, State
+from vipwarden.state import verdict
+from vipwarden.state.standing import LEFT, PAST, STALE, standing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vipwarden.state.standing import Standing
+
+_COLOURS = ("32", "33", "31", "35")
+
+
+class Row(NamedTuple):
+    """One line of the table; ``counts`` tells whether its state is one of now."""
+
+    name: str
+    check: str
+    state: State
+    since: float | None
+    age: float | None
+    text: str
+    counts: bool
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``vipwarden status``; return the worst state as a number, 3 where nothing is known."""
+    parser = argparse.ArgumentParser("vipwarden status", description=__doc__)
+    parser.add_argument("--watch", action="store_true", help="show it again each second until interrupted")
+    parser.add_argument("--json", action="store_true", help="one JSON object for programs; one a line with --watch")
+    try:
+        given = parser.parse_args(arguments)
+    except SystemExit as end:  # 2 would be a state
+        return UNKNOWN if end.code else 0
+    while True:
+        found = rows(runtime())
+        if given.json:
+            sys.stdout.write(json.dumps(as_json(found)) + "\n")
+        else:
+            screen = sys.stdout.isatty()
+            clear = "\x1b[H\x1b[2J" if given.watch and screen else ""
+            width = shutil.get_terminal_size().columns if screen else 0
+            sys.stdout.write(clear + as_text(found, width=width, colour=screen))
+        sys.stdout.flush()
+        if not given.watch:
+            return worst(found)
+        time.sleep(1)
+
+
+def rows(folder: str) -> list[Row]:
+    """Return what is known below a runtime folder, what should be known and is not among it, the worst first."""
+    stand = [(one, standing(one)) for one in verdict.read_all(f"{folder}/verdict")]
+    found = {verdict.file_name(one.name): _row(one, how) for one, how in stand if how.word != LEFT}
+    try:
+        wanted = [one.file for one in manifest.read(folder)]
+    except (OSError, ValueError):
+        wanted = []
+    for file in wanted:
+        if file not in found:
+            name = verdict.name_of(file)
+            found[file] = Row(name, "", UNKNOWN, None, None, "has no verdict yet", counts=True)
+    return sorted(found.values(), key=lambda row: (not row.counts, -row.state, row.name))
+
+
+def _row(one: verdict.Verdict, how: Standing) -> Row:
+    text = how.text
+    if how.word == STALE:
+        text = f"stale, {'the agent is gone' if one.name == RESERVED else 'no agent looks at it any more'}: {text}"
+    return Row(one.name, one.check, how.state, one.since, one.age, text, how.word != PAST)
+
+
+def worst(found: Sequence[Row]) -> int:
+    """Return the worst state of those that count; where there is nothing at all nothing is known."""
+    return int(max((row.state for row in found if row.counts), default=UNKNOWN))
+
+
+def as_json(found: Sequence[Row]) -> dict[str, object]:
+    """Return the table as plain data, with the times of changes in seconds of the epoch and ages in seconds."""
+    checks = [
+        {
+            "name": row.name,
+            "check": row.check,
+            "state": int(row.state),
+            "status": str(row.state),
+            "since": row.since,
+            "age_seconds": None if row.age is None else round(row.age, 2),
+            "counts": row.counts,
+            "text": row.text,
+        }
+        for row in found
+    ]
+    return {"state": worst(found), "status": str(State(worst(found))), "checks": checks}
+
+
+def as_text(found: Sequence[Row], *, width: int, colour: bool) -> str:
+    """Return the table for a person, cut at ``width`` columns where that is not 0."""
+    if not found:
+        return f"no check has published a verdict below {runtime()}: is an agent running?\n"
+    now = time.time()
+    table = [("NAME", "STATE", "SINCE", "AGE", "TEXT")]
+    for row in found:
+        since = "" if row.since is None else span(max(0.0, now - row.since))
+        age = "" if row.age is None else span(row.age)
+        table.append((row.name, str(row.state) if row.counts else f"({row.state})", since, age, row.text))
+    widths = [min(60, max(len(line[column]) for line in table)) for column in range(4)]
+    lines = []
+    for number, line in enumerate(table):
+        cells = [cell.ljust(size) for cell, size in zip(line, widths, strict=False)]
+        text = "  ".join([*cells, line[4]])
+        text = text[:width] if width else text
+        if colour and number and found[number - 1].counts:
+            begin = widths[0] + 2
+            word = f"\x1b[1;{_COLOURS[found[number - 1].state]}m{text[begin : begin + widths[1]]}\x1b[0m"
+            text = text[:begin] + word + text[begin + widths[1] :]
+        lines.append(text.rstrip())
+    return "\n".join([*lines, ""])
+
+
+def span(seconds: float) -> str:
+    """Return a duration in its two largest units, such as 3h 20m."""
+    if seconds < 0:
+        return "in the future"
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    left = int(seconds)
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
+        if left >= size:
+            return f"{left // size}{unit} {left % size // part}{smaller}"
+    return f"{left}s"

@@ -1,0 +1,147 @@
+"""Is the kernel set up for what this node shall do?"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from doctor.commands import services
+from doctor.haproxy_cfg import binds
+from doctor.host import slurp
+from doctor.rule import ERROR, WARNING, Finding, at, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from doctor.case import Case
+    from vipwarden.node.keepalived.conf import Block
+
+_MOST_BYTES = 64 << 20
+_SYSCTL = "sysctl -w {0}, and the same line in /etc/sysctl.d/vipwarden.conf to keep it"
+
+
+def _method(service: Block, server: Block) -> str:
+    """Return NAT, DR or TUN; without a word keepalived takes NAT."""
+    words = [block.value(key) for block in (server, service) for key in ("lvs_method", "lb_kind")]
+    return next((word for word in words if word), "NAT")
+
+
+def _is_ipv6(service: Block) -> bool:
+    return ":" in service.name
+
+
+@rule("ip-forward-off", ERROR)
+def ip_forward_off(case: Case) -> Iterator[Finding]:
+    """Find virtual services by NAT on a node that does not forward."""
+    for service in services(case.conf):
+        if any(_method(service, server) == "NAT" for server in service.named("real_server")):
+            name = "net.ipv6.conf.all.forwarding" if _is_ipv6(service) else "net.ipv4.ip_forward"
+            if case.host.sysctl(name.replace(".", "/")) == 0:
+                what = f"virtual_server {' '.join(service.words[1:3])} uses NAT, and {name} is 0"
+                consequence = "The kernel drops what the real servers answer: clients connect and hear nothing."
+                yield at(service, what, consequence, _SYSCTL.format(f"{name}=1"))
+
+
+@rule("nonlocal-bind-off", ERROR)
+def nonlocal_bind_off(case: Case) -> Iterator[Finding]:
+    """Find VIPs that HAProxy binds on a node where it cannot while a peer holds them."""
+    vips = {vip.address for vip in case.vips}
+    for section in case.haproxy:
+        for bind in binds(section):
+            if bind.address not in vips or "transparent" in bind.line.words:
+                continue
+            family = "ipv6" if ":" in bind.address else "ipv4"
+            if case.host.sysctl(f"net/{family}/ip_nonlocal_bind") == 0:
+                what = f"HAProxy binds the VIP {bind.address}, and net.{family}.ip_nonlocal_bind is 0"
+                consequence = (
+                    "While the peer holds the VIP HAProxy does not start here, and is not there when the VIP comes."
+                )
+                fix = _SYSCTL.format(f"net.{family}.ip_nonlocal_bind=1")
+                yield Finding(bind.line.path, bind.line.number, what, consequence, f"{fix}; or bind *")
+
+
+@rule("rp-filter-strict", WARNING)
+def rp_filter_strict(case: Case) -> Iterator[Finding]:
+    """Find interfaces that drop what comes in by another way than it goes out, on a node with several ways."""
+    blocks = {block.value("interface"): block for block in reversed(case.instances) if block.value("interface")}
+    tunnels = [
+        service
+        for service in services(case.conf)
+        if any(_method(service, server) == "TUN" for server in service.named("real_server"))
+    ]
+    for interface, block in sorted(blocks.items()):
+        if (len(blocks) > 1 or tunnels) and case.host.effective("rp_filter", interface) == 1:
+            name = f"net.ipv4.conf.{interface}.rp_filter"
+            what = f"{name} is 1 (strict) in effect, and this node has more than one way"
+            consequence = "The kernel silently drops packets that come in by another interface than the way back."
+            yield at(
+                block, what, consequence, _SYSCTL.format(f"{name}=2") + "; all.rp_filter counts where it is higher"
+            )
+
+
+@rule("arp-settings", ERROR)
+def arp_settings(case: Case) -> Iterator[Finding]:
+    """Find a VIP on lo, as a real server of direct routing has it, that the node answers ARP for."""
+    vips = {vip.address for vip in case.vips} | {service.name for service in services(case.conf)}
+    for one in case.host.own or []:
+        local = one.address.startswith("127.") or ":" in one.address
+        if one.interface != "lo" or local or one.prefix != 32:
+            continue
+        for key, least in (("arp_ignore", 1), ("arp_announce", 2)):
+            interfaces = sorted(case.host.interfaces - {"lo"})
+            loose = [name for name in interfaces if (case.host.effective(key, name) or 0) < least]
+            if loose and any(case.host.effective(key, name) is not None for name in interfaces):
+                what = f"lo holds {one.address}/32, and {key} is below {least} on {', '.join(loose)}"
+                consequence = "This node answers ARP for the VIP: clients talk to it past the director."
+                fix = f"vipwarden realserver start {one.address}, or sysctl -w net.ipv4.conf.all.{key}={least}"
+                grave = "" if one.address in vips else WARNING
+                yield Finding(f"/proc/sys/net/ipv4/conf/all/{key}", 0, what, consequence, fix, severity=grave)
+
+
+@rule("ephemeral-ports", WARNING)
+def ephemeral_ports(case: Case) -> Iterator[Finding]:
+    """Find a destination for which the node's own ports run out, TIME_WAIT among them."""
+    limits = case.host.numbers("sys/net/ipv4/ip_local_port_range")
+    if len(limits) != 2 or limits[0] > limits[1]:
+        return
+    room = limits[1] - limits[0] + 1
+    used: Counter[tuple[str, str]] = Counter()
+    waiting: Counter[tuple[str, str]] = Counter()
+    for name in ("net/tcp", "net/tcp6"):
+        for local, remote, state in _sockets(case.host.proc, name):
+            source, _, port = local.rpartition(":")
+            if limits[0] <= int(port, 16) <= limits[1]:
+                used[source, remote] += 1
+                waiting[source, remote] += state == "06"
+    for (source, remote), count in used.most_common(5):
+        if count >= room * 0.7:
+            what = (
+                f"{count} of {room} ports are in use from {_address(source)} to {_address(remote, ':')}, "
+                f"{waiting[source, remote]} of them in TIME_WAIT"
+            )
+            consequence = "When none is left connect() fails with EADDRNOTAVAIL, and HAProxy takes the server for down."
+            fix = "ip_local_port_range 1024 65000, tcp_tw_reuse 1, keep-alive to the servers, or more source addresses"
+            yield Finding("/proc/net/tcp", 0, what, consequence, fix)
+
+
+def _sockets(proc: str, name: str) -> Iterator[tuple[str, str, str]]:
+    text = (slurp(f"{proc}/{name}", _MOST_BYTES) or b"").decode("ascii", "replace")
+    for line in text.splitlines()[1:]:
+        words = line.split()
+        if len(words) > 3 and all(_is_hex(word.partition(":")) for word in words[1:3]):
+            yield words[1], words[2], words[3]
+
+
+def _is_hex(parts: tuple[str, str, str]) -> bool:
+    host, colon, port = parts
+    return len(host) in (8, 32) and bool(colon) and len(port) == 4 and not (host + port).strip("0123456789ABCDEF")
+
+
+def _address(text: str, with_port: str = "") -> str:
+    """Return what the kernel writes as words of 32 bits of the machine's order in hexadecimal."""
+    host, _, port = text.partition(":")
+    raw = b"".join(int(host[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(host), 8))
+    plain = socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+    return f"{plain}{with_port}{int(port, 16)}" if with_port and port else plain

@@ -1,1 +1,0 @@
-"""One collector a file: each reads one source and yields metric families."""

@@ -1,0 +1,182 @@
+"""What is answered to which path? /metrics, the page and what belongs to it, /-/healthy and /-/ready."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from hashlib import blake2b
+from html import escape
+from math import inf, isfinite
+from mimetypes import guess_type
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.frame import families
+from exporter.health import HEALTHY
+from exporter.http.accept import MediaType, preferred, wants_gzip
+from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
+from exporter.render.page import Page
+from vipwarden.core.result import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from aiohttp import web
+
+    from exporter.frame import Collected, Frame
+    from exporter.render.exposition import Metric
+
+READING = ("/", "/metrics")  # the paths that read sources, and have answers of any size
+_TEXT = "text/plain; charset=utf-8"
+_HTML = "text/html; charset=utf-8"
+_FRESH = {"Cache-Control": "no-store"}
+_FORMATS = (
+    (MediaType("text", "plain", {"version": "0.0.4"}), CONTENT_TYPE),
+    (MediaType("application", "openmetrics-text", {"version": "1.0.0"}), OPENMETRICS_TYPE),
+    (MediaType("application", "openmetrics-text", {"version": "0.0.1"}), OPENMETRICS_TYPE.replace("1.0.0", "0.0.1")),
+)
+_ERRORS = (MediaType("text", "plain", {}), MediaType("text", "html", {}))
+_LEAST_SECONDS = 0.1
+_LATENCY = 0.5  # of what Prometheus waits for, this is left for the way
+
+
+class Answer(NamedTuple):
+    """A status, a body of some type, and further headers."""
+
+    status: int
+    body: bytes
+    kind: str = _TEXT
+    headers: Mapping[str, str] = {}
+
+
+class Answers:
+    """The paths of one exporter."""
+
+    def __init__(self, frame: Frame, own: Callable[[], Iterable[Metric]] = tuple) -> None:
+        self.frame = frame
+        self.is_ready = False
+        self._own = own
+        # apart, so that no page keeps a scrape waiting; and one at a time, for each takes memory while it is written
+        self._lanes = {"page": asyncio.Lock(), "metrics": asyncio.Lock()}
+        self._view = Page()
+        self._paths: dict[str, Callable[[web.BaseRequest], Awaitable[Answer]]] = {
+            "/": self._page,
+            "/metrics": self._metrics,
+            "/-/healthy": self._healthy,
+            "/-/ready": self._ready,
+        }
+        static = Path(__file__).parents[1] / "static"
+        for path in static.rglob("*.*"):
+            self._paths[f"/static/{path.relative_to(static)}"] = _file(path)
+
+    async def answer(self, request: web.BaseRequest) -> Answer:
+        """Return what is answered to a request that has been let in."""
+        if request.method not in ("GET", "HEAD"):
+            return error(
+                request, 405, "Nothing can be changed here: GET and HEAD are answered.", {"Allow": "GET, HEAD"}
+            )
+        if request.body_exists:
+            return error(request, 413, "A question here has no body.")
+        if len(request.raw_path) > 4096:
+            return error(request, 414, "This address is longer than any here.")
+        path = self._paths.get(request.path)
+        if path is None:
+            return error(request, 404, f"There is no {one_line(request.path, 200)} here. Try / or /metrics.")
+        return await path(request)
+
+    async def _metrics(self, request: web.BaseRequest) -> Answer:
+        known = [collector.name for collector in self.frame.collectors]
+        only, but = request.query.getall("collect[]", []), request.query.getall("exclude[]", [])
+        if only and but:
+            return error(request, 400, "collect[] and exclude[] exclude each other.")
+        if unknown := set(only + but) - set(known):
+            names = ", ".join(one_line(name, 100) for name in sorted(unknown)[:10])
+            return error(request, 400, f"There is no collector {names}; there are {', '.join(known)}.")
+        wanted = set(only or known) - set(but)
+        offered = [form for form, _ in _FORMATS]
+        kind = _FORMATS[preferred(_all(request, "Accept"), offered)][1]
+        openmetrics = kind != CONTENT_TYPE
+        version, own = self.frame.settings.version, list(self._own())
+
+        def write(collected: Collected) -> bytes:
+            return render(families(collected, version, own), openmetrics=openmetrics)
+
+        seconds = deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"))
+        return await self._collected(request, kind, ("metrics", openmetrics), write, wanted, seconds)
+
+    async def _page(self, request: web.BaseRequest) -> Answer:
+        settings = self.frame.settings
+        find = one_line(request.query.get("find", ""), 100)
+
+        def write(collected: Collected) -> bytes:
+            return self._view.write(collected, settings, find)
+
+        return await self._collected(request, _HTML, ("page", find), write)
+
+    async def _collected(
+        self,
+        request: web.BaseRequest,
+        kind: str,
+        form: tuple[str, object],
+        write: Callable[[Collected], bytes],
+        names: set[str] | None = None,
+        seconds: float = inf,
+    ) -> Answer:
+        lane = self._lanes[form[0]]
+        collected = await self.frame.collect(names, seconds, sparing=form[0] == "page")
+        body = await collected.written(form, write, lane)
+        headers = {**_FRESH, "Vary": "Accept, Accept-Encoding"}
+        if wants_gzip(_all(request, "Accept-Encoding")):
+            plain = body
+            body = await collected.written((form, "gzip"), lambda _: gzip.compress(plain, 1, mtime=0), lane)
+            headers["Content-Encoding"] = "gzip"
+        return Answer(200, body, kind, headers)
+
+    async def _healthy(self, _: web.BaseRequest) -> Answer:
+        return Answer(200, HEALTHY, headers=_FRESH)
+
+    async def _ready(self, request: web.BaseRequest) -> Answer:
+        if self.is_ready:
+            return Answer(200, b"vipwarden is ready\n", headers=_FRESH)
+        return error(request, 503, "vipwarden is not ready: it starts, or it ends.")
+
+
+def _file(path: Path) -> Callable[[web.BaseRequest], Awaitable[Answer]]:
+    """Answer with a file that belongs to the page, as it was at the start; a browser that has it is told so."""
+    body = path.read_bytes()
+    kind = guess_type(path.name)[0] or "application/octet-stream"
+    if kind.startswith("text/"):
+        kind += "; charset=utf-8"
+    headers = {"ETag": f'"{blake2b(body, digest_size=16).hexdigest()}"', "Cache-Control": "no-cache"}
+
+    async def answer(request: web.BaseRequest) -> Answer:
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            return Answer(304, b"", kind, headers)
+        return Answer(200, body, kind, headers)
+
+    return answer
+
+
+def error(request: web.BaseRequest, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """Say what is wrong, to a browser on a page of its own."""
+    if preferred(_all(request, "Accept"), _ERRORS) == 0:
+        return Answer(status, f"{text}\n".encode(), headers={**_FRESH, **(headers or {})})
+    html = (
+        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{status}</title>'
+        f'<link rel="stylesheet" href="/static/page.css"><main><h1>{status}</h1><p>{escape(text)}</p>'
+        '<p><a href="/">To the page of this node</a></p></main></html>\n'
+    )
+    return Answer(status, html.encode(), _HTML, {**_FRESH, **(headers or {})})
+
+
+def deadline(header: str | None) -> float:
+    """Return the seconds that X-Prometheus-Scrape-Timeout-Seconds leaves for reading, or no end."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        return inf
+    return max(_LEAST_SECONDS, seconds - _LATENCY) if isfinite(seconds) and seconds > 0 else inf
+
+
+def _all(request: web.BaseRequest, header: str) -> str:
+    return ",".join(request.headers.getall(header, ()))

@@ -1,0 +1,104 @@
+"""Who is let in by name and password? Basic authentication (RFC 7617) against bcrypt hashes.
+
+A hash costs tens of milliseconds by intention. It is computed in a thread, one at a time, once for all who bring the
+same password at the same time, and not again while it is remembered: by a keyed digest of name, hash and password,
+never by the password. A user who is not known costs as much as one who is. Nobody is turned away for the number of
+those who wait: who brings the right password waits for his turn, see exporter/http/turns.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import secrets
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from exporter.http import bcrypt
+from exporter.http.tasks import in_thread, shared
+from exporter.http.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+CHALLENGE = 'Basic realm="vipwarden", charset="UTF-8"'
+_MOST_REMEMBERED = 100
+
+
+def _always() -> bool:
+    return True
+
+
+class Passwords:
+    """The users, and their bcrypt hashes; where there are none, everybody is let in."""
+
+    def __init__(self, users: Mapping[bytes, bytes]) -> None:
+        self.users = users
+        worst = max((bcrypt.cost(stored) for stored in users.values()), default=4)
+        self._nobody = b"$2y$%02d$" % worst + b"." * 53
+        self._secret = secrets.token_bytes(32)
+        # apart, so that no flood of wrong passwords drives out the right ones
+        self._remembered: dict[bool, dict[bytes, None]] = {True: {}, False: {}}
+        self._checks: dict[bytes, asyncio.Task[bool]] = {}
+        self._askers: dict[bytes, list[Callable[[], bool]]] = {}
+        self._turns = Turns()
+
+    def of(self, users: Mapping[bytes, bytes]) -> Passwords:
+        """Return those of other users; what is remembered of a name and a hash that stay is remembered on."""
+        made = Passwords(users)
+        made._secret, made._remembered, made._turns = self._secret, self._remembered, self._turns
+        return made
+
+    async def admit(self, authorization: str | None, client: str = "", is_there: Callable[[], bool] = _always) -> bool:
+        """Return whether the header lets its sender in.
+
+        ``client`` is his address. Nothing is computed for senders who, by ``is_there``, have gone.
+        """
+        if not self.users:
+            return True
+        given = _name_and_password(authorization or "")
+        if given is None:
+            return False
+        name, password = given
+        stored = self.users.get(name, self._nobody)
+        digest = self._digest(name, stored, password)
+        for answer, known in self._remembered.items():
+            if digest in known:
+                return answer
+        self._askers.setdefault(digest, []).append(is_there)
+        check = shared(self._checks, digest, lambda: self._check(password, stored, digest, client))
+        return await asyncio.shield(check) and name in self.users
+
+    async def _check(self, password: bytes, stored: bytes, digest: bytes, client: str) -> bool:
+        try:
+            async with self._turns.turn(client):
+                if not any(is_there() for is_there in self._askers[digest]):
+                    return False
+                future, _thread = in_thread(lambda: bcrypt.matches(password, stored))
+                answer = await future and stored is not self._nobody
+        finally:
+            del self._askers[digest]
+        self._turns.note(client, right=answer)
+        known = self._remembered[answer]
+        known[digest] = None
+        if len(known) > _MOST_REMEMBERED:
+            del known[next(iter(known))]
+        return answer
+
+    def _digest(self, *parts: bytes) -> bytes:
+        digest = blake2b(key=self._secret, digest_size=32)
+        for part in parts:
+            digest.update(b"%d:%b" % (len(part), part))
+        return digest.digest()
+
+
+def _name_and_password(authorization: str) -> tuple[bytes, bytes] | None:
+    scheme, _, encoded = authorization.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        decoded = binascii.a2b_base64(encoded.strip().encode("ascii"), strict_mode=True)
+    except (binascii.Error, UnicodeEncodeError):
+        return None
+    name, colon, password = decoded.partition(b":")
+    return (name, password) if colon else None

@@ -1,0 +1,124 @@
+"""Who is answered, and how is the answer sent?"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from contextlib import contextmanager
+from ipaddress import ip_address
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from exporter.http.answers import READING, error
+from exporter.http.auth import CHALLENGE
+from exporter.http.bodies import Bodies
+from exporter.http.connection import HEADERS, Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.http.answers import Answer, Answers
+
+_CHUNK = 65536
+_PAGES = 4  # for each page that may be written at once, so many scrapes may
+
+
+class Front:
+    """What stands between the connections and the answers."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._reading: Counter[str] = Counter()
+        self._bodies = Bodies()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request."""
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101 - there is no other
+        connection.begin_answer()
+        try:
+            answer = await self._refusal(request, connection)
+            if answer is None:
+                with self._counted(request.path):
+                    answer = await self._answers.answer(request)
+            connection.gate.counts.responses[answer.status] += 1
+            return await self._send(request, connection, answer)
+        finally:
+            connection.end_answer()
+
+    async def _refusal(self, request: web.BaseRequest, connection: Connection) -> Answer | None:
+        """Return why a request is not answered, or nothing where it is."""
+        security = connection.gate.security
+        security.refresh()
+        if not security.within_rate():
+            return error(request, 429, "Too many requests: rate_limit of the web configuration says so.")
+        if connection.is_local and not is_loopback(_host(request.headers.get("Host", "localhost"))):
+            # else a web site could let its own name point to 127.0.0.1 and read this in the operator's browser
+            text = "This exporter answers to localhost and loopback addresses; have a proxy send 'Host: localhost'."
+            return error(request, 421, text)
+        connection.is_waiting = True
+        is_known = await security.passwords.admit(
+            request.headers.get("Authorization"), connection.peer, lambda: connection.is_there
+        )
+        connection.is_waiting = False
+        if not is_known:
+            return error(request, 401, "A name and a password are wanted.", {"WWW-Authenticate": CHALLENGE})
+        most = self._answers.frame.settings.max_scrapes
+        if self._reading[request.path] >= (most if request.path == "/metrics" else max(1, most // _PAGES)):
+            return error(request, 503, "Too many ask at the same time.", {"Retry-After": "1"})
+        return None
+
+    @contextmanager
+    def _counted(self, path: str) -> Iterator[None]:
+        """Count who waits for a reading, by what for; sending an answer is bounded by the connections."""
+        if path not in READING:
+            yield
+            return
+        self._reading[path] += 1
+        try:
+            yield
+        finally:
+            self._reading[path] -= 1
+
+    async def _send(self, request: web.BaseRequest, connection: Connection, answer: Answer) -> web.StreamResponse:
+        """Send a long body bit by bit: many may share it, and none has a copy of all of it in its buffers."""
+        body = answer.body
+        headers = {**HEADERS, **connection.gate.security.web.headers, **answer.headers, "Content-Type": answer.kind}
+        response: web.StreamResponse
+        if is_short := len(body) <= _CHUNK or request.method == "HEAD":
+            response = web.Response(status=answer.status, headers=headers, body=body)
+        else:
+            headers["Content-Length"] = str(len(body))
+            response = web.StreamResponse(status=answer.status, headers=headers)
+        if connection.context is not connection.gate.security.web.context or not self._answers.is_ready:
+            response.force_close()
+        if is_short:
+            return response
+        connection.sends_since = monotonic()
+        try:
+            with self._bodies.sending(body, connection):
+                async with asyncio.timeout(connection.gate.limits.send):
+                    await response.prepare(request)
+                    for start in range(0, len(body), _CHUNK):
+                        await response.write(body[start : start + _CHUNK])
+                    await response.write_eof()
+        except (TimeoutError, ConnectionError):  # it does not read on, or has gone
+            connection.abort()
+        return response
+
+
+def _host(header: str) -> str:
+    """Return the name or the address in a Host header."""
+    match = re.fullmatch(r"(?:\[([^\]]*)\]|([^:]*))(?::[0-9]*)?", header.strip())
+    return (match[1] or match[2] or "") if match else ""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or an address is none but this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

@@ -1,0 +1,180 @@
+"""How does the exporter begin, take over new settings, and end?"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from exporter.allocator import keep_memory
+from exporter.frame import Frame
+from exporter.http.answers import Answers
+from exporter.http.connection import Connection
+from exporter.http.front import Front, is_loopback
+from exporter.http.gate import Gate, Limits
+from exporter.http.web import Security
+from exporter.registry import COLLECTORS
+from vipwarden.config.document import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from exporter.render.exposition import Metric
+    from exporter.settings import Listen, Settings
+
+_LIMITS = Limits()
+_LAST_SECONDS = 0.5  # for the requests that are under way when the end begins
+
+
+class ListenError(Exception):
+    """The exporter cannot listen where it is told to."""
+
+
+def _say_nothing(_: str) -> None:
+    """Log nothing."""
+
+
+class Server:
+    """An exporter that listens; ``say`` takes lines for the log."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None], limits: Limits) -> None:
+        """Prepare it; raises ConfigError of the web configuration."""
+        self.settings = settings
+        self._say = say
+        self._answers = Answers(Frame(settings, COLLECTORS, say), self._own)
+        front = Front(self._answers)
+        security = Security(settings.web_config, say)
+        self._gate = Gate(web.Server(front.handle), security, settings.max_connections, limits, say)
+        self._listeners: list[tuple[Listen | None, asyncio.Server]] = []
+
+    def _own(self) -> Iterator[Metric]:
+        gate = self._gate
+        return gate.counts.families(web_is_current=gate.security.is_current, connections=len(gate.open))
+
+    @property
+    def addresses(self) -> list[Any]:
+        """Where it listens, as getsockname() has it; IPv4 comes before IPv6."""
+        sockets = [one for _, listener in self._listeners for one in listener.sockets]
+        return [one.getsockname() for one in sorted(sockets, key=lambda one: one.family)]
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether it speaks TLS."""
+        return self._gate.security.web.context is not None
+
+    async def open(self, sockets: Sequence[socket.socket]) -> None:
+        """Listen on these sockets, or where the settings say; raises ListenError."""
+        keep_memory()
+        try:
+            for one in sockets:
+                host = "" if one.family == socket.AF_UNIX else one.getsockname()[0]
+                self._listeners.append((None, await self._listen(host, sock=one)))
+            for listen in () if sockets else sorted(self.settings.listen, key=_is_last):
+                self._listeners.append((listen, await self._bind(listen)))
+        except ListenError:
+            await self.cleanup()
+            raise
+        self._answers.is_ready = True
+
+    async def _bind(self, listen: Listen) -> asyncio.Server:
+        try:
+            if listen.host == "::":
+                return await self._listen(listen.host, sock=_of_both_families(listen.port))
+            return await self._listen(listen.host, host=listen.host or None, port=listen.port)
+        except OSError as problem:
+            if problem.errno == errno.EADDRINUSE:
+                advice = f"see who has it by 'ss -ltnp sport = :{listen.port}', and stop that or listen elsewhere"
+                raise ListenError(f"cannot listen on {listen}: the port is in use; {advice}") from None
+            raise ListenError(f"cannot listen on {listen}: {problem.strerror or problem}") from None
+
+    async def _listen(self, name: str, /, **where: Any) -> asyncio.Server:
+        is_local = is_loopback(name)
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(self._gate, is_local), **where)
+
+    def refuse(self) -> None:
+        """Note that there was an order to reload, and nothing to go over to."""
+        self._gate.counts.reload(worked=False)
+
+    async def reload(self, settings: Settings) -> None:
+        """Go over to new settings; raises ConfigError or ListenError, and then the old ones stay."""
+        try:
+            await self._go_over(settings)
+        except (ConfigError, ListenError):
+            self.refuse()
+            raise
+        self._gate.counts.reload(worked=True)
+
+    async def _go_over(self, settings: Settings) -> None:
+        security = Security(settings.web_config, self._say, self._gate.security)
+        activated = [(listen, one) for listen, one in self._listeners if listen is None]
+        kept = [(listen, one) for listen, one in self._listeners if listen in settings.listen]
+        known = [listen for listen, _ in kept]
+        opened: list[tuple[Listen | None, asyncio.Server]] = []
+        try:
+            for listen in sorted(set(settings.listen).difference(known), key=_is_last) if not activated else ():
+                opened.append((listen, await self._bind(listen)))  # noqa: PERF401 - to be closed if a later one fails
+        except ListenError:
+            for _, one in opened:
+                one.close()
+            raise
+        for pair in self._listeners:
+            if pair not in kept and pair not in activated:
+                pair[1].close()
+        self._listeners = activated + kept + opened
+        self.settings = self._answers.frame.settings = settings
+        self._gate.security, self._gate.most = security, settings.max_connections
+
+    async def cleanup(self) -> None:
+        """End: take no more connections, give the answers that are under way a moment, and close all."""
+        self._answers.is_ready = False
+        for _, listener in self._listeners:
+            listener.close()
+        self._listeners = []
+        await self._gate.close(_LAST_SECONDS)
+
+
+def _is_last(listen: Listen) -> bool:
+    """Whether it takes what the others have left."""
+    return listen.host == "::"
+
+
+def _of_both_families(port: int) -> socket.socket:
+    """Return a socket that takes IPv4 as well, where no other does that on its port: what [::] means to most."""
+    opened = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for only in (0, 1):
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+            try:
+                opened.bind(("::", port))
+            except OSError as error:
+                if only or error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                break
+        opened.listen(100)
+        opened.setblocking(False)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+async def start(
+    settings: Settings,
+    say: Callable[[str], None] = _say_nothing,
+    *,
+    sockets: Sequence[socket.socket] = (),
+    limits: Limits = _LIMITS,
+) -> Server:
+    """Listen and answer from now on, on sockets that are open already in place of settings.listen.
+
+    ``addresses`` of what is returned tells where, and its ``cleanup()`` ends it. Raises ListenError and ConfigError.
+    """
+    server = Server(settings, say, limits)
+    await server.open(sockets)
+    return server

@@ -1,0 +1,172 @@
+"""How is a connection to the exporter encrypted, and whose certificates are let in?"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import warnings
+from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from exporter.http.openssl import accept_any, prefer_groups
+from exporter.http.tls_words import CIPHERS, CLIENTS, CURVES, VERSIONS, Cipher, ClientAuth, Curve, TlsVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_NOBODY = ClientAuth("NoClientCert")
+_TLS12, _TLS13 = TlsVersion("TLS12"), TlsVersion("TLS13")
+
+
+class TlsError(ValueError):
+    """A key of tls_server_config, ``key`` or nothing for all of it, that cannot be as it is."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+
+
+def tls_server_config(
+    *,
+    cert: str = "",
+    cert_file: str = "",
+    key: str = "",
+    key_file: str = "",
+    client_ca: str = "",
+    client_ca_file: str = "",
+    client_auth_type: ClientAuth = _NOBODY,
+    client_allowed_sans: tuple[str, ...] = (),
+    min_version: TlsVersion = _TLS12,
+    max_version: TlsVersion = _TLS13,
+    cipher_suites: tuple[Cipher, ...] = (),
+    prefer_server_cipher_suites: bool = True,
+    curve_preferences: tuple[Curve, ...] = (),
+) -> ssl.SSLContext:
+    """Return the settings of a server: the section of this name in the web configuration file; raises TlsError.
+
+    Certificates and keys stand in files or, in PEM as well, in the configuration itself.
+    """
+    pairs = ("cert", cert, cert_file), ("key", key, key_file), ("client_ca", client_ca, client_ca_file)
+    for name, inline, file in pairs:
+        if inline and file:
+            raise TlsError(f"{name}_file", f"stands beside {name}: one of them is enough")
+        if name != "client_ca" and not (inline or file):
+            raise TlsError("", f"wants {name}_file as well")
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.set_alpn_protocols(["http/1.1"])
+    made.options |= ssl.OP_NO_RENEGOTIATION
+    if not prefer_server_cipher_suites:
+        made.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    _versions(made, min_version, max_version)
+    _ciphers(made, cipher_suites, is_old=VERSIONS[min_version] < ssl.TLSVersion.TLSv1_2)
+    with _possible("curve_preferences"):
+        if curve_preferences:
+            prefer_groups(made, ":".join(CURVES[curve] for curve in curve_preferences))
+    _certificate(made, (cert, cert_file), (key, key_file))
+    asked, needed, verified = CLIENTS[client_auth_type]
+    if asked:
+        made.verify_mode = ssl.CERT_REQUIRED if needed else ssl.CERT_OPTIONAL
+    if client_allowed_sans and not needed:
+        text = f"lets everybody in who shows no certificate where client_auth_type is {client_auth_type}"
+        raise TlsError("client_allowed_sans", text)
+    if verified and not (client_ca or client_ca_file):
+        raise TlsError("client_auth_type", "wants client_ca_file as well: who signs the certificates of the clients")
+    if (client_ca or client_ca_file) and not verified:
+        raise TlsError("client_ca_file" if client_ca_file else "client_ca", f"is not looked at by {client_auth_type}")
+    if verified:
+        _authority(made, client_ca, client_ca_file)
+    elif asked:
+        with _possible("client_auth_type"):
+            accept_any(made)
+    return made
+
+
+def _versions(made: ssl.SSLContext, minimum: str, maximum: str) -> None:
+    if VERSIONS[maximum] < VERSIONS[minimum]:
+        raise TlsError("max_version", f"is {maximum}, below min_version, which is {minimum}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the old versions, which the operator asked for
+        made.minimum_version = VERSIONS[minimum]
+        made.maximum_version = VERSIONS[maximum]
+
+
+def _ciphers(made: ssl.SSLContext, suites: tuple[str, ...], *, is_old: bool) -> None:
+    names = [CIPHERS[suite] for suite in suites or (CIPHERS if is_old else ()) if CIPHERS[suite]]
+    if names:  # what is older than TLS 1.2 signs by SHA-1, which OpenSSL allows on its lowest level alone
+        made.set_ciphers(":".join(names) + (":@SECLEVEL=0" if is_old else ""))
+    elif suites:
+        if made.maximum_version < ssl.TLSVersion.TLSv1_3:
+            raise TlsError("cipher_suites", "has suites of TLS 1.3 alone, which max_version rules out")
+        made.minimum_version = ssl.TLSVersion.TLSv1_3
+
+
+def _certificate(made: ssl.SSLContext, cert: tuple[str, str], key: tuple[str, str]) -> None:
+    cert_key, key_key = "cert" if cert[0] else "cert_file", "key" if key[0] else "key_file"
+
+    def no_password() -> str:
+        raise TlsError(key_key, "is encrypted, and nobody is there to type its password")
+
+    with ExitStack() as stack:
+        cert_path = stack.enter_context(_lying(cert_key, *cert))
+        key_path = stack.enter_context(_lying(key_key, *key))
+        try:
+            made.load_cert_chain(cert_path, key_path, no_password)
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                raise TlsError(key_key, f"does not belong to {cert_key}") from None
+            raise TlsError(cert_key, f"or {key_key} cannot be used: {_said(error)}") from None
+
+
+def _authority(made: ssl.SSLContext, inline: str, file: str) -> None:
+    name = "client_ca" if inline else "client_ca_file"
+    with _lying(name, inline, file) as path:
+        try:
+            made.load_verify_locations(path)
+        except ssl.SSLError as error:
+            raise TlsError(name, f"cannot be used: {_said(error)}") from None
+
+
+@contextmanager
+def _lying(name: str, inline: str, path: str) -> Iterator[str]:
+    """Yield the path of a file, or of what stands in the configuration itself: OpenSSL reads files, not texts."""
+    if inline:
+        with open(os.memfd_create("vipwarden", os.MFD_CLOEXEC), "w") as memory:  # noqa: PTH123 - never on a disk
+            memory.write(inline)
+            memory.flush()
+            yield f"/proc/self/fd/{memory.fileno()}"
+        return
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))  # OpenSSL would not say which file
+    except OSError as error:
+        raise TlsError(name, f"is {path}, which cannot be read: {error.strerror}") from None
+    yield path
+
+
+@contextmanager
+def _possible(key: str) -> Iterator[None]:
+    try:
+        yield
+    except NotImplementedError as error:
+        raise TlsError(key, f"cannot be done here: {error}") from None
+
+
+def _said(error: ssl.SSLError) -> str:
+    return error.reason.replace("_", " ").lower() if error.reason else "PEM is wanted"
+
+
+def failure(error: BaseException) -> str:
+    """Return why a handshake failed: what OpenSSL says of it, the alert of the client among that."""
+    if isinstance(error, ssl.SSLError):
+        reason = _said(error)
+        return f"{reason} ({error.verify_message})" if isinstance(error, ssl.SSLCertVerificationError) else reason
+    if isinstance(error, TimeoutError):
+        return "it was not finished in time"
+    return getattr(error, "strerror", None) or str(error) or "the client has gone"
+
+
+def alternative_names(certificate: Mapping[str, Any]) -> set[str]:
+    """Return the names, mail addresses, IP addresses and URIs of a certificate as getpeercert() tells of it."""
+    names = certificate.get("subjectAltName", ())
+    found = {value for kind, value in names if kind in ("DNS", "email", "URI")}
+    return found | {str(ip_address(value.strip())) for kind, value in names if kind == "IP Address"}  # ::1, not in full

@@ -1,0 +1,1 @@
+"""How samples and views are written: the exposition formats and the page."""

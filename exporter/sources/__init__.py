@@ -1,0 +1,1 @@
+"""One folder for each source: what is read, its series and its view."""

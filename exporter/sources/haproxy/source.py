@@ -1,0 +1,198 @@
+"""How do HAProxy's frontends, listeners, backends and servers fare, and its processes?
+
+Names, labels and types are those of HAProxy's own Prometheus endpoint, so that dashboards made for it work; the few
+exceptions, and what is added, are in docs/exporter-haproxy.md. Several instances are told apart by the label
+``haproxy_instance``; one alone has no such label, as at that endpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from exporter.frame import AbsentError, Collector
+from exporter.render.exposition import Family, Lines
+from exporter.sources.haproxy.info import Processes
+from exporter.sources.haproxy.page import read as page
+from exporter.sources.haproxy.process import Process, process
+from exporter.sources.haproxy.rows import Part
+from vipwarden.core.result import one_line
+from vipwarden.net.blocking import BlockingNet
+from vipwarden.node.haproxy.conf import instances
+from vipwarden.node.haproxy.socket import BACKEND, HaproxyError, HaproxyMissingError, HaproxyRightError, Report, report
+from vipwarden.node.haproxy.source import Access, Instance
+from vipwarden.node.haproxy.table import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from exporter.render.exposition import Metric
+    from exporter.settings import Settings
+    from exporter.sources.haproxy.filters import Choice
+    from exporter.sources.haproxy.info import Told
+    from exporter.sources.haproxy.rows import Names
+    from vipwarden.node.haproxy.table import Table
+
+_MOST_PARTS = 256
+
+
+@dataclass(slots=True)
+class One:
+    """An instance: what it said, or why not; ``label`` is empty where it is the only one.
+
+    ``is_barred`` where it is this user, or this node, that could not ask: it may well run.
+    """
+
+    label: tuple[str, ...]
+    report: Report | None = None
+    process: Process | None = None
+    failure: str = ""
+    is_barred: bool = False
+
+    @property
+    def lost(self) -> str:
+        """Say how many rows of its table were left out, if any were."""
+        if self.report is None or not self.report.table.lost:
+            return ""
+        number = self.report.table.lost
+        rows = "1 row of 'show stat' is" if number == 1 else f"{number} rows of 'show stat' are"
+        return f"{self.report.socket}: {rows} malformed and left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Haproxies:
+    """Every instance, and which series are wanted."""
+
+    found: Sequence[One]
+    choice: Choice
+
+    @property
+    def failure(self) -> str:
+        """Return what could not be read; what could be has its series nevertheless."""
+        return "; ".join(one_line(one.failure or one.lost, 300) for one in self.found if one.failure or one.lost)
+
+    @property
+    def reports(self) -> list[Report]:
+        """Return what the instances said that could be read."""
+        return [one.report for one in self.found if one.report is not None]
+
+
+def read(settings: Settings) -> Haproxies:
+    """Ask every instance, all at the same time, so that a silent one takes no time from the others."""
+    try:
+        wanted = _configured(settings) or instances(settings.haproxy_conf)
+    except HaproxyMissingError as error:
+        raise AbsentError(error) from None
+    except HaproxyRightError as error:
+        return Haproxies([One((), failure=str(error), is_barred=True)], settings.haproxy_choice)
+    found = [One((one.name,) if len(wanted) > 1 else ()) for one in wanted]
+    first, *others = [(*pair, settings) for pair in zip(wanted, found, strict=True)]
+    threads = [Thread(target=_ask, args=arguments, daemon=True) for arguments in others]
+    for thread in threads:
+        thread.start()
+    _ask(*first)
+    for thread in threads:
+        thread.join()
+    return Haproxies(found, settings.haproxy_choice)
+
+
+def _configured(settings: Settings) -> list[Instance]:
+    return [Instance(source.name, (source,)) for source in dict.fromkeys(settings.haproxy)]
+
+
+def _ask(instance: Instance, one: One, settings: Settings) -> None:
+    net = BlockingNet()
+    net.begin(settings.timeout * 0.9)  # so that what it says comes before what the frame would say
+    try:
+        access = instance.access or _access(instance, settings)
+        report(net, instance.sources, partial(page, access)).send(None)
+    except StopIteration as end:
+        told: Report = end.value
+        one.report = told
+        one.process = process(told.info, settings.proc)
+    except HaproxyError as error:
+        one.failure, one.is_barred = str(error), isinstance(error, HaproxyRightError)
+
+
+def _access(instance: Instance, settings: Settings) -> Access:
+    files = [one for one in settings.haproxy_auth_file if one.name in ("", instance.name)]
+    files.sort(key=lambda one: one.name == "")  # the one for this instance before the one for all
+    wants_user = files and any(source.is_page for source in instance.sources)
+    return Access(_user(files[0].path) if wants_user else "", settings.haproxy_ca_file)
+
+
+def _user(path: str) -> str:
+    """Read it at each scrape, for passwords change; raises HaproxyError."""
+    try:
+        with open(path, encoding="utf-8") as source:  # noqa: PTH123 - a path from the operator
+            line = source.readline(4096).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HaproxyRightError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+    if ":" not in line:
+        raise HaproxyRightError(f"{path} has no line USER:PASSWORD")
+    return line
+
+
+class Encoder:
+    """What is kept from scrape to scrape: the rows of each instance with their labels as text."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, tuple[str, ...], Choice], Part] = {}
+        self._names: dict[tuple[str, ...], Names] = {}
+        self._processes = Processes()
+
+    def families(self, facts: Haproxies) -> Iterator[Metric]:
+        """Yield whether each can be read, the processes, then the frontends, listeners, backends and servers."""
+        names = ("haproxy_instance",) if len(facts.found) > 1 else ()
+        text = "Whether HAProxy could be read; absent where there is none, and where this exporter may not ask."
+        up = Family("haproxy_up", "gauge", text, names)
+        for one in facts.found:
+            if not one.is_barred:
+                up.add(one.report is not None, *one.label)
+        yield up
+        told = [(one.label, one.report, one.process) for one in facts.found if one.report is not None]
+        for family in self._processes.families(told, names):
+            if facts.choice.metric(family.name):
+                yield family
+        yield _by_design(told, facts.choice, names)
+        tables = [(label, report.table, self._same(label, report.table)) for label, report, _ in told]
+        for letter in "FLBS":
+            made = [self._part(letter, label, facts.choice).lines(table, same) for label, table, same in tables]
+            for each in zip(*made, strict=True):
+                name, kind, text, _ = each[0]
+                yield Lines(name, kind, text, *(lines for *_, lines in each))
+
+    def _same(self, label: tuple[str, ...], table: Table) -> Names:
+        """Return the columns that name the rows; those of the last scrape if they are the same."""
+        names = (table.column("type"), table.column("pxname"), table.column("svname"))
+        if self._names.get(label) != names:
+            if len(self._names) >= _MOST_PARTS:
+                self._names.clear()
+            self._names[label] = names
+        return self._names[label]
+
+    def _part(self, letter: str, label: tuple[str, ...], choice: Choice) -> Part:
+        key = (letter, label, choice)
+        if key not in self._parts:
+            if len(self._parts) >= _MOST_PARTS:
+                self._parts.clear()
+            self._parts[key] = Part(letter, label, choice)
+        return self._parts[key]
+
+
+def _by_design(told: Told, choice: Choice, names: tuple[str, ...]) -> Family:
+    text = "The operator says that servers of it are DOWN by design (haproxy_down_by_design); the value is always 1."
+    family = Family("haproxy_backend_down_by_design", "gauge", text, (*names, "proxy"))
+    if choice.down_by_design is not None and choice.metric(family.name):
+        for label, report, _ in told:
+            kinds, proxies = report.table.column("type"), report.table.column("pxname")
+            for proxy in texts([proxy for kind, proxy in zip(kinds, proxies, strict=True) if kind == BACKEND.encode()]):
+                if choice.is_down_by_design(proxy) and choice.row(proxy, None):
+                    family.add(1, *label, proxy)
+    return family
+
+
+_ENCODER = Encoder()
+COLLECTOR = Collector("haproxy", read, _ENCODER.families, up="haproxy_up")

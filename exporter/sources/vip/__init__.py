@@ -1,0 +1,1 @@
+"""The VIPs that keepalived.conf names, and whether this node holds them."""

@@ -1,0 +1,98 @@
+"""Which VIPs does the kernel of this node hold?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.frame import AbsentError, Collector
+from exporter.render.exposition import Family
+from vipwarden.node.keepalived.conf import parse
+from vipwarden.node.keepalived.find import find
+from vipwarden.node.keepalived.lines import ConfMissingError
+from vipwarden.node.keepalived.process import CannotAskError, NoProcessError
+from vipwarden.node.keepalived.vips import configured, groups, tracked
+from vipwarden.node.netlink.addresses import own_addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.render.exposition import Metric
+    from exporter.settings import Settings
+    from vipwarden.node.keepalived.vips import Vip
+
+_NAMESPACES = "/run/netns"  # of ip-netns(8), and of keepalived's net_namespace
+_OWN = "/proc/thread-self/ns/net"
+
+
+class ElsewhereError(Exception):
+    """The VIPs are in another network namespace than this process: whether they are held cannot be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vips:
+    """The VIPs of keepalived.conf and whether this node holds each of them; its sync groups and their instances.
+
+    ``scripts`` are instances and the vrrp_scripts that they track.
+    """
+
+    held: list[tuple[Vip, bool]]
+    groups: list[tuple[str, str]]
+    scripts: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read(settings: Settings) -> Vips:
+    """Compare keepalived.conf with the kernel's addresses."""
+    try:
+        conf = parse(settings.keepalived_conf)
+    except ConfMissingError as error:
+        raise AbsentError(error) from None
+    vips = configured(conf)
+    if vips and settings.proc == "/proc":
+        _must_be_here(conf.value("net_namespace"), settings)
+    own = own_addresses()
+    return Vips([(vip, vip.is_held(own)) for vip in vips], groups(conf), tracked(conf))
+
+
+def _must_be_here(name: str, settings: Settings) -> None:
+    """Raise ElsewhereError where keepalived works in another network namespace."""
+    try:
+        if name:
+            elsewhere = not Path(_NAMESPACES, name).samefile(_OWN)
+        else:
+            with find(settings.keepalived_conf, settings.proc, settings.keepalived_pidfile or "") as keepalived:
+                elsewhere = keepalived.is_elsewhere
+    except OSError:
+        elsewhere = True
+    except (NoProcessError, CannotAskError):  # nobody has moved the VIPs anywhere
+        return
+    if elsewhere:
+        where = f"the network namespace {name}" if name else "another network namespace"
+        advice = f"ip netns exec {name} vipwarden exporter" if name else "run the exporter in there"
+        raise ElsewhereError(f"keepalived works in {where}, whose addresses cannot be seen from here: {advice}")
+
+
+def families(facts: Vips) -> Iterator[Metric]:
+    """Yield 0 or 1 for each VIP, and the members of the sync groups."""
+    held = Family(
+        "keepalived_vip_held",
+        "gauge",
+        "Whether the kernel of this node holds the VIP on the interface that keepalived.conf gives it.",
+        ("iname", "vrid", "intf", "ip_address"),
+    )
+    for vip, is_held in facts.held:
+        held.add(is_held, vip.instance, vip.vrid, vip.interface, vip.address)
+    yield held
+    members = Family(
+        "keepalived_sync_group_info",
+        "gauge",
+        "A VRRP instance and the sync group that it is in; the value is always 1.",
+        ("sync_group", "iname"),
+    )
+    for group, instance in facts.groups:
+        members.add(1, group, instance)
+    yield members
+
+
+COLLECTOR = Collector("vip", read, families)

@@ -1,0 +1,443 @@
+"""Is the web configuration of exporter-toolkit read as it reads it, and is what is wrong with it told?"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exporter.http.web import Security
+from exporter.http.web_config import Duration, Web, WebConfig
+from tests.exporter.http.certificates import HASH, Authority, Pair, openssl
+from vipwarden.config.document import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Make an authority, with certificates server and other."""
+    made = Authority(tmp_path_factory.mktemp("tls"))
+    made.sign("server")
+    other = made.sign("other")
+    openssl(
+        "pkey", "-in", str(other.key), "-aes256", "-passout", "pass:secret", "-out", str(made.folder / "locked.key")
+    )
+    return made
+
+
+@pytest.fixture
+def read(authority: Authority) -> Callable[[str], Web]:
+    """Return what reads a text as a web configuration beside the certificates."""
+
+    def work(text: str) -> Web:
+        path = authority.folder / "web.yaml"
+        path.write_text(text)
+        return WebConfig(str(path), {}).web()
+
+    return work
+
+
+SERVER = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+
+
+def test_nothing_is_asked_for_by_empty_sections(read: Callable[[str], Web]) -> None:
+    """Neither by an empty mapping, which says so."""
+    for text in (
+        "{}\n",
+        "tls_server_config:\nhttp_server_config:\nbasic_auth_users:\nrate_limit:\n",
+        "tls_server_config: {}\n",
+    ):
+        assert read(text) == Web()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "---\n", "null\n"])
+def test_a_file_without_a_word_is_refused(read: Callable[[str], Web], text: str) -> None:
+    """It is what a full disk leaves of one that asked for TLS and passwords."""
+    with pytest.raises(
+        ConfigError, match=r"web\.yaml: is empty: where neither TLS nor passwords are wanted, it says {}"
+    ):
+        read(text)
+
+
+def test_every_key_of_the_toolkit_is_known(read: Callable[[str], Web]) -> None:
+    """This is its own example, filled in."""
+    web = read(
+        SERVER + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n  client_allowed_sans:\n"
+        "    - prometheus.test\n    - ::1\n  min_version: TLS12\n  max_version: TLS13\n  cipher_suites:\n"
+        "    - TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256\n    - TLS_AES_128_GCM_SHA256\n"
+        "  prefer_server_cipher_suites: false\n  curve_preferences:\n    - CurveP256\n    - X25519\n"
+        "http_server_config:\n  http2: false\n  headers:\n    Content-Security-Policy: default-src 'self'\n"
+        "    X-Frame-Options: deny\n    X-Content-Type-Options: nosniff\n    X-XSS-Protection: '1'\n"
+        "    Strict-Transport-Security: max-age=31536000\n"
+        f"basic_auth_users:\n  alice: {HASH}\n  bob: {HASH}\nrate_limit:\n  interval: 1s\n  burst: 20\n"
+    )
+    assert web.context is not None
+    assert web.context.verify_mode == ssl.CERT_REQUIRED
+    assert web.context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert [one["name"] for one in web.context.get_ciphers() if one["protocol"] == "TLSv1.2"] == [
+        "ECDHE-ECDSA-AES128-GCM-SHA256"
+    ]
+    assert not web.context.options & ssl.OP_CIPHER_SERVER_PREFERENCE
+    assert web.sans == {"prometheus.test", "::1"}
+    assert web.users == {b"alice": HASH.encode(), b"bob": HASH.encode()}
+    assert web.headers["X-Frame-Options"] == "deny"
+    assert len(web.headers) == 5
+    assert (web.interval, web.burst) == (1, 20)
+
+
+def test_certificates_may_stand_in_the_file_itself(read: Callable[[str], Web], authority: Authority) -> None:
+    """In PEM, which no disk sees a second time."""
+    lines = ["tls_server_config:", "  client_auth_type: RequireAndVerifyClientCert"]
+    for key, path in (("cert", "server.crt"), ("key", "server.key"), ("client_ca", "ca.crt")):
+        lines += [f"  {key}: |", *(f"    {line}" for line in (authority.folder / path).read_text().splitlines())]
+    web = read("\n".join(lines) + "\n")
+    assert web.context is not None
+    assert len(web.context.get_ca_certs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("NoClientCert", ssl.CERT_NONE),
+        ("RequestClientCert", ssl.CERT_OPTIONAL),
+        ("RequireAnyClientCert", ssl.CERT_REQUIRED),
+        ("RequireClientCert", ssl.CERT_REQUIRED),
+    ],
+)
+def test_what_needs_no_authority_is_read_without_one(read: Callable[[str], Web], kind: str, mode: int) -> None:
+    """What each means in a handshake is in test_tls.py."""
+    web = read(f"{SERVER}  client_auth_type: {kind}\n")
+    assert web.context is not None
+    assert web.context.verify_mode == mode
+
+
+BAD = [
+    (
+        "surprise: 1\n",
+        1,
+        "surprise is not known; known are tls_server_config, http_server_config, basic_auth_users, rate_limit",
+    ),
+    ("checks: {}\n", 1, "checks is not known"),
+    ("tls_server_config: 1\n", 1, "must be a mapping"),
+    ("- tls_server_config\n", 1, "must be a mapping"),
+    ("tls_server_config: {\n", 2, "is not YAML"),
+    (f"{SERVER}  certfile: a\n", 4, "tls_server_config.certfile is not known"),
+    (f"{SERVER}  cert: PEM\n", 2, "tls_server_config.cert_file stands beside cert"),
+    ("tls_server_config:\n  min_version: TLS13\n", 1, "tls_server_config wants cert_file as well"),
+    ("tls_server_config:\n  cert_file: server.crt\n", 1, "tls_server_config wants key_file as well"),
+    (
+        "tls_server_config:\n  cert_file: no.crt\n  key_file: server.key\n",
+        2,
+        "no.crt, which cannot be read: No such file",
+    ),
+    (
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: no.key\n",
+        3,
+        "no.key, which cannot be read: No such file",
+    ),
+    (
+        "tls_server_config:\n  cert_file: server.crt\n  key_file: other.key\n",
+        3,
+        "key_file does not belong to cert_file",
+    ),
+    (
+        "tls_server_config:\n  cert_file: server.key\n  key_file: server.key\n",
+        2,
+        "cert_file or key_file cannot be used: PEM is wanted",
+    ),
+    (
+        "tls_server_config:\n  cert: nonsense\n  key_file: server.key\n",
+        2,
+        "cert or key_file cannot be used: PEM is wanted",
+    ),
+    ("tls_server_config:\n  cert_file: server.crt\n  key_file: locked.key\n", 3, "key_file is encrypted"),
+    (f"{SERVER}  client_auth_type: Perhaps\n", 4, "client_auth_type is 'Perhaps', but known are NoClientCert, Request"),
+    (f"{SERVER}  client_auth_type: RequireAndVerifyClientCert\n", 4, "client_auth_type wants client_ca_file as well"),
+    (f"{SERVER}  client_auth_type: VerifyClientCertIfGiven\n", 4, "client_auth_type wants client_ca_file as well"),
+    (f"{SERVER}  client_ca_file: ca.crt\n", 4, "client_ca_file is not looked at by NoClientCert"),
+    (f"{SERVER}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: server.key\n", 5, "cannot be used"),
+    (f"{SERVER}  client_allowed_sans: [a]\n", 4, "client_allowed_sans lets everybody in"),
+    (
+        f"{SERVER}  client_allowed_sans: [a]\n  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.crt\n",
+        4,
+        "client_allowed_sans lets everybody in who shows no certificate",
+    ),
+    (f"{SERVER}  min_version: TLS14\n", 4, "min_version is 'TLS14', but known are TLS10, TLS11, TLS12, TLS13"),
+    (f"{SERVER}  min_version: TLS13\n  max_version: TLS12\n", 5, "max_version is TLS12, below min_version"),
+    (
+        f"{SERVER}  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n",
+        4,
+        "cipher_suites is 'TLS_RSA_WITH_RC4_128_SHA', but known",
+    ),
+    (f"{SERVER}  cipher_suites: [TLS_AES_128_GCM_SHA256]\n  max_version: TLS12\n", 4, "suites of TLS 1.3 alone"),
+    (f"{SERVER}  curve_preferences: [CurveP224]\n", 4, "curve_preferences is 'CurveP224', but known are CurveP256"),
+    (f"{SERVER}  prefer_server_cipher_suites: maybe\n", 4, "wants true or false"),
+    ("http_server_config:\n  http3: true\n", 2, "http_server_config.http3 is not known; known are http2, headers"),
+    ("http_server_config:\n  http2: perhaps\n", 2, "http_server_config.http2 is 'perhaps', but wants true or false"),
+    (
+        "http_server_config:\n  headers:\n    Server: me\n",
+        3,
+        "headers.Server cannot be set; known are Strict-Transport",
+    ),
+    ("http_server_config:\n  headers:\n    X-Frame-Options: allow\n", 3, "'allow', but deny or sameorigin is wanted"),
+    ('http_server_config:\n  headers:\n    X-XSS-Protection: "1\\r\\nX: y"\n', 3, "characters that no header may have"),
+    ("http_server_config:\n  headers: [a]\n", 2, "http_server_config.headers must be a mapping"),
+    ("basic_auth_users:\n  alice: secret\n", 2, "basic_auth_users.alice is no bcrypt hash"),
+    ("basic_auth_users:\n  alice: [a]\n", 2, "basic_auth_users.alice wants one value"),
+    (f"basic_auth_users:\n  'a:b': {HASH}\n", 2, "basic_auth_users.a:b has a colon"),
+    (f"basic_auth_users:\n  alice: {HASH}\n  alice: {HASH}\n", 3, "basic_auth_users.alice is given twice"),
+    (f"basic_auth_users:\n  alice: {HASH.replace('$04$', '$31$')}\n", 2, "has the cost 31: from 4 to 16"),
+    ("rate_limit:\n  interval: soon\n  burst: 1\n", 2, "rate_limit.interval is 'soon', but a time is written"),
+    ("rate_limit:\n  interval: 1s\n  burst: 0\n", 1, "rate_limit.burst must be at least 1"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "said"), BAD)
+def test_what_is_wrong_is_told_with_file_line_and_key(
+    read: Callable[[str], Web], authority: Authority, text: str, line: int, said: str
+) -> None:
+    """And never with a secret in it."""
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    assert str(caught.value).startswith(f"{authority.folder}/web.yaml:{line}: ")
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_that_everybody_can_read_is_warned_of(read: Callable[[str], Web], authority: Authority) -> None:
+    """With what to do."""
+    key = authority.folder / "server.key"
+    key.chmod(0o640)
+    assert read(SERVER).warnings == ()
+    key.chmod(0o644)
+    assert read(SERVER).warnings == (f"{key} can be read by everybody: chmod o= it",)
+
+
+def test_http2_is_told_not_to_be_there(read: Callable[[str], Web]) -> None:
+    """A file that is shared with other exporters is no error."""
+    assert "http2 is not spoken here" in read("http_server_config:\n  http2: true\n").warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("1s", 1), ("500ms", 0.5), ("1m30s", 90), ("1.5s", 1.5), ("250us", 0.00025)]
+)
+def test_times_are_written_as_go_does(text: str, seconds: float) -> None:
+    """With units."""
+    assert Duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["1", "s", "1 s", "-1s", "1s1", "25h", "1e3s", ""])
+def test_other_times_are_refused(text: str) -> None:
+    """Also the bare numbers that might be seconds or nanoseconds."""
+    with pytest.raises(ValueError, match="a time is written as"):
+        Duration(text)
+
+
+_KEYS = ["tls_server_config", "cert_file", "key_file", "client_auth_type", "client_allowed_sans", "min_version"]
+_KEYS += [
+    "http_server_config",
+    "headers",
+    "http2",
+    "basic_auth_users",
+    "rate_limit",
+    "interval",
+    "burst",
+    "X-Frame-Options",
+]
+_LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(
+        ["server.crt", "server.key", "TLS12", "RequireAnyClientCert", HASH, "1s", "deny", "/dev/zero", "/", "."]
+    )
+)
+_TREES = st.recursive(
+    _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=5)
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(_TREES | st.text())
+def test_any_file_at_all_is_read_or_refused(read: Callable[[str], Web], tree: object) -> None:
+    """By nothing but a ConfigError."""
+    import yaml
+
+    text = tree if isinstance(tree, str) else yaml.safe_dump(tree, allow_unicode=True)
+    with suppress(ConfigError):
+        read(text.encode("utf-8", "replace").decode())
+
+
+def test_a_changed_file_is_read_again_and_a_broken_one_is_not(authority: Authority, tmp_path: Path) -> None:
+    """What is wrong is said once, and what was read before stays in force."""
+    said: list[str] = []
+    path = tmp_path / "web.yaml"
+    path.write_text(f"basic_auth_users: {{alice: {HASH}}}\n")
+    security = Security(str(path), said.append)
+    first = security.web
+    security.refresh()
+    assert (security.web, said) == (first, [])
+    path.write_text("basic_auth_users: {alice: secret}\n")
+    for _ in range(3):
+        security.refresh()
+        assert security.web is first
+    assert len(said) == 1
+    assert "basic_auth_users.alice is no bcrypt hash" in said[0]
+    assert said[0].endswith("what was read before stays in force")
+    path.unlink()
+    security.refresh()
+    assert security.web is first
+    assert "cannot be read: No such file" in said[1]
+    path.write_text(f"basic_auth_users: {{bob: {HASH}}}\n")
+    security.refresh()
+    assert list(security.web.users) == [b"bob"]
+    assert said[2:] == [f"{path}: read again"]
+
+
+def test_a_renewed_certificate_is_read_even_if_its_key_comes_later(tmp_path: Path) -> None:
+    """A moment in which they do not belong together does no harm."""
+    said: list[str] = []
+    authority = Authority(tmp_path)
+    authority.sign("server")
+    new = Authority(tmp_path, "new-ca").sign("new")
+    path = tmp_path / "web.yaml"
+    path.write_text(SERVER)
+    security = Security(str(path), said.append)
+    before = security.web.context
+    _replace(tmp_path / "server.crt", new.certificate)
+    security.refresh()
+    assert security.web.context is before
+    assert "key_file does not belong to cert_file" in said[0]
+    _replace(tmp_path / "server.key", new.key)
+    security.refresh()
+    assert security.web.context is not before
+    assert said[1] == f"{path}: read again"
+
+
+def test_a_file_that_was_missing_is_noticed_when_it_comes(authority: Authority, tmp_path: Path) -> None:
+    """Though the configuration that names it is the same."""
+    said: list[str] = []
+    path = tmp_path / "web.yaml"
+    path.write_text("{}\n")
+    security = Security(str(path), said.append)
+    path.write_text(SERVER)
+    security.refresh()
+    assert security.web.context is None
+    server = Pair(authority.folder / "server.crt", authority.folder / "server.key")
+    _replace(tmp_path / "server.key", server.key)
+    _replace(tmp_path / "server.crt", server.certificate)
+    security.refresh()
+    assert security.web.context is not None
+
+
+WHOLE = (
+    SERVER + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n  client_allowed_sans:\n"
+    "    - prometheus.test\n  min_version: TLS13\nhttp_server_config:\n  headers:\n    X-Frame-Options: deny\n"
+    f"rate_limit:\n  interval: 1s\n  burst: 20\nbasic_auth_users:\n  alice: {HASH}\n"
+)
+
+
+def test_no_part_of_the_file_takes_protection_away(authority: Authority) -> None:
+    """Whatever is left of it after so many bytes, or lines: it stays as it was, and is told to be no more current."""
+    said: list[str] = []
+    path = authority.folder / "whole.yaml"
+    path.write_text(WHOLE)
+    security = Security(str(path), said.append)
+    first = security.web
+    for length in range(len(WHOLE) - 1):  # all but the newline at the end
+        path.write_text(WHOLE[:length])
+        security.refresh()
+        assert security.web is first, WHOLE[:length]
+        assert not security.is_current
+    lines = WHOLE.splitlines(keepends=True)
+    for number in range(len(lines)):
+        path.write_text("".join(lines[:number] + lines[number + 1 :]))
+        security.refresh()
+        assert security.web is first, lines[number]
+    assert 1 < len(said) <= 11  # one of them of the key, which everybody can read
+    path.write_text(WHOLE)
+    security.refresh()
+    assert security.is_current
+    assert security.web is first
+    assert len(said) <= 11
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("{}\n", "a client's certificate is asked for, .*, basic_auth_users, .*tls_server_config.cert, "),
+        (
+            WHOLE.replace("RequireAndVerifyClientCert\n  client_ca_file: ca.crt", "RequireAnyClientCert"),
+            "a client's certificate is verified, tls_server_config.client_ca",
+        ),
+        (WHOLE.partition("basic_auth")[0], "basic_auth_users"),
+    ],
+)
+def test_less_protection_takes_a_reload(authority: Authority, text: str, lost: str) -> None:
+    """Which is then what the operator says."""
+    said: list[str] = []
+    path = authority.folder / "less.yaml"
+    path.write_text(WHOLE)
+    security = Security(str(path), said.append)
+    path.write_text(text)
+    security.refresh()
+    assert re.search(rf"less.yaml: is without what it had \({lost}.*stays in force until a reload \(SIGHUP\)", said[-1])
+    assert Security(str(path), said.append, security).web == WebConfig(str(path), {}).web()
+
+
+def test_one_of_several_users_may_go_at_once(authority: Authority) -> None:
+    """Whose access was taken away does not wait for a reload; nor does a certificate that moves into the file."""
+    path = authority.folder / "users.yaml"
+    path.write_text(f"{SERVER}basic_auth_users:\n  alice: {HASH}\n  bob: {HASH}\n")
+    security = Security(str(path), lambda _: None)
+    inline = f"tls_server_config:\n  cert: |\n{_indented(authority, 'crt')}  key: |\n{_indented(authority, 'key')}"
+    path.write_text(f"{inline}basic_auth_users:\n  alice: {HASH}\n")
+    security.refresh()
+    assert list(security.web.users) == [b"alice"]
+    assert security.is_current
+
+
+def _indented(authority: Authority, suffix: str) -> str:
+    text = (authority.folder / f"server.{suffix}").read_text()
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "hidden", "loop"])
+def test_what_cannot_be_read_changes_nothing(tmp_path: Path, kind: str) -> None:
+    """Nor does it hold up whoever reads it."""
+    said: list[str] = []
+    path = tmp_path / "web.yaml"
+    path.write_text(f"basic_auth_users: {{alice: {HASH}}}\n")
+    security = Security(str(path), said.append)
+    path.unlink()
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "loop":
+            path.symlink_to(path)
+        case "hidden":
+            path.symlink_to("/proc/self/mem")
+    for _ in range(3):
+        security.refresh()
+    assert list(security.web.users) == [b"alice"]
+    assert not security.is_current
+    assert len(said) == 1
+
+
+def _replace(path: Path, source: Path) -> None:
+    aside = path.with_suffix(".aside")
+    aside.write_bytes(source.read_bytes())
+    aside.chmod(0o600)
+    aside.rename(path)

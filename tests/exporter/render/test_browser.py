@@ -1,0 +1,260 @@
+"""How does the page look and read in a real browser, light and dark, wide and narrow, seen and heard?"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.sources.checks.source import Checks
+from tests.exporter import sample
+from tests.exporter.render.browser import chromium, tab_of
+from vipwarden.core.result import Result, State
+from vipwarden.state.verdict import Verdict, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+    from pathlib import Path
+
+    from exporter.http.server import Server
+    from tests.exporter.render.browser import Tab
+
+    Seen = Callable[..., None]
+
+SETTLED = "document.body.textContent.includes('over the last') && !document.body.textContent.includes('moving')"
+
+
+@pytest.fixture(scope="module", name="browser")
+def _browser() -> Iterator[int]:
+    with chromium() as port:
+        yield port
+
+
+@pytest.fixture(name="seen")
+def _seen(browser: int, tmp_path: Path) -> Callable[..., None]:
+    """Open the page of a sample node, look at it, and hold it to its policies."""
+
+    def seen(look: Callable[[Tab, str, Server], Coroutine[Any, Any, None]], **collectors: Callable[[], object]) -> None:
+        async def run() -> None:
+            async with sample.serving(tmp_path, sample.node(**collectors)) as (url, server), tab_of(browser) as tab:
+                await tab.look(1280)
+                await tab.open(url)
+                await look(tab, url, server)
+                assert not tab.said
+                assert all(address.startswith(url) for address in tab.asked)
+
+        asyncio.run(run())
+
+    return seen
+
+
+def test_the_page_looks_well_wide_and_narrow_light_and_dark(seen: Seen, tmp_path: Path) -> None:
+    """Pictures of it, no part of it is cut off, and every text stands out from its ground (WCAG 2.1 AA)."""
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        await tab.until(SETTLED)
+        for scheme in ("light", "dark"):
+            for name, width in (("desktop", 1280), ("phone", 390), ("small", 360)):
+                await tab.look(width, scheme=scheme, motion="reduce")
+                assert await tab.run("document.documentElement.scrollWidth") <= width
+                assert await tab.run(_CUT) == []
+                if width != 360:
+                    await tab.picture(tmp_path / f"page-{name}-{scheme}.png")
+                    assert (tmp_path / f"page-{name}-{scheme}.png").stat().st_size > 50_000
+            await tab.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            pale = await tab.run(_CONTRAST)
+            assert pale["texts"] > 500
+            assert pale["faint"] == []
+
+    seen(look)
+
+
+# an element whose text sticks out of the card that it is in
+_CUT = """[...document.querySelectorAll('main *')]
+  .filter((one) => one.firstChild?.nodeType === 3 && one.checkVisibility())
+  .filter((one) => !one.closest('.unseen, caption, thead')).filter((one) => {
+    const own = one.getBoundingClientRect(), card = (one.closest('section') ?? document.body).getBoundingClientRect();
+    return own.width && (own.right > card.right + 1 || own.left < card.left - 1);
+  }).map((one) => one.outerHTML)"""
+_CONTRAST = r"""(() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+  const over = (colour, ground) => {
+    canvas.globalCompositeOperation = "source-over";
+    canvas.fillStyle = `rgb(${ground.join(" ")})`; canvas.fillRect(0, 0, 1, 1);
+    canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const known = new Map();
+  const ground = (one) => {
+    if (!one) return [255, 255, 255];
+    if (!known.has(one)) known.set(one, over(getComputedStyle(one).backgroundColor, ground(one.parentElement)));
+    return known.get(one);
+  };
+  const light = (rgb) => rgb.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const faint = []; let count = 0;
+  while (texts.nextNode()) {
+    const one = texts.currentNode.parentElement;
+    if (!texts.currentNode.nodeValue.trim() || !one.checkVisibility() || one.closest("noscript")) continue;
+    count += 1;
+    const style = getComputedStyle(one), below = ground(one), ink = over(style.color, below);
+    const [high, low] = [light(ink), light(below)].sort((a, b) => b - a);
+    const ratio = (high + 0.05) / (low + 0.05), size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) faint.push([ratio.toFixed(2), one.outerHTML]);
+  }
+  return {texts: count, faint};
+})()"""
+
+
+def test_the_page_can_be_heard_and_used_by_keyboard(seen: Seen) -> None:
+    """Names for all that can be used, landmarks, tables with headers, wide and as cards; a ring where the focus is."""
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        for width in (1280, 390):
+            await tab.look(width)
+            await tab.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            nodes = (await tab.call("Accessibility.getFullAXTree"))["nodes"]
+            heard = [
+                (one["role"]["value"], one.get("name", {}).get("value", "")) for one in nodes if not one["ignored"]
+            ]
+            roles = [role for role, _ in heard]
+            assert {"banner", "main", "navigation", "search", "contentinfo"} - set(roles) <= {"contentinfo"}
+            for role, name in heard:
+                if role in ("link", "button", "searchbox", "region", "navigation", "table", "image", "heading"):
+                    assert name, f"{role} without a name"
+            tables = await tab.run("document.querySelectorAll('table').length")
+            assert roles.count("table") == tables
+            assert roles.count("rowheader") == await tab.run("document.querySelectorAll('tbody th').length")
+            assert roles.count("columnheader") == await tab.run("document.querySelectorAll('thead th').length")
+            assert roles.count("row") == await tab.run("document.querySelectorAll('tr').length")
+        levels = await tab.run("[...document.querySelectorAll('h1,h2,h3,h4')].map((one) => +one.nodeName[1])")
+        assert levels[0] == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels))
+        ids = await tab.run("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+        assert len(ids) == len(set(ids))
+        targets = await tab.run("[...document.querySelectorAll('.problems a')].map((one) => one.hash.slice(1))")
+        assert set(targets) <= set(ids)
+        await tab.look(1280)
+        for _press in range(12):
+            await tab.call("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+            ring = "getComputedStyle(document.activeElement)"
+            assert await tab.run(f"{ring}.outlineStyle + ' ' + {ring}.outlineWidth") == "solid 3px"
+
+    seen(look)
+
+
+def test_what_changes_changes_in_place(seen: Seen) -> None:
+    """Scroll, focus, selection and what was unfolded stay; a change of state is told, and shown without a reload."""
+    state = {"web": State.OK}
+
+    def checks() -> Checks:
+        many = [Verdict(f"fine-{one}", "port", Result(State.OK, "open"), 0, now(), 0.1) for one in range(40)]
+        web = Verdict("web", "port", Result(state["web"], f"web is {state['web']}"), 0, now(), 0.1)
+        return Checks([*many, web])
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        await tab.run("document.getElementById('haproxy').scrollIntoView({behavior: 'instant'})")
+        api = "[...document.querySelectorAll('details.group')].find((one) => one.textContent.includes('api-1'))"
+        await tab.run(f"(window.api = {api}).open = true; window.shop = document.querySelector('details.group')")
+        await tab.run("shop.open = false; api.querySelector('summary').focus()")
+        await tab.run("getSelection().selectAllChildren(api.querySelector('h4'))")
+        before = await tab.run(_KEPT)
+        await tab.run("window.stays = true; window.row = document.querySelector('#checks tbody tr')")
+        state["web"] = State.CRITICAL
+        await tab.until("document.querySelector('#said').textContent.includes('web: CRITICAL')")
+        assert "CRITICAL web web is CRITICAL" in await tab.run(
+            "document.getElementById('summary').innerText.replace(/\\s+/g, ' ')"
+        )
+        assert await tab.run("stays && api.isConnected && api.open && !shop.open")
+        place, *kept = await tab.run(_KEPT)
+        assert kept == before[1:]
+        assert abs(place - before[0]) < 2  # pixels
+        assert await tab.run("document.activeElement === api.querySelector('summary')")
+        assert (await tab.run("document.title")).startswith("13 problems")
+        state["web"] = State.OK
+        await tab.until("document.querySelector('#said').textContent.includes('web: OK')")
+        assert tab.loads == 1
+
+    seen(look, checks=checks)
+
+
+_KEPT = "[api.getBoundingClientRect().top, String(getSelection()), getSelection().anchorOffset]"
+
+
+def test_the_page_says_when_it_is_paused_old_or_left_alone(seen: Seen) -> None:
+    """Nothing is asked while it is paused; a dead exporter is told, and its return as well."""
+
+    async def look(tab: Tab, url: str, server: Server) -> None:
+        await tab.run("document.getElementById('pause').click()")
+        asked = tab.asked.count(url)
+        await asyncio.sleep(5.5)
+        assert tab.asked.count(url) == asked
+        await tab.run("document.getElementById('pause').click()")
+        await tab.until("document.documentElement.classList.contains('is-live')")
+        assert tab.asked.count(url) > asked
+        await server.cleanup()
+        await tab.until(
+            "document.getElementById('stale').textContent.includes('The exporter does not answer. What is')"
+        )
+        assert await tab.run("!document.getElementById('stale').hidden")
+        assert (await tab.run("document.title")).startswith("15 problems")
+        tab.said.clear()  # the browser tells of refused connections
+
+    seen(look)
+
+
+def test_without_motion_there_is_none(seen: Seen) -> None:
+    """For who has asked for it."""
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        await tab.look(1280, motion="reduce")
+        await tab.run("document.querySelector('tr[id]').classList.add('changed')")
+        assert await tab.run("getComputedStyle(document.querySelector('.changed')).animationName") == "none"
+        assert await tab.run("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+        assert await tab.run("document.getAnimations().length") == 0
+
+    seen(look)
+
+
+def test_without_a_script_everything_is_there(seen: Seen) -> None:
+    """What is folded unfolds by the browser itself, and a link reads it again."""
+
+    async def look(tab: Tab, url: str, _: Server) -> None:
+        await tab.call("Emulation.setScriptExecutionDisabled", value=True)
+        await tab.open(url)
+        assert await tab.run("document.querySelector('noscript a').innerText") == "Reload"
+        assert await tab.run("document.getElementById('pause').hidden")
+        assert await tab.run("document.querySelectorAll('#haproxy tr[id]').length") > 10
+
+    seen(look)
+
+
+@pytest.mark.parametrize("what", ["haproxy", "ipvs"])
+def test_a_large_node_stays_usable(seen: Seen, what: str) -> None:
+    """200 backends of 20 servers, or 1000 real servers: brought up to date in place before anybody would notice."""
+    lines = [sample.server(f"be-{one // 20}", one % 20, "UP") for one in range(4000)]
+    lines += [sample.row(f"be-{one}", "BACKEND", 1, "UP", scur=3, bin=1, bout=1) for one in range(200)]
+    servers = [(f"198.18.{one // 250}.{one % 250}", 10, 3) for one in range(1000)]
+    collectors: dict[str, dict[str, Callable[[], object]]] = {
+        "haproxy": {"haproxy": lambda: sample.haproxy(lines)},
+        "ipvs": {"ipvs": lambda: sample.ipvs(0, [sample.service("192.0.2.10", 80, servers, 0)])},
+    }
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        took = await tab.run(
+            """(async () => {
+              const text = await (await fetch("/")).text();
+              const begun = performance.now();
+              show(new DOMParser().parseFromString(text, "text/html"));
+              return performance.now() - begun;
+            })()"""
+        )
+        assert took < 2000  # milliseconds, on a machine that does other things as well
+        assert await tab.run("document.documentElement.scrollHeight") < 25_000
+        assert await tab.run("document.querySelectorAll('tr[id]').length") <= 1200
+
+    seen(look, **collectors[what])

@@ -1,0 +1,1 @@
+"""The sources, against the real programs."""

@@ -1,0 +1,311 @@
+"""Does a command run its check to a result, whatever the check does?"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import json
+import posix
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from keepalived_scripts.chk import face as chk_face
+from vipwarden.core.options import UsageError
+from vipwarden.core.result import OK, UNKNOWN, Result
+from vipwarden.core.values import Seconds  # noqa: TC001 - the type of an option
+from vipwarden.net.blocking import run
+from vipwarden.net.oneshot import Command
+from vipwarden.state import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CODE = Path(__file__).parents[2]
+
+CHECK = '''"""Does the test pass?"""
+
+from __future__ import annotations
+
+from vipwarden.core.result import OK, Result
+from vipwarden.core.values import Seconds  # noqa: TC001 - the type of an option
+
+{top}
+async def {name}(net, *, timeout: Seconds = Seconds(0.2)) -> Result:
+    """Does the test pass?
+
+    timeout: deadline in seconds for the whole run
+    """
+    net.begin(timeout)
+    {body}
+'''
+
+BODIES = {
+    "broken": "return Result(OK, str(1 / 0))",
+    "busy": "while True: pass",
+    "regex": "import re; return Result(OK, str(re.match('(a|aa)+$', 'a' * 100 + 'b')))",
+    "swallow": """while True:
+        try:
+            while True: pass
+        except Exception: pass""",
+    "loud": r"return Result(OK, 'a\nb\x1b[31m' + 'x' * 5000)",
+    "foreign": "import types; await types.coroutine(lambda: (yield))()",
+    "multiline": r"raise KeyError('a\nb\x1b[2J')",
+    "lazy": "import nothing_of_that_name",
+}
+
+DRIVE = """
+from __future__ import annotations
+import sys
+sys.path.insert(0, sys.argv[1])
+from vipwarden.net.oneshot import Command
+def face(*, name: str = "x") -> None: pass
+try:
+    command = Command("chk_" + sys.argv[2], sys.argv[2], face, sys.argv[3:])
+    result, seconds = command.run()
+    print([int(result.state), result.text, result.expired, seconds])
+except Exception as error:
+    print([type(error).__name__, str(error)])
+"""
+
+
+class Ran(NamedTuple):
+    """What came of a check of the throw-away tree."""
+
+    state: int
+    text: str
+    expired: bool
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the code with checks that misbehave laid beside the good ones."""
+    root = tmp_path_factory.mktemp("tree")
+    for part in ("checks", "vipwarden"):
+        shutil.copytree(CODE / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, body in BODIES.items():
+        (root / "checks" / f"{name}.py").write_text(CHECK.format(name=name, body=body, top=""))
+    (root / "checks" / "unready.py").write_text(CHECK.format(name="unready", body="pass", top="OK.nothing"))
+    (root / "checks" / "needy.py").write_text(
+        CHECK.format(name="needy", body="pass", top="import nothing_of_that_name")
+    )
+    (root / "checks" / "misnamed.py").write_text(CHECK.format(name="other", body="pass", top=""))
+    return root
+
+
+def drive(tree: Path, check: str, *arguments: str) -> list[object]:
+    """Run a check of the tree by Command in a process of its own."""
+    command = [sys.executable, "-I", "-S", "-c", DRIVE, str(tree), check, *arguments]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
+    assert not done.stderr
+    found: list[object] = json.loads(json.dumps(eval(done.stdout)))
+    return found
+
+
+def ran(tree: Path, check: str, *arguments: str) -> Ran:
+    """Run a check of the tree that comes to a result."""
+    return Ran(*drive(tree, check, *arguments))  # type: ignore[arg-type]
+
+
+def test_a_file_laid_beside_the_checks_is_a_check(tree: Path) -> None:
+    """Nothing else has to be told of it."""
+    assert ran(tree, "loud")[0] == OK
+
+
+@pytest.mark.parametrize(
+    ("check", "error"),
+    [
+        ("broken", "ZeroDivisionError: division by zero"),
+        ("lazy", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+    ],
+)
+def test_a_bug_in_a_check_is_unknown_and_names_its_place(tree: Path, check: str, error: str) -> None:
+    """By file and line of the check."""
+    done = ran(tree, check)
+    path = tree / "checks" / f"{check}.py"
+    line = path.read_text().splitlines().index(f"    {BODIES[check]}") + 1
+    assert done[:3] == (UNKNOWN, f"internal error in {check}: {error} at {path}:{line}", False)
+
+
+def test_a_bug_is_told_in_one_printable_line(tree: Path) -> None:
+    """As is any text of a check."""
+    for check, text in (
+        ("multiline", r"internal error in multiline: KeyError: 'a\nb\x1b[2J' at "),
+        ("loud", "a b [31mxxx"),
+    ):
+        done = ran(tree, check)
+        assert done.text.startswith(text)
+        assert done.text.isprintable()
+        assert len(done.text) <= 1000
+
+
+def test_a_check_that_waits_for_something_else_than_its_net_is_a_bug(tree: Path) -> None:
+    """There is no event loop that could bring it on."""
+    done = ran(tree, "foreign")
+    assert done.state == UNKNOWN
+    assert "a check waited for something other than its Net" in done.text
+
+
+@pytest.mark.parametrize("check", ["busy", "regex", "swallow"])
+@pytest.mark.alone
+def test_a_check_that_burns_cpu_is_ended(tree: Path, check: str) -> None:
+    """A twentieth of a second after its deadline, and though it catches every ordinary exception."""
+    done = ran(tree, check, "-t", "0.1")
+    assert done[:3] == (UNKNOWN, "the check did not end within its 0.1 s", True)
+    assert 0.14 < done.seconds < 1.5
+
+
+@pytest.mark.parametrize(
+    ("check", "error"),
+    [("unready", "AttributeError"), ("needy", "ModuleNotFoundError"), ("misnamed", "AttributeError")],
+)
+def test_a_check_that_cannot_be_imported_is_no_mistake_of_the_operator(tree: Path, check: str, error: str) -> None:
+    """So it is not called an unknown check; the face tells of the bug."""
+    assert drive(tree, check)[0] == error
+
+
+async def nothing() -> Result:
+    """Answer at once."""
+    return Result(OK, "done")
+
+
+async def spin() -> Result:
+    """Never answer."""
+    while True:
+        pass
+
+
+@pytest.fixture
+def alarms() -> Iterator[list[int]]:
+    """Put an alarm clock of the caller's in the place of the test runner's, and return the alarms that it heard."""
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGALRM, lambda number, _frame: heard.append(number))
+    timer = signal.setitimer(signal.ITIMER_REAL, 60)
+    yield heard
+    signal.setitimer(signal.ITIMER_REAL, *timer)
+    signal.signal(signal.SIGALRM, handler)
+
+
+def test_the_alarm_clock_of_the_caller_goes_on(alarms: list[int]) -> None:
+    """Who runs a check in a process of his own may have set one: the time limit of these tests is such a clock."""
+    mine = signal.getsignal(signal.SIGALRM)
+    assert run(nothing(), 10).state is OK
+    assert run(spin(), 0.01).expired
+    with pytest.raises(ZeroDivisionError):
+        run(failing(), 10)
+    assert signal.getsignal(signal.SIGALRM) is mine
+    assert 50 < signal.getitimer(signal.ITIMER_REAL)[0] <= 60
+    assert alarms == []
+
+
+async def failing() -> Result:
+    """Have a bug."""
+    return Result(OK, str(1 / 0))
+
+
+@pytest.fixture
+def listening() -> Iterator[str]:
+    """Return a port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield str(server.getsockname()[1])
+
+
+def face(*, timeout: Seconds | None = None, name: str | None = None, verbose: bool = False, help: bool = False) -> None:  # noqa: A002
+    """Stand in for a face with a deadline of its own."""
+
+
+def test_a_command_runs_its_check_and_publishes_the_verdict(
+    listening: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the name given, else by the program and what it was asked."""
+    monkeypatch.setitem(posix.environ, b"VIPWARDEN_RUNTIME_DIR", bytes(tmp_path / "run"))
+    line = ["-H", "127.0.0.1", f"--port={listening}"]
+    for extra, name in ((["--name", "web"], "web"), ([], f"chk_port host=127.0.0.1 port={listening}")):
+        command = Command("chk_port", "port", face, [*line, *extra])
+        result, seconds = command.run()
+        assert result.state is OK
+        assert command.publish(result, seconds) is None
+        back = verdict.read(f"{tmp_path}/run/verdict/{verdict.file_name(name)}")
+        assert back is not None
+        assert (back.name, back.check, back.result.text) == (name, "port", result.text)
+        assert back.duration == pytest.approx(seconds, abs=1e-6)
+
+
+def test_the_name_does_not_hang_on_the_order_or_notation_of_the_options() -> None:
+    """So that two lines of one meaning are one verdict; options of the face are not part of it."""
+    lines = (["-H", "h", "-p80", "-4"], ["-4", "--port", "80", "--host=h", "-v"], ["-t9", "-4P", "80", "-Hh"])
+    names = {Command("chk_port", "port", face, line).name for line in lines}
+    assert names == {"chk_port host=h port=80 ipv4=yes"}
+
+
+@pytest.mark.parametrize(
+    ("own", "line", "default", "timeout"),
+    [
+        (face, ["-t", "3"], 0.9, 3),
+        (chk_face, ["-t", "3"], 0.9, 3),
+        (face, [], 0.9, 0.9),
+        (chk_face, [], 0.9, 0.9),
+        (face, [], None, 10),
+        (chk_face, [], None, 10),
+    ],
+)
+def test_the_deadline_is_the_operators_else_the_faces_else_the_checks(
+    own: object, line: list[str], default: float | None, timeout: float
+) -> None:
+    """And it reaches the check."""
+    assert callable(own)
+    command = Command("x", "port", own, ["-H", "h", *line], default)
+    assert (command.timeout, command.values["timeout"]) == (timeout, timeout)
+
+
+def test_numbers_and_flags_of_the_face() -> None:
+    """A flag counts, and what was not given is nothing."""
+    command = Command("x", "port", face, ["-H", "h", "-vv", "-t", "2"])
+    assert (command.number("verbose"), command.number("timeout"), command.number("name"), command.number("help")) == (
+        2,
+        2,
+        0,
+        0,
+    )
+
+
+def test_help_needs_nothing_else() -> None:
+    """All others want what is required."""
+    assert Command("x", "port", face, ["-h"]).face["help"] is True
+    with pytest.raises(UsageError, match="wanted as well: -H/--host"):
+        Command("x", "port", face, [])
+
+
+def test_a_letter_of_the_check_is_not_taken_by_the_face() -> None:
+    """-V is the virtual host of genhash where there is one, and else the version."""
+
+    def version(*, version: bool = False) -> None:
+        pass
+
+    assert Command("x", "port", version, ["-H", "h", "-V"]).face["version"] is True
+    asked = Command("x", "http_digest", version, ["-H", "h", "-V", "www.example.org"])
+    assert asked.face["version"] is False
+    assert "virtualhost" in asked.values
+
+
+def test_nothing_heavy_is_imported_on_the_way() -> None:
+    """The time to start is the time of these modules."""
+    script = """
+from __future__ import annotations
+import sys
+sys.path.insert(0, sys.argv[1])
+before = set(sys.modules)
+from vipwarden.net.oneshot import Command
+def face() -> None: pass
+Command("x", "port", face, ["-H", "127.0.0.1", "-p", "1"]).run()
+print(*sorted(name for name in set(sys.modules) - before if not name.startswith(("checks", "vipwarden"))))
+"""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", script, CODE], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"_signal", "_socket", "select", "__future__"}
+    assert _signal.SIGALRM == signal.SIGALRM

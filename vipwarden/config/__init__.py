@@ -1,0 +1,1 @@
+"""The configuration file: its document, its entries, and the mistakes in them."""

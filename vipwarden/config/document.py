@@ -1,0 +1,143 @@
+"""What did the operator configure? Reads the one YAML file, /etc/vipwarden/vipwarden.yaml.
+
+Every mapping in it is read by the signature of the function that it will be passed to, with the same types and
+words as on the command line. What is wrong is refused with the file, the line and the key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+from vipwarden.core.options import Option, UsageError, options
+from vipwarden.core.result import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+PATH = "/etc/vipwarden/vipwarden.yaml"
+SECTIONS = ("agent", "exporter", "notify")  # beside "checks"; each reader of the file takes its own
+_MOST_BYTES = 4 << 20
+_TAG = "tag:yaml.org,2002:"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be; the text begins with file, line and key."""
+
+
+class Document:
+    """A configuration file, or a text in its place; ``sections`` are the keys that it may have beside ``checks``."""
+
+    keys: tuple[str, ...] = ("checks",)  # that it may have in any case; none in a file of another kind
+
+    def __init__(self, path: str, text: str | None = None, sections: Sequence[str] = ()) -> None:
+        """Read the file (or the text, named ``path`` in errors); raises ConfigError."""
+        self.path = path
+        root = _compose(path, _read(path) if text is None else text)
+        self.is_empty = root is None or _is_null(root)
+        self._top = {} if root is None or self.is_empty else dict(self.pairs(root, ""))
+        for key, (node, _) in self._top.items():
+            if key not in (*self.keys, *sections):
+                raise self.error(node, key, f"is not known; known are {', '.join((*self.keys, *sections))}")
+
+    def top(self, name: str) -> yaml.Node | None:
+        """Return what stands at a key of the file itself, None where nothing does."""
+        node = self._top.get(name, (None, None))[1]
+        return None if node is None or _is_null(node) else node
+
+    def section(self, name: str, function: Callable[..., object]) -> dict[str, object]:
+        """Return the values of one section for the function whose signature describes it; raises ConfigError."""
+        node = self.top(name)
+        return {} if node is None else self.values(self._top[name][0], node, name, options(function))
+
+    def values(self, key: yaml.Node, node: yaml.Node, where: str, known: dict[str, Option]) -> dict[str, object]:
+        """Return the values of a mapping by its options; raises ConfigError."""
+        values: dict[str, object] = {}
+        for name, (name_node, value) in self.pairs(node, where):
+            option = known.get(name)
+            if option is None:
+                raise self.error(name_node, f"{where}.{name}", f"is not known; known are {', '.join(known)}")
+            values[name] = self._value(option, value, f"{where}.{name}")
+        missing = [name for name, option in known.items() if option.required and name not in values]
+        if missing:
+            raise self.error(key, where, f"wants {' and '.join(missing)} as well")
+        return values
+
+    def _value(self, option: Option, node: yaml.Node, where: str) -> object:
+        if option.repeats:
+            items = node.value if isinstance(node, yaml.SequenceNode) and node.value else [node]
+            return tuple(self._one(option, item, where) for item in items)
+        return self._one(option, node, where)
+
+    def _one(self, option: Option, node: yaml.Node, where: str) -> object:
+        if not isinstance(node, yaml.ScalarNode) or _is_null(node) or not node.value:
+            raise self.error(node, where, "wants one value")
+        if option.is_flag:
+            flag = yaml.SafeLoader.bool_values.get(node.value.lower())
+            if flag is None or node.tag != _TAG + "bool":
+                raise self.error(node, where, f"is {node.value!r}, but wants true or false")
+            return flag
+        try:
+            return option.build(node.value)
+        except UsageError as error:  # in the type's own words
+            raise self.error(node, where, str(error)) from None
+        except ValueError as error:
+            raise self.error(node, where, f"is {node.value!r}, but {error}") from None
+
+    def pairs(self, node: yaml.Node, where: str) -> Iterator[tuple[str, tuple[yaml.Node, yaml.Node]]]:
+        """Yield the pairs of a mapping by key, each key once."""
+        if not isinstance(node, yaml.MappingNode):
+            raise self.error(node, where or "the file", "must be a mapping of keys to values")
+        seen = set()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode) or not key.value:
+                raise self.error(key, where or "the file", "has a key that is no text")
+            if key.tag == _TAG + "merge":
+                what = "is YAML's merge key, which is not taken here: write out what it would merge"
+                raise self.error(key, f"{where}.<<".lstrip("."), what)
+            text = str(key.value)
+            if text in seen:
+                raise self.error(key, f"{where}.{text}".lstrip("."), "is given twice")
+            seen.add(text)
+            yield text, (key, value)
+
+    def error(self, node: yaml.Node, where: str, text: str) -> ConfigError:
+        """Return the error of a place in the file."""
+        return ConfigError(f"{self.path}:{node.start_mark.line + 1}: {one_line(f'{where} {text}')}")
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a path from the operator
+            raw = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(raw) > _MOST_BYTES:
+        raise ConfigError(f"{path}: is longer than {_MOST_BYTES >> 20} MiB")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: is not UTF-8 text: {error.reason}") from None
+
+
+def _compose(path: str, text: str) -> yaml.Node | None:
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"{path}:{line}: is not YAML: a character that it does not allow") from None
+    try:
+        return loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        line, problem = (error.problem_mark or loader).line, error.problem
+    except RecursionError:
+        line, problem = loader.line, "nested too deeply"
+    except (ValueError, OverflowError) as error:  # PyYAML's own, of an escape or a version beyond all bounds
+        line, problem = loader.line, str(error)
+    raise ConfigError(f"{path}:{line + 1}: is not YAML: {problem}")
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == _TAG + "null"

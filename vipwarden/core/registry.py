@@ -1,0 +1,33 @@
+"""Which checks are there? Every module in checks/ is one."""
+
+from __future__ import annotations
+
+import posix
+
+from vipwarden.core.options import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import TypeAlias
+
+    from vipwarden.core.result import Result
+
+    Check: TypeAlias = Callable[..., Coroutine[object, None, Result]]
+
+_FOLDER = __file__.rpartition("/vipwarden/")[0] + "/checks"
+
+
+def names() -> list[str]:
+    """Return the names of all checks."""
+    found = (name.removesuffix(".py") for name in posix.listdir(_FOLDER) if name.endswith(".py"))
+    return sorted(name for name in found if not name.startswith("_"))
+
+
+def load(name: str) -> Check:
+    """Import a check and return its function; raises UsageError where there is none of that name."""
+    known = names()
+    if name not in known:
+        raise UsageError(f"there is no check {name!r}; there are {', '.join(known)}")
+    check: Check = getattr(__import__(f"checks.{name}", fromlist=[name]), name)
+    return check

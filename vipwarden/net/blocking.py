@@ -1,0 +1,198 @@
+"""How does one check run in a command, with no event loop and next to nothing imported?"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # the signal module would bring enum along
+import posix
+import select
+from _thread import _count, allocate_lock, start_new_thread
+from time import monotonic
+
+from vipwarden.core.result import UNKNOWN, Result
+from vipwarden.net.net import Address, Net, addresses, numeric
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from collections.abc import Callable, Coroutine
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+_PATIENCE = 0.2  # seconds until other name servers are asked as well
+_TURN = 0.02  # seconds
+
+
+class BlockingNet(Net):
+    """A Net that waits by poll()."""
+
+    __slots__ = ()
+
+    async def wait(self, sock: socket | int, write: bool, until: float) -> bool:
+        """Wait in poll(); an error or a hang-up counts as ready, the next call on the socket tells which."""
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT if write else select.POLLIN)
+        return bool(poll.poll(max(0.0, until - monotonic()) * 1000))
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep."""
+        select.poll().poll(seconds * 1000)
+
+    async def away(self, what: str, work: Callable[[], T]) -> T:
+        """Work in a child that is left behind at the deadline."""
+        if _count():  # a child would inherit the locks of other threads
+            return await self.beside(what, work)
+        from vipwarden.net.file import heard, tell
+
+        source, sink = posix.pipe()
+        try:
+            child = posix.fork()
+        except OSError:  # no processes left
+            posix.close(source)
+            posix.close(sink)
+            return await self.beside(what, work)
+        if not child:
+            tell(work, sink)
+        posix.close(sink)
+        answer, ended = b"", False
+        try:
+            while not ended and await self.wait(source, False, self.deadline):
+                more = posix.read(source, 1 << 20)
+                answer += more
+                ended = not more
+        finally:
+            posix.close(source)
+            _reap(child, ended)
+        if not ended:
+            raise self.stuck(what)
+        found: T = heard(answer)  # type: ignore[assignment]
+        return found
+
+    async def beside(self, what: str, work: Callable[[], T]) -> T:
+        """Work in a thread that is left behind at the deadline."""
+        thread = _Thread(work)
+        if not thread.wait(self.remaining()):
+            raise self.stuck(what)
+        found: T = thread.found()
+        return found
+
+    async def lookup(self, host: bytes, family: int) -> list[Address]:
+        """Resolve in a thread that is left behind at the deadline: getaddrinfo() itself cannot be bounded.
+
+        Where it says nothing for a while, the name servers behind the first one are asked as well.
+        """
+        thread = _Thread(lambda: addresses(host, family))
+        if not thread.wait(min(_PATIENCE, self.remaining())):
+            others = self._others(host.decode("ascii"), family, thread)
+            if others:
+                return others
+        if thread.wait(0):
+            found: list[Address] = thread.found()
+            return found
+        raise self.expired(f"the name {host.decode()} could not be resolved")
+
+    def _others(self, host: str, family: int, thread: _Thread) -> list[Address]:
+        """Return what other name servers say before the thread says anything."""
+        from vipwarden.net.dns import Others
+
+        others = Others(host, family)
+        poll = select.poll()
+        for sock in others.sockets:
+            poll.register(sock, select.POLLIN)
+        until = self.deadline
+        try:
+            while not others.complete and monotonic() < until and not thread.wait(0 if others.sockets else _TURN):
+                if others.sockets and poll.poll(_TURN * 1000):
+                    others.take()
+                if others.found:  # the other family may be a moment later
+                    until = min(until, monotonic() + _TURN)
+            return [one for found in others.found.values() for text in found for one in numeric(text, 0)]
+        finally:
+            others.close()
+
+
+class _Thread:
+    """Work that may be left behind."""
+
+    __slots__ = ("_done", "_failed", "_found")
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._done = allocate_lock()
+        self._done.acquire()
+        self._found: list[Any] = []
+        self._failed: list[BaseException] = []
+        start_new_thread(self._run, (work,))
+
+    def _run(self, work: Callable[[], Any]) -> None:
+        try:
+            self._found.append(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            self._failed.append(error)
+        self._done.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Return whether it is done, after so many seconds at most."""
+        if self._found or self._failed:
+            return True
+        return self._done.acquire(timeout=seconds) if seconds > 0 else self._done.acquire(blocking=False)
+
+    def found(self) -> Any:
+        """Return what it found; raises what it raised."""
+        if self._failed:
+            raise self._failed[0]
+        return self._found[0]
+
+
+def _reap(child: int, ended: bool) -> None:
+    """Let go of a child, which may be stuck in the kernel unless it has ended."""
+    try:
+        if not ended:
+            posix.kill(child, _signal.SIGKILL)
+        posix.waitpid(child, 0 if ended else posix.WNOHANG)
+    except OSError:
+        pass  # whoever started us ignores SIGCHLD, and so the kernel has reaped it
+
+
+class Ended(BaseException):
+    """A signal ends the command: whatever runs leaves in good order, as at its deadline."""
+
+
+def end(number: int, _frame: object) -> None:
+    """Be the handler of a signal that ends the command; a second one ends it on the spot."""
+    _signal.signal(number, _signal.SIG_DFL)
+    raise Ended
+
+
+class _Overrun(BaseException):
+    """The run took longer than its deadline outside of any wait."""
+
+
+def run(check: Coroutine[object, None, Result], timeout: float) -> Result:
+    """Drive a check on a BlockingNet to its end and return its Result; its own bugs pass through as exceptions.
+
+    A run that hangs outside of the network (a stuck /proc, a regular expression gone wild) is ended by a timer
+    within a tenth of a second after the deadline.
+    """
+    late = False
+
+    def alarm(_number: int, _frame: object) -> None:
+        nonlocal late
+        if late:
+            raise _Overrun
+        late = True  # a node under load may have woken us too late: a moment to say what came of the wait
+        _signal.setitimer(_signal.ITIMER_REAL, 0.05)
+
+    handler = _signal.signal(_signal.SIGALRM, alarm)
+    timer = _signal.setitimer(_signal.ITIMER_REAL, timeout + 0.03)
+    try:
+        try:
+            check.send(None)
+        finally:  # in here, so that an alarm in the last moment is still caught below
+            _signal.setitimer(_signal.ITIMER_REAL, *timer)
+            _signal.signal(_signal.SIGALRM, handler)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    except _Overrun:
+        return Result(UNKNOWN, f"the check did not end within its {timeout:g} s", expired=True)
+    raise RuntimeError("a check waited for something other than its Net")

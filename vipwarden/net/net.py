@@ -1,0 +1,203 @@
+"""How does a check reach the network without knowing who drives it?
+
+A check awaits the methods of a Net and of the Streams that it opens. All sockets are non-blocking; what a driver
+supplies is how to wait and how to look a name up: by poll() for a command that runs one check, by an event loop
+for an agent that runs thousands. Every wait ends at the one deadline of the run.
+"""
+
+from __future__ import annotations
+
+import _socket
+from posix import strerror
+from sys import byteorder
+from time import monotonic
+
+from vipwarden.core.values import is_address
+from vipwarden.net.stream import Clock, NetError, Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+_EPERM, _ENOENT, _EAGAIN, _ENOMEM, _EACCES, _ENFILE, _EMFILE = 1, 2, 11, 12, 13, 23, 24
+_EAFNOSUPPORT, _EADDRNOTAVAIL, _ECONNRESET, _ENOBUFS, _ETIMEDOUT, _ECONNREFUSED, _EINPROGRESS = (
+    97, 99, 104, 105, 110, 111, 115,
+)  # fmt: skip
+_KINDS = {
+    _ECONNREFUSED: "closed",
+    _ECONNRESET: "closed",
+    _ENOENT: "closed",
+    _ETIMEDOUT: "filtered",
+    _EAGAIN: "filtered",
+    **dict.fromkeys((_EPERM, _EACCES, _ENOMEM, _ENFILE, _EMFILE, _ENOBUFS, _EADDRNOTAVAIL), "local"),
+}
+_RESET_ON_CLOSE = (1).to_bytes(4, byteorder) + bytes(4)  # struct linger
+_SEVERITY = ("closed", "filtered", "unreachable", "local")
+
+
+class Address:
+    """One address of a host: a numeric IPv4 or IPv6 address, or the path of a unix socket."""
+
+    __slots__ = ("family", "host", "rest")
+
+    def __init__(self, family: int, host: str, rest: tuple[int, ...] = ()) -> None:
+        self.family = family
+        self.host = host
+        self.rest = rest  # flow label and scope of an IPv6 address
+
+    def at(self, port: int) -> str | tuple[str | int, ...]:
+        """Return what connect() takes."""
+        return self.host if self.family == _socket.AF_UNIX else (self.host, port, *self.rest)
+
+    def name(self, port: int) -> str:
+        """Return the address as people write it, with the port."""
+        if self.family == _socket.AF_UNIX:
+            return self.host
+        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+
+
+class Net(Clock):
+    """The network as one run of a check sees it.
+
+    A driver that ``knocks`` leaves a server that it has nothing to say to before the server's program is bothered:
+    the handshake's last ACK is held back and the connection reset, as HAProxy's own checks do.
+    """
+
+    __slots__ = ()
+    knocks = False
+
+    async def file(self, path: str, most: int) -> tuple[int, bytes]:
+        """Return the mode of a file and its beginning, at most ``most`` bytes and one.
+
+        Raises OSError, and NetError (stuck) at the deadline: NFS, FUSE or a dead disk may never answer.
+        """
+        from vipwarden.net.file import look
+
+        return await self.away(path, lambda: look(path, most))
+
+    async def away(self, what: str, work: Callable[[], T]) -> T:
+        """Return what ``work`` finds, which reads ``what`` and may hang in the kernel: plain data, as of marshal.
+
+        Raises its OSError, and NetError (stuck) at the deadline.
+        """
+        return await self.beside(what, work)
+
+    async def beside(self, what: str, work: Callable[[], T]) -> T:
+        """Do the same in a thread: for what is no plain data, and reads what has just answered."""
+        raise NotImplementedError
+
+    def once(self, _what: str, look: Callable[[], T]) -> T:
+        """Return what ``look`` finds; a driver of many runs shares it among those that begin in one moment."""
+        return look()
+
+    async def lookup(self, host: bytes, family: int) -> list[Address]:
+        """Ask the system's resolver; raises OSError, or NetError at the deadline."""
+        raise NotImplementedError
+
+    async def resolve(self, host: str, family: int = 0) -> list[Address]:
+        """Return every address of a host, in the order to try them; raises NetError.
+
+        ``host`` is a name, an IPv4 or IPv6 address or the absolute path of a unix socket; ``family`` AF_INET or
+        AF_INET6 leaves the other one out.
+        """
+        if host.startswith("/"):
+            return [Address(_socket.AF_UNIX, host)]
+        try:
+            if is_address(host):
+                return numeric(host, family)
+            return await self.lookup(host.encode("ascii" if host.isascii() else "idna"), family)
+        except ValueError as error:
+            raise NetError("unresolved", f"{host!r} is no host: {error}") from None
+        except NetError:
+            raise
+        except OSError as error:
+            raise NetError("unresolved", f"cannot resolve {host}: {error.args[-1]}") from None
+
+    async def connect(
+        self,
+        targets: Sequence[Address],
+        port: int = 0,
+        source: str | None = None,
+        *,
+        first: bool = False,
+        mute: bool = False,
+    ) -> Stream:
+        """Connect to the first address that answers; raises NetError with what each of them did.
+
+        The time that is left is shared out among the addresses, so that a silent one cannot use up the time of
+        those behind it. ``source`` is an own address; ``first`` says that we speak first, so that the handshake's last
+        ACK may travel with what we say, ``mute`` that nothing will be sent or received.
+        """
+        mute = mute and self.knocks
+        errors: list[NetError] = []
+        for index, address in enumerate(targets):
+            now = monotonic()
+            try:
+                until = now + (self.deadline - now) / (len(targets) - index)
+                return await self._attempt(address, port, source, until, first or mute, mute)
+            except NetError as error:
+                errors.append(error)
+        errors.sort(key=lambda error: _SEVERITY.index(error.kind))
+        raise NetError(errors[0].kind, "; ".join(error.text for error in errors))
+
+    async def _attempt(
+        self, address: Address, port: int, source: str | None, until: float, hold: bool, reset: bool
+    ) -> Stream:
+        name = address.name(port)
+        begun = monotonic()
+        sock, said = None, ""
+        try:
+            sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+            if source is not None and address.family != _socket.AF_UNIX:
+                _bind(sock, address.family, source)
+            if hold and address.family != _socket.AF_UNIX:
+                sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_QUICKACK, 0)
+            if reset and address.family != _socket.AF_UNIX:
+                sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET_ON_CLOSE)
+            code = sock.connect_ex(address.at(port))
+            while code == _EAGAIN and monotonic() < until:  # a full unix backlog cannot be polled for
+                await self.pause(min(0.01, until - begun))
+                code = sock.connect_ex(address.at(port))
+            if code == _EINPROGRESS:
+                ready = await self.wait(sock, True, until)
+                code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR) if ready else _ETIMEDOUT
+            if not code and sock.getsockname() == address.at(port):
+                code = _ECONNREFUSED  # nobody listens: the kernel chose this very port for us, and we met ourselves
+            if not code:
+                stream, sock = Stream(self, sock, name), None
+                return stream
+        except NetError:
+            raise
+        except OSError as error:  # from socket(): no IPv6 on this node, or no descriptors left
+            code, said = error.errno or 0, str(error.args[-1])
+        finally:
+            if sock is not None:
+                sock.close()
+        kind = _KINDS.get(code, "unreachable")
+        reason = f"no answer in {monotonic() - begun:.2g} s" if kind == "filtered" else said or strerror(code)
+        raise NetError(kind, f"{name} is {kind} ({reason})" if kind != "local" else f"cannot try {name}: {reason}")
+
+
+def numeric(host: str, family: int) -> list[Address]:
+    """Return what is_address() takes for an address; raises OSError where it is of the other family."""
+    return addresses(host.encode("ascii" if host.isascii() else "idna"), family, _socket.AI_NUMERICHOST)
+
+
+def addresses(host: bytes, family: int, flags: int = 0) -> list[Address]:
+    """Resolve by getaddrinfo() on the spot, which may block unless ``flags`` keep it from asking; raises OSError."""
+    found: dict[tuple[object, ...], Address] = {}
+    for entry in _socket.getaddrinfo(host, 0, family, _socket.SOCK_STREAM, 0, flags):
+        where = entry[4]
+        found.setdefault(where, Address(entry[0], str(where[0]), tuple(int(part) for part in where[2:])))
+    return list(found.values())
+
+
+def _bind(sock: _socket.socket, family: int, source: str) -> None:
+    try:
+        sock.bind((source, 0))
+    except OSError as error:
+        kind = "unreachable" if (":" in source) is (family == _socket.AF_INET) else "local"
+        raise NetError(kind, f"cannot use the source address {source}: {error.strerror or error.args[-1]}") from None

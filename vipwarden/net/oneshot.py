@@ -1,0 +1,82 @@
+"""How does a command run one check? The part that all faces share."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from vipwarden.core.options import complete, options, parse
+from vipwarden.core.result import bug, one_line
+from vipwarden.net.blocking import BlockingNet, run
+from vipwarden.state import verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vipwarden.core.options import Option
+    from vipwarden.core.registry import Check
+    from vipwarden.core.result import Result
+
+
+class Command:
+    """One command line: the check that it names, the check's options and those of the face."""
+
+    __slots__ = ("check", "face", "function", "known", "program", "timeout", "values")
+
+    def __init__(
+        self,
+        program: str,
+        check: str,
+        face: Callable[..., object],
+        arguments: Sequence[str],
+        timeout: float | None = None,
+    ) -> None:
+        """Read the command line of a check that there is; raises UsageError.
+
+        The face's options are those of ``face``; one that both have is the face's. ``timeout`` is the deadline
+        in seconds where the command line gives none, by default the check's own.
+        """
+        self.program = program
+        self.check = check
+        self.function: Check = getattr(__import__(f"checks.{check}", fromlist=[check]), check)
+        self.known: dict[str, Option] = options(self.function, face)
+        values = parse(self.known, arguments)
+        self.face = {name: values.pop(name, default) for name, default in (face.__kwdefaults__ or {}).items()}
+        if not (self.face.get("help") or self.face.get("version")):
+            complete(self.known, values)
+        self.values = values
+        given = self.face.get("timeout") or values.get("timeout") or timeout
+        self.timeout = float(str(given or self.function.__kwdefaults__["timeout"]))
+        values["timeout"] = self.timeout
+
+    @property
+    def asked(self) -> str:
+        """What is asked: the program and the check's options as they were written."""
+        texts = (f"{o.name}={','.join(o.texts)}" for o in self.known.values() if o.texts and o.name not in self.face)
+        return " ".join((self.program, *texts))
+
+    @property
+    def name(self) -> str:
+        """The name of the verdict: the one that was given, else what is asked."""
+        return str(self.face.get("name") or self.asked)
+
+    def number(self, name: str) -> float:
+        """Return an option of the face that is a number, or a flag as one."""
+        value = self.face[name]
+        return float(value) if isinstance(value, (int, float)) else 0.0
+
+    def run(self) -> tuple[Result, float]:
+        """Run the check and return its result and the seconds it took; a bug in it is an UNKNOWN result."""
+        begun = monotonic()
+        try:
+            result = run(self.function(BlockingNet(), **self.values), self.timeout)
+        except Exception as error:  # noqa: BLE001 - a face must always have a result to translate
+            result = bug(self.check, error)
+        result.text = one_line(result.text)
+        return result, monotonic() - begun
+
+    def publish(self, result: Result, duration: float) -> verdict.Verdict | None:
+        """Publish the verdict and return the one before; raises OSError."""
+        folder = verdict.folder()
+        verdict.ready(folder)
+        return verdict.publish(folder, self.name, self.check, result, duration)

@@ -1,0 +1,184 @@
+"""How is a connection encrypted, whoever drives the check? Imported only by who speaks TLS."""
+
+from __future__ import annotations
+
+import ssl
+from posix import stat
+from time import monotonic
+
+from vipwarden.net.stream import NetError, Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vipwarden.net.net import Net
+
+_CONTEXT_LIFE = 60.0  # seconds
+_MOST_CONTEXTS = 1000
+_LOOK = 5.0  # seconds for which an agent does not look whether a CA file has changed
+_contexts: dict[tuple[str | None, bool, bool, bool], tuple[float, int, float, ssl.SSLContext]] = {}
+# The same on every Python, for an upgrade is not to take a server out of service: 3.13 asks more of certificates than
+# RFC 5280 lets their readers ask (VERIFY_X509_STRICT), and trusts a CA file's intermediate without its root.
+_FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+class TlsStream(Stream):
+    """A Stream inside TLS, by memory buffers, so that it needs no more of the driver than a plain one."""
+
+    __slots__ = ("_incoming", "_outgoing", "_tls", "plain")
+
+    def __init__(self, plain: Stream, context: ssl.SSLContext, server_name: str | None) -> None:
+        super().__init__(plain.clock, plain.sock, plain.name)
+        self.plain = plain
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+
+    @property
+    def version(self) -> str:
+        """The protocol that was agreed upon, such as TLSv1.3."""
+        return self._tls.version() or "TLS"
+
+    def certificate(self) -> bytes:
+        """Return the peer's certificate in DER form, verified or not; empty where it sent none."""
+        return self._tls.getpeercert(binary_form=True) or b""
+
+    def chain(self) -> list[bytes]:
+        """Return all certificates that the peer sent in DER form, its own first, verified or not."""
+        if hasattr(self._tls, "get_unverified_chain"):
+            return list(self._tls.get_unverified_chain())
+        inner = getattr(self._tls, "_sslobj", None)  # only Python 3.13 has it in public
+        found = inner.get_unverified_chain() if inner is not None else None
+        return [certificate.public_bytes(2) for certificate in found or ()]  # 2 is DER
+
+    async def handshake(self) -> None:
+        """Agree on keys and verify the certificate; raises NetError."""
+        try:
+            await self._step(self._handshake)
+        except NetError as error:
+            if error.kind != "reset":
+                raise
+            raise self._left() from None  # whether it closed or reset is a matter of who was faster
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; raises NetError."""
+        try:
+            self._tls.write(data)
+        except ssl.SSLError:  # the peer has said goodbye
+            raise NetError("reset", f"{self.name} closed the connection") from None
+        await self.plain.send(self._outgoing.read())
+
+    def part(self, data: bytes) -> None:
+        """Send last words, as far as the kernel takes them at once."""
+        try:
+            self._tls.write(data)
+        except ssl.SSLError:
+            return  # the peer has said goodbye
+        self.plain.part(self._outgoing.read())
+
+    async def receive(self, size: int = 65536) -> bytes:
+        """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""
+        return await self._step(lambda: self._tls.read(size))
+
+    def _handshake(self) -> bytes:
+        self._tls.do_handshake()
+        return b""
+
+    async def _step(self, step: Callable[[], bytes]) -> bytes:
+        while True:
+            try:
+                data = step()
+                await self._flush()
+                return data
+            except ssl.SSLWantReadError:
+                await self._flush()
+                if more := await self.plain.receive():
+                    self._incoming.write(more)
+                else:
+                    self._incoming.write_eof()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                if not self._tls.version():  # the handshake is not over
+                    raise self._left() from None
+                return b""
+            except ssl.SSLCertVerificationError as error:
+                raise NetError("tls", f"the certificate of {self.name} is not valid: {error.verify_message}") from None
+            except ssl.SSLError as error:
+                reason = (error.reason or str(error)).replace("_", " ").lower()
+                raise NetError("tls", f"no TLS with {self.name}: {reason}") from None
+
+    def _left(self) -> NetError:
+        return NetError("tls", f"{self.name} closed the connection during the TLS handshake")
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await self.plain.send(self._outgoing.read())
+
+
+def by_policy(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Have a client speak TLS 1.2 at least, and judge certificates by the policy of docs/security.md."""
+    context.verify_flags = _FLAGS
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
+
+
+async def context(
+    net: Net, ca_file: str | None = None, insecure: bool = False, *, check_name: bool = True, judges: bool = False
+) -> ssl.SSLContext:
+    """Return client_context() without being held up by a file that does not answer; raises NetError as well."""
+    if ca_file is not None:
+        made = _contexts.get((ca_file, insecure, check_name, judges))
+        if made is not None and monotonic() < made[2]:
+            return made[3]
+        await readable(net, ca_file)
+        return await net.beside(ca_file, lambda: client_context(ca_file, insecure, check_name, judges))
+    return client_context(ca_file, insecure, check_name, judges)
+
+
+async def readable(net: Net, *paths: str | None) -> None:
+    """See whether files answer before OpenSSL reads them; raises NetError (stuck) where one does not."""
+    for path in paths:
+        try:
+            if path:
+                await net.file(path, 0)
+        except NetError:
+            raise
+        except OSError:
+            pass  # whoever reads it will say so
+
+
+def client_context(
+    ca_file: str | None = None, insecure: bool = False, check_name: bool = True, judges: bool = False
+) -> ssl.SSLContext:
+    """Return the settings of a client, which its callers share and must leave as they are.
+
+    It trusts the system's CAs or those of ``ca_file``; ``insecure`` verifies nothing; ``judges`` is for
+    certificate.verify(). Raises NetError (local) where the CA file cannot be read. Reading CAs takes ten milliseconds,
+    so it is done once a minute, or when the file changes.
+    """
+    try:
+        now = monotonic()
+        key = (ca_file, insecure, check_name, judges)
+        changed = stat(ca_file).st_mtime_ns if ca_file else 0
+        made = _contexts.get(key)
+        if made is None or made[0] < now or made[1] != changed:
+            context = by_policy(ssl.create_default_context(cafile=ca_file))
+            if judges:  # up to TLS 1.2 certificates come in clear
+                context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+            if insecure or not check_name:
+                context.check_hostname = False
+            if insecure:
+                context.verify_mode = ssl.CERT_NONE
+            if len(_contexts) >= _MOST_CONTEXTS:
+                _contexts.clear()
+            made = (now + _CONTEXT_LIFE, changed, 0.0, context)
+        made = _contexts[key] = (*made[:2], now + _LOOK, made[3])
+    except OSError as error:  # ssl.SSLError is one
+        raise NetError("local", f"cannot read CA certificates from {ca_file}: {error.strerror or error}") from None
+    return made[3]
+
+
+async def start_tls(stream: Stream, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
+    """Go over to TLS on an open connection; raises NetError where the handshake or the certificate fails."""
+    tls = TlsStream(stream, context, server_name)
+    await tls.handshake()
+    return tls

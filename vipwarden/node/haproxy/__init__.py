@@ -1,0 +1,1 @@
+"""HAProxy: its configuration, its sockets and the tables that it prints."""

@@ -1,0 +1,185 @@
+"""What does HAProxy say of itself on its stats socket?
+
+The commands are those of HAProxy's management guide; a socket of ``level user`` is enough for them. All are given on
+one connection, so that what is said is one process's, also during a reload.
+"""
+
+from __future__ import annotations
+
+from vipwarden.core.result import one_line
+from vipwarden.net.stream import NetError
+from vipwarden.node.haproxy import table as haproxy_table
+from vipwarden.node.haproxy.source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from vipwarden.net.net import Net
+    from vipwarden.node.haproxy.table import Table
+
+    Page = Callable[[Net, Source], Coroutine[object, None, "Report"]]
+
+_COMMANDS = "show info;show stat;show table;show resolvers"
+MOST_ANSWER = 32 << 20
+FRONTEND, BACKEND, SERVER, LISTENER = "0", "1", "2", "3"  # the column "type"
+
+
+class HaproxyError(Exception):
+    """HAProxy cannot be asked, or answers what is not understood."""
+
+
+class HaproxyRightError(HaproxyError):
+    """It may well run, but this user is not let in, or this node had no means to ask."""
+
+
+class HaproxyMissingError(HaproxyError):
+    """Nothing on this node looks like HAProxy."""
+
+
+class Report:
+    """What a process answered.
+
+    ``info`` is by name, empty where a stats page does not tell; ``table`` the statistics; ``sticks`` the name, type,
+    size and use of each stick table; ``resolvers`` the section, name server, counter and value of each counter of a
+    name server; ``socket`` who was asked.
+    """
+
+    __slots__ = ("info", "resolvers", "socket", "sticks", "table")
+
+    def __init__(
+        self,
+        socket: str,
+        info: dict[str, str],
+        table: Table,
+        sticks: Sequence[tuple[str, str, str, str]] = (),
+        resolvers: Sequence[tuple[str, str, str, str]] = (),
+    ) -> None:
+        self.socket = socket
+        self.info = info
+        self.table = table
+        self.sticks = sticks
+        self.resolvers = resolvers
+
+    def of(self, kind: str) -> list[dict[str, str]]:
+        """Return the rows of FRONTEND, BACKEND, SERVER or LISTENER by column name."""
+        wanted = kind.encode()
+        return [self.table.row(at) for at, type_ in enumerate(self.table.column("type")) if type_ == wanted]
+
+
+async def report(net: Net, sources: Sequence[Source], page: Page | None = None) -> Report:
+    """Ask the first source that answers, within the deadline of the Net; raises HaproxyError with what each said.
+
+    ``page`` reads a stats page. Where one of the sources lacked a right, that is a HaproxyRightError.
+    """
+    kind: type[HaproxyError] = HaproxyError
+    errors = []
+    for index, source in enumerate(sources):
+        net.share(len(sources) - index)
+        try:
+            if page is not None and source.is_page:
+                return await page(net, source)
+            if not source.is_page:
+                return _told(str(source), await _answer(net, source, _COMMANDS))
+        except HaproxyError as error:
+            errors.append(str(error))
+            kind = HaproxyRightError if isinstance(error, HaproxyRightError) else kind
+    raise kind("; ".join(errors) or "no stats socket to ask")
+
+
+async def ask(net: Net, path: str, command: str) -> str:
+    """Return the whole answer of a unix socket to one command; raises HaproxyError."""
+    return (await _answer(net, Source(path), command)).decode("utf-8", "replace")
+
+
+async def _answer(net: Net, source: Source, command: str) -> bytes:
+    answer = []
+    size = 0
+    try:
+        with await net.connect(await net.resolve(source.host or source.path), source.port) as stream:
+            await stream.send(command.encode() + b"\n")
+            while more := await stream.receive():
+                answer.append(more)
+                size += len(more)
+                if size > MOST_ANSWER:
+                    raise HaproxyError(f"{source} does not end its answer to {command!r} in {MOST_ANSWER >> 20} MiB")
+    except NetError as error:
+        kind = HaproxyRightError if error.kind == "local" else HaproxyError
+        raise kind(error.text + _advice(error.text)) from None
+    return b"".join(answer)
+
+
+def _advice(text: str) -> str:
+    if "Permission denied" not in text:
+        return ""
+    return (
+        "; let this user in by 'user', 'group' and 'mode' of its 'stats socket' line, and the service by"
+        " SupplementaryGroups= of its group"
+    )
+
+
+def _told(name: str, answer: bytes) -> Report:
+    """Take the answers to the commands apart; each ends with an empty line."""
+    said, mark, rest = answer.partition(b"\n# pxname,")
+    info = parse_info(said.decode("utf-8", "replace"))
+    if not mark:
+        raise HaproxyError(f"{name} answered 'show stat' with {one_line(said[-200:].decode('utf-8', 'replace'), 60)!r}")
+    end = rest.rfind(b",\n\n")  # the last one: a quoted field may hold anything
+    if end < 0:
+        raise HaproxyError(f"{name} answered 'show stat' with a table that was cut off")
+    text = rest[end:].decode("utf-8", "replace")
+    return Report(name, info, parse_stat(mark[1:] + rest[: end + 1]), parse_sticks(text), parse_resolvers(text))
+
+
+def parse_info(text: str) -> dict[str, str]:
+    """Return the lines ``name: value`` of "show info"; raises HaproxyError."""
+    found = dict(line.split(": ", 1) for line in text.split("\n") if ": " in line)
+    if "Version" not in found:
+        raise HaproxyError(f"'show info' was answered with {one_line(text, 60)!r}")
+    return found
+
+
+def parse_stat(data: bytes) -> Table:
+    """Return the table of "show stat"; raises HaproxyError."""
+    try:
+        return haproxy_table.parse(data)
+    except haproxy_table.TableError as error:
+        raise HaproxyError(f"'show stat' {error}") from None
+
+
+def parse_sticks(text: str) -> list[tuple[str, str, str, str]]:
+    """Return name, type, size and use of the lines ``# table: name, type: ip, size:1024, used:0`` of "show table"."""
+    found = []
+    for line in text.split("\n"):
+        if line.startswith("# table: "):
+            words = [part.partition(":")[2].strip() for part in line.split(", ")]
+            if len(words) > 3 and words[2].isdecimal() and words[3].isdecimal():
+                found.append((words[0], words[1], words[2], words[3]))
+    return found
+
+
+def parse_resolvers(text: str) -> list[tuple[str, str, str, str]]:
+    """Return section, name server, counter and value of the lines ``  sent: 12`` of "show resolvers"."""
+    found = []
+    section = server = ""
+    for line in text.split("\n"):
+        if line.startswith("Resolvers section "):
+            section, server = line[18:], ""
+        elif line.startswith(" nameserver "):
+            server = line[12:].removesuffix(":")
+        elif server and line.startswith("  "):
+            counter, _, value = line[2:].partition(":")
+            value = value.strip()
+            if value.isdecimal() and value.isascii() and len(value) < 20:
+                found.append((section, server, counter, value))
+        elif line:
+            server = ""
+    return found
+
+
+def first_word(status: str) -> str:
+    """Return UP, DOWN, MAINT, DRAIN, NOLB and so on from a status such as ``UP 1/3`` or ``MAINT (via be/srv)``.
+
+    A server that is not checked (``no check``) is taken for UP, as HAProxy itself does.
+    """
+    return "UP" if status == "no check" else status.partition(" ")[0]

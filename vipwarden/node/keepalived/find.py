@@ -1,0 +1,107 @@
+"""Which process is the keepalived of a configuration?
+
+Its pidfile tells, or else the list of processes; either way it must be a keepalived that runs with that file.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vipwarden.node.keepalived.process import CannotAskError, Keepalived, NoProcessError, option
+from vipwarden.node.process.procfs import Proc, Process, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEFAULT_CONF = "/etc/keepalived/keepalived.conf"
+_RUN = "/run"
+_HIDDEN = "other users' processes are hidden (hidepid): whether keepalived runs cannot be seen"
+_LAST: dict[tuple[str, str], int] = {}  # which process it was: looking for it again costs a look at all of them
+
+
+def find(conf: str, proc: str = "/proc", pidfile: str = "") -> Keepalived:
+    """Return the keepalived that runs with a configuration; raises NoProcessError and CannotAskError.
+
+    The pidfile that is given names it, or else one in the usual places, or else the list of processes.
+    """
+    found = Proc(proc)
+    if pidfile:
+        pid = _pid(pidfile)
+        if pid is None:
+            raise NoProcessError(f"keepalived does not run: {pidfile} names no process")
+        process = found.processes.get(pid)
+        if process is None and found.hides:
+            raise CannotAskError(_HIDDEN)
+        if process is None or not _is_keepalived(process):
+            raise NoProcessError(f"keepalived does not run: PID {pid} of {pidfile} is not keepalived")
+        return _hold(process)
+    pids = [pid for path in _pidfiles() if (pid := _pid(path)) is not None]
+    last = _LAST.get((conf, proc), 0)
+    for pid in (last, *pids):
+        if pid in found.processes and _is_ours(found.processes[pid], conf):
+            return _hold(found.processes[pid])
+    parents = [process for process in found.processes.values() if _is_ours(process, conf)]
+    children = {process.pid for process in parents if _parent(process) in {one.pid for one in parents}}
+    parents = [process for process in parents if process.pid not in children]
+    if len(parents) > 1:
+        raise NoProcessError(f"several keepalived run with {conf}: say which by the pidfile")
+    if parents:
+        _LAST[conf, proc] = parents[0].pid
+        return _hold(parents[0])
+    if found.hides:
+        raise CannotAskError(_HIDDEN)
+    raise NoProcessError(f"no keepalived runs with {conf}")
+
+
+def _hold(process: Process) -> Keepalived:
+    try:
+        return Keepalived(process)
+    except OSError:
+        raise NoProcessError("keepalived has just ended") from None
+
+
+def _pidfiles() -> Iterator[str]:
+    """Yield the places of core/main.c: with an instance or a network namespace there is a folder of its own."""
+    yield f"{_RUN}/keepalived.pid"
+    with suppress(OSError):
+        yield from sorted(map(str, Path(_RUN, "keepalived").glob("**/keepalived*.pid")))
+
+
+def _pid(path: str) -> int | None:
+    try:
+        text = read(path, 64).split()
+    except OSError:
+        return None
+    return int(text[0]) if text and text[0].isdigit() and len(text[0]) < 10 else None
+
+
+def _is_keepalived(process: Process) -> bool:
+    """Return whether it is a living keepalived of root's or our own: none other's program is ever run."""
+    try:
+        # the real one as well: a link of this name to a program that is setuid root shows root as the effective one
+        own = {process.status.uid, process.status.real_uid} <= {0, os.geteuid()}
+        return own and process.comm.startswith(b"keepalived") and not process.is_dead
+    except OSError:
+        return False
+
+
+def _is_ours(process: Process, conf: str) -> bool:
+    """Return whether it is a keepalived outside of containers with that configuration."""
+    try:
+        if not _is_keepalived(process) or process.status.nested:
+            return False
+        own = option(list(map(os.fsdecode, process.cmdline)), "f", "use-file") or DEFAULT_CONF
+    except OSError:
+        return False
+    return os.path.realpath(own) == os.path.realpath(conf)
+
+
+def _parent(process: Process) -> int | None:
+    try:
+        words = read(process.path + b"/stat").rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None

@@ -1,0 +1,141 @@
+"""Which lines does keepalived.conf have, once its includes are followed and its definitions put in?
+
+As keepalived's lib/parser.c reads them: ``include`` takes a pattern relative to the file that it stands in. The files
+that a line includes come after all lines that the line stands for, the last one first.
+"""
+
+from __future__ import annotations
+
+import posix
+from _stat import S_ISREG
+
+from vipwarden.node.keepalived.definitions import Definitions, ExpansionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MOST_BYTES = 16 << 20
+_MOST_FILES = 1000
+_MOST_DEPTH = 20
+_MOST_STEPS = 256
+_INCLUDES = ("include", *(f"include{letter}" for letter in "rmwba"))
+
+
+class ConfError(Exception):
+    """The configuration cannot be read, or holds what this reader does not understand."""
+
+
+class ConfMissingError(ConfError):
+    """There is no configuration at that path."""
+
+
+class Line:
+    """A line without its comment, and the file and the number (from 1) of the line where it begins."""
+
+    __slots__ = ("number", "path", "text")
+
+    def __init__(self, text: str, path: str, number: int) -> None:
+        self.text = text
+        self.path = path
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.number}"
+
+
+def lines(path: str, *, root: str = "", config_id: str | None = None) -> Iterator[Line]:
+    """Yield the lines of the file and of those included, without comments; raises ConfError.
+
+    ``root`` stands before absolute paths in the file; ``config_id`` is the name of the node, by default its own.
+    """
+    return _Reader(root, config_id).lines(path, ())
+
+
+class _Reader:
+    """Lines without comments, with includes followed and definitions put in."""
+
+    def __init__(self, root: str, config_id: str | None) -> None:
+        # keepalived's default for --config-id is the name of the node up to its first dot
+        self.definitions = Definitions(posix.uname()[1].partition(".")[0] if config_id is None else config_id)
+        self.root = root
+        self.files = self.bytes = 0
+
+    def lines(self, path: str, above: tuple[str, ...]) -> Iterator[Line]:
+        """Yield the lines of a file; ``above`` are the files whose include led here."""
+        if len(above) > _MOST_DEPTH:
+            raise ConfError(f"{path} is included too deep: does {above[0]} include itself?")
+        for number, raw in enumerate(self._read(path, above).split("\n"), 1):
+            if "\0" in raw:  # keepalived passes over such a line
+                continue
+            self.definitions.folder = path.rpartition("/")[0] or "/"
+            included: list[str] = []
+            try:
+                for text in self.definitions.lines(raw):
+                    line = Line(text, path, number)
+                    head, *rest = text.split(None, 1) or [text]
+                    if head in _INCLUDES and rest:
+                        included[:0] = self._included(rest[0], line)
+                    else:
+                        yield line
+            except ExpansionError as error:
+                raise ConfError(f"{path}:{number}: {error}") from None
+            for file in included:
+                yield from self.lines(file, (*above, path))
+
+    def _included(self, pattern: str, line: Line) -> list[str]:
+        """Return the files of an include, in the order in which they are read."""
+        files = []
+        for choice in _alternatives(pattern, line):
+            folder = self.root if choice.startswith("/") else line.path[: line.path.rfind("/") + 1]
+            files += _matches(folder + choice)
+        return files
+
+    def _read(self, path: str, above: tuple[str, ...]) -> str:
+        self.files += 1
+        try:
+            source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
+        except FileNotFoundError:
+            if above:  # keepalived goes on without it
+                return ""
+            raise ConfMissingError(f"no {path.rpartition('/')[2]} at {path}") from None
+        except (OSError, ValueError) as error:
+            raise ConfError(f"cannot read {path}: {error.args[-1]}") from None
+        try:
+            if not S_ISREG(posix.fstat(source).st_mode):
+                raise ConfError(f"{path} is not a file")
+            data = b""
+            while more := posix.read(source, 1 << 20):
+                data += more
+                self.bytes += len(more)
+                if self.bytes > _MOST_BYTES or self.files > _MOST_FILES:
+                    raise ConfError(f"{(*above, path)[0]} and its includes are too big to be a configuration")
+        except OSError as error:
+            raise ConfError(f"cannot read {path}: {error.args[-1]}") from None
+        finally:
+            posix.close(source)
+        return data.decode("utf-8", "replace")
+
+
+def _alternatives(pattern: str, line: Line) -> list[str]:
+    """Return what a pattern with ``{a,b}`` stands for."""
+    whole: list[str] = []
+    rest = [pattern]
+    while rest:
+        head, _, behind = rest[0].partition("{")
+        body, close, tail = behind.partition("}")
+        if not close:
+            whole.append(rest.pop(0))
+        else:
+            rest[:1] = [head + choice + tail for choice in body.split(",")]
+        if len(rest) + len(whole) > _MOST_STEPS:
+            raise ConfError(f"{line}: too many alternatives in one include")
+    return whole
+
+
+def _matches(pattern: str) -> list[str]:
+    if not any(char in pattern for char in "*?["):
+        return [pattern]
+    from glob import glob
+
+    return sorted(glob(pattern))  # noqa: PTH207 - pathlib would cost a check its start-up time

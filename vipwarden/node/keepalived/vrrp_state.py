@@ -1,0 +1,165 @@
+"""Which state did keepalived say that an instance or a sync group is in, and since when?
+
+The program ``notify`` keeps one small file for each in the folder ``vrrp`` of the runtime folder (/run/vipwarden for
+root), named TYPE.NAME as verdict.file_name() writes it, readable by everybody, written aside and renamed:
+
+    vipwarden-vrrp-1 TYPE STATE SINCE PRIORITY CHANGES SOURCE STAMP ORDER [RANKED]
+    NAME
+
+TYPE is INSTANCE or GROUP. STATE is a word of keepalived: MASTER, BACKUP, FAULT, STOP or DELETED. SINCE is when that
+state began, in seconds of the epoch. PRIORITY is 0 to 255 (0 where keepalived does not tell it, as for a group).
+CHANGES counts the changes of state since the file was first written. SOURCE is who told: ``notify`` (a script),
+``fifo``, or ``kernel`` where an event was lost and the addresses of the kernel showed it. STAMP and ORDER tell events
+apart: the time of the last change of state in seconds since boot, and a number that grows where those are equal.
+RANKED, where it is there, is the time of a later change of the priority alone.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from vipwarden.core.result import one_line
+from vipwarden.state.verdict import file_name, folder, owners, ready
+
+_MAGIC = "vipwarden-vrrp-1"
+_MOST = 4096
+_READ = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+_WRITE = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC | posix.O_NOFOLLOW
+TYPES = ("INSTANCE", "GROUP")
+STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
+SOURCES = ("notify", "fifo", "kernel")
+
+
+class VrrpState:
+    """What is known of one instance or group; the fields are those of the file."""
+
+    __slots__ = ("changes", "kind", "name", "order", "priority", "ranked", "since", "source", "state")
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        state: str,
+        since: float,
+        *,
+        priority: int = 0,
+        changes: int = 0,
+        source: str = "notify",
+        order: tuple[float, int] = (0, 0),
+        ranked: float = 0,
+    ) -> None:
+        self.kind = kind
+        self.name = name
+        self.state = state
+        self.since = since
+        self.priority = priority
+        self.changes = changes
+        self.source = source
+        self.order = order  # STAMP and ORDER
+        self.ranked = ranked
+
+    def __repr__(self) -> str:
+        return f"VrrpState({self.kind} {self.name} {self.state})"
+
+
+def place() -> str:
+    """Return the folder of the files, for this user."""
+    return folder().rpartition("/")[0] + "/vrrp"
+
+
+def path_of(kind: str, name: str) -> str:
+    """Return the path of the file of one instance or group."""
+    return f"{place()}/{kind}.{file_name(name)}"
+
+
+def publish(state: VrrpState) -> None:
+    """Write the file of one instance or group; raises OSError, and then the old one stands."""
+    ready(place())
+    head = (
+        f"{_MAGIC} {state.kind} {state.state} {state.since:.3f} {state.priority} {state.changes}"
+        f" {state.source} {state.order[0]!r} {state.order[1]}{f' {state.ranked!r}' if state.ranked else ''}"
+    )
+    data = f"{head}\n{one_line(state.name)}\n".encode("utf-8", "replace")
+    target = path_of(state.kind, state.name)
+    aside = f"{place()}/.{posix.getpid()}.{target.rpartition('/')[2]}"
+    out = posix.open(aside, _WRITE, 0o644)
+    try:
+        try:
+            if posix.write(out, data) != len(data):
+                raise OSError(28, "no space left for the state")
+            posix.fchmod(out, 0o644)
+        finally:
+            posix.close(out)
+        posix.rename(aside, target)
+    except OSError:
+        posix.unlink(aside)
+        raise
+
+
+def read(path: str, by: tuple[int, ...] | None = None) -> VrrpState | None:
+    """Return what a file says, or None where there is no whole one; hostile content is no whole one.
+
+    The file has to belong to one of ``by``, by default to root or this user.
+    """
+    try:
+        source = posix.open(path, _READ)
+    except OSError:
+        return None
+    try:
+        if posix.fstat(source).st_uid not in ((0, posix.geteuid()) if by is None else by):
+            return None
+        data = posix.read(source, _MOST)
+    except OSError:
+        return None
+    finally:
+        posix.close(source)
+    try:
+        return _state(data.decode("utf-8", "replace"))
+    except ValueError:
+        return None
+
+
+def read_all(path: str) -> list[VrrpState]:
+    """Return every whole state in a folder, by type and name.
+
+    A folder that is not there, or not to be trusted by verdict.owners(), holds none.
+    """
+    by = owners(path)
+    try:
+        names = sorted(posix.listdir(path)) if by else ()
+    except OSError:
+        return []
+    found = (read(f"{path}/{name}", by) for name in names if not name.startswith("."))
+    return [state for state in found if state is not None]
+
+
+def _state(text: str) -> VrrpState:
+    if not text.endswith("\n"):
+        raise ValueError("torn")
+    head, name = text[:-1].split("\n")
+    magic, kind, state, since, priority, changes, source, stamp, order, *ranked = head.split(" ")
+    if magic != _MAGIC or kind not in TYPES or state not in STATES or source not in SOURCES:
+        raise ValueError("not a state")
+    numbers = _number(priority, 255), _number(changes, 1 << 62), _number(order, 1 << 62)
+    times = float(since), float(stamp), float(ranked[0] if ranked else 0)
+    if len(ranked) > 1:
+        raise ValueError("not a state")
+    if not all(0 <= time < 1e12 for time in times):
+        raise ValueError("not a time")
+    return VrrpState(
+        kind,
+        one_line(name),
+        state,
+        times[0],
+        priority=numbers[0],
+        changes=numbers[1],
+        source=source,
+        order=(times[1], numbers[2]),
+        ranked=times[2],
+    )
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) > most:
+        raise ValueError("not a number")
+    return int(text)

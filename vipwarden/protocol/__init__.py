@@ -1,0 +1,1 @@
+"""The protocols that checks speak: codecs without input or output, and sessions over a Net."""

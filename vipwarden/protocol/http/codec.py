@@ -1,0 +1,262 @@
+"""What does keepalived ask of a web server, and which bytes of the answer does it take for the page?
+
+The rules are those of keepalived's checker: ``check_http.c`` (http_request, http_process_response) and ``html.c``
+(extract_html, extract_status_code, extract_content_length) of 2.2.7, which have stayed the same up to 2.4.3. Its
+genhash is the same code since 2.2.3; the one before took a Content-Length only at the start of a line.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vipwarden.protocol.http.body import Chunks, DecodedBody
+
+MOST_HEADER = 65536  # bytes
+_KEEPALIVED_HEADER = 4095  # MAX_BUFFER_LENGTH - 1: a longer header is no answer to keepalived
+_BODILESS = (204, 304)  # status codes of answers that never have a body
+_ULONG_MAX = 2**64 - 1
+_FIELD = b"Content-Length:"
+_SPACE = b" \t\n\v\f\r"  # of isspace() in the C locale
+_DIGITS = b"0123456789"
+
+
+def _visible(text: str, most: int) -> str:
+    if not text or " " in text or not text.isprintable():
+        raise ValueError("visible characters are wanted, a blank is written %20")
+    if len(text.encode()) > most:
+        raise ValueError(f"at most {most} bytes are sent")
+    return text
+
+
+class HttpVersion(str):
+    """A protocol as keepalived names it: 1.0, 1.0C (with ``Connection: close``) or 1.1 (with it as well)."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> HttpVersion:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if text.upper() not in ("1.0", "1.0C", "1.1"):
+            raise ValueError("a protocol version is 1.0, 1.0C or 1.1")
+        return str.__new__(cls, text.upper())
+
+
+HTTP_1_0 = HttpVersion("1.0")
+
+
+class Path(str):
+    """What stands after GET: a path that begins with a slash, or a whole URL for a proxy; at most 1700 bytes.
+
+    The request is to fit the 2047 bytes at which keepalived cuts its own off.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Path:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if not text.startswith("/") and "://" not in text:
+            raise ValueError("a path begins with a slash")
+        return str.__new__(cls, _visible(text, 1700))
+
+
+ROOT = Path("/")
+
+
+class VirtualHost(str):
+    """What stands in the Host header, at most 255 bytes."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> VirtualHost:
+        """Build it from its text; raises ValueError with what is wanted."""
+        return str.__new__(cls, _visible(text, 255))
+
+    @property
+    def name(self) -> str:
+        """The name alone, without a port and without the brackets of an IPv6 address."""
+        if self.startswith("["):
+            return self[1:].partition("]")[0]
+        return self.partition(":")[0]
+
+
+def request(path: str, host: str, version: str) -> bytes:
+    """Return the request as keepalived sends it; ``host`` is a virtualhost, or address and port."""
+    close = "" if version == "1.0" else "Connection: close\r\n"
+    text = f"GET {path} HTTP/{version[:3]}\r\nUser-Agent: KeepAliveClient\r\n{close}Host: {host}\r\n\r\n"
+    return text.encode()
+
+
+class Header:
+    """The header of an answer.
+
+    ``length`` is that of the body by RFC 9112, section 6.3, None where it ends with the connection; ``cut`` is where
+    keepalived ends the body, None where it sees no Content-Length.
+    """
+
+    __slots__ = ("_lowered", "cut", "length", "raw", "status")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._lowered = raw.lower()
+        self.status = _status(raw)
+        self.cut = _content_length(raw)
+        self.length = self._length()
+
+    @property
+    def status_line(self) -> str:
+        """The first line, as it came."""
+        return self.raw.partition(b"\r")[0].decode("latin-1")
+
+    def field(self, name: bytes) -> str:
+        """Return the values of every field of that lower-case name, joined by ", "."""
+        values = []
+        field = b"\n" + name + b":"
+        at = self._lowered.find(field)
+        while at >= 0:
+            at += len(field)
+            end = self.raw.find(b"\n", at)
+            values.append(self.raw[at:end].strip().decode("latin-1"))
+            at = self._lowered.find(field, end)
+        return ", ".join(values)
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the body is in chunks."""
+        return self.field(b"transfer-encoding").lower().endswith("chunked")
+
+    def content(self, most: int) -> DecodedBody:
+        """Return the reader of the body's content, at most ``most`` bytes of it."""
+        from vipwarden.protocol.http.body import DecodedBody
+
+        transfer, coding = self.field(b"transfer-encoding"), self.field(b"content-encoding")
+        return DecodedBody(transfer, coding, self.length, most)
+
+    def _length(self) -> int | None:
+        if self.status in _BODILESS:
+            return 0
+        digits = self.field(b"content-length").partition(",")[0]
+        framed = self.field(b"transfer-encoding").lower() not in ("", "identity")
+        if digits.isascii() and digits.isdigit() and len(digits) < 19 and not framed:
+            return int(digits)
+        return None
+
+    def fragile(self) -> list[str]:
+        """Return why keepalived's digest of this answer may change, or not be had, while the page stays the same."""
+        found = []
+        if not 200 <= self.status <= 299:
+            found.append(f"genhash digests an answer of status {self.status}, HTTP_GET wants it in status_code")
+        if self.chunked:
+            found.append("the body is chunked: how the server cuts the chunks is part of the digest")
+        if self.field(b"content-encoding").lower() not in ("", "identity"):
+            found.append("the body is compressed: the digest changes with the server's compression")
+        length = self.length
+        if self.cut is not None and self.cut != length and self.status not in _BODILESS:
+            found.append(f"keepalived cuts the body at {self.cut} bytes: its first 'Content-Length:' says so")
+        if self.cut is None and length is not None and self.status not in _BODILESS:
+            found.append("keepalived overlooks this Content-Length: it wants just these letters and a bare number")
+        if len(self.raw) > _KEEPALIVED_HEADER:
+            found.append(f"keepalived reads headers of up to {_KEEPALIVED_HEADER} bytes, this one has {len(self.raw)}")
+        return found
+
+
+class Answer:
+    """An answer in whatever pieces the network makes of it; ``header`` is None until its end has come."""
+
+    __slots__ = ("_begun", "header")
+
+    def __init__(self) -> None:
+        self._begun = bytearray()
+        self.header: Header | None = None
+
+    @property
+    def begun(self) -> bytes:
+        """What came while there is no header."""
+        return bytes(self._begun)
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next piece and return what of it belongs to the body.
+
+        A header has to end in its first 64 KiB, by CR LF CR LF: an empty line in bare line feeds ends none.
+        """
+        if self.header is not None:
+            return data
+        known = len(self._begun)
+        whole: bytes | bytearray = data
+        if known:
+            self._begun += data
+            whole = self._begun
+        end = whole.find(b"\r\n\r\n", max(0, known - 3), MOST_HEADER)
+        if end < 0:
+            if not known:
+                self._begun += data
+            return b""
+        self.header = Header(bytes(whole[: end + 4]))
+        self._begun = bytearray()
+        return bytes(whole[end + 4 :])
+
+    @property
+    def endless(self) -> bool:
+        """Whether the header is longer than any that is read."""
+        return len(self._begun) >= MOST_HEADER
+
+
+class RawBody:
+    """The bytes that keepalived digests: those after the header up to its Content-Length, chunk framing and all.
+
+    The framing is followed beside that, for it alone tells that a body in chunks was cut off.
+    """
+
+    __slots__ = ("_chunks", "_cut", "_length", "_seen", "fragile")
+
+    def __init__(self, header: Header) -> None:
+        self._chunks: Chunks | None = None
+        if header.chunked and header.status not in _BODILESS:
+            from vipwarden.protocol.http.body import Chunks
+
+            self._chunks = Chunks()
+        self._cut = header.cut
+        self._length = header.length
+        self._seen = 0
+        self.fragile = header.fragile()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next piece of the body and return what of it is to be digested."""
+        before = self._seen
+        if not before and self._cut is None and _FIELD in data:  # the search runs on behind the header
+            self.fragile.append("keepalived takes 'Content-Length:' in the page for the header, if it comes early")
+        self._seen += len(data)
+        if self._chunks is not None:
+            self._chunks.feed(data)
+        return data if self._cut is None or self._seen <= self._cut else data[: max(0, self._cut - before)]
+
+    def flaw(self, ended: bool) -> str:
+        """Return what is wrong with the body, "" if nothing; ``ended`` tells that no more of it comes."""
+        if ended and self._length is not None and self._seen < self._length:
+            return f"short body: {self._seen} of {self._length} bytes"
+        return self._chunks.flaw(ended) if self._chunks is not None else ""
+
+
+def _status(header: bytes) -> int:
+    """Return the status code, 0 where keepalived finds none: it wants three digits between two blanks."""
+    line = header.partition(b"\r")[0]
+    _, _, rest = line.partition(b" ")
+    return int(rest[:3]) if rest[3:4] == b" " and not rest[:3].strip(_DIGITS) else 0
+
+
+def _content_length(header: bytes) -> int | None:
+    """Do as strstr("Content-Length:") and strtoul() do: any field whose name ends in just these letters is taken."""
+    _, found, value = header.partition(b"\0")[0].partition(_FIELD)
+    if not found:
+        return None
+    text = value.lstrip(_SPACE)
+    sign = text[:1] if text[:1] in (b"+", b"-") else b""
+    after = text[len(sign) :].lstrip(_DIGITS)
+    digits = text[len(sign) : len(text) - len(after)]
+    if not digits:
+        after = value  # strtoul() that finds no number ends where it began, with 0
+    if after[:1] not in (b"", b"\r", b"\n"):
+        return None
+    digits = digits.lstrip(b"0")
+    number = _ULONG_MAX if len(digits) > 20 else int(digits or b"0")
+    if number < _ULONG_MAX and sign == b"-":
+        number = -number % (_ULONG_MAX + 1)
+    return number if number < _ULONG_MAX else None

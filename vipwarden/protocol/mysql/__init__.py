@@ -1,0 +1,1 @@
+"""The MySQL client protocol, as far as the login and a ping."""

@@ -1,0 +1,96 @@
+"""Is a certificate valid, asked after a handshake that did not look at it?
+
+Who breaks a handshake off because of the certificate has opened a connection and left it, which some servers hold
+against the client. So the handshake is made without verification, and OpenSSL judges the chain afterwards: a
+second client that talks to nobody is handed a ServerHello with these certificates. TLS 1.2 (RFC 5246, section 7.4)
+has them in clear and verifies them before anything else is due. That the server owns the key of its certificate
+was proved in the real handshake.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from vipwarden.net.stream import NetError
+from vipwarden.net.tls import by_policy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# ECDHE with AES-128-GCM, for RSA keys and for elliptic curves: a certificate must fit the cipher
+_CIPHERS = (b"\xc0\x2f", b"\xc0\x2b")
+_RENEGOTIATION_INFO = b"\xff\x01\x00\x01\x00"
+
+
+def unverified_context(cert_file: str | None = None, key_file: str | None = None) -> ssl.SSLContext:
+    """Return settings that verify nothing, with the client's own certificate if there is one.
+
+    Raises NetError (local) where its files cannot be read.
+    """
+    context = by_policy(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if cert_file:
+        try:
+            context.load_cert_chain(cert_file, key_file, password="")  # or it asks the terminal
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise NetError("local", f"cannot read the certificate {cert_file} and its key: {reason}") from None
+    return context
+
+
+def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | None, name: str) -> None:
+    """Verify certificates in DER form, the server's own first, as the context would in a handshake.
+
+    The context is client_context()'s with ``judges``. Raises NetError (tls) with the reason where they are not valid;
+    ``name`` is the peer's name in it.
+    """
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    nobody.maximum_version = ssl.TLSVersion.TLSv1_2
+    for cipher in _CIPHERS:
+        try:
+            _present(chain, cipher, context, server_name)
+        except ssl.SSLCertVerificationError as error:
+            raise NetError("tls", f"the certificate of {name} is not valid: {error.verify_message}") from None
+        except ssl.SSLError as error:  # most likely the key does not fit this cipher
+            reason = (error.reason or str(error)).replace("_", " ").lower()
+            continue
+        try:  # who trusts nobody must object, else this library looks at certificates later than OpenSSL does
+            _present(chain, cipher, nobody, "localhost")
+        except ssl.SSLCertVerificationError:
+            return
+        reason = "the TLS library does not say"
+    raise NetError("tls", f"the certificate of {name} cannot be verified: {reason}")
+
+
+def _present(chain: Sequence[bytes], cipher: bytes, context: ssl.SSLContext, server_name: str | None) -> None:
+    """Hand the certificates to a client; raises ssl.SSLError if it does not go on to wait for the keys."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
+    for flight in (b"", _record(_server_hello(cipher)) + _record(_certificates(chain))):
+        incoming.write(flight)
+        try:
+            client.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+
+
+def _server_hello(cipher: bytes) -> bytes:
+    extensions = len(_RENEGOTIATION_INFO).to_bytes(2, "big") + _RENEGOTIATION_INFO
+    return _message(2, b"\3\3" + bytes(32) + b"\0" + cipher + b"\0" + extensions)
+
+
+def _certificates(chain: Sequence[bytes]) -> bytes:
+    body = b"".join(len(der).to_bytes(3, "big") + der for der in chain)
+    return _message(11, len(body).to_bytes(3, "big") + body)
+
+
+def _message(kind: int, body: bytes) -> bytes:
+    return bytes((kind,)) + len(body).to_bytes(3, "big") + body
+
+
+def _record(message: bytes) -> bytes:
+    """Return a handshake message in as many records as it takes, of 16 KiB each."""
+    pieces = [message[start : start + 16384] for start in range(0, len(message), 16384)]
+    return b"".join(b"\x16\3\3" + len(piece).to_bytes(2, "big") + piece for piece in pieces)
