@@ -332,6 +332,54 @@ def test_keepalived_takes_the_installed_scripts_under_script_security(agent: Con
     eventually(lambda: state() in ("STOP", "FAULT"))
 
 
+SITE = """\
+[Service]
+ExecStartPre=/bin/sh -c 'sleep "$$(cat /run/site.pause 2>/dev/null || echo 0)"'
+ExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 8081
+"""
+
+
+def test_chk_service_restarts_what_died_and_not_what_was_stopped_or_is_being_started(node: Container) -> None:
+    """A unit's fate by the systemctl of a systemd that runs."""
+    command = ("/usr/libexec/keepalived/chk_service", "--unit", "site", "--check", "port -H 127.0.0.1 -p 8081")
+
+    def chk(code: int | None = None) -> str:
+        return node.run(*command, "--good-for", "0", "--restarts", "9", code=code)
+
+    def healthy() -> bool:
+        return "is open" in chk()
+
+    node.write("/etc/systemd/system/site.service", SITE)
+    node.run("systemctl", "daemon-reload")
+    node.run("systemctl", "start", "site")
+    eventually(healthy)
+    chk(0)
+    before = node.show("site", "MainPID")
+    node.run("kill", "-KILL", before)
+    eventually(lambda: node.show("site", "ActiveState") == "failed")
+    assert "restart" in chk(0)  # within the grace time
+    eventually(healthy)
+    assert node.show("site", "MainPID") not in ("0", before)
+
+    node.run("systemctl", "stop", "site")
+    assert "unit site is inactive" in chk(1)
+    for _ in range(3):
+        chk(1)
+    assert node.show("site", "ActiveState") == "inactive"
+
+    node.write("/run/site.pause", "3")
+    node.run("systemctl", "start", "site", "--no-block")
+    eventually(healthy)
+    begun = node.show("site", "ExecMainStartTimestampMonotonic")
+    node.run("systemctl", "restart", "site", "--no-block")
+    eventually(lambda: "unit site is" in chk())  # activating or deactivating: systemd is at work on it
+    eventually(healthy)
+    said = node.journal("site")
+    assert said.count("Started site.service") == 4, said
+    assert node.show("site", "ExecMainStartTimestampMonotonic") != begun
+    node.run("systemctl", "stop", "site")
+
+
 def test_a_reader_that_hangs_is_replaced(node: Container) -> None:
     """That of the FIFO, by systemd's watchdog."""
     node.drop_in(f"{NOTIFY}.service", "WatchdogSec=2")

@@ -92,6 +92,12 @@ class Tab:
         """Listen to everything."""
         for domain in ("Page", "Network", "Log", "Runtime", "Accessibility", "DOM"):
             await self.call(f"{domain}.enable")
+        await self.call("Performance.enable", timeDomain="threadTicks")
+
+    async def cpu(self) -> float:
+        """Return the seconds of CPU that the page's thread has used for its tasks."""
+        metrics = (await self.call("Performance.getMetrics"))["metrics"]
+        return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
     async def open(self, url: str) -> None:
         """Go to an address and wait until all of it is there."""
