@@ -1,4 +1,4 @@
-"""What does one check find right now? The face of the checks for people, and for programs by ``--json``."""
+"""What does one check find right now? The front end for people, and for programs by ``--json``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLOURS = ("32", "33", "31", "35")
 _WORDS = ("ok", "warning", "critical", "unknown")
 
 
-def face(*, name: str | None = None, json: bool = False, help: bool = False) -> None:  # noqa: A002
+def front_end(*, name: str | None = None, json: bool = False, help: bool = False) -> None:  # noqa: A002
     """Add the options that every check has here.
 
     name: publish the verdict under this name, as the agent and the scripts do; without it nothing is published
@@ -51,17 +51,17 @@ def _overview() -> int:
 
 def _check(check: str, arguments: Sequence[str]) -> int:
     load(check)  # or say which there are
-    command = Command(f"vipwarden check {check}", check, face, arguments)
-    if command.face["help"]:
-        sys.stdout.write(usage(command.program, command.function, face, command.known) + "\n")
+    command = Command(f"vipwarden check {check}", check, front_end, arguments)
+    if command.front_end["help"]:
+        sys.stdout.write(usage(command.program, command.function, front_end, command.known) + "\n")
         return 0
     result, duration = command.run()
-    if command.face["name"]:
+    if command.front_end["name"]:
         try:
             command.publish(result, duration)
         except OSError as error:
             sys.stderr.write(f"vipwarden check: cannot publish the verdict: {error}\n")
-    if command.face["json"]:
+    if command.front_end["json"]:
         sys.stdout.write(json.dumps(as_json(check, result, duration)) + "\n")
     else:
         sys.stdout.write(as_text(check, result, duration, colour=sys.stdout.isatty()))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _USED = ("config", "check_config", "help")
 
 
-def face(*, config: str | None = None, check_config: bool = False, help: bool = False) -> None:  # noqa: A002
+def front_end(*, config: str | None = None, check_config: bool = False, help: bool = False) -> None:  # noqa: A002
     """Add the options that are no keys of the configuration.
 
     config: configuration, by default /etc/vipwarden/vipwarden.yaml where there is one; options go before it
@@ -42,14 +42,14 @@ def face(*, config: str | None = None, check_config: bool = False, help: bool = 
 
 def main(arguments: Sequence[str]) -> int:
     """Run ``vipwarden exporter``; return 0 when told to stop, 1 where it cannot start, 2 for what is misconfigured."""
-    known = options(settings, face)
+    known = options(settings, front_end)
     try:
         given: dict[str, Any] = parse(known, arguments)
     except UsageError as error:
         sys.stderr.write(f"vipwarden exporter: {error}; see vipwarden exporter --help\n")
         return 2
     if given.get("help"):
-        sys.stdout.write(usage("vipwarden exporter", settings, face, known) + "\n")
+        sys.stdout.write(usage("vipwarden exporter", settings, front_end, known) + "\n")
         return 0
     try:
         if given.get("check_config"):

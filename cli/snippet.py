@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from keepalived_scripts import chk
-from keepalived_scripts.service import face as service
+from keepalived_scripts.service import options as service
 from keepalived_scripts.snippet import (
     Part,
     Wish,
@@ -83,7 +83,7 @@ class Times(Count):
         return int.__new__(cls, text)
 
 
-def face(
+def front_end(
     *,
     form: Form = Form("all"),  # noqa: B008 - a text
     name: Name | None = None,
@@ -125,16 +125,16 @@ def main(arguments: Sequence[str]) -> int:
 
 def _snippet(check: str, arguments: Sequence[str]) -> str:
     preset = service.PRESETS.get(check)
-    functions: list[Callable[..., object]] = [preset, service.face] if preset else [load(check), chk.face]
-    known = options(*functions, face)
+    functions: list[Callable[..., object]] = [preset, service.front_end] if preset else [load(check), chk.front_end]
+    known = options(*functions, front_end)
     known["form"].flag = "--as"
     values = parse(known, arguments)
     if values.get("help"):
-        return usage(f"vipwarden snippet {check}", functions[0], face, known) + "\n"
+        return usage(f"vipwarden snippet {check}", functions[0], front_end, known) + "\n"
     complete(known, values)
     if check == "service" and not ("command" in values or "check" in values):
         raise UsageError("nothing to ask: --command or --check is wanted")
-    own = {name: option for name, option in known.items() if name not in options(face)}
+    own = {name: option for name, option in known.items() if name not in options(front_end)}
     given = {name: values.get(name, option.default) for name, option in known.items()}
     folder = str(given["folder"]).rstrip("/")
     if not folder.startswith("/"):

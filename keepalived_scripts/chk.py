@@ -1,4 +1,4 @@
-"""Is it healthy, in the words of keepalived? The face of every check as a vrrp_script or MISC_CHECK command.
+"""Is it healthy, in the words of keepalived? The front end of every check for vrrp_script and MISC_CHECK.
 
 keepalived takes exit 0 for healthy and throws the output away. So 0 is said for an OK of the check alone and 1 for
 everything else, a wrong option and our own bugs among it; what changed goes to syslog. keepalived up to 2.3.2 starts
@@ -40,7 +40,7 @@ class Weight(int):
         raise ValueError("a weight is a number from 0 to 253")
 
 
-def face(
+def front_end(
     *,
     name: str | None = None,
     misc_dynamic: bool = False,
@@ -77,11 +77,11 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
 
 
 def _answer(check: str, arguments: Sequence[str]) -> int:
-    command = Command(f"chk_{check}", check, face, arguments, DEADLINE)
-    if command.face["help"]:
+    command = Command(f"chk_{check}", check, front_end, arguments, DEADLINE)
+    if command.front_end["help"]:
         from vipwarden.core.usage import usage
 
-        say(1, usage(command.program, command.function, face, command.known))
+        say(1, usage(command.program, command.function, front_end, command.known))
         return FAILED
     folder = verdict.folder()
     single = f"{folder}/.{verdict.file_name(f'{_place()} {command.asked}')}"
@@ -139,7 +139,7 @@ def _code(result: Result, command: Command) -> int:
     """Translate a state for keepalived: exit codes of check_misc.c, misc_check_child_thread()."""
     if result.state == OK:
         return HEALTHY
-    if command.face["misc_dynamic"] and result.state == WARNING:
+    if command.front_end["misc_dynamic"] and result.state == WARNING:
         return int(command.number("warning_weight")) + 2
     return FAILED
 

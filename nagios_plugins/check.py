@@ -1,4 +1,4 @@
-"""Is it well, in the words of Nagios? The face of every check as a plugin, presented by nagiosplugin.
+"""Is it well, in the words of Nagios? The front end of every check for Nagios, by nagiosplugin.
 
 The deadline, the state and the text are the check's own; nagiosplugin puts them together. Its time-out is never
 used (whole seconds, and swallowed by a probe), nor its way to print numbers (1e-07, True, NaN).
@@ -43,7 +43,7 @@ class Timeout(float):
         return made
 
 
-def face(
+def front_end(
     *,
     timeout: Timeout = Timeout(10),  # noqa: B008 - a number
     name: str | None = None,
@@ -140,15 +140,15 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
 
 
 def _answer(check: str, arguments: Sequence[str]) -> int:
-    command = Command(f"check_{check}", check, face, arguments)
-    if command.face["help"] or command.face["version"]:
+    command = Command(f"check_{check}", check, front_end, arguments)
+    if command.front_end["help"] or command.front_end["version"]:
         from vipwarden.core.usage import usage
 
-        about = usage(command.program, command.function, face, command.known)
-        sys.stdout.write(f"{about}\n" if command.face["help"] else f"{command.program} {VERSION} (vipwarden)\n")
+        about = usage(command.program, command.function, front_end, command.known)
+        sys.stdout.write(f"{about}\n" if command.front_end["help"] else f"{command.program} {VERSION} (vipwarden)\n")
         return UNKNOWN
     result, duration = command.run()
-    timeout = command.face["timeout"]
+    timeout = command.front_end["timeout"]
     if result.expired and isinstance(timeout, Timeout):
         result.state = timeout.state
     with contextlib.suppress(OSError):  # a plugin's answer does not hang on who else may read it

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
-from nagios_plugins.check import face  # noqa: E402
+from nagios_plugins.check import front_end  # noqa: E402
 from vipwarden.core.options import options  # noqa: E402
 from vipwarden.core.registry import load, names  # noqa: E402
 from vipwarden.core.usage import descriptions, summary  # noqa: E402
@@ -56,8 +56,8 @@ NRPE = {
 def known(check: str) -> tuple[dict[str, Option], dict[str, str], str]:
     """Return the options of a check's plugin that may be given, what is said of each, and what the check asks."""
     function = load(check)
-    found = {name: one for name, one in options(function, face).items() if name not in _LEFT_OUT}
-    return found, descriptions(function) | descriptions(face), summary(function).partition("\n")[0]
+    found = {name: one for name, one in options(function, front_end).items() if name not in _LEFT_OUT}
+    return found, descriptions(function) | descriptions(front_end), summary(function).partition("\n")[0]
 
 
 def variable(check: str, option: Option) -> str:

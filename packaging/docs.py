@@ -105,8 +105,14 @@ def tables() -> dict[Path, dict[str, str]]:
         }
         for name in names()
     }
-    faces: dict[str, Callable[..., object]] = {"chk_": chk.face, "check_": plugin.face, "vipwarden check": person.face}
-    found[ROOT / "docs" / "checks" / "README.md"] = {name: options_of(face) for name, face in faces.items()}
+    front_ends: dict[str, Callable[..., object]] = {
+        "chk_": chk.front_end,
+        "check_": plugin.front_end,
+        "vipwarden check": person.front_end,
+    }
+    found[ROOT / "docs" / "checks" / "README.md"] = {
+        name: options_of(front_end) for name, front_end in front_ends.items()
+    }
     return found
 
 

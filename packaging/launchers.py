@@ -31,7 +31,7 @@ code = readlink({link!r})
 sys.path[:0] = [{folders}]"""
 
 
-# What is no face of one check: module and first argument, if any, by name of the command.
+# What does not run one check: module and first argument, if any, by name of the command.
 _SCRIPTS = {
     "chk_service": ("keepalived_scripts.service.main", "service"),
     "chk_haproxy": ("keepalived_scripts.service.main", "haproxy"),
@@ -43,7 +43,7 @@ SHELL = ("keepalived_scripts/chk_verdict",)  # needs no interpreter of ours
 
 
 def launchers(code: Path) -> dict[str, tuple[str, str]]:
-    """Return module and check of each command by its name: two faces for each check, and the one for people."""
+    """Return module and check of each command by its name: two front ends for each check, and the one for people."""
     found = {}
     for check in sorted(path.stem for path in (code / "checks").glob("[!_]*.py")):
         found[f"check_{check}"] = ("nagios_plugins.check", check)

@@ -1,4 +1,4 @@
-"""Run a check the way that its faces do, on either driver."""
+"""Run a check the way that its front ends do, on either driver."""
 
 from __future__ import annotations
 

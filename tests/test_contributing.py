@@ -1,4 +1,4 @@
-"""Does CONTRIBUTING tell the truth? Its example becomes a check, in a copy of the code, and runs with every face."""
+"""Does CONTRIBUTING tell the truth? Its example becomes a check in a copy of the code, and every front end runs it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_the_check_of_the_guide_works_with_every_face_once_its_one_file_is_there
 
     target = ["-H", "127.0.0.1", "-p", str(server.getsockname()[1])]
     environment = {"VIPWARDEN_RUNTIME_DIR": str(tmp_path)}
-    faces = (["chk_greeting"], 1), (["check_greeting"], 2), (["vipwarden", "check", "greeting"], 2)
-    for command, failed in faces:
+    front_ends = (["chk_greeting"], 1), (["check_greeting"], 2), (["vipwarden", "check", "greeting"], 2)
+    for command, failed in front_ends:
         for words, expected in ((b"220 hello\r\n", 0), (b"554 go away\r\n", failed)):
             greeter = threading.Thread(target=greet, args=(words,))
             greeter.start()

@@ -22,7 +22,9 @@ def test_every_check_has_its_two_commands_in_a_plain_wheel() -> None:
     lines = _setup()["options.entry_points"]["console_scripts"].split("\n")
     commands = {line.partition(" = ")[0] for line in lines if line}
     scripts = {"chk_haproxy", "chk_service"}
-    assert commands == {"vipwarden"} | scripts | {*(f"{face}_{name}" for name in names() for face in ("check", "chk"))}
+    assert commands == {"vipwarden"} | scripts | {
+        *(f"{front_end}_{name}" for name in names() for front_end in ("check", "chk"))
+    }
 
 
 def test_every_package_is_listed() -> None:

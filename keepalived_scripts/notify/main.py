@@ -69,7 +69,7 @@ def _run(arguments: Sequence[str]) -> int:
     if values["help"]:
         from vipwarden.core.usage import usage
 
-        sys.stdout.write(usage("notify", notify, _no_face, known) + "\n")
+        sys.stdout.write(usage("notify", notify, _no_front_end, known) + "\n")
         return 0
     config = None if values["config"] is None else str(values["config"])
     if values["check_config"]:
@@ -129,7 +129,7 @@ def _check(config: str | None) -> int:
     return 0
 
 
-def _no_face() -> None:
+def _no_front_end() -> None:
     """Add no options."""
 
 

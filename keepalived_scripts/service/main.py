@@ -12,7 +12,7 @@ from time import monotonic, time
 
 from keepalived_scripts.chk import FAILED, HEALTHY, leave, say
 from keepalived_scripts.service import memory, rules
-from keepalived_scripts.service.face import PRESETS, face
+from keepalived_scripts.service.options import PRESETS, front_end
 from keepalived_scripts.service.parts import Ask, ask
 from keepalived_scripts.service.single import Busy, single
 from vipwarden.core.options import UsageError, complete, options, parse
@@ -81,12 +81,12 @@ class Service:
 
 def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
     own = PRESETS[preset]
-    known = options(own, face)
+    known = options(own, front_end)
     values: dict[str, Any] = parse(known, arguments)
     if values.get("help"):
         from vipwarden.core.usage import usage
 
-        say(1, usage(f"chk_{preset}", own, face, known))
+        say(1, usage(f"chk_{preset}", own, front_end, known))
         return FAILED
     if values.get("restart") and values.get("unit"):
         raise UsageError("--unit and --restart are two ways to do the same: give one")

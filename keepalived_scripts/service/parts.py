@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Part: TypeAlias = Callable[[float], Result]  # asks within so many seconds
 
 
-def no_face() -> None:
+def no_front_end() -> None:
     """Add no options to those of a check."""
 
 
@@ -36,7 +36,7 @@ class Ask:
         if words[0] not in names():
             raise ValueError(f"there is no check {words[0]!r}; there are {', '.join(names())}")
         try:
-            self.command = Command(words[0], words[0], no_face, words[1:])
+            self.command = Command(words[0], words[0], no_front_end, words[1:])
         except UsageError as error:
             raise ValueError(f"{words[0]}: {error}") from None
 

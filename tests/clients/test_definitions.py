@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nagios_plugins.check import face
+from nagios_plugins.check import front_end
 from tests.clients.node import definitions
 from tests.commands import CODE
 from vipwarden.core.options import options
@@ -49,7 +49,7 @@ def test_every_option_is_a_variable_that_is_described_and_in_the_table(check: st
     start = itl.index(f'object CheckCommand "vipwarden_{check}"')
     block = itl[start : itl.index("\n}\n", start)]
     table = (CODE / "docs" / "icinga.md").read_text()
-    found = {name: option for name, option in options(load(check), face).items() if name not in ASIDE}
+    found = {name: option for name, option in options(load(check), front_end).items() if name not in ASIDE}
     assert block.count("description = ") == len(found)
     for name, option in found.items():
         assert f'"{option.flag}" = {{' in block

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nagios_plugins.check import face
+from nagios_plugins.check import front_end
 from tests.clients.icinga import Icinga
 from tests.clients.node import ADDRESS, CONSTANT, PORT, PROGRAM, folder, plugins, until, web
 from tests.clients.test_definitions import ASIDE
@@ -101,7 +101,7 @@ def test_every_variable_reaches_the_command_line(where: Path) -> None:
         table = rows(page, certificate, database)
         assert table.keys() == set(names())
         for check, of in table.items():
-            assert of.keys() == options(load(check), face).keys() - ASIDE
+            assert of.keys() == options(load(check), front_end).keys() - ASIDE
         services = {f"{check} {name}": (check, row) for check, of in table.items() for name, row in of.items()}
         objects = NODE + "".join(_service(name, check, row[0], CONSTANT) for name, (check, row) in services.items())
         icinga = Icinga(where / "variables", LIBRARY, f'const PluginDir = "{where}/plugins"', objects)

@@ -59,7 +59,7 @@ def run(
 
 def test_there_are_two_commands_for_each_check_and_one_for_people(commands: Path) -> None:
     """All may be run by everybody, and no file is left beside them."""
-    wanted = {f"{face}_{check}" for face in ("check", "chk") for check in names()} | {"vipwarden"}
+    wanted = {f"{front_end}_{check}" for front_end in ("check", "chk") for check in names()} | {"vipwarden"}
     found = {path.name for path in commands.iterdir()}
     assert wanted <= found
     assert {name for name in found - wanted if name.startswith(("check_", "chk_"))} == {

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.check import face as people_face
-from keepalived_scripts.chk import face as chk_face
-from nagios_plugins.check import face as nagios_face
+from cli.check import front_end as people_front_end
+from keepalived_scripts.chk import front_end as chk_front_end
+from nagios_plugins.check import front_end as nagios_front_end
 from vipwarden.core.options import LETTERS, UsageError, complete, options, parse
 from vipwarden.core.registry import load, names
 from vipwarden.core.result import Range, State
 from vipwarden.core.usage import descriptions
 from vipwarden.core.values import Port, Seconds
 
-FACES = (chk_face, nagios_face, people_face)
+FRONT_ENDS = (chk_front_end, nagios_front_end, people_front_end)
 
 
 def sample(
@@ -169,14 +169,14 @@ def test_options_of_a_face_join_those_of_the_check() -> None:
     def check(*, virtualhost: str, timeout: Seconds = Seconds(10)) -> None:
         """Take the letter V before the version does."""
 
-    def face(*, timeout: State = State.OK, version: bool = False) -> None:
+    def front_end(*, timeout: State = State.OK, version: bool = False) -> None:
         """Take the time-out over."""
 
-    known = options(check, face)
+    known = options(check, front_end)
     assert [option.flag for option in known.values()] == ["--virtualhost", "--timeout", "--version"]
     assert known["timeout"].kind == "State"
     assert (known["virtualhost"].letters, known["version"].letters) == (("V",), ())
-    assert options(face)["version"].letters == ("V",)
+    assert options(front_end)["version"].letters == ("V",)
 
 
 def test_bytes_that_are_no_text_come_through() -> None:
@@ -228,13 +228,13 @@ def test_every_notation_of_an_option_means_the_same(chosen: list[str], random: R
 
 @pytest.mark.parametrize("check", names())
 def test_every_letter_of_a_check_means_one_option(check: str) -> None:
-    """By itself and behind each face; only the deadline may be the check's and a face's."""
+    """By itself and behind each front end; only the deadline may belong to both."""
     own = options(load(check))
-    for face in FACES:
-        known = options(load(check), face)
+    for front_end in FRONT_ENDS:
+        known = options(load(check), front_end)
         letters = [letter for option in known.values() for letter in option.letters]
         assert len(letters) == len(set(letters))
-        assert own.keys() & options(face).keys() <= {"timeout"}
+        assert own.keys() & options(front_end).keys() <= {"timeout"}
         for name, option in own.items():
             assert known[name].letters == option.letters
 
@@ -251,11 +251,11 @@ def test_every_option_of_a_check_has_a_line_of_help(check: str) -> None:
     assert not known.keys() & {"check", "interval"}  # keys that every check has in the configuration
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_every_option_of_a_face_has_a_line_of_help(face: object) -> None:
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_every_option_of_a_front_end_has_a_line_of_help(front_end: object) -> None:
     """As those of the checks."""
-    assert callable(face)
-    assert descriptions(face).keys() == options(face).keys()
+    assert callable(front_end)
+    assert descriptions(front_end).keys() == options(front_end).keys()
 
 
 @pytest.mark.parametrize("check", names())

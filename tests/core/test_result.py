@@ -1,4 +1,4 @@
-"""Do states, results and lines hold what the faces rely on?"""
+"""Do states, results and lines hold what the front ends rely on?"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.test_options import FACES
+from tests.core.test_options import FRONT_ENDS
 from vipwarden.core.options import options
 from vipwarden.core.registry import load, names
 from vipwarden.core.usage import descriptions, summary, usage
@@ -42,14 +42,14 @@ def test_prose_is_no_description() -> None:
     assert summary(question).startswith("Is it there?\n\nA paragraph")
 
 
-@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
 @pytest.mark.parametrize("check", names())
-def test_the_help_of_every_command_has_every_option(check: str, face: object) -> None:
+def test_the_help_of_every_command_has_every_option(check: str, front_end: object) -> None:
     """Once, with its meaning, in lines that fit a terminal that is not too narrow."""
-    assert callable(face)
+    assert callable(front_end)
     function = load(check)
-    known = options(function, face)
-    text = usage(f"chk_{check}", function, face, known)
+    known = options(function, front_end)
+    text = usage(f"chk_{check}", function, front_end, known)
     lines = text.splitlines()
     assert text.isascii()
     assert all(len(line) <= 118 for line in lines)

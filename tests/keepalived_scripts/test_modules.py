@@ -16,7 +16,7 @@ from tests.servers import misbehaving as servers
 if TYPE_CHECKING:
     from pathlib import Path
 
-OWN = {"face", "main", "memory", "parts", "rules", "single", "words"}
+OWN = {"main", "memory", "options", "parts", "rules", "single", "words"}
 
 
 def test_a_healthy_run_loads_the_checks_and_its_own_seven_files(tmp_path: Path) -> None:

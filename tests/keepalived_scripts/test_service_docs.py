@@ -10,7 +10,7 @@ import pytest
 
 from keepalived_scripts.notify.main import notify
 from keepalived_scripts.notify.settings import load, settings
-from keepalived_scripts.service.face import chk_haproxy, chk_service, face
+from keepalived_scripts.service.options import chk_haproxy, chk_service, front_end
 from tests.commands import CODE, program
 from tests.keepalived_scripts.node import libexec
 from vipwarden.core.options import options
@@ -51,7 +51,7 @@ def test_the_configuration_is_one(tmp_path: Path) -> None:
         assert re.search(rf"[ `]{name}[:`]| {name} ", PAGE) or f"or {name}" in PAGE, name
 
 
-@pytest.mark.parametrize("function", [chk_service, chk_haproxy, face, notify])
+@pytest.mark.parametrize("function", [chk_service, chk_haproxy, front_end, notify])
 def test_every_option_is_named(function: object) -> None:
     """All but --help."""
     for option in options(function).values():  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from keepalived_scripts.chk import face as chk_face
+from keepalived_scripts.chk import front_end as chk_front_end
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import OK, UNKNOWN, Result
 from vipwarden.core.values import Seconds  # noqa: TC001 - the type of an option
@@ -64,9 +64,9 @@ from __future__ import annotations
 import sys
 sys.path.insert(0, sys.argv[1])
 from vipwarden.net.oneshot import Command
-def face(*, name: str = "x") -> None: pass
+def front_end(*, name: str = "x") -> None: pass
 try:
-    command = Command("chk_" + sys.argv[2], sys.argv[2], face, sys.argv[3:])
+    command = Command("chk_" + sys.argv[2], sys.argv[2], front_end, sys.argv[3:])
     result, seconds = command.run()
     print([int(result.state), result.text, result.expired, seconds])
 except Exception as error:
@@ -166,7 +166,7 @@ def test_a_check_that_burns_cpu_is_ended(tree: Path, check: str) -> None:
     [("unready", "AttributeError"), ("needy", "ModuleNotFoundError"), ("misnamed", "AttributeError")],
 )
 def test_a_check_that_cannot_be_imported_is_no_mistake_of_the_operator(tree: Path, check: str, error: str) -> None:
-    """So it is not called an unknown check; the face tells of the bug."""
+    """So it is not called an unknown check; the front end reports the bug."""
     assert drive(tree, check)[0] == error
 
 
@@ -216,8 +216,14 @@ def listening() -> Iterator[str]:
         yield str(server.getsockname()[1])
 
 
-def face(*, timeout: Seconds | None = None, name: str | None = None, verbose: bool = False, help: bool = False) -> None:  # noqa: A002
-    """Stand in for a face with a deadline of its own."""
+def front_end(
+    *,
+    timeout: Seconds | None = None,
+    name: str | None = None,
+    verbose: bool = False,
+    help: bool = False,  # noqa: A002
+) -> None:
+    """Stand in for a front end with a deadline of its own."""
 
 
 def test_a_command_runs_its_check_and_publishes_the_verdict(
@@ -227,7 +233,7 @@ def test_a_command_runs_its_check_and_publishes_the_verdict(
     monkeypatch.setitem(posix.environ, b"VIPWARDEN_RUNTIME_DIR", bytes(tmp_path / "run"))
     line = ["-H", "127.0.0.1", f"--port={listening}"]
     for extra, name in ((["--name", "web"], "web"), ([], f"chk_port host=127.0.0.1 port={listening}")):
-        command = Command("chk_port", "port", face, [*line, *extra])
+        command = Command("chk_port", "port", front_end, [*line, *extra])
         result, seconds = command.run()
         assert result.state is OK
         assert command.publish(result, seconds) is None
@@ -238,21 +244,21 @@ def test_a_command_runs_its_check_and_publishes_the_verdict(
 
 
 def test_the_name_does_not_hang_on_the_order_or_notation_of_the_options() -> None:
-    """So that two lines of one meaning are one verdict; options of the face are not part of it."""
+    """So that two lines of one meaning are one verdict; options of the front end are not part of it."""
     lines = (["-H", "h", "-p80", "-4"], ["-4", "--port", "80", "--host=h", "-v"], ["-t9", "-4P", "80", "-Hh"])
-    names = {Command("chk_port", "port", face, line).name for line in lines}
+    names = {Command("chk_port", "port", front_end, line).name for line in lines}
     assert names == {"chk_port host=h port=80 ipv4=yes"}
 
 
 @pytest.mark.parametrize(
     ("own", "line", "default", "timeout"),
     [
-        (face, ["-t", "3"], 0.9, 3),
-        (chk_face, ["-t", "3"], 0.9, 3),
-        (face, [], 0.9, 0.9),
-        (chk_face, [], 0.9, 0.9),
-        (face, [], None, 10),
-        (chk_face, [], None, 10),
+        (front_end, ["-t", "3"], 0.9, 3),
+        (chk_front_end, ["-t", "3"], 0.9, 3),
+        (front_end, [], 0.9, 0.9),
+        (chk_front_end, [], 0.9, 0.9),
+        (front_end, [], None, 10),
+        (chk_front_end, [], None, 10),
     ],
 )
 def test_the_deadline_is_the_operators_else_the_faces_else_the_checks(
@@ -266,7 +272,7 @@ def test_the_deadline_is_the_operators_else_the_faces_else_the_checks(
 
 def test_numbers_and_flags_of_the_face() -> None:
     """A flag counts, and what was not given is nothing."""
-    command = Command("x", "port", face, ["-H", "h", "-vv", "-t", "2"])
+    command = Command("x", "port", front_end, ["-H", "h", "-vv", "-t", "2"])
     assert (command.number("verbose"), command.number("timeout"), command.number("name"), command.number("help")) == (
         2,
         2,
@@ -277,9 +283,9 @@ def test_numbers_and_flags_of_the_face() -> None:
 
 def test_help_needs_nothing_else() -> None:
     """All others want what is required."""
-    assert Command("x", "port", face, ["-h"]).face["help"] is True
+    assert Command("x", "port", front_end, ["-h"]).front_end["help"] is True
     with pytest.raises(UsageError, match="wanted as well: -H/--host"):
-        Command("x", "port", face, [])
+        Command("x", "port", front_end, [])
 
 
 def test_a_letter_of_the_check_is_not_taken_by_the_face() -> None:
@@ -288,9 +294,9 @@ def test_a_letter_of_the_check_is_not_taken_by_the_face() -> None:
     def version(*, version: bool = False) -> None:
         pass
 
-    assert Command("x", "port", version, ["-H", "h", "-V"]).face["version"] is True
+    assert Command("x", "port", version, ["-H", "h", "-V"]).front_end["version"] is True
     asked = Command("x", "http_digest", version, ["-H", "h", "-V", "www.example.org"])
-    assert asked.face["version"] is False
+    assert asked.front_end["version"] is False
     assert "virtualhost" in asked.values
 
 
@@ -302,8 +308,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 before = set(sys.modules)
 from vipwarden.net.oneshot import Command
-def face() -> None: pass
-Command("x", "port", face, ["-H", "127.0.0.1", "-p", "1"]).run()
+def front_end() -> None: pass
+Command("x", "port", front_end, ["-H", "127.0.0.1", "-p", "1"]).run()
 print(*sorted(name for name in set(sys.modules) - before if not name.startswith(("checks", "vipwarden"))))
 """
     done = subprocess.run([sys.executable, "-I", "-S", "-c", script, CODE], capture_output=True, text=True, check=True)

@@ -25,10 +25,10 @@ def summary(function: Callable[..., object]) -> str:
 
 
 def usage(
-    program: str, function: Callable[..., object], face: Callable[..., object], known: Mapping[str, Option]
+    program: str, function: Callable[..., object], front_end: Callable[..., object], known: Mapping[str, Option]
 ) -> str:
     """Return the help of one command: what it asks, and each option with its letters, default and meaning."""
-    about = descriptions(function) | descriptions(face)
+    about = descriptions(function) | descriptions(front_end)
     lines = [f"usage: {program} [options]", "", summary(function), "", "options:"]
     for option in known.values():
         names = ", ".join([f"-{letter}" for letter in option.letters] + [option.flag])

@@ -1,4 +1,4 @@
-"""How does a command run one check? The part that all faces share."""
+"""How does a command run one check? The part that all front ends share."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ if TYPE_CHECKING:
 
 
 class Command:
-    """One command line: the check that it names, the check's options and those of the face."""
+    """One command line: the check that it names, the check's options and those of the front end."""
 
-    __slots__ = ("check", "face", "function", "known", "program", "timeout", "values")
+    __slots__ = ("check", "front_end", "function", "known", "program", "timeout", "values")
 
     def __init__(
         self,
         program: str,
         check: str,
-        face: Callable[..., object],
+        front_end: Callable[..., object],
         arguments: Sequence[str],
         timeout: float | None = None,
     ) -> None:
         """Read the command line of a check that there is; raises UsageError.
 
-        The face's options are those of ``face``; one that both have is the face's. ``timeout`` is the deadline
-        in seconds where the command line gives none, by default the check's own.
+        ``front_end`` has the front end's options, which take precedence over the check's of the same name. ``timeout``
+        is the deadline in seconds where the command line gives none, by default the check's own.
         """
         self.program = program
         self.check = check
         self.function: Check = getattr(__import__(f"checks.{check}", fromlist=[check]), check)
-        self.known: dict[str, Option] = options(self.function, face)
+        self.known: dict[str, Option] = options(self.function, front_end)
         values = parse(self.known, arguments)
-        self.face = {name: values.pop(name, default) for name, default in (face.__kwdefaults__ or {}).items()}
-        if not (self.face.get("help") or self.face.get("version")):
+        self.front_end = {name: values.pop(name, default) for name, default in (front_end.__kwdefaults__ or {}).items()}
+        if not (self.front_end.get("help") or self.front_end.get("version")):
             complete(self.known, values)
         self.values = values
-        given = self.face.get("timeout") or values.get("timeout") or timeout
+        given = self.front_end.get("timeout") or values.get("timeout") or timeout
         self.timeout = float(str(given or self.function.__kwdefaults__["timeout"]))
         values["timeout"] = self.timeout
 
     @property
     def asked(self) -> str:
         """What is asked: the program and the check's options as they were written."""
-        texts = (f"{o.name}={','.join(o.texts)}" for o in self.known.values() if o.texts and o.name not in self.face)
-        return " ".join((self.program, *texts))
+        own = (option for option in self.known.values() if option.texts and option.name not in self.front_end)
+        return " ".join((self.program, *(f"{option.name}={','.join(option.texts)}" for option in own)))
 
     @property
     def name(self) -> str:
         """The name of the verdict: the one that was given, else what is asked."""
-        return str(self.face.get("name") or self.asked)
+        return str(self.front_end.get("name") or self.asked)
 
     def number(self, name: str) -> float:
-        """Return an option of the face that is a number, or a flag as one."""
-        value = self.face[name]
+        """Return an option of the front end that is a number, or a flag as one."""
+        value = self.front_end[name]
         return float(value) if isinstance(value, (int, float)) else 0.0
 
     def run(self) -> tuple[Result, float]:
@@ -70,7 +70,7 @@ class Command:
         begun = monotonic()
         try:
             result = run(self.function(BlockingNet(), **self.values), self.timeout)
-        except Exception as error:  # noqa: BLE001 - a face must always have a result to translate
+        except Exception as error:  # noqa: BLE001 - a front end must always have a result to translate
             result = bug(self.check, error)
         result.text = one_line(result.text)
         return result, monotonic() - begun

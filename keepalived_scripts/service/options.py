@@ -79,7 +79,7 @@ def chk_haproxy(
     """
 
 
-def face(
+def front_end(
     *,
     check: tuple[Ask, ...] = (),
     restart: Words | None = None,
