@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.agent.running import watchdogs
-from vipwarden.state import verdict
+from vipwarden.state import paths
+from vipwarden.state.verdict import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +54,9 @@ class Agent:
 
     def own(self, after: float) -> tuple[float, dict[str, float]]:
         """Wait for the agent's next verdict on itself; return its stamp and what it measured."""
-        path = f"{self.runtime}/verdict/{verdict.file_name('vipwarden agent')}"
+        path = f"{paths.verdicts(str(self.runtime))}/{paths.file_name('vipwarden agent')}"
         while True:
-            found = verdict.read(path)
+            found = read(path)
             if found is not None and found.stamp > after:
                 return found.stamp, {metric.name: float(metric.value) for metric in found.result.metrics}
             if self.process.poll() is not None:

@@ -12,6 +12,8 @@ from vipwarden.core.registry import load, names
 from vipwarden.core.result import plain
 from vipwarden.core.usage import summary, usage
 from vipwarden.net.oneshot import Command
+from vipwarden.state import files, paths
+from vipwarden.state.publish import publish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +60,8 @@ def _check(check: str, arguments: Sequence[str]) -> int:
     result, duration = command.run()
     if command.front_end["name"]:
         try:
-            command.publish(result, duration)
+            files.ready(paths.verdicts())
+            publish(paths.verdicts(), command.name, check, result, duration)
         except OSError as error:
             sys.stderr.write(f"vipwarden check: cannot publish the verdict: {error}\n")
     if command.front_end["json"]:

@@ -22,7 +22,7 @@ from exporter.http.web import Security
 from exporter.settings import Listen, settings
 from vipwarden import VERSION
 from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
-from vipwarden.state import verdict
+from vipwarden.state import files, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -141,11 +141,10 @@ def _own(host: str, port: int) -> Listen:
 @contextmanager
 def _pidfile() -> Iterator[str]:
     """Keep the number of this process beside the verdicts while it runs."""
-    folder = verdict.folder()
-    verdict.ready(folder)
-    path = Path(folder).parent / "run.pid"
-    path.write_text(f"{os.getpid()}\n")
+    files.ready(paths.verdicts())
+    path = paths.pidfile()
+    files.write(path, b"%d\n" % os.getpid())
     try:
-        yield str(path)
+        yield path
     finally:
-        path.unlink(missing_ok=True)
+        Path(path).unlink(missing_ok=True)

@@ -10,16 +10,17 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent import manifest
-from agent.settings import runtime
 from vipwarden.config.entries import RESERVED
 from vipwarden.core.result import UNKNOWN, State
-from vipwarden.state import verdict
+from vipwarden.state import paths
 from vipwarden.state.standing import LEFT, PAST, STALE, standing
+from vipwarden.state.verdict import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vipwarden.state.standing import Standing
+    from vipwarden.state.verdict import Verdict
 
 _COLOURS = ("32", "33", "31", "35")
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as end:  # 2 would be a state
         return UNKNOWN if end.code else 0
     while True:
-        found = rows(runtime())
+        found = rows(paths.runtime())
         if given.json:
             sys.stdout.write(json.dumps(as_json(found)) + "\n")
         else:
@@ -62,20 +63,20 @@ def main(arguments: Sequence[str]) -> int:
 
 def rows(folder: str) -> list[Row]:
     """Return what is known below a runtime folder, what should be known and is not among it, the worst first."""
-    stand = [(one, standing(one)) for one in verdict.read_all(f"{folder}/verdict")]
-    found = {verdict.file_name(one.name): _row(one, how) for one, how in stand if how.word != LEFT}
+    stand = [(one, standing(one)) for one in read_all(paths.verdicts(folder))]
+    found = {paths.file_name(one.name): _row(one, how) for one, how in stand if how.word != LEFT}
     try:
         wanted = [one.file for one in manifest.read(folder)]
     except (OSError, ValueError):
         wanted = []
     for file in wanted:
         if file not in found:
-            name = verdict.name_of(file)
-            found[file] = Row(name, "", UNKNOWN, None, None, "has no verdict yet", counts=True)
+            gone = standing(None)
+            found[file] = Row(paths.name_of(file), "", gone.state, None, None, gone.text, counts=True)
     return sorted(found.values(), key=lambda row: (not row.counts, -row.state, row.name))
 
 
-def _row(one: verdict.Verdict, how: Standing) -> Row:
+def _row(one: Verdict, how: Standing) -> Row:
     text = how.text
     if how.word == STALE:
         text = f"stale, {'the agent is gone' if one.name == RESERVED else 'no agent looks at it any more'}: {text}"
@@ -108,7 +109,7 @@ def as_json(found: Sequence[Row]) -> dict[str, object]:
 def as_text(found: Sequence[Row], *, width: int, colour: bool) -> str:
     """Return the table for a person, cut at ``width`` columns where that is not 0."""
     if not found:
-        return f"no check has published a verdict below {runtime()}: is an agent running?\n"
+        return f"no check has published a verdict below {paths.runtime()}: is an agent running?\n"
     now = time.time()
     table = [("NAME", "STATE", "SINCE", "AGE", "TEXT")]
     for row in found:

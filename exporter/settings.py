@@ -9,8 +9,7 @@ from exporter.sources.haproxy.filters import ALL, CheckStatus, Choice, Pattern
 from vipwarden import VERSION
 from vipwarden.core.values import Seconds
 from vipwarden.node.haproxy.source import AuthFile, Source  # noqa: TC001 - options() builds them
-from vipwarden.node.keepalived.vrrp_state import place
-from vipwarden.state.verdict import folder
+from vipwarden.state import paths
 
 
 class Listen:
@@ -142,7 +141,7 @@ def settings(
         keepalived_conf=keepalived_conf,
         keepalived_pidfile=keepalived_pidfile,
         keepalived_interval=keepalived_interval,
-        keepalived_states=keepalived_states or tuple(dict.fromkeys((place(), "/run/vipwarden/vrrp"))),
+        keepalived_states=keepalived_states or tuple(dict.fromkeys((paths.vrrp(), paths.vrrp(paths.ROOT)))),
         haproxy_conf=haproxy_conf,
         haproxy=haproxy,
         haproxy_auth_file=haproxy_auth_file,
@@ -159,7 +158,7 @@ def settings(
             down_by_design=haproxy_down_by_design,
         ),
         proc=proc,
-        verdicts=verdicts or tuple(dict.fromkeys((folder(), "/run/vipwarden/verdict"))),
+        verdicts=verdicts or tuple(dict.fromkeys((paths.verdicts(), paths.verdicts(paths.ROOT)))),
         timeout=timeout,
         max_connections=max_connections,
         max_scrapes=max_scrapes,

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import posix
-from time import monotonic
 
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import OK, UNKNOWN, WARNING, Result, State, one_line
 from vipwarden.core.values import Seconds
 from vipwarden.net.blocking import Ended, end
 from vipwarden.net.oneshot import Command
-from vipwarden.state import verdict
+from vipwarden.state import files, paths
+from vipwarden.state.clock import boot, monotonic
+from vipwarden.state.publish import publish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,11 +84,10 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
 
         say(1, usage(command.program, command.function, front_end, command.known))
         return FAILED
-    folder = verdict.folder()
-    single = f"{folder}/.{verdict.file_name(f'{_place()} {command.asked}')}"
+    folder = paths.verdicts()
     try:
-        verdict.ready(folder)
-        lock = posix.open(f"{single}.lock", posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW, 0o600)
+        files.ready(folder)
+        lock = files.lock(f"{folder}/.{paths.file_name(f'{_place()} {command.asked}')}.lock")
     except OSError as error:
         lock = None  # no single-flight then, but an answer all the same
         say(2, f"chk_{check}: no verdicts in {folder}: {error.strerror}")
@@ -98,13 +98,13 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
             posix.lockf(lock, posix.F_TLOCK, 0)
         except OSError as error:
             if error.errno in _TAKEN:
-                return _code(_last(f"{single}.last", command.number("max_age")), command)
+                return _code(_last(lock, command.number("max_age")), command)
     result, duration = command.run()
     say(1, result.text)
     if lock is not None:
-        _publish(command, result, duration)
-        _keep(f"{single}.last", check, result)
-    return _code(result, command)
+        _keep(lock, result.state)
+        _publish(folder, command, result, duration)
+    return _code(result.state, command)
 
 
 def _place() -> str:
@@ -115,39 +115,43 @@ def _place() -> str:
         return ""
 
 
-def _keep(last: str, check: str, result: Result) -> None:
-    """Leave the answer to another copy: its name may be shared by checks that ask something else."""
-    folder, _, name = last.rpartition("/")
+def _keep(lock: int, state: State) -> None:
+    """Leave the answer in the file of the lock, for another copy: the verdict's name may be shared by other checks."""
     try:
-        verdict.write(folder, name, verdict.encode(check, Result(result.state, result.text), 0, 0))
+        posix.pwrite(lock, b"%d %014d\n" % (state, boot() * 100), 0)
     except OSError:
         try:
-            posix.unlink(last)  # it must not speak of this run
+            posix.ftruncate(lock, 0)  # it must not speak of this run
         except OSError:
             pass
 
 
-def _last(last_run: str, max_age: float) -> Result:
-    """Answer for a run that is still going on."""
-    last = verdict.read(last_run)
-    if last is None or not last.is_fresh(max_age):
-        return Result(UNKNOWN, "another copy is running and left no fresh verdict")
-    return last.result
+def _last(lock: int, max_age: float) -> State:
+    """Return what the run before said, for a copy that finds the lock held; UNKNOWN where that is too old."""
+    from vipwarden.state.standing import standing
+    from vipwarden.state.verdict import Verdict
+
+    try:
+        state, stamp = map(int, posix.pread(lock, 64, 0).split())
+        last = Verdict("", "", Result(State(state), ""), 0, stamp / 100, 0)
+    except (OSError, ValueError):  # nothing was left there
+        last = None
+    return standing(last, max_age).state
 
 
-def _code(result: Result, command: Command) -> int:
+def _code(state: State, command: Command) -> int:
     """Translate a state for keepalived: exit codes of check_misc.c, misc_check_child_thread()."""
-    if result.state == OK:
+    if state == OK:
         return HEALTHY
-    if command.front_end["misc_dynamic"] and result.state == WARNING:
+    if command.front_end["misc_dynamic"] and state == WARNING:
         return int(command.number("warning_weight")) + 2
     return FAILED
 
 
-def _publish(command: Command, result: Result, duration: float) -> None:
+def _publish(folder: str, command: Command, result: Result, duration: float) -> None:
     """Publish the verdict, and tell syslog of a change: keepalived itself says no more than that a script failed."""
     try:
-        before = command.publish(result, duration)
+        before = publish(folder, command.name, command.check, result, duration)
     except OSError as error:
         _log(command.program, OK, f"{command.name}: cannot publish the verdict: {error.strerror}")
         return
@@ -159,10 +163,10 @@ def _publish(command: Command, result: Result, duration: float) -> None:
 def _refuse(check: str, error: UsageError) -> None:
     """Let it be known that a script is configured wrong: what it prints, keepalived throws away."""
     result = Result(UNKNOWN, one_line(str(error)))
-    folder, name = verdict.folder(), f"chk_{check} options"
+    folder = paths.verdicts()
     try:
-        verdict.ready(folder)
-        before = verdict.publish(folder, name, check, result, 0)
+        files.ready(folder)
+        before = publish(folder, f"chk_{check} options", check, result, 0)
     except OSError:
         before = None
     if before is None or before.result.text != result.text:

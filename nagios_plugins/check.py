@@ -19,6 +19,8 @@ from vipwarden.core.result import CRITICAL, UNKNOWN, Result, State, one_line, pl
 from vipwarden.core.values import Seconds
 from vipwarden.net.blocking import Ended, end
 from vipwarden.net.oneshot import Command
+from vipwarden.state import files, paths
+from vipwarden.state.publish import publish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,7 +154,8 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     if result.expired and isinstance(timeout, Timeout):
         result.state = timeout.state
     with contextlib.suppress(OSError):  # a plugin's answer does not hang on who else may read it
-        command.publish(result, duration)
+        files.ready(paths.verdicts())
+        publish(paths.verdicts(), command.name, command.check, result, duration)
     verbose = int(command.number("verbose"))
     plugin = nagiosplugin.Check(
         _Probe(command, result), _Verdict("verdict"), _Measured("measured"), _Words(command, result, verbose)

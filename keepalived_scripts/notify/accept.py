@@ -12,7 +12,6 @@ import fcntl
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from time import time
 from typing import TYPE_CHECKING
 
 from keepalived_scripts.notify import journal
@@ -21,7 +20,8 @@ from keepalived_scripts.notify.worker import work
 from vipwarden.node.keepalived import vrrp_state
 from vipwarden.node.keepalived.vrrp_state import VrrpState
 from vipwarden.node.process.procfs import Stat
-from vipwarden.state.verdict import now, ready
+from vipwarden.state import files, paths
+from vipwarden.state.clock import boot, wall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def accept(event: Event, *, wanted: bool = True) -> Next:
     One that is not ``wanted`` is recorded and logged, and nothing more is to be done about it. Where it cannot be
     recorded or spooled, as in a full /run, that is logged, and its hooks run all the same.
     """
-    event.since = time() - max(0.0, now() - event.order[0])
+    event.since = wall() - max(0.0, boot() - event.order[0])
     try:
         with _alone():
             if event.kind in vrrp_state.TYPES and not _record(event):
@@ -71,9 +71,8 @@ def accept(event: Event, *, wanted: bool = True) -> Next:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Let events be recorded one by one; raises OSError."""
-    place = vrrp_state.place()
-    ready(place)
-    with Path(place, ".lock").open("w", encoding="ascii") as lock:
+    files.ready(paths.vrrp())
+    with open(files.lock(f"{paths.vrrp()}/.lock"), "rb") as lock:  # noqa: PTH123 - a descriptor
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -93,7 +92,7 @@ def go_on(config: str | None, at_once: Sequence[Event] = ()) -> None:
 def _record(event: Event) -> bool:
     """Put the state on record, and return whether it is news; raises OSError, and then nothing is on record."""
     before = vrrp_state.read(vrrp_state.path_of(event.kind, event.name))
-    if before is not None and before.order[0] > now():  # from before the boot
+    if before is not None and before.order[0] > boot():  # from before the boot
         before.order, before.ranked = (0.0, 0), 0.0
     if before is not None:
         event.previous = before.state

@@ -16,7 +16,7 @@ from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.vips import configured
 from vipwarden.node.netlink.addresses import AddressesError, own_addresses
 from vipwarden.node.process.procfs import GONE, Proc
-from vipwarden.state.verdict import now
+from vipwarden.state.clock import boot
 
 
 class Comparison:
@@ -45,7 +45,7 @@ class Comparison:
             self.odd[name] = (0, 0) if state is None else state.order
             if before.get(name) == self.odd[name]:
                 event = Event("INSTANCE", name, truth, 0 if state is None else state.priority)
-                event.source, event.order = "kernel", (now(), 0)
+                event.source, event.order = "kernel", (boot(), 0)
                 events.append(event)
         return events
 

@@ -24,7 +24,7 @@ from keepalived_scripts.notify.settings import load_anyway, wants
 from keepalived_scripts.notify.spool import Spool
 from vipwarden.core.systemd import notify
 from vipwarden.node.keepalived.vrrp_state import TYPES
-from vipwarden.state.verdict import now
+from vipwarden.state.clock import boot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,17 +70,17 @@ class Reader:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, lambda *_: None)  # not SIG_IGN, which the hooks would inherit
-        compared, complained = now(), ""
+        compared, complained = boot(), ""
         told = 0.0
         notify("READY=1", f"STATUS=reads {self.path}")
         while not self.ending:
             self._turn(_TURN)
-            if now() - told >= _ALIVE:
-                told = now()
+            if boot() - told >= _ALIVE:
+                told = boot()
                 notify("WATCHDOG=1")
-            if now() - compared < self.every:
+            if boot() - compared < self.every:
                 continue
-            compared = now()
+            compared = boot()
             self._take_up()
             self._take_all(self.comparison.look())
             if self.comparison.complaint != complained:
@@ -88,8 +88,8 @@ class Reader:
                 if complained:
                     journal.log(journal.WARNING, complained)
         notify("STOPPING=1")
-        until = now() + _LAST_WORDS
-        while (left := until - now()) > 0:
+        until = boot() + _LAST_WORDS
+        while (left := until - boot()) > 0:
             self._turn(min(left, 0.05))
 
     def _turn(self, seconds: float) -> None:
@@ -145,7 +145,7 @@ class Reader:
             journal.log(journal.WARNING, f"{self.path}: {error}")
             return None
         self.count += 1
-        event.source, event.order = "fifo", (now(), self.count)
+        event.source, event.order = "fifo", (boot(), self.count)
         return event
 
     def _take_all(self, events: Iterable[Event]) -> None:

@@ -12,8 +12,8 @@ from keepalived_scripts.notify.event import Event, EventError, from_words
 from vipwarden.core.options import UsageError, options, parse
 from vipwarden.core.result import one_line
 from vipwarden.core.values import Seconds
-from vipwarden.node.keepalived import vrrp_state
 from vipwarden.node.keepalived.vrrp_state import STATES
+from vipwarden.state import paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ def _run(arguments: Sequence[str]) -> int:
     if todo is not Next.NOTHING:
         go_on(config, [event] if todo is Next.AT_ONCE else ())
     if todo is Next.AT_ONCE:
-        sys.stderr.write(f"notify: {event} cannot be put aside in {vrrp_state.place()}; its hooks run at once\n")
+        sys.stderr.write(f"notify: {event} cannot be put aside in {paths.vrrp()}; its hooks run at once\n")
         return 1
     return 0
 

@@ -18,7 +18,7 @@ from keepalived_scripts.notify.errors import LaterError, NeverError
 from keepalived_scripts.notify.settings import load, ways
 from keepalived_scripts.notify.spool import Spool, read_event
 from vipwarden.config.document import PATH, ConfigError
-from vipwarden.state.verdict import now
+from vipwarden.state.clock import boot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ class Post:
     def turn(self, outbox: Spool, _first: str) -> None:
         """Try whatever is due once, and then let some time pass."""
         self.look()
-        blocked = {way for way, time in self.due.items() if time > now()}
+        blocked = {way for way, time in self.due.items() if time > boot()}
         for name in outbox.names():
             data = outbox.get(name)
             way = str(data.get("way"))
@@ -82,10 +82,10 @@ class Post:
                 raise NeverError("it is no longer configured")
             attempt(way, event, self.given)
         except LaterError as error:
-            if now() < until:
+            if boot() < until:
                 longer = self.pauses.get(way, 0) * 2 or (self.given.retry_first if self.given is not None else _TURN)
                 self.pauses[way] = min(_LONGEST_PAUSE, longer)
-                self.due[way] = now() + self.pauses[way]
+                self.due[way] = boot() + self.pauses[way]
                 text = f"{way} for {event} is tried again in {self.pauses[way]:g} s: {error}"
                 journal.log(journal.WARNING, text)
                 return False

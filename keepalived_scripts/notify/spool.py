@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from keepalived_scripts.notify import journal
 from keepalived_scripts.notify.event import Event, EventError
-from vipwarden.state.verdict import folder, now, ready
+from vipwarden.state import files, paths
+from vipwarden.state.clock import boot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,22 +31,19 @@ class Spool:
 
     def __init__(self, name: str) -> None:
         """Make the folder; raises OSError."""
-        top = folder().rpartition("/")[0] + "/notify"
-        ready(top)
+        top = paths.spool()
+        files.ready(top)
         self.path = Path(top, name)
         self.path.mkdir(mode=0o700, exist_ok=True)
         self.path.chmod(0o700)
-        self.lock = Path(top, f".{name}.lock")
+        self.lock = f"{top}/.{name}"
 
     def add(self, data: dict[str, object]) -> int:
         """Add a piece of work and return how many of the oldest had to make room for it; raises OSError."""
-        name = f"{int(now() * 1e9):020d}"
-        aside = self.path / f".{name}.{os.getpid()}"
-        with aside.open("w", encoding="utf-8") as file:
-            json.dump(data, file)
+        name = f"{int(boot() * 1e9):020d}"
         while (self.path / name).exists():
             name = f"{int(name) + 1:020d}"
-        aside.replace(self.path / name)
+        files.write(f"{self.path}/{name}", json.dumps(data).encode())
         surplus = self.names()[:-_MOST_FILES]
         for old in surplus:
             self.done(old)
@@ -53,13 +51,12 @@ class Spool:
 
     def names(self) -> list[str]:
         """Return the names of what is to be done, oldest first."""
-        return sorted(path.name for path in self.path.iterdir() if not path.name.startswith("."))
+        return files.names(str(self.path))
 
     def get(self, name: str) -> dict[str, Any]:
         """Return a piece of work, or nothing where it is gone or broken."""
         try:
-            with (self.path / name).open(encoding="utf-8") as file:
-                data = json.loads(file.read(_MOST_BYTES))
+            data = json.loads(files.read(f"{self.path}/{name}", _MOST_BYTES))
         except (OSError, ValueError):
             return {}
         return data if isinstance(data, dict) else {}
@@ -71,7 +68,7 @@ class Spool:
     @contextlib.contextmanager
     def alone(self, *, wait: bool = False, place: str = "lock") -> Iterator[bool]:
         """Hold a lock, or yield False where another process does; raises OSError."""
-        with self.lock.with_suffix(f".{place}").open("w", encoding="ascii") as file:
+        with open(files.lock(f"{self.lock}.{place}"), "rb") as file:  # noqa: PTH123 - a descriptor
             try:
                 fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

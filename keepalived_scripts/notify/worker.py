@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from keepalived_scripts.notify import journal
 from keepalived_scripts.notify.spool import Spool, background, read_event
-from vipwarden.state.verdict import now
+from vipwarden.state.clock import boot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def _hooks(spool: Spool, name: str, given: Any, config: str | None) -> None:
     try:
         if event is None:
             return
-        if now() - event.order[0] > given.hook_timeout and _is_superseded(spool, name, event):
+        if boot() - event.order[0] > given.hook_timeout and _is_superseded(spool, name, event):
             journal.log(journal.NOTICE, f"no hooks for {event}: it waited too long, and a newer event waits")
         else:
             _run(event, given)
@@ -78,7 +78,7 @@ def _hand_on(event: Event, given: Any, config: str | None) -> None:
 
     wanted = ways(given) if event.state in given.states else ()
     for way in wanted:
-        data = event.as_dict() | {"way": way, "until": now() + given.retry_for}
+        data = event.as_dict() | {"way": way, "until": boot() + given.retry_for}
         try:
             if Spool("outbox").add(data):
                 journal.log(journal.ERROR, "the outbox is full: the oldest mail or webhook is dropped")

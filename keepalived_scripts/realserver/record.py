@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keepalived_scripts.realserver.arp import WANTED
-from vipwarden.state.verdict import folder, ready
+from vipwarden.state import files, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keepalived_scripts.realserver.vip import Vip
+
+
+_MOST = 1 << 20  # bytes
 
 
 class RecordError(ValueError):
@@ -38,13 +41,13 @@ class Entry:
 class Record:
     """The VIPs that were started, and of each setting the value ``before`` and the one that we wrote."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         """Read it; raises OSError and RecordError."""
         self.path = path
         self.vips: dict[Vip, Entry] = {}
         self.settings: dict[str, tuple[int, int]] = {}
         try:
-            lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+            lines = files.read(path, _MOST).decode("utf-8", "surrogateescape").split("\n")
         except FileNotFoundError:
             return
         try:
@@ -77,22 +80,18 @@ class Record:
         ]
         lines += [f"arp {key} {before} {ours}" for key, (before, ours) in self.settings.items()]
         if not lines:
-            self.path.unlink(missing_ok=True)
+            Path(self.path).unlink(missing_ok=True)
             return
-        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with aside.open("w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(self.path)
+        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+        files.write(self.path, data, durable=True)
 
 
 @contextlib.contextmanager
 def locked() -> Iterator[Record]:
     """Hold the record of this network namespace, so that units that start at once follow each other; raises OSError."""
-    place = folder().rpartition("/")[0] + "/realserver"
-    ready(place)
+    place = paths.realserver()
+    files.ready(place)
     space = os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116 - a link that leads to no path
-    with Path(place, f".{space}.lock").open("w", encoding="ascii") as lock:
+    with open(files.lock(f"{place}/.{space}.lock"), "rb") as lock:  # noqa: PTH123 - a descriptor
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield Record(Path(place, str(space)))
+        yield Record(f"{place}/{space}")

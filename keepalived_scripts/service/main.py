@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import posix
-from time import monotonic, time
 
 from keepalived_scripts.chk import FAILED, HEALTHY, leave, say
 from keepalived_scripts.service import memory, rules
@@ -18,7 +17,11 @@ from keepalived_scripts.service.single import Busy, single
 from vipwarden.core.options import UsageError, complete, options, parse
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
 from vipwarden.net.blocking import end
-from vipwarden.state import verdict
+from vipwarden.state import paths
+from vipwarden.state.clock import boot, monotonic, wall
+from vipwarden.state.publish import publish
+from vipwarden.state.standing import standing
+from vipwarden.state.verdict import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ class Service:
         )
         whole = " ".join(values["restart"] or ([unit.removesuffix(".service")] if unit else map(str, values["check"])))
         self.name = values["name"] or f"{self.program} {whole or values['command']}"
-        self.key = verdict.file_name(whole if self.restart else self.name)
+        self.key = paths.file_name(whole if self.restart else self.name)
 
 
 def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
@@ -96,7 +99,7 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
     until = begun + values["timeout"]
     _signal.signal(_signal.SIGALRM, leave)
     _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
-    folder = verdict.folder()
+    folder = paths.verdicts()
     try:
         lock = single(folder, service.key, service.name, values["max_age"], until)
     except Busy as busy:
@@ -115,7 +118,7 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
 
 def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
     """Ask the parts, follow the rules and do what they say."""
-    path = f"{memory.folder(verdict.folder())}/{service.key}"
+    path = f"{paths.services()}/{service.key}"
     known = None
     try:
         before = known = memory.recall(path)
@@ -149,7 +152,7 @@ def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
 def _follow(service: Service, path: str, before: rules.Memory, found: Result, until: float) -> tuple[rules.Step, str]:
     """Follow the rules; where a restart or the VIP hangs on it, see first what else is known, which is told too."""
     good, may = found.state == OK, bool(service.restart) and found.state == CRITICAL
-    now, today = verdict.now(), time()
+    now, today = boot(), wall()
     if not good and before.phase == rules.GOOD and not _was_healthy(service):
         before = before.copy()
         before.phase = rules.DOWN
@@ -168,8 +171,8 @@ def _follow(service: Service, path: str, before: rules.Memory, found: Result, un
 
 def _was_healthy(service: Service) -> bool:
     """Return whether it was healthy lately: what was not has nothing to keep, as when keepalived starts."""
-    last = verdict.read(f"{verdict.folder()}/{verdict.file_name(service.name)}")
-    return last is not None and last.is_fresh(_LATELY) and _code(last.result) == HEALTHY
+    last = standing(read(f"{paths.verdicts()}/{paths.file_name(service.name)}"), _LATELY)
+    return last.is_valid and last.state in (OK, WARNING)
 
 
 def _fate(service: Service, path: str, before: rules.Memory, until: float) -> tuple[str, str]:
@@ -194,7 +197,7 @@ def _code(result: Result) -> int:
 
 def _publish(service: Service, folder: str, result: Result, duration: float) -> None:
     try:
-        before = verdict.publish(folder, service.name, service.program.removeprefix("chk_"), result, duration)
+        before = publish(folder, service.name, service.program.removeprefix("chk_"), result, duration)
     except OSError as error:
         _log(service, WARNING, f"cannot publish the verdict: {error.strerror}")
         return

@@ -8,19 +8,13 @@ that was lost: the service is then down until it has been good for a while, and 
 from __future__ import annotations
 
 import posix
-from time import time
 
 from keepalived_scripts.service.rules import DOWN, GOOD, TRYING, Limits, Memory
-from vipwarden.state.verdict import now
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from vipwarden.state import files
+from vipwarden.state.clock import boot, wall
 
 _MAGIC = "vipwarden-service-1"
 _MOST = 8192
-_READ = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
-_WRITE = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC | posix.O_NOFOLLOW
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
@@ -28,48 +22,26 @@ class LostError(ValueError):
     """The memory is there and cannot be trusted; the text says why."""
 
 
-def folder(runtime: str, environ: Mapping[bytes, bytes] = posix.environ) -> str:
-    """Return where memories are: $VIPWARDEN_STATE_DIR, else /var/lib/vipwarden for root.
-
-    Others have theirs beside their verdicts (``runtime``), where they do not survive a reboot.
-    """
-    given = environ.get(b"VIPWARDEN_STATE_DIR")
-    if given:
-        return given.decode(errors="surrogateescape") + "/service"
-    return "/var/lib/vipwarden/service" if posix.geteuid() == 0 else runtime.rpartition("/")[0] + "/service"
-
-
 def recall(path: str) -> Memory:
     """Return what is remembered, and a fresh Memory where nothing is; raises LostError."""
     try:
-        source = posix.open(path, _READ)
+        return _memory(files.read(path, _MOST, closed=True).decode("ascii", "replace"))
     except FileNotFoundError:
         return Memory()
     except OSError as error:
         raise LostError(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        status = posix.fstat(source)
-        if status.st_uid not in (0, posix.geteuid()) or status.st_mode & 0o022:
-            raise LostError(f"{path} can be written by others")
-        text = posix.read(source, _MOST).decode("ascii", "replace")
-    except OSError as error:
-        raise LostError(f"{path} cannot be read: {error.strerror}") from None
-    finally:
-        posix.close(source)
-    try:
-        return _memory(text)
     except ValueError as error:
         raise LostError(f"{path} cannot be trusted: {error}") from None
 
 
 def lost(limits: Limits) -> Memory:
     """Return the memory to go on with where the real one is lost."""
-    return Memory(DOWN, tried=True, restarts=(time(),) * limits.restarts)
+    return Memory(DOWN, tried=True, restarts=(wall(),) * limits.restarts)
 
 
 def text_of(memory: Memory) -> bytes:
     """Return the file's content."""
-    head = f"{_MAGIC} {memory.phase} {memory.bad} {int(memory.tried)} {memory.at:.2f} {memory.good:.2f} {_boot()}"
+    head = f"{_MAGIC} {memory.phase} {memory.bad} {int(memory.tried)} {memory.at:.2f} {memory.good:.2f} {_boot_id()}"
     return f"{head}\n{' '.join(f'{one:.3f}' for one in memory.restarts)}\n".encode()
 
 
@@ -81,37 +53,20 @@ def write(path: str, data: bytes) -> None:
             posix.mkdir(step, 0o755)
         except FileExistsError:
             pass
-    aside = f"{above}/.{posix.getpid()}.{path.rpartition('/')[2]}"
-    out = posix.open(aside, _WRITE, 0o644)
-    try:
-        try:
-            if posix.write(out, data) != len(data):
-                raise OSError(28, "no space left")
-            posix.fsync(out)
-        finally:
-            posix.close(out)
-        posix.rename(aside, path)
-    except OSError:
-        posix.unlink(aside)
-        raise
-    place = posix.open(above, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
-    try:
-        posix.fsync(place)
-    finally:
-        posix.close(place)
+    files.write(path, data, durable=True)
 
 
 def _memory(text: str) -> Memory:
     if not text.endswith("\n"):
         raise ValueError("it is torn")
     head, times = text[:-1].split("\n")
-    magic, phase, bad, tried, at, good, boot = head.split(" ")
+    magic, phase, bad, tried, at, good, of_boot = head.split(" ")
     if magic != _MAGIC or phase not in (GOOD, TRYING, DOWN) or tried not in ("0", "1") or not bad.isdigit():
         raise ValueError("it is not one of ours")
     memory = Memory(phase, bad=int(bad), tried=tried == "1", restarts=tuple(map(_time, times.split())))
     stamps = _time(at), _time(good)
-    if phase != GOOD and boot == _boot():
-        if max(stamps) > now():
+    if phase != GOOD and of_boot == _boot_id():
+        if max(stamps) > boot():
             raise ValueError("it is dated into the future")
         memory.at, memory.good = stamps
     return memory
@@ -124,8 +79,8 @@ def _time(text: str) -> float:
     return value
 
 
-def _boot() -> str:
-    source = posix.open(_BOOT, _READ)
+def _boot_id() -> str:
+    source = posix.open(_BOOT, posix.O_RDONLY | posix.O_CLOEXEC)
     try:
         return posix.read(source, 64).decode("ascii", "replace").strip()
     finally:

@@ -16,6 +16,7 @@ from time import monotonic
 from keepalived_scripts.service import memory
 from vipwarden.core.result import one_line
 from vipwarden.core.syslog import ERROR, log
+from vipwarden.state import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,15 +52,9 @@ def record(path: str, data: bytes, lock: int, until: float, restart: Restart | N
 def failure(path: str, at: float) -> str:
     """Return why the restart that the memory at ``path`` tells of, begun at ``at``, failed, or nothing."""
     try:
-        source = posix.open(_note(path), posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
+        begun, _, why = files.read(_note(path), 1000).decode("utf-8", "replace").partition(" ")
     except OSError:
         return ""
-    try:
-        begun, _, why = posix.read(source, 1000).decode("utf-8", "replace").partition(" ")
-    except OSError:
-        return ""
-    finally:
-        posix.close(source)
     return one_line(why, 300) if begun == f"{at:.2f}" else ""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import posix
 import select
 from time import monotonic
 
 from vipwarden.core.result import UNKNOWN, Result
-from vipwarden.state import verdict
+from vipwarden.state import files
+from vipwarden.state.paths import file_name
+from vipwarden.state.standing import standing
+from vipwarden.state.verdict import read
 
 _TURN = 0.01  # seconds between two looks at the lock
 
@@ -27,9 +29,8 @@ def single(folder: str, key: str, name: str, max_age: float, until: float) -> in
     A copy that finds the lock taken answers with the last verdict that is fresh, and waits for one where there is
     none: at a start two instances of keepalived ask at the same time, and one failure acts at once there.
     """
-    verdict.ready(folder)
-    flags = posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
-    lock = posix.open(f"{folder}/.service.{key}.lock", flags, 0o600)
+    files.ready(folder)
+    lock = files.lock(f"{folder}/.service.{key}.lock")
     waited = False
     while True:
         taken = True
@@ -39,8 +40,8 @@ def single(folder: str, key: str, name: str, max_age: float, until: float) -> in
             taken = False
         if taken and not waited:
             return lock
-        last = verdict.read(f"{folder}/{verdict.file_name(name)}")
-        if last is not None and last.is_fresh(max_age):
+        last = read(f"{folder}/{file_name(name)}")
+        if last is not None and standing(last, max_age).is_valid:
             raise Busy(last.result)
         if taken:
             return lock

@@ -23,7 +23,8 @@ from vipwarden.node.ipvs.read import Service, Table, Totals
 from vipwarden.node.ipvs.table import Columns
 from vipwarden.node.keepalived.dump import Instance, Script
 from vipwarden.node.keepalived.vips import Vip
-from vipwarden.state.verdict import Verdict, now
+from vipwarden.state.clock import boot
+from vipwarden.state.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -203,7 +204,7 @@ def checks() -> Checks:
     )
     return Checks(
         [
-            Verdict(name, kind, Result(state, text, values), time() - 4000, now() - 2.5, 0.0041, promise)
+            Verdict(name, kind, Result(state, text, values), time() - 4000, boot() - 2.5, 0.0041, promise)
             for name, kind, state, text, values, promise in given
         ]
     )

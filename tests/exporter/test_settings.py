@@ -8,7 +8,7 @@ import pytest
 
 from exporter.settings import Listen, settings
 from vipwarden.core.options import options
-from vipwarden.state.verdict import folder
+from vipwarden.state import paths
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_nothing_has_to_be_set() -> None:
     """On loopback, with the verdicts of this user's checks."""
     known = settings()
     assert [str(one) for one in known.listen] == ["127.0.0.1:9877"]
-    assert known.verdicts == (folder(),)
+    assert known.verdicts == (paths.verdicts(),)
 
 
 def test_the_signature_is_the_section_of_the_configuration() -> None:

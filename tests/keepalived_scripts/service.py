@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from tests.commands import BIN, Ran, environment, run
 from vipwarden.core.result import OK, Result
-from vipwarden.state import verdict
+from vipwarden.state import files
+from vipwarden.state.publish import publish
+from vipwarden.state.verdict import Verdict, read_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,13 +56,13 @@ class Asked:
     def healthy_before(self, *options: str) -> tuple[str, ...]:
         """Return options whose last verdict was healthy: else a service that is not has nothing to keep."""
         name = self.folder.name
-        verdict.ready(f"{self.folder}/run/verdict")
-        verdict.publish(f"{self.folder}/run/verdict", name, "service", Result(OK, "it was well"), 0)
+        files.ready(f"{self.folder}/run/verdict")
+        publish(f"{self.folder}/run/verdict", name, "service", Result(OK, "it was well"), 0)
         return (*options, "--name", name)
 
-    def verdict(self) -> verdict.Verdict:
+    def verdict(self) -> Verdict:
         """Return the one verdict that there is."""
-        (found,) = verdict.read_all(f"{self.folder}/run/verdict")
+        (found,) = read_all(f"{self.folder}/run/verdict")
         return found
 
 

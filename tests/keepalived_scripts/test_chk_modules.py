@@ -29,7 +29,8 @@ CORE = """
     checks keepalived_scripts keepalived_scripts.chk
     vipwarden vipwarden.core vipwarden.core.options vipwarden.core.result vipwarden.core.values
     vipwarden.net vipwarden.net.blocking vipwarden.net.net vipwarden.net.oneshot vipwarden.net.stream
-    vipwarden.state vipwarden.state.verdict
+    vipwarden.state vipwarden.state.clock vipwarden.state.files vipwarden.state.paths vipwarden.state.publish
+    vipwarden.state.verdict
 """
 # Check: what it loads beside CORE on its ordinary path (healthy, numeric address, no change, no TLS).
 CHECKS = {

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from tests.commands import BIN, environment, program, shell
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
-from vipwarden.state import verdict
+from vipwarden.state.clock import boot
+from vipwarden.state.paths import file_name
+from vipwarden.state.standing import standing
+from vipwarden.state.verdict import encode, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,16 +24,16 @@ if TYPE_CHECKING:
 SHELLS = ("dash", "bash", "busybox")
 
 
-def put(folder: Path, state: State = OK, promise: float = 0, name: str = "web", back: float = 0) -> Path:
+def put(folder: Path, state: State = OK, ttl: float = 0, name: str = "web", back: float = 0) -> Path:
     """Publish a verdict, dated back by so many seconds."""
     place = folder / "run" / "verdict"
     place.mkdir(parents=True, exist_ok=True)
     result = Result(state, "127.0.0.1:80 is open (0.1 ms)", [Metric("time", 0.0001, "s")])
-    data = verdict.encode("port", result, time.time(), 0.25, promise)
+    data = encode("port", result, time.time(), 0.25, ttl)
     if back:
         magic, number, stamp, rest = data.split(b" ", 3)
         data = b" ".join((magic, number, b"%.2f" % (float(stamp) - back), rest))
-    path = place / verdict.file_name(name)
+    path = place / file_name(name)
     path.write_bytes(data)
     return path
 
@@ -62,9 +65,9 @@ def test_a_warning_may_be_a_weight(tmp_path: Path, state: State, code: int) -> N
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
-    ("promise", "arguments", "back", "code"),
+    ("ttl", "arguments", "back", "code"),
     [
-        (0, (), 2, 0),  # nobody promised a next one: three seconds
+        (0, (), 2, 0),  # without a TTL: three seconds
         (0, (), 4, 1),
         (7.5, (), 6, 0),
         (7.5, (), 9, 1),
@@ -78,10 +81,12 @@ def test_a_warning_may_be_a_weight(tmp_path: Path, state: State, code: int) -> N
     ],
 )
 def test_a_verdict_has_an_age(
-    tmp_path: Path, promise: float, arguments: tuple[str, ...], back: float, code: int, shell: str
+    tmp_path: Path, ttl: float, arguments: tuple[str, ...], back: float, code: int, shell: str
 ) -> None:
-    """Up to the agent's promise, or what the operator says; and never before it was given."""
-    put(tmp_path, OK, promise, back=back)
+    """Up to its TTL, or what the operator says, as standing() has it; and never before it was given."""
+    path = put(tmp_path, OK, ttl, back=back)
+    most = float(arguments[-1].rpartition("=")[2]) if arguments else ttl or 3
+    assert standing(read(str(path)), most).is_valid is not bool(code)
     found = ask(tmp_path, "web", *arguments, shell=shell)
     assert found[0] == code
     assert (("is the agent running?" in found[2]) or ("into the future" in found[2])) is bool(code)
@@ -125,7 +130,7 @@ def test_a_torn_verdict_is_a_failure(tmp_path: Path, shell: str) -> None:
     ],
 )
 def test_what_no_agent_wrote_is_a_failure(tmp_path: Path, old: bytes, new: bytes) -> None:
-    """The state, the stamp and the promise have one form each."""
+    """The state, the stamp and the TTL have one form each."""
     path = put(tmp_path, OK, 2.5)
     assert old in path.read_bytes()
     path.write_bytes(path.read_bytes().replace(old, new))
@@ -240,7 +245,7 @@ def test_a_verdict_that_is_younger_than_its_reader_is_fresh(tmp_path: Path) -> N
     for ahead, code in ((0.25, 0), (60.0, 1)):
         magic, number, stamp, rest = data.split(b" ", 3)
         source = tmp_path / "new"
-        stamp = b"%.2f" % (verdict.now() + ahead)
+        stamp = b"%.2f" % (boot() + ahead)
         source.write_bytes(b" ".join((magic, number, stamp, rest)))
         paths = (str(tmp_path / "uptime"), str(source), str(file), str(BIN / "chk_verdict"))
         assert shell(tmp_path, line, *paths, flags=["-m"]).code == code

@@ -448,7 +448,7 @@ def test_a_broken_record_is_told_and_never_guessed(tmp_path_factory: pytest.Temp
     path = tmp_path_factory.getbasetemp() / "record"
     path.write_text(text, encoding="utf-8")
     with contextlib.suppress(RecordError):
-        Record(path)
+        Record(str(path))
 
 
 def test_the_unit_is_sound_and_closed() -> None:

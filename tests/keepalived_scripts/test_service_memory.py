@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from time import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from keepalived_scripts.service import memory
 from keepalived_scripts.service.rules import DOWN, TRYING, Limits, Memory
-from vipwarden.state.verdict import now
+from vipwarden.state.clock import boot, wall
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +23,7 @@ LIMITS = Limits(fall=1, fall_timeout=2, grace=0, good_for=5, restarts=2, window=
 def test_what_was_written_is_recalled(tmp_path: Path) -> None:
     """All of it."""
     path = f"{tmp_path}/lib/service/haproxy"
-    kept = Memory(TRYING, bad=2, tried=True, at=int(now()), good=1, restarts=(1700000000.125, 1700000001.5))
+    kept = Memory(TRYING, bad=2, tried=True, at=int(boot()), good=1, restarts=(1700000000.125, 1700000001.5))
     memory.write(path, memory.text_of(kept))
     assert memory.recall(path) == kept
     assert [name.name for name in (tmp_path / "lib/service").iterdir()] == ["haproxy"]
@@ -44,7 +43,7 @@ def _damage(path: Path, how: str) -> None:
     elif how == "another program's":
         path.write_text("vipwarden-service-2 good 0 0 0 0 x\n\n")
     elif how == "from the future":
-        path.write_text(text.replace(text.split(" ")[4], f"{now() + 100:.2f}"))
+        path.write_text(text.replace(text.split(" ")[4], f"{boot() + 100:.2f}"))
     elif how == "no numbers":
         path.write_text(text.rstrip("\n") + " nan\n")
     elif how == "another user's":
@@ -69,7 +68,7 @@ def _damage(path: Path, how: str) -> None:
 def test_a_memory_that_cannot_be_trusted_is_lost(tmp_path: Path, how: str) -> None:
     """And says why."""
     path = tmp_path / "service"
-    memory.write(str(path), memory.text_of(Memory(DOWN, at=int(now()), restarts=(1700000000.0,))))
+    memory.write(str(path), memory.text_of(Memory(DOWN, at=int(boot()), restarts=(1700000000.0,))))
     path.chmod(0o644)
     _damage(path, how)
     with pytest.raises(memory.LostError, match=str(path)):
@@ -80,15 +79,15 @@ def test_a_lost_memory_is_down_with_all_restarts_used_up() -> None:
     """Fail closed, and no restart storm."""
     lost = memory.lost(LIMITS)
     assert (lost.phase, lost.tried, len(lost.restarts)) == (DOWN, True, 2)
-    assert abs(lost.restarts[0] - time()) < 5
+    assert abs(lost.restarts[0] - wall()) < 5
 
 
 def test_restarts_survive_a_reboot_and_stamps_since_boot_do_not(tmp_path: Path) -> None:
     """Seconds since another boot tell nothing."""
     path = tmp_path / "service"
     text = memory.text_of(Memory(DOWN, tried=True, at=5, good=6, restarts=(1700000000.0,))).decode()
-    boot = text.split()[6]
-    path.write_text(text.replace(boot, boot[::-1]))
+    of_boot = text.split()[6]
+    path.write_text(text.replace(of_boot, of_boot[::-1]))
     assert memory.recall(str(path)) == Memory(DOWN, tried=True, restarts=(1700000000.0,))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import json
-import posix
 import shutil
 import signal
 import socket
@@ -21,7 +20,6 @@ from vipwarden.core.result import OK, UNKNOWN, Result
 from vipwarden.core.values import Seconds  # noqa: TC001 - the type of an option
 from vipwarden.net.blocking import run
 from vipwarden.net.oneshot import Command
-from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,21 +224,14 @@ def front_end(
     """Stand in for a front end with a deadline of its own."""
 
 
-def test_a_command_runs_its_check_and_publishes_the_verdict(
-    listening: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By the name given, else by the program and what it was asked."""
-    monkeypatch.setitem(posix.environ, b"VIPWARDEN_RUNTIME_DIR", bytes(tmp_path / "run"))
+def test_a_command_runs_its_check(listening: str) -> None:
+    """Its name is the one that was given, else the program and what it was asked."""
     line = ["-H", "127.0.0.1", f"--port={listening}"]
     for extra, name in ((["--name", "web"], "web"), ([], f"chk_port host=127.0.0.1 port={listening}")):
         command = Command("chk_port", "port", front_end, [*line, *extra])
         result, seconds = command.run()
-        assert result.state is OK
-        assert command.publish(result, seconds) is None
-        back = verdict.read(f"{tmp_path}/run/verdict/{verdict.file_name(name)}")
-        assert back is not None
-        assert (back.name, back.check, back.result.text) == (name, "port", result.text)
-        assert back.duration == pytest.approx(seconds, abs=1e-6)
+        assert (command.name, result.state) == (name, OK)
+        assert 0 < seconds < 60
 
 
 def test_the_name_does_not_hang_on_the_order_or_notation_of_the_options() -> None:

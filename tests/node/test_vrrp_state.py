@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from vipwarden.core.result import one_line
 from vipwarden.node.keepalived import vrrp_state
 from vipwarden.node.keepalived.vrrp_state import SOURCES, STATES, TYPES, VrrpState
+from vipwarden.state import paths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ def test_every_field_comes_back(tmp_path: Path) -> None:
     ]
     for state in states:
         vrrp_state.publish(state)
-    found = vrrp_state.read_all(vrrp_state.place())
+    found = vrrp_state.read_all(paths.vrrp())
     assert sorted(map(values, found), key=str) == sorted(map(values, states), key=str)
     files = list((tmp_path / "run/vrrp").iterdir())
     assert sorted(path.name for path in files) == ["GROUP.V%20GROUP%2F1", "INSTANCE.V%20INSTANCE%2F1"]
@@ -90,7 +91,7 @@ def test_states_of_other_users_do_not_count(tmp_path: Path) -> None:
         vrrp_state.publish(VrrpState("INSTANCE", name, "MASTER", 1.0))
     os.chown(vrrp_state.path_of("INSTANCE", "W"), 1234, 1234)
     assert vrrp_state.read(vrrp_state.path_of("INSTANCE", "W")) is None
-    assert [one.name for one in vrrp_state.read_all(vrrp_state.place())] == ["V"]
+    assert [one.name for one in vrrp_state.read_all(paths.vrrp())] == ["V"]
     tmp_path.chmod(0o1777)
     os.chown(tmp_path / "run", 1234, 1234)
-    assert vrrp_state.read_all(vrrp_state.place()) == []
+    assert vrrp_state.read_all(paths.vrrp()) == []

@@ -1,32 +1,28 @@
-"""Does a verdict still say anything, and is what is left over swept away?"""
+"""Does a verdict still count?"""
 
 from __future__ import annotations
 
-import os
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vipwarden.core.result import Result, State
-from vipwarden.state.standing import FRESH, FUTURE, LEFT, LEFT_AFTER, PAST, STALE, standing, sweep
-from vipwarden.state.verdict import Verdict, now, publish, read_all
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from vipwarden.state.clock import boot
+from vipwarden.state.standing import FRESH, FUTURE, GONE, LEFT, PAST, STALE, standing
+from vipwarden.state.verdict import Verdict
 
 
-def verdict(age: float, promise: float = 0, state: State = State.OK) -> Verdict:
+def verdict(age: float, ttl: float = 0, state: State = State.OK) -> Verdict:
     """Return one that was that old when it was read."""
-    made = Verdict("web", "port", Result(state, "open"), 1.0, 0.0, 0.1, promise)
+    made = Verdict("web", "port", Result(state, "open"), 1.0, 0.0, 0.1, ttl)
     made.stamp = made.read - age
     return made
 
 
 @pytest.mark.parametrize(
-    ("age", "promise", "word", "state", "text"),
+    ("age", "ttl", "word", "state", "text"),
     [
         (0, 2, FRESH, State.OK, "open"),
         (1.99, 2, FRESH, State.OK, "open"),
@@ -41,11 +37,9 @@ def verdict(age: float, promise: float = 0, state: State = State.OK) -> Verdict:
         (901, 1000, FRESH, State.OK, "open"),
     ],
 )
-def test_a_verdict_speaks_for_as_long_as_was_promised(
-    age: float, promise: float, word: str, state: State, text: str
-) -> None:
-    """Or, where nobody promised anything, for a while."""
-    found = standing(verdict(age, promise))
+def test_a_verdict_is_valid_for_its_ttl(age: float, ttl: float, word: str, state: State, text: str) -> None:
+    """Or, without one, for a while."""
+    found = standing(verdict(age, ttl))
     assert (found.word, found.state, found.text) == (word, state, text)
 
 
@@ -54,67 +48,29 @@ def test_a_verdict_speaks_for_as_long_as_was_promised(
     st.floats(0, 1e9),
     st.sampled_from((State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN)),
 )
-def test_nothing_that_is_not_believed_is_ok(age: float, promise: float, state: State) -> None:
-    """And what is believed says what it said."""
-    made = verdict(age, promise, state)
+def test_nothing_that_is_not_valid_is_ok(age: float, ttl: float, state: State) -> None:
+    """And what is valid says what it said."""
+    made = verdict(age, ttl, state)
     found = standing(made)
-    assert found.state == (state if found.is_believed else State.UNKNOWN)
-    assert found.is_believed == (made.age >= 0 and (not promise or made.age <= promise))
+    assert found.state == (state if found.is_valid else State.UNKNOWN)
+    assert found.is_valid == (made.age >= 0 and (not ttl or made.age <= ttl))
 
 
 def test_a_slow_reader_makes_no_verdict_stale() -> None:
     """What counts is how old it was when it was read."""
-    made = Verdict("web", "port", Result(State.OK, "open"), 1.0, now() - 1, 0.1, 1.01)
+    made = Verdict("web", "port", Result(State.OK, "open"), 1.0, boot() - 1, 0.1, 1.01)
     time.sleep(0.02)
     assert standing(made).word == FRESH
 
 
-def age_files(folder: Path, seconds: float) -> None:
-    """Let all that is there have been written so long ago."""
-    for path in folder.iterdir():
-        before = path.stat().st_mtime
-        os.utime(path, (before - seconds, before - seconds))
+def test_a_missing_verdict_is_unknown() -> None:
+    """It is gone, or was never there."""
+    found = standing(None)
+    assert (found.word, found.state, found.text, found.is_valid) == (GONE, State.UNKNOWN, "has no verdict yet", False)
 
 
-def test_a_new_name_sweeps_away_what_is_left_over(tmp_path: Path) -> None:
-    """With its lock; but not what was promised to go on, what is young, and what is no verdict."""
-    long_ago = now() - LEFT_AFTER - 1
-    for name, stamp, promise in (
-        ("by-hand", long_ago, ""),
-        ("rebooted", now() + 1e6, ""),
-        ("agent", long_ago, " 2.00"),
-        ("young", now() - 1, ""),
-    ):
-        (tmp_path / name).write_text(f"vipwarden-1 2 {stamp:.2f} 1 1 port{promise}\nclosed\n")
-        (tmp_path / f".{name}.lock").touch()
-    (tmp_path / "notes").write_text("of somebody\n")
-    publish(str(tmp_path), "first", "port", Result(State.OK, "open"), 0.1)
-    assert (tmp_path / "by-hand").exists()  # the files are young
-    age_files(tmp_path, LEFT_AFTER + 10)
-    publish(str(tmp_path), "first", "port", Result(State.OK, "open"), 0.1)
-    assert (tmp_path / "by-hand").exists()  # no new name
-    age_files(tmp_path, LEFT_AFTER + 10)
-    publish(str(tmp_path), "second", "port", Result(State.OK, "open"), 0.1)
-    left = sorted(path.name for path in tmp_path.iterdir())
-    kept = ["agent", "young"]
-    assert left == sorted([*kept, *(f".{name}.lock" for name in kept), "first", "notes", "second"])
-
-
-def test_a_thousand_names_leave_no_thousand_files(tmp_path: Path) -> None:
-    """A port that differs each time is part of the name."""
-    for number in range(300):
-        publish(str(tmp_path), f"chk_port -p {number}", "port", Result(State.CRITICAL, "closed"), 0.1)
-        for path in tmp_path.iterdir():
-            text = path.read_text().split(" ")
-            path.write_text(" ".join([*text[:2], f"{now() - LEFT_AFTER - 1:.2f}", *text[3:]]))
-        age_files(tmp_path, LEFT_AFTER + 10)
-    assert len(read_all(str(tmp_path))) == 1
-
-
-def test_what_cannot_be_swept_stays(tmp_path: Path) -> None:
-    """A folder that is gone, or a file that is."""
-    sweep(f"{tmp_path}/none")
-    (tmp_path / "folder").mkdir()
-    age_files(tmp_path, LEFT_AFTER + 10)
-    sweep(str(tmp_path))
-    assert (tmp_path / "folder").exists()
+@given(st.floats(-1e9, 1e9), st.floats(0, 1e9), st.floats(0.001, 1e9))
+def test_an_operator_may_say_how_old_it_may_be(age: float, ttl: float, most: float) -> None:
+    """In place of its own TTL."""
+    made = verdict(age, ttl)
+    assert standing(made, most).is_valid == (0 <= made.age <= most)

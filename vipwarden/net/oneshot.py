@@ -7,7 +7,6 @@ from time import monotonic
 from vipwarden.core.options import complete, options, parse
 from vipwarden.core.result import bug, one_line
 from vipwarden.net.blocking import BlockingNet, run
-from vipwarden.state import verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,9 +73,3 @@ class Command:
             result = bug(self.check, error)
         result.text = one_line(result.text)
         return result, monotonic() - begun
-
-    def publish(self, result: Result, duration: float) -> verdict.Verdict | None:
-        """Publish the verdict and return the one before; raises OSError."""
-        folder = verdict.folder()
-        verdict.ready(folder)
-        return verdict.publish(folder, self.name, self.check, result, duration)

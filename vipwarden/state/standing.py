@@ -1,15 +1,11 @@
-"""How does a verdict stand: does it still say anything, and what does it say then?
+"""How does a verdict stand: does it still count, and what does it say then?
 
-The one place that decides it, for the metrics, the page and ``vipwarden status``. Who promised a next verdict and broke
-the promise is not to be believed any more. Where nobody promised anything, a verdict is one of now for a minute, then
-of the past, and after a quarter of an hour it is left over: it leaves the metrics and the page, and is swept away by
-the next check that is new.
+A verdict with a TTL is valid for so long and unknown afterwards: whoever was to follow it by another has not. One
+without, of a single run, is fresh for a minute and past afterwards; after a quarter of an hour it is left over, is no
+longer shown, and is swept away.
 """
 
 from __future__ import annotations
-
-import posix
-from time import time
 
 from vipwarden.core.result import UNKNOWN
 
@@ -18,9 +14,9 @@ if TYPE_CHECKING:
     from vipwarden.core.result import State
     from vipwarden.state.verdict import Verdict
 
-FRESH, PAST, LEFT, STALE, FUTURE = "fresh", "past", "left over", "stale", "from the future"
-_OF_NOW = 60.0  # seconds for which a verdict is one of now that nobody has promised to follow by another
-LEFT_AFTER = 900.0  # seconds after which such a verdict is left over
+FRESH, PAST, LEFT, STALE, FUTURE, GONE = "fresh", "past", "left over", "stale", "from the future", "gone"
+_FRESH_FOR = 60.0  # seconds, without a TTL
+LEFT_AFTER = 900.0  # seconds, without a TTL
 
 
 class Standing:
@@ -34,21 +30,24 @@ class Standing:
         self.text = text
 
     @property
-    def is_believed(self) -> bool:
-        """Whether it still says what it said: no promise of it was broken, nor does it come from the future."""
-        return self.word not in (STALE, FUTURE)
+    def is_valid(self) -> bool:
+        """Whether its own state and metrics count: it is neither stale, nor from the future, nor gone."""
+        return self.word not in (STALE, FUTURE, GONE)
 
 
-def standing(verdict: Verdict) -> Standing:
-    """Return how a verdict stood when it was read."""
-    said, age = verdict.result, verdict.age
+def standing(verdict: Verdict | None, max_age: float = 0) -> Standing:
+    """Return how a verdict, or None for a missing one, stood when it was read.
+
+    ``max_age`` is for how many seconds an operator lets it count, in place of its own TTL.
+    """
+    if verdict is None:
+        return Standing(GONE, UNKNOWN, "has no verdict yet")
+    said, age, ttl = verdict.result, verdict.age, max_age or verdict.ttl
     if age < 0:
         return Standing(FUTURE, UNKNOWN, f"it is dated into the future; it said {said.state}: {said.text}")
-    if verdict.promise:
-        if age <= verdict.promise:
-            return Standing(FRESH, said.state, said.text)
+    if ttl and age > ttl:
         return Standing(STALE, UNKNOWN, f"no verdict for {_span(age)}; it was {said.state}: {said.text}")
-    word = FRESH if age <= _OF_NOW else PAST if age <= LEFT_AFTER else LEFT
+    word = FRESH if ttl or age <= _FRESH_FOR else PAST if age <= LEFT_AFTER else LEFT
     return Standing(word, said.state, said.text)
 
 
@@ -57,29 +56,3 @@ def _span(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{int(seconds / size)} {unit}"
     return f"{int(seconds)} s"
-
-
-def sweep(folder: str) -> None:
-    """Remove what is left over in a folder, with its locks; what cannot be removed stays.
-
-    A file that was written lately is not even read, for a folder may hold thousands.
-    """
-    from vipwarden.state.verdict import read
-
-    try:
-        names = posix.listdir(folder)
-    except OSError:
-        return
-    long_ago = time() - LEFT_AFTER
-    for name in names:
-        path = f"{folder}/{name}"
-        try:
-            if name.startswith(".") or posix.lstat(path).st_mtime > long_ago:
-                continue
-            found = read(path)
-            if found is None or found.promise or 0 <= found.age <= LEFT_AFTER:
-                continue
-            posix.unlink(path)
-            posix.unlink(f"{folder}/.{name}.lock")
-        except OSError:
-            continue

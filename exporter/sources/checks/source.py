@@ -77,13 +77,13 @@ def families(facts: Checks) -> Iterator[Metric]:
         now = standing(verdict)
         state.add(now.state, verdict.name, verdict.check)
         success.add(now.state == OK, verdict.name, verdict.check)
-        fresh.add(now.is_believed, verdict.name, verdict.check)
+        fresh.add(now.is_valid, verdict.name, verdict.check)
         since.add(verdict.since, verdict.name, verdict.check)
         age.add(verdict.age, verdict.name, verdict.check)
-        if verdict.promise > 0:
-            promise.add(verdict.promise, verdict.name, verdict.check)
+        if verdict.ttl > 0:
+            promise.add(verdict.ttl, verdict.name, verdict.check)
         duration.add(verdict.duration, verdict.name, verdict.check)
-        for one in verdict.result.metrics if now.is_believed else ():
+        for one in verdict.result.metrics if now.is_valid else ():
             if not isnan(one.value):
                 metric.add(one.value, verdict.name, verdict.check, one.name, one.uom)
     yield from (state, success, fresh, since, age, promise, duration, metric)

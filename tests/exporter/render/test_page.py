@@ -17,7 +17,8 @@ from tests.servers.haproxy import haproxy, wait_for
 from tests.servers.ports import free_ports
 from vipwarden.core.result import Result, State
 from vipwarden.node.haproxy.source import Source
-from vipwarden.state.verdict import publish, ready
+from vipwarden.state.files import ready
+from vipwarden.state.publish import publish
 
 if TYPE_CHECKING:
     from exporter.settings import Settings

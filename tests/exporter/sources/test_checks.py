@@ -15,7 +15,10 @@ from exporter.settings import Settings, settings
 from exporter.sources.checks import source as checks
 from tests.exporter.running import samples
 from vipwarden.core.result import Metric, Result, State
-from vipwarden.state.verdict import encode, now, publish, ready, write
+from vipwarden.state.clock import boot
+from vipwarden.state.files import ready, write
+from vipwarden.state.publish import publish
+from vipwarden.state.verdict import encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +56,7 @@ def test_only_ok_is_a_success(tmp_path: Path) -> None:
 def test_a_check_that_runs_on_and_on_promises_its_next_verdict(tmp_path: Path) -> None:
     """One that is run by others does not: for how long it speaks nobody knows."""
     say(tmp_path / "v", "once", State.OK)
-    write(f"{tmp_path}/v", "often", encode("port", Result(State.OK, "said"), 1e9, 0.25, promise=12.5))
+    write(f"{tmp_path}/v/often", encode("port", Result(State.OK, "said"), 1e9, 0.25, 12.5))
     found = exported(f"{tmp_path}/v")
     promises = {key[1]: value for key, value in found.items() if key[0] == "vipwarden_check_promise_seconds"}
     assert promises == {("often", "port"): 12.5}
@@ -65,11 +68,11 @@ def test_a_verdict_whose_promise_is_broken_is_no_success(tmp_path: Path) -> None
     folder = tmp_path / "v"
     folder.mkdir()
     for name, stamp, promise in (
-        ("dead", now() - 3, " 2.00"),
-        ("alive", now() - 1, " 2.00"),
-        ("future", now() + 900, ""),
-        ("hand", now() - 100, ""),
-        ("left", now() - 1000, ""),
+        ("dead", boot() - 3, " 2.00"),
+        ("alive", boot() - 1, " 2.00"),
+        ("future", boot() + 900, ""),
+        ("hand", boot() - 100, ""),
+        ("left", boot() - 1000, ""),
     ):
         (folder / name).write_text(f"vipwarden-1 0 {stamp:.2f} 1 0.1 port{promise}\nopen\ntime\t0.5\ts\t\t\t\t\n")
     found = exported(str(folder))

@@ -14,7 +14,8 @@ import pytest
 from tests.commands import needs_namespaces, program
 from tests.exporter.running import metrics, nowhere
 from vipwarden.core.result import Metric, Result, State
-from vipwarden.state.verdict import publish, ready
+from vipwarden.state.files import ready
+from vipwarden.state.publish import publish
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = ROOT / "tests" / "node" / "fixtures"

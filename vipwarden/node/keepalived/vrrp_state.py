@@ -1,7 +1,7 @@
 """Which state did keepalived say that an instance or a sync group is in, and since when?
 
 The program ``notify`` keeps one small file for each in the folder ``vrrp`` of the runtime folder (/run/vipwarden for
-root), named TYPE.NAME as verdict.file_name() writes it, readable by everybody, written aside and renamed:
+root), named TYPE.NAME as paths.file_name() writes it, readable by everybody, written aside and renamed:
 
     vipwarden-vrrp-1 TYPE STATE SINCE PRIORITY CHANGES SOURCE STAMP ORDER [RANKED]
     NAME
@@ -16,15 +16,12 @@ RANKED, where it is there, is the time of a later change of the priority alone.
 
 from __future__ import annotations
 
-import posix
-
 from vipwarden.core.result import one_line
-from vipwarden.state.verdict import file_name, folder, owners, ready
+from vipwarden.state import files
+from vipwarden.state.paths import file_name, vrrp
 
 _MAGIC = "vipwarden-vrrp-1"
 _MOST = 4096
-_READ = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
-_WRITE = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC | posix.O_NOFOLLOW
 TYPES = ("INSTANCE", "GROUP")
 STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
 SOURCES = ("notify", "fifo", "kernel")
@@ -62,38 +59,20 @@ class VrrpState:
         return f"VrrpState({self.kind} {self.name} {self.state})"
 
 
-def place() -> str:
-    """Return the folder of the files, for this user."""
-    return folder().rpartition("/")[0] + "/vrrp"
-
-
 def path_of(kind: str, name: str) -> str:
     """Return the path of the file of one instance or group."""
-    return f"{place()}/{kind}.{file_name(name)}"
+    return f"{vrrp()}/{kind}.{file_name(name)}"
 
 
 def publish(state: VrrpState) -> None:
     """Write the file of one instance or group; raises OSError, and then the old one stands."""
-    ready(place())
+    files.ready(vrrp())
     head = (
         f"{_MAGIC} {state.kind} {state.state} {state.since:.3f} {state.priority} {state.changes}"
         f" {state.source} {state.order[0]!r} {state.order[1]}{f' {state.ranked!r}' if state.ranked else ''}"
     )
     data = f"{head}\n{one_line(state.name)}\n".encode("utf-8", "replace")
-    target = path_of(state.kind, state.name)
-    aside = f"{place()}/.{posix.getpid()}.{target.rpartition('/')[2]}"
-    out = posix.open(aside, _WRITE, 0o644)
-    try:
-        try:
-            if posix.write(out, data) != len(data):
-                raise OSError(28, "no space left for the state")
-            posix.fchmod(out, 0o644)
-        finally:
-            posix.close(out)
-        posix.rename(aside, target)
-    except OSError:
-        posix.unlink(aside)
-        raise
+    files.write(path_of(state.kind, state.name), data)
 
 
 def read(path: str, by: tuple[int, ...] | None = None) -> VrrpState | None:
@@ -102,34 +81,22 @@ def read(path: str, by: tuple[int, ...] | None = None) -> VrrpState | None:
     The file has to belong to one of ``by``, by default to root or this user.
     """
     try:
-        source = posix.open(path, _READ)
-    except OSError:
-        return None
-    try:
-        if posix.fstat(source).st_uid not in ((0, posix.geteuid()) if by is None else by):
-            return None
-        data = posix.read(source, _MOST)
-    except OSError:
-        return None
-    finally:
-        posix.close(source)
-    try:
-        return _state(data.decode("utf-8", "replace"))
-    except ValueError:
+        return _state(files.read(path, _MOST, by).decode("utf-8", "replace"))
+    except (OSError, ValueError):
         return None
 
 
 def read_all(path: str) -> list[VrrpState]:
     """Return every whole state in a folder, by type and name.
 
-    A folder that is not there, or not to be trusted by verdict.owners(), holds none.
+    A folder that is not there, or not to be trusted by files.owners(), holds none.
     """
-    by = owners(path)
+    by = files.owners(path)
     try:
-        names = sorted(posix.listdir(path)) if by else ()
+        names = files.names(path) if by else ()
     except OSError:
         return []
-    found = (read(f"{path}/{name}", by) for name in names if not name.startswith("."))
+    found = (read(f"{path}/{name}", by) for name in names)
     return [state for state in found if state is not None]
 
 

@@ -1,0 +1,128 @@
+"""How is a small file written so that no reader meets half of it, and read so that nobody can hold the reader up?
+
+A new content is written aside and renamed: a reader sees the old file or the new one, and a full disk leaves the old
+one. No link is followed, no FIFO waited for, no file of a stranger believed, and no more read than was asked for.
+"""
+
+from __future__ import annotations
+
+import posix
+
+_READ = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+_OVER = posix.O_WRONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+_NEW = _OVER | posix.O_CREAT | posix.O_TRUNC
+_LOCK = posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
+_EPERM, _EINVAL, _ENOSPC = 1, 22, 28
+_TYPE, _PLAIN = 0o170000, 0o100000  # S_IFMT, S_IFREG
+
+
+def ready(folder: str) -> None:
+    """Make a folder, and the one above it, where they are missing.
+
+    Raises OSError, also where one of the two belongs to another user.
+    """
+    own = (0, posix.geteuid())
+    for step in (folder.rpartition("/")[0], folder):
+        try:
+            found = posix.lstat(step)  # not stat(): in /tmp another user may lay a link to a folder of ours
+        except FileNotFoundError:
+            try:
+                posix.mkdir(step, 0o700)
+                # keepalived runs its scripts with umask 0177, which would leave a folder without the x bit
+                posix.chmod(step, 0o700 if step.startswith("/tmp/") else 0o755)  # noqa: S108
+            except FileExistsError:
+                pass  # another run was faster
+            found = posix.lstat(step)
+        if found.st_uid not in own:
+            raise PermissionError(_EPERM, f"{step} belongs to another user")
+
+
+def write(path: str, data: bytes, *, durable: bool = False) -> None:
+    """Write a file whole, readable by all; raises OSError, and then the old one stands.
+
+    ``durable`` waits until the disk has it: for what has to outlast a crash of the node.
+    """
+    folder, _, name = path.rpartition("/")
+    aside = f"{folder}/.{posix.getpid()}.{name}"
+    out = posix.open(aside, _NEW, 0o644)
+    try:
+        try:
+            if posix.write(out, data) != len(data):
+                raise OSError(_ENOSPC, "no space left")
+            posix.fchmod(out, 0o644)  # the umask may be narrower
+            if durable:
+                posix.fsync(out)
+        finally:
+            posix.close(out)
+        posix.rename(aside, path)
+    except BaseException:  # a signal among them
+        posix.unlink(aside)
+        raise
+    if durable:
+        place = posix.open(folder, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+        try:
+            posix.fsync(place)
+        finally:
+            posix.close(place)
+
+
+def overwrite(path: str, data: bytes, at: int = 0) -> None:
+    """Put bytes into a file that is there, in place; raises OSError.
+
+    A full disk refuses none that replace others, and a reader that comes in between sees the old ones or the new ones
+    as long as they are few.
+    """
+    out = posix.open(path, _OVER)
+    try:
+        if posix.pwrite(out, data, at) != len(data):
+            raise OSError(_ENOSPC, "no space left")
+    finally:
+        posix.close(out)
+
+
+def read(path: str, most: int, by: tuple[int, ...] | None = None, *, closed: bool = False) -> bytes:
+    """Return the first ``most`` bytes of a plain file of one of the users ``by``, by default root and this user.
+
+    Raises OSError, PermissionError for a file of anybody else, and with ``closed`` for one that others may write.
+    """
+    source = posix.open(path, _READ)
+    try:
+        found = posix.fstat(source)
+        if found.st_uid not in ((0, posix.geteuid()) if by is None else by):
+            raise PermissionError(_EPERM, f"{path} belongs to another user")
+        if closed and found.st_mode & 0o022:
+            raise PermissionError(_EPERM, f"{path} can be written by others")
+        if found.st_mode & _TYPE != _PLAIN:
+            raise OSError(_EINVAL, f"{path} is no plain file")
+        return posix.read(source, min(most, found.st_size))
+    finally:
+        posix.close(source)
+
+
+def names(folder: str) -> list[str]:
+    """Return the names of the files in a folder, sorted, but for hidden ones: locks and what is being written."""
+    return sorted(name for name in posix.listdir(folder) if name[0] != ".")
+
+
+def lock(path: str) -> int:
+    """Open the file of a lock, which is made where it is missing, for flock() or lockf(); raises OSError."""
+    return posix.open(path, _LOCK, 0o600)
+
+
+def owners(folder: str) -> tuple[int, ...]:
+    """Return whose files in a folder count: root's, this user's, and those of the folder's owner; or nobody's.
+
+    Nobody's count where anybody may have laid the folder, or one above it, into one that is open to all, as /tmp is.
+    """
+    mine = (0, posix.geteuid())
+    try:
+        above = posix.stat("/")
+        for place, letter in enumerate(folder + "/"):
+            if letter == "/" and place:
+                found = posix.lstat(folder[:place])
+                if above.st_mode & 0o002 and found.st_uid not in mine:
+                    return ()
+                above = posix.stat(folder[:place])
+    except OSError:
+        return ()
+    return () if above.st_mode & 0o002 else (*mine, above.st_uid)
