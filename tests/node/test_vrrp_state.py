@@ -22,7 +22,7 @@ FIELDS = VrrpState.__slots__
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vrrp_state, "folder", lambda: f"{tmp_path}/run/verdict")
+    monkeypatch.setattr(paths, "runtime", lambda: f"{tmp_path}/run")
 
 
 def values(state: VrrpState) -> list[object]:
