@@ -203,7 +203,7 @@ def test_a_new_name_sweeps_away_what_is_left_over(tmp_path: Path) -> None:
 def test_a_lock_that_is_held_stays(tmp_path: Path) -> None:
     """However long its run has lasted."""
     path = tmp_path / ".chk.lock"
-    script = "import posix, sys; f = posix.open(sys.argv[1], 66); posix.lockf(f, 2, 0); print(flush=True); sys.stdin.read()"
+    script = "import posix, sys; posix.lockf(posix.open(sys.argv[1], 66), 2, 0); print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-ISc", script, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
