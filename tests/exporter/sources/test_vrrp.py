@@ -346,7 +346,7 @@ def _other(conf: str) -> str:
 
 _AS_NOBODY = """
 import json, sys
-from exporter.collectors import vrrp
+from exporter.sources.vrrp import source as vrrp
 from exporter.settings import settings
 conf, pidfile, states = sys.argv[1:]
 facts = vrrp.read(settings(keepalived_conf=conf, keepalived_pidfile=pidfile, keepalived_states=(states,)))
