@@ -1,6 +1,6 @@
-"""What is wrong with keepalived.conf on this node? It reads both, says so with file and line, and changes nothing.
+"""What is wrong with keepalived.conf on this node? It reports file and line, and changes nothing.
 
-Exit codes: 0 clean (or notes alone), 1 warnings, 2 errors, 3 where the configuration or the options cannot be read.
+Exit codes: 0 clean or notes only, 1 warnings, 2 errors, 3 an unreadable configuration or option.
 """
 
 from __future__ import annotations
@@ -12,27 +12,29 @@ from typing import TYPE_CHECKING, NoReturn
 from cli.arguments import built
 from doctor.case import Case
 from doctor.host import Host
-from doctor.peers import PeerPriority, Peers
 from doctor.report import UNREADABLE, as_json, as_text, examine, exit_code
 from doctor.rules import RULES
 from doctor.tested import test
+from doctor.tracking import PeerPriority, Peers
 from vipwarden.core.result import one_line
 from vipwarden.node.keepalived.conf import parse
-from vipwarden.node.keepalived.lines import ConfError
+from vipwarden.node.keepalived.lines import ConfError, ConfMissingError
 from vipwarden.node.keepalived.version import Version, installed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vipwarden.node.keepalived.conf import Block
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Say it in one line, with an exit code that is no finding."""
+        """Print one line, and exit with a code that is no finding's."""
         self.exit(UNREADABLE, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Examine and report; return the exit code."""
+    """Report the findings and return the exit code."""
     try:
         given = _parser().parse_args(arguments)
     except SystemExit as end:  # argparse has said all
@@ -43,20 +45,27 @@ def main(arguments: Sequence[str]) -> int:
     host = Host(given.root, given.proc, given.addresses)
     path = given.configuration or f"{host.root}/etc/keepalived/keepalived.conf"
     try:
-        conf = parse(path, root=host.root, config_id=given.config_id)
-        peers = Peers(given.peer_priority, [parse(peer, root=host.root) for peer in given.peer])
+        conf = _parse(path, host.root, given.config_id)
+        peers = Peers(given.peer_priority, [_parse(peer, host.root, None) for peer in given.peer])
     except ConfError as error:
         sys.stderr.write(f"vipwarden doctor: {one_line(str(error))}\n")
         return UNREADABLE
     version = given.keepalived_version or (installed() if host.is_live else None)
-    said = test(path, given.config_id, installed()) if host.is_live else ""
-    case = Case(conf, host, version, peers, given.haproxy_conf or f"{host.root}/etc/haproxy/haproxy.cfg", said)
+    output = test(path, given.config_id, installed()) if host.is_live else ""
+    case = Case(conf, host, version, peers, given.haproxy_conf or f"{host.root}/etc/haproxy/haproxy.cfg", output)
     findings = examine(case, given.ignore)
     if given.json:
         sys.stdout.write(as_json(case, findings))
     else:
         sys.stdout.write(as_text(case, findings, colour=sys.stdout.isatty()))
     return exit_code(findings)
+
+
+def _parse(path: str, root: str, config_id: str | None) -> Block:
+    try:
+        return parse(path, root=root, config_id=config_id)
+    except ConfMissingError:
+        raise ConfError(f"{path} does not exist; the path of a keepalived.conf is expected") from None
 
 
 def _parser() -> _Parser:

@@ -1,1 +1,1 @@
-"""What is wrong with this keepalived.conf, on this node? One small function for each rule, by subject."""
+"""What is wrong with this keepalived.conf on this node? One function for each rule, one file for each subject."""

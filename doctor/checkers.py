@@ -1,18 +1,19 @@
-"""Do the checkers of the real servers tell the dead from the living?"""
+"""Do the checkers of the real servers notice a dead one?"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from doctor.case import Case, Findings, rule
 from doctor.commands import CHECKER, services
-from doctor.rule import ERROR, WARNING, Finding, at, rule
+from doctor.finding import ERROR, WARNING, at
 from doctor.timing import seconds
+from doctor.tracking import everywhere
 from vipwarden.node.keepalived.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doctor.case import Case
     from doctor.commands import Command
     from vipwarden.node.keepalived.conf import Block
 
@@ -20,10 +21,12 @@ DELAY_LOOP = 60  # keepalived's default
 _PLUGINS = ("/nagios/plugins/", "/monitoring-plugins/", "/nagios/libexec/", "/icinga/", "/centreon/")
 _OWN = "chk_"
 _DEADLINE = 0.9
+_CONNECTION = ("connect_ip", "connect_port", "bindto", "bind_port", "bind_if", "connect_timeout", "fwmark")
+_CHECKERS = ("TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "MISC_CHECK", "UDP_CHECK", "PING_CHECK")
 
 
 def _misc(case: Case) -> Iterator[tuple[Command, float, Block | None]]:
-    """Yield each MISC_CHECK with the delay_loop that it runs by and its misc_timeout."""
+    """Yield each MISC_CHECK with its delay_loop and its misc_timeout."""
     loops = {}
     for service in services(case.conf):
         outer = seconds(service.value("delay_loop"), DELAY_LOOP)
@@ -45,52 +48,42 @@ def _is_dynamic(command: Command) -> bool:
 
 
 @rule("misc-dynamic-nagios", ERROR)
-def misc_dynamic_nagios(case: Case) -> Iterator[Finding]:
-    """Find Nagios plugins whose exit codes misc_dynamic reads as weights."""
+def misc_dynamic_nagios(case: Case) -> Findings:
+    """Nagios plugins with misc_dynamic, which reads their exit codes as weights."""
     for command, _, _ in _misc(case):
         paths = (command.argv[0], case.host.real(command.argv[0]) or "")
         if _is_dynamic(command) and any(folder in path for path in paths for folder in _PLUGINS):
-            yield at(
-                command.block,
-                f"{command.owner}: {_base(command)} is a Nagios plugin, and misc_dynamic is set",
+            yield command.finding(
+                f"{_base(command)} is a Nagios plugin, and misc_dynamic is set",
                 "WARNING (1) takes the server out, CRITICAL (2) means up with weight 0, UNKNOWN (3) up with weight 1.",
-                "Use chk_ with --misc-dynamic in its place, or take misc_dynamic out: then all but OK is a failure.",
+                "Use a chk_ command with --misc-dynamic, or remove misc_dynamic: then all but OK is a failure.",
             )
 
 
 @rule("misc-timeout", WARNING)
-def misc_timeout(case: Case) -> Iterator[Finding]:
-    """Find checks that may hang for long."""
+def misc_timeout(case: Case) -> Findings:
+    """MISC_CHECKs that may hang for long."""
     for command, loop, timeout in _misc(case):
         if _base(command).startswith(_OWN):  # they have a deadline of their own
             continue
         if timeout is None and loop >= 10:
-            what = f"{command.owner} has no misc_timeout"
-            consequence = (
-                f"A check that hangs is ended after delay_loop, {loop:g} s: the dead server stays in for as long."
-            )
-            yield at(command.scope, what, consequence, "misc_timeout 3")
+            consequence = f"A hung check ends after delay_loop, {loop:g} s: a dead server stays in the pool until then."
+            yield at(command.scope, f"{command.owner} has no misc_timeout", consequence, "misc_timeout 3")
         elif timeout is not None and seconds(timeout.name, 0) > loop:
             what = f"{command.owner}: misc_timeout {timeout.name} is longer than delay_loop, {loop:g} s"
-            consequence = "While one check hangs no other is started: the dead server stays in the pool for longer."
+            consequence = "No other check starts while one hangs: the dead server stays in the pool for longer."
             yield at(timeout, what, consequence, f"Keep misc_timeout below {loop:g}.")
 
 
 @rule("misc-dynamic-timeout", WARNING)
-def misc_dynamic_timeout(case: Case) -> Iterator[Finding]:
-    """Find checks with misc_dynamic that may run into a time-out after which keepalived counts wrong."""
-    if not case.is_version("2.2.8", "2.4.3"):
-        return
-    for command, loop, timeout in _misc(case):
+def misc_dynamic_timeout(case: Case) -> Findings:
+    """MISC_CHECKs with misc_dynamic whose timeout keepalived counts wrong."""
+    for command, loop, timeout in _misc(case) if case.is_version("2.2.8", "2.4.3") else ():
         limit = seconds(timeout.name, loop) if timeout is not None else loop
         if _is_dynamic(command) and not (_base(command).startswith(_OWN) and _deadline(command) < limit):
-            what = (
-                f"{command.owner} has misc_dynamic, and nothing that ends it before keepalived does, after {limit:g} s"
-            )
-            consequence = f"{case.running}: in versions 2.2.8 to 2.4.3 the weight grows with each time-out."
-            yield at(
-                command.block, what, consequence, "Use a chk_ command: its deadline of 0.9 s comes before any time-out."
-            )
+            what = f"misc_dynamic is set, and nothing ends the check before keepalived does, after {limit:g} s"
+            consequence = f"{case.running}: in versions 2.2.8 to 2.4.3 the weight grows with each timeout."
+            yield command.finding(what, consequence, "Use a chk_ command: its deadline of 0.9 s comes first.")
 
 
 def _deadline(command: Command) -> float:
@@ -104,48 +97,55 @@ def _deadline(command: Command) -> float:
 
 
 @rule("misc-dynamic-zero", WARNING)
-def misc_dynamic_zero(case: Case) -> Iterator[Finding]:
-    """Find weight 0 where keepalived makes it 1."""
-    if case.version is None or case.version > Version("2.1.5"):
-        return
-    for command, _, _ in _misc(case):
-        words = " ".join(command.argv).replace("=", " ")
-        if _is_dynamic(command) and f"{words} ".find("--warning-weight 0 ") >= 0:
-            what = f"{command.owner} answers weight 0"
-            consequence = f"keepalived {case.version} makes it 1: the server goes on getting connections."
-            yield at(command.block, what, consequence, "Leave --misc-dynamic out: then a WARNING takes the server out.")
+def misc_dynamic_zero(case: Case) -> Findings:
+    """Weight 0 that keepalived changes to 1."""
+    for command, _, _ in _misc(case) if case.version is not None and case.version <= Version("2.1.5") else ():
+        words = f"{command.line} ".replace("=", " ")
+        if _is_dynamic(command) and "--warning-weight 0 " in words:
+            consequence = f"keepalived {case.version} changes it to 1: the server goes on getting connections."
+            fix = "Leave --misc-dynamic out: then a WARNING takes the server out."
+            yield command.finding("answers weight 0", consequence, fix)
 
 
 @rule("misc-dynamic-unused", WARNING)
-def misc_dynamic_unused(case: Case) -> Iterator[Finding]:
-    """Find a check and its block that do not agree on misc_dynamic."""
+def misc_dynamic_unused(case: Case) -> Findings:
+    """misc_dynamic without --misc-dynamic, or the reverse."""
     for command, _, _ in _misc(case):
         if _base(command).startswith(_OWN) and ("--misc-dynamic" in command.argv) is not _is_dynamic(command):
-            one, other = ("misc_path has --misc-dynamic", "misc_dynamic is not set")
+            what = "misc_path has --misc-dynamic, but misc_dynamic is not set"
             if _is_dynamic(command):
-                one, other = ("misc_dynamic is set", "the command has no --misc-dynamic")
-            consequence = "A WARNING takes the server out in place of giving it a smaller weight."
-            yield at(command.block, f"{command.owner}: {one}, but {other}", consequence, "Use both or none.")
+                what = "misc_dynamic is set, but the command has no --misc-dynamic"
+            consequence = "A WARNING takes the server out instead of giving it a smaller weight."
+            yield command.finding(what, consequence, "Use both or none.")
 
 
-_CHECKERS = ("TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "MISC_CHECK", "UDP_CHECK", "PING_CHECK")
+@rule("smtp-check-host", ERROR)
+def smtp_check_host(case: Case) -> Findings:
+    """SMTP_CHECKs with hosts on which keepalived hangs (check_smtp.c, smtp_check_end_handler())."""
+    # it loops for each host besides the first, or besides connection settings of the SMTP_CHECK itself
+    is_broken = case.version is not None and Version("2.3.0") <= case.version < Version("2.3.4")
+    for check in everywhere(case.conf, "SMTP_CHECK") if is_broken else ():
+        hosts = list(check.named("host"))
+        if hosts and (len(hosts) > 1 or check.last(*_CONNECTION) is not None):
+            consequence = f"keepalived {case.version} loops for ever while it reads this: it never starts."
+            fix = "Write an SMTP_CHECK with connect_ip and connect_port for each host, or install keepalived 2.3.4."
+            yield at(hosts[-1], f"SMTP_CHECK with {len(hosts)} host", consequence, fix)
 
 
 @rule("real-server-unchecked", WARNING)
-def real_server_unchecked(case: Case) -> Iterator[Finding]:
-    """Find real servers that nobody checks."""
+def real_server_unchecked(case: Case) -> Findings:
+    """Real servers without a checker."""
     for service in services(case.conf):
         for server in service.named("real_server"):
             if server.last(*_CHECKERS, "FILE_CHECK", "BFD_CHECK") is None:
                 what = f"real_server {' '.join(server.words[1:3])} has no checker"
-                consequence = "It stays in the pool, dead or alive."
                 fix = 'MISC_CHECK { misc_path "/usr/libexec/keepalived/chk_port -H ADDRESS -p PORT" }, or a TCP_CHECK.'
-                yield at(server, what, consequence, fix)
+                yield at(server, what, "It stays in the pool, dead or alive.", fix)
 
 
 @rule("dr-port", ERROR)
-def dr_port(case: Case) -> Iterator[Finding]:
-    """Find real servers of direct routing with another port than their virtual service."""
+def dr_port(case: Case) -> Findings:
+    """Real servers of direct routing whose port differs from their virtual server's."""
     for service in services(case.conf):
         kind = service.value("lb_kind") or service.value("lvs_method")
         port = service.words[2] if len(service.words) > 2 and service.name not in ("group", "fwmark") else ""

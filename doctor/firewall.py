@@ -1,167 +1,178 @@
-"""Does the firewall of this node let the adverts of the peers in?"""
+"""Does the firewall of this node accept the adverts of its peers?
+
+The kernel is asked: root copies its rules into an empty network namespace, where adverts come in. Elsewhere only the
+zones of firewalld are read.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
+import shutil
+from functools import lru_cache
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from doctor.host import SEARCHED, Host, exists, slurp
-from doctor.iptables import Rules
-from doctor.nft import Ruleset
-from doctor.packet import ACCEPT, DROP, OPEN, Packet
-from doctor.rule import ERROR, NOTE, Finding, at, rule
+from doctor.case import Case, Findings, rule
+from doctor.finding import ERROR, NOTE, at
+from doctor.host import SEARCHED, Host, slurp
+from doctor.tracking import family
+from doctor.trial import GROUPS, TrialError, output, trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from typing import TypeAlias
 
-    from doctor.case import Case
     from vipwarden.node.keepalived.conf import Block
 
-_SECONDS = 5
-_FIX = (
+    Verdicts: TypeAlias = Iterator[tuple[Block, bool, str]]
+    Rules: TypeAlias = list[tuple[list[str], str]]  # a command that loads them, and its input
+
+_MOST_SOURCES = 100
+_ACCEPT = (
     "firewall-cmd --permanent --add-protocol=vrrp; firewall-cmd --reload; or nft insert rule inet filter input "
     "meta l4proto vrrp accept; or iptables -I INPUT -p vrrp -j ACCEPT"
 )
+_ENABLED = "/etc/systemd/system/multi-user.target.wants/firewalld.service"
+_SAVED = ("sysconfig/iptables", "sysconfig/ip6tables", "iptables/rules.v4", "iptables/rules.v6")
+_SAVED_NFT = ("nftables.conf", "sysconfig/nftables.conf")
+_ACCEPTING = r"<protocol\s+value=\"(?:vrrp|112)\"|<service\s+name=\"vrrp\"|<zone[^>]*target=\"ACCEPT\""
+_TABLE = re.compile(r"^table (?:inet|ip6?) .*?^}", re.MULTILINE | re.DOTALL)
+_OF_IPTABLES = re.compile(r"table ip6? (filter|nat|mangle|raw|security) ")
+_ADDRESS = re.compile(r"(?<![\w:.])(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})(?![\w:])")
 
 
 @rule("firewall-blocks-vrrp", ERROR)
-def firewall_blocks_vrrp(case: Case) -> Iterator[Finding]:
-    """Find instances whose adverts the firewall of this node drops."""
-    for instance, found in _judged(case):
-        for name, verdict in found:
-            if verdict == DROP:
-                what = f"{name} drops VRRP (protocol 112) on {instance.value('interface')}, where {instance.name} is"
-                consequence = "This node does not hear its peers: two nodes hold the VIP."
-                yield at(instance, what, consequence, _FIX)
+def firewall_blocks_vrrp(case: Case) -> Findings:
+    """Instances whose adverts this node's firewall drops."""
+    for instance, is_dropped, name in _verdicts(case):
+        if is_dropped:
+            what = f"{name} drops VRRP (protocol 112) for {instance.name} on {instance.value('interface')}"
+            yield at(instance, what, "This node does not hear its peers: two nodes hold the VIP.", _ACCEPT)
 
 
 @rule("firewall-untold", NOTE)
-def firewall_untold(case: Case) -> Iterator[Finding]:
-    """Find instances for which it cannot be told whether the firewall lets the adverts in."""
-    for instance, found in _judged(case):
-        if any(verdict == DROP for _, verdict in found):
-            continue
-        names = [name for name, verdict in found if verdict == OPEN]
-        if names:
-            what = (
-                f"whether {instance.name} hears VRRP on {instance.value('interface')} is not known: {'; '.join(names)}"
-            )
-            fix = "Run it as root on the node, or listen for the adverts of the peers: tcpdump -ni INTERFACE proto 112"
+def firewall_untold(case: Case) -> Findings:
+    """Instances for which the firewall's verdict is not known."""
+    for instance, is_dropped, reason in _verdicts(case):
+        if not is_dropped:
+            what = f"whether {instance.name} receives VRRP on {instance.value('interface')} is not known: {reason}"
+            fix = "Watch for adverts of the peers: tcpdump -ni INTERFACE proto 112"
             yield at(instance, what, "Where it is dropped, two nodes hold the VIP.", fix)
 
 
-def _judged(case: Case) -> Iterator[tuple[Block, list[tuple[str, str]]]]:
-    """Yield each instance with what each firewall, by name, does with its adverts."""
-    filters = list(_filters(case.host))
-    for instance in case.instances:
-        if instance.value("interface"):
-            packets = list(_packets(instance))
-            yield instance, [(name, judge(packet)) for name, judge in filters for packet in packets]
-
-
-def _packets(instance: Block) -> Iterator[Packet]:
-    first = next((line.words[0] for vips in instance.named("virtual_ipaddress") for line in vips.blocks), "")
-    family = "ip6" if ":" in first else "ip"
-    peers = [line.words[0] for block in instance.named("unicast_peer") for line in block.blocks]
-    if not peers:
-        yield Packet(family, instance.value("interface"))
-    for peer in peers:
-        yield Packet(family, instance.value("interface"), peer, instance.value("unicast_src_ip") or "0.0.0.0")  # noqa: S104
-
-
-def _filters(host: Host) -> Iterator[tuple[str, Callable[[Packet], str]]]:
-    """Yield the firewalls: what the kernel has where it can be asked, else what is saved on the disk."""
-    if host.is_live and os.geteuid() == 0 and _place("nft", "iptables"):
-        yield from _kernel(host)
-        return
-    found = False
-    if host.lstat("/etc/systemd/system/multi-user.target.wants/firewalld.service") is not None:
-        found = True
-        yield "firewalld", lambda packet: _zone(host, packet)
-    for path, family in _SAVED:
-        text = host.read(path)
-        if text is not None:
-            found = True
-            rules = Rules(text.decode("utf-8", "replace"))
-            yield (
-                path,
-                lambda packet, rules=rules, family=family: (  # type: ignore[misc]
-                    rules.verdict(packet) if packet.family == family else ACCEPT
-                ),
-            )
-    for path in ("/etc/nftables.conf", "/etc/sysconfig/nftables.conf"):
-        if b"hook input" in (host.read(path) or b""):
-            found = True
-            yield f"{path} is not read here", lambda _: OPEN
-    if not found and host.is_live:
-        yield "the kernel tells its rules to root alone, and to nft or iptables", lambda _: OPEN
-
-
-_SAVED = (
-    ("/etc/sysconfig/iptables", "ip"),
-    ("/etc/iptables/rules.v4", "ip"),
-    ("/etc/sysconfig/ip6tables", "ip6"),
-    ("/etc/iptables/rules.v6", "ip6"),
-)
-
-
-def _kernel(host: Host) -> Iterator[tuple[str, Callable[[Packet], str]]]:
-    """Yield what nft and iptables list. The old iptables is asked only where its table exists: asking makes it."""
-    nft = _place("nft")
-    read = False
-    for tables, name in (("", "iptables"), ("6", "ip6tables")):
-        family = "ip6" if tables else "ip"
-        legacy = b"filter" in (slurp(f"{host.proc}/net/ip{tables}_tables_names", 4096) or b"")
-        programs = [_place(f"{name}-nft") or ("" if nft else _place(name))]
-        programs += [_place(f"{name}-legacy", name)] if legacy else []
-        for program in filter(None, programs):
-            text = _run(program, "-S")
-            read = read or (text is not None and program.endswith("-nft"))
-            yield name, _of_family(family, Rules(text).verdict if text is not None else lambda _: OPEN)
-    if nft:
-        text = _run(nft, "-j", "list", "ruleset")
-        try:
-            yield "nftables", Ruleset(text or "", but_iptables=read).verdict
-        except ValueError:
-            yield f"{nft} -j list ruleset did not answer", lambda _: OPEN
-
-
-def _of_family(family: str, judge: Callable[[Packet], str]) -> Callable[[Packet], str]:
-    return lambda packet: judge(packet) if packet.family == family else ACCEPT
-
-
-def _place(*names: str) -> str:
-    return next((path for name in names for path in (f"{folder}/{name}" for folder in SEARCHED) if exists(path)), "")
-
-
-def _run(*words: str) -> str | None:
-    """Return what a program lists, or None where it does not within 5 s."""
+@lru_cache(maxsize=1)  # for both rules
+def _verdicts(case: Case) -> list[tuple[Block, bool, str]]:
+    """Return instances whose adverts are dropped and by which firewall (True), or why this is not known (False)."""
+    host = case.host
+    instances = [instance for instance in case.instances if instance.value("interface")]
     try:
-        done = subprocess.run(  # noqa: S603 - found at a fixed place
-            words, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS, check=True, env={"LC_ALL": "C"}
+        if host.is_live and os.geteuid() == 0:
+            name, rules = _rules(host)
+            return list(_tried(host, instances, name, rules)) if instances and rules else []
+        if host.lstat(_ENABLED) is not None:
+            return list(_by_zone(host, instances))
+        saved = [path for path in _SAVED if host.lstat(f"/etc/{path}") is not None]
+        saved += [path for path in _SAVED_NFT if b"hook input" in (host.read(f"/etc/{path}") or b"")]
+        if not saved and not host.is_live:
+            return []
+        raise TrialError(
+            f"the rules{''.join(f' in /etc/{path}' for path in saved[:1])} can be tried only by root, there"
         )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode("utf-8", "replace")
+    except TrialError as error:
+        return [(instance, False, str(error)) for instance in instances]
 
 
-def _zone(host: Host, packet: Packet) -> str:
-    """Return what the zone of an interface does, as its file says; rules made at run time are not in it."""
-    files: dict[str, str] = {}
+def _rules(host: Host) -> tuple[str, Rules]:
+    """Return the firewall's name and the kernel's rules; raises TrialError."""
+    rules: Rules = []
+    is_nft = False
+    for version in ("", "6"):
+        legacy = bool(slurp(f"{host.proc}/net/ip{version}_tables_names", 4096))
+        for kind in ("-nft", *(["-legacy"] if legacy else [])):  # asking the old one would make its tables
+            program = _place(f"ip{version}tables{kind}-save") or (_place(f"ip{version}tables-save") if legacy else "")
+            if program and "*" in (text := output([program])):
+                is_nft = is_nft or kind == "-nft"
+                rules.append(([program.removesuffix("-save") + "-restore"], text))
+    names = ["iptables"] if rules else []
+    nft, ipset = _place("nft"), _place("ipset")
+    if rules and ipset:
+        rules.insert(0, ([ipset, "restore"], output([ipset, "save"])))
+    if not nft and not rules:
+        raise TrialError("the program nft is missing, which lists the rules: install nftables")
+    listing = output([nft, "-s", "list", "ruleset"]) if nft else ""
+    if tables := [table for table in _TABLE.findall(listing) if not (is_nft and _OF_IPTABLES.match(table))]:
+        rules.append(([nft, "-f", "-"], "\n".join(tables)))
+        names.append("nftables")
+    if re.search(r"\bqueue\b|NFQUEUE", "".join(text for _, text in rules)):
+        raise TrialError("a rule hands packets to a program (queue)")
+    return " and ".join(names), rules
+
+
+def _tried(host: Host, instances: list[Block], name: str, rules: Rules) -> Verdicts:
+    text = "\n".join(text for _, text in rules)
+    known = {word for word in re.findall(r"[^\s\"{},;]+", text) if word in host.interfaces - {"lo"}}
+    interfaces: dict[str, list[str]] = {it: [] for it in (known | {block.value("interface") for block in instances})}
+    for own in host.own or []:
+        interfaces.get(own.interface, []).append(f"{own.address}/{own.prefix}")
+    adverts = [_adverts(instance, interfaces[instance.value("interface")], text) for instance in instances]
+    answers = iter(trial(interfaces, rules, [advert for group in adverts for advert in group]))
+    for instance, group in zip(instances, adverts, strict=True):
+        accepted = {next(answers) for _ in group} - {None}
+        if accepted == {False} or (False in accepted and any(instance.named("unicast_peer"))):
+            yield instance, True, name
+        elif accepted != {True}:
+            reason = (
+                f"{name} decides by the sender's address" if accepted else "no advert comes in without rules either"
+            )
+            yield instance, False, reason
+
+
+def _adverts(instance: Block, own: list[str], text: str) -> list[tuple[str, str, str]]:
+    """Return the adverts to try: those of the peers, else from a neighbour and all addresses in the rules."""
+    interface = instance.value("interface")
+    version = 6 if family(instance) == "IPv6" else 4
+    peers = [line.words[0] for block in instance.named("unicast_peer") for line in block.blocks]
+    if peers:
+        target = instance.value("unicast_src_ip") or next((it.partition("/")[0] for it in own), "192.0.2.253")
+        own.append(f"{target}/{128 if ':' in target else 32}")
+        return [(interface, peer, target) for peer in peers if _version(peer) == _version(target) != 0]
+    group = GROUPS[version]
+    sources = [*map(_neighbour, own), "192.0.2.254", "fe80::fe", *dict.fromkeys(_ADDRESS.findall(text))]
+    return [(interface, source, group) for source in sources[:_MOST_SOURCES] if _version(source) == version]
+
+
+def _neighbour(address: str) -> str:
+    """Return another address of the same network, or nothing."""
+    own = ip_interface(address)
+    return str(next((host for host in own.network.hosts() if host != own.ip), ""))
+
+
+def _version(text: str) -> int:
+    """Return 4 or 6, and 0 for what is no address."""
+    try:
+        return ip_address(text).version
+    except ValueError:
+        return 0
+
+
+def _place(name: str) -> str:
+    return shutil.which(name, path=":".join(SEARCHED)) or ""
+
+
+def _by_zone(host: Host, instances: list[Block]) -> Verdicts:
+    """Judge by the files of firewalld's zones; rules made at run time are not in them."""
+    files = {}
     for folder in ("/usr/lib/firewalld/zones", "/etc/firewalld/zones"):
         real = host.real(folder)
         for path in sorted(Path(host.root + real).glob("*.xml")) if real is not None else []:
             files[path.stem] = (host.read(f"{folder}/{path.name}") or b"").decode("utf-8", "replace")
     conf = (host.read("/etc/firewalld/firewalld.conf") or b"").decode("utf-8", "replace")
     default = re.search(r"^DefaultZone=(\S+)", conf, re.MULTILINE)
-    interface = f'<interface name="{packet.interface}"'
-    zone = next((text for text in files.values() if interface in text), files.get(default[1] if default else "public"))
-    if zone is None:
-        return OPEN
-    accepted = re.search(
-        r"<protocol\s+value=\"(?:vrrp|112)\"|<service\s+name=\"vrrp\"|<zone[^>]*target=\"ACCEPT\"", zone
-    )
-    return ACCEPT if accepted else DROP
+    for instance in instances:
+        interface = f'<interface name="{instance.value("interface")}"'
+        own = (text for text in files.values() if interface in text)
+        zone = next(own, files.get(default[1] if default else "public"))
+        if zone is None or not re.search(_ACCEPTING, zone):
+            yield instance, zone is not None, "firewalld" if zone is not None else "firewalld has no file of its zone"

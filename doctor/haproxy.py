@@ -1,18 +1,17 @@
-"""Is what HAProxy tells and takes about itself open to the world?"""
+"""Are HAProxy's statistics and stats sockets open to the world?"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from doctor.case import Case, Findings, rule
+from doctor.finding import ERROR, WARNING, Finding
 from doctor.haproxy_cfg import Bind, Section, binds
-from doctor.rule import ERROR, WARNING, Finding, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doctor.case import Case
-
-# what the tutorials write; a password that is the user's name, or empty, counts as well
+# those of the tutorials; an empty password and the name of the user count as well
 _KNOWN = frozenset({
     "123", "1234", "12345", "123456", "12345678", "123456789", "123123", "111111", "000000", "abc123", "admin",
     "admin1", "admin123", "admin888", "changeme", "default", "guest", "haproxy", "haproxy123", "letmein",
@@ -23,7 +22,7 @@ _KNOWN = frozenset({
 
 
 def _stats(case: Case) -> Iterator[tuple[Section, Bind]]:
-    """Yield the sections with a page of statistics that others than this node can reach."""
+    """Yield the sections whose statistics other nodes can reach."""
     for section in case.haproxy:
         words = ("enable", "uri", "auth", "admin", "realm", "scope")
         if any(any(section.all_starting("stats", word)) for word in words) and section.kind in ("listen", "frontend"):
@@ -33,40 +32,40 @@ def _stats(case: Case) -> Iterator[tuple[Section, Bind]]:
 
 
 def _has_rule(section: Section) -> bool:
-    """Return whether access is limited by other means than stats auth."""
+    """Return whether rules besides stats auth limit access."""
     rules, ends = ("http-request", "stats", "tcp-request"), {"deny", "reject", "auth", "silent-drop"}
     return any(line.words[0] in rules and ends & set(line.words[1:]) and "if" in line.words for line in section.lines)
 
 
 @rule("haproxy-stats-password", ERROR)
-def haproxy_stats_password(case: Case) -> Iterator[Finding]:
-    """Find a page of statistics that is open to the world with a password out of the tutorials."""
+def haproxy_stats_password(case: Case) -> Findings:
+    """Statistics open to the world with a well-known password."""
     for section, bind in _stats(case):
         for line in section.all_starting("stats", "auth"):
             user, _, password = (line.words[2] if len(line.words) > 2 else "").partition(":")
             if password.lower() in _KNOWN or password.lower() == user.lower() or not password:
-                what = f"{section.kind} {section.name}: a usual password opens its statistics on port {bind.port}"
-                consequence = "Whoever reaches the port sees all servers, and with stats admin takes them out."
-                fix = "Bind it to 127.0.0.1, or use a password of your own and http-request deny unless { src ... }."
+                what = f"{section.kind} {section.name}: a well-known password opens its statistics on port {bind.port}"
+                consequence = "Who reaches the port sees all servers, and with stats admin disables them."
+                fix = "Bind it to 127.0.0.1, or choose another password and http-request deny unless { src ... }."
                 yield Finding(line.path, line.number, what, consequence, fix)
 
 
 @rule("haproxy-stats-open", WARNING)
-def haproxy_stats_open(case: Case) -> Iterator[Finding]:
-    """Find a page of statistics that is open to the world without any password."""
+def haproxy_stats_open(case: Case) -> Findings:
+    """Statistics open to the world without a password."""
     for section, bind in _stats(case):
         if not any(section.all_starting("stats", "auth")) and not _has_rule(section):
             admin = any(section.all_starting("stats", "admin"))
             what = f"{section.kind} {section.name} shows its statistics on port {bind.port} to everybody"
-            consequence = "Whoever reaches the port sees all servers" + (", and can take them out." if admin else ".")
+            consequence = "Who reaches the port sees all servers" + (", and can disable them." if admin else ".")
             place = next(section.all_starting("stats"))
             fix = "Bind it to 127.0.0.1, or add stats auth USER:PASSWORD and http-request deny unless { src ... }."
             yield Finding(place.path, place.number, what, consequence, fix, severity=ERROR if admin else "")
 
 
 @rule("haproxy-socket-open", ERROR)
-def haproxy_socket_open(case: Case) -> Iterator[Finding]:
-    """Find a stats socket on the network."""
+def haproxy_socket_open(case: Case) -> Findings:
+    """Stats sockets on the network."""
     for section in case.haproxy:
         for line in section.starting("stats", "socket"):
             address = line.words[2] if len(line.words) > 2 else ""
@@ -74,7 +73,7 @@ def haproxy_socket_open(case: Case) -> Iterator[Finding]:
             is_network = ":" in address and not address.startswith(("/", "unix@", "abns@", "fd@", "sockpair@"))
             if is_network and not (host.startswith("127.") or host in ("::1", "localhost")):
                 level = "admin" if "admin" in line.words else "operator" if "operator" in line.words else "user"
-                what = f"the stats socket listens on {address} with level {level}, and knows no password"
-                consequence = "Whoever reaches it reads, and from level operator on changes, all that HAProxy does."
+                what = f"the stats socket listens on {address} with level {level}, without a password"
+                consequence = "Who reaches it reads the state of HAProxy, and from level operator on changes it."
                 fix = "stats socket /run/haproxy/admin.sock mode 660 level admin"
                 yield Finding(line.path, line.number, what, consequence, fix)

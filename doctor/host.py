@@ -1,7 +1,6 @@
-"""What does the node tell: its files, users, kernel settings, addresses and SELinux labels?
+"""Which files, users, kernel settings, addresses and SELinux labels has the node? Nothing is ever written.
 
-``root`` and ``proc`` may be folders that stand in for those of a node; links are then followed inside of them.
-Nothing is ever written.
+``root`` and ``proc`` may be folders in place of a node's own; links are then followed inside them.
 """
 
 from __future__ import annotations
@@ -21,10 +20,9 @@ _MOST_LINKS = 40
 
 
 class Host:
-    """The node, or folders in its place."""
+    """The node: ``root`` is /, ``proc`` by default its /proc, ``addresses`` a file with ``ip -o address``."""
 
     def __init__(self, root: str = "", proc: str = "", addresses: str = "") -> None:
-        """Take ``root`` for /, ``proc`` for /proc (by default that of the root), and a text of ``ip -o address``."""
         self.root = root.rstrip("/")
         self.proc = proc.rstrip("/") or f"{self.root}/proc"
         self.addresses = addresses
@@ -35,11 +33,11 @@ class Host:
         return not self.root and self.proc == "/proc"
 
     def shown(self, path: str) -> str:
-        """Return a path of this machine as the node has it."""
+        """Return a path without the root before it."""
         return path[len(self.root) :] if self.root and path.startswith(f"{self.root}/") else path
 
     def lstat(self, path: str) -> os.stat_result | None:
-        """Return what is at a path, or None; the links that lead there stay inside the root."""
+        """Return the status of a path, None where nothing is there; links on the way stay inside the root."""
         folder, _, name = path.rpartition("/")
         real = self.real(folder) if self.root and folder else folder
         try:
@@ -48,7 +46,7 @@ class Host:
             return None
 
     def real(self, path: str) -> str | None:
-        """Return the path without links, dots and doubled slashes as realpath(3), or None where it leads nowhere."""
+        """Return realpath(3) of a path inside the root, None where nothing is there."""
         done: list[str] = []
         rest = [part for part in reversed(path.split("/")) if part]
         links = 0
@@ -74,7 +72,7 @@ class Host:
         return "/" + "/".join(done)
 
     def is_hidden(self, path: str) -> bool:
-        """Return whether we are not root enough to see what is at a path."""
+        """Return whether this user may not look at a path."""
         try:
             os.lstat(self.root + path)
         except PermissionError:
@@ -99,13 +97,13 @@ class Host:
         return [int(word) for word in words if word.removeprefix(b"-").isdigit() and len(word) < 12]
 
     def effective(self, key: str, interface: str) -> int | None:
-        """Return net.ipv4.conf.INTERFACE.KEY as it is in effect: the higher one of ``all`` and the interface."""
-        found = [self.sysctl(f"net/ipv4/conf/{name}/{key}") for name in ("all", interface)]
-        return max((value for value in found if value is not None), default=None)
+        """Return the effective net.ipv4.conf.INTERFACE.KEY: the higher value of ``all`` and the interface."""
+        values = [self.sysctl(f"net/ipv4/conf/{name}/{key}") for name in ("all", interface)]
+        return max((value for value in values if value is not None), default=None)
 
     @cached_property
     def interfaces(self) -> frozenset[str]:
-        """The names in /proc/net/dev; none where it cannot be read."""
+        """The interfaces in /proc/net/dev; none where it cannot be read."""
         text = (slurp(f"{self.proc}/net/dev", _MOST_BYTES) or b"").decode("utf-8", "replace")
         return frozenset(line.partition(":")[0].strip() for line in text.splitlines() if ":" in line)
 
@@ -120,32 +118,34 @@ class Host:
             return None
 
     def user(self, name: str) -> tuple[int, int] | None:
-        """Return uid and gid of a user, or None where there is none of that name."""
-        if not self.root:
-            try:
-                entry = pwd.getpwnam(name)
-            except (KeyError, ValueError):
-                return None
-            return entry.pw_uid, entry.pw_gid
-        fields = self._entry("/etc/passwd", name)
-        return (int(fields[2]), int(fields[3])) if len(fields) > 3 and (fields[2] + fields[3]).isdigit() else None
+        """Return uid and gid of a user, None where it does not exist."""
+        if self.root:
+            ids = self._ids("/etc/passwd", name, 2)
+            return (ids[0], ids[1]) if ids else None
+        try:
+            entry = pwd.getpwnam(name)
+        except (KeyError, ValueError):
+            return None
+        return entry.pw_uid, entry.pw_gid
 
     def group(self, name: str) -> int | None:
-        """Return the gid of a group, or None where there is none of that name."""
-        if not self.root:
-            try:
-                return grp.getgrnam(name).gr_gid
-            except (KeyError, ValueError):
-                return None
-        fields = self._entry("/etc/group", name)
-        return int(fields[2]) if len(fields) > 2 and fields[2].isdigit() else None
+        """Return the gid of a group, None where it does not exist."""
+        if self.root:
+            return next(iter(self._ids("/etc/group", name, 1)), None)
+        try:
+            return grp.getgrnam(name).gr_gid
+        except (KeyError, ValueError):
+            return None
 
-    def _entry(self, path: str, name: str) -> list[str]:
-        text = (self.read(path) or b"").decode("utf-8", "replace")
-        return next((line.split(":") for line in text.splitlines() if line.startswith(f"{name}:")), [])
+    def _ids(self, path: str, name: str, count: int) -> list[int]:
+        for line in (self.read(path) or b"").decode("utf-8", "replace").splitlines():
+            fields = line.split(":")[2 : 2 + count]
+            if line.startswith(f"{name}:") and len(fields) == count and all(map(str.isdecimal, fields)):
+                return list(map(int, fields))
+        return []
 
     def label(self, path: str) -> str:
-        """Return the SELinux type of a file, such as bin_t, or an empty text."""
+        """Return the SELinux type of a file such as bin_t, or nothing."""
         try:
             raw = os.getxattr(f"{self.root}{path}", "security.selinux")
         except (OSError, ValueError):
@@ -155,17 +155,17 @@ class Host:
 
     @property
     def is_enforcing(self) -> bool:
-        """Whether SELinux keeps programs from doing things."""
+        """Whether SELinux is enforcing."""
         return self.read("/sys/fs/selinux/enforce", 16) == b"1"
 
     def boolean(self, name: str) -> bool | None:
-        """Return whether an SELinux boolean is on, or None where there is none of that name."""
+        """Return whether an SELinux boolean is on, None where it does not exist."""
         words = (self.read(f"/sys/fs/selinux/booleans/{name}", 16) or b"").split()
         return words[0] == b"1" if words else None
 
 
 def slurp(path: str, most: int) -> bytes | None:
-    """Return the first bytes of a regular file, or None; a FIFO or a device holds nobody up."""
+    """Return the first bytes of a regular file, or None; a FIFO or device does not block."""
     try:
         source = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError):
@@ -183,17 +183,12 @@ def slurp(path: str, most: int) -> bytes | None:
     return data
 
 
-def exists(path: str) -> bool:
-    """Return whether something is at a path of this machine."""
-    return Path(path).exists()
-
-
 def _listed(text: str) -> list[Own]:
     """Read lines such as ``2: eth0    inet 192.0.2.1/24 brd ...``."""
-    found = []
+    own = []
     for line in text.splitlines():
         words = line.split()
         if len(words) > 3 and words[2] in ("inet", "inet6"):
             address, _, prefix = words[3].partition("/")
-            found.append(Own(words[1].partition("@")[0], address, int(prefix) if prefix.isdigit() else 0))
-    return found
+            own.append(Own(words[1].partition("@")[0], address, int(prefix) if prefix.isdigit() else 0))
+    return own

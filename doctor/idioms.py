@@ -1,4 +1,4 @@
-"""Which habits of the tutorials are in the commands and the scripts, and what takes their place?"""
+"""Which habits of the tutorials are in the commands and scripts, and which check replaces them?"""
 
 from __future__ import annotations
 
@@ -6,24 +6,36 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from doctor.commands import NOTIFY, TRACK
-from doctor.rule import ERROR, WARNING, Finding, at, rule
+from doctor.case import Case, Findings, rule
+from doctor.commands import CHECKER, NOTIFY, TRACK
+from doctor.finding import ERROR, WARNING, Finding
 from doctor.tracking import number
 from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doctor.case import Case
     from doctor.commands import Command
     from doctor.program import Program
 
 _MOST_BYTES, _MOST_LINE = 65536, 1000
+_FOLDER = "/usr/libexec/keepalived"
+_DAEMONS = {
+    "haproxy": ("chk_haproxy", "chk_process and chk_port stay healthy while HAProxy is stopped"),
+    **dict.fromkeys(
+        ("mysqld", "mariadbd", "mysql", "mariadb"),
+        ("chk_mysql_ping -H 127.0.0.1 -f /etc/vipwarden/mysql.cnf", "it logs in and asks"),
+    ),
+    **dict.fromkeys(
+        ("nginx", "httpd", "apache2"),
+        ("chk_http_digest -H 127.0.0.1 -u / --status 200", "it asks for a page; chk_port -p 80 only connects"),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a command or of the script that it runs; ``number`` is 0 for the command itself."""
+    """A line of a command (``number`` 0) or of its script."""
 
     command: Command
     text: str
@@ -33,7 +45,7 @@ class Line:
     def finding(self, what: str, consequence: str, fix: str) -> Finding:
         """Return a finding about this line."""
         if not self.number:
-            return at(self.command.block, f"{self.command.owner}: {what}", consequence, fix)
+            return self.command.finding(what, consequence, fix)
         return Finding(self.path, self.number, f"{self.command.owner}: {what}", consequence, fix)
 
 
@@ -60,91 +72,89 @@ def _read_by_shell(program: Program) -> str:
     return words[0] if is_shell and words and words[0].startswith("/") else ""
 
 
-def _matching(case: Case, pattern: str) -> Iterator[tuple[Line, re.Match[str]]]:
+def _matching(case: Case, pattern: str, *, notify: bool = True) -> Iterator[tuple[Line, re.Match[str]]]:
     for line in _lines(case):
         match = re.search(pattern, line.text)
-        if match is not None:
+        if match is not None and (notify or line.command.kind != NOTIFY):
             yield line, match
+
+
+def _check_of(command: Command, name: str) -> str:
+    """Return the check that replaces the search for a process of this name."""
+    if command.kind == CHECKER:
+        return f'misc_path "{_FOLDER}/chk_port -H ADDRESS -p PORT": a process here says nothing of a real server'
+    default = (f"chk_process -C {name}", "a hung daemon shows only to a check that asks it, such as chk_port")
+    check, reason = _DAEMONS.get(name, default)
+    return f'script "{_FOLDER}/{check}": {reason}'
 
 
 _START = r"(?:^|[\s;&|(`\"'/])"  # where a command may begin
 
 
 @rule("idiom-killall", WARNING)
-def idiom_killall(case: Case) -> Iterator[Finding]:
-    """Find processes that are looked for by killall -0, pkill -0, pidof or pgrep."""
+def idiom_killall(case: Case) -> Findings:
+    """Scripts that look for a daemon by killall -0, pkill -0, pidof or pgrep."""
     pattern = _START + r"(killall5?\s+-0|pkill\s+-0|pidof|pgrep)\b\s*(?:-\S+\s+)*([\w.@-]+)?"
-    for line, match in _matching(case, pattern):
-        if line.command.kind != NOTIFY:
-            name = match[2] or "NAME"
-            yield line.finding(
-                f"{' '.join(match[1].split())} tells that a process of that name is there",
-                "A zombie, a hung process and one inside a container count as healthy.",
-                f'script "/usr/libexec/keepalived/chk_process -C {name}", or chk_service to restart it as well',
-            )
+    for line, match in _matching(case, pattern, notify=False):
+        what = f"{' '.join(match[1].split())} only tells that a process of that name exists"
+        consequence = "A zombie, a hung process and one inside a container count as healthy."
+        yield line.finding(what, consequence, _check_of(line.command, match[2] or "NAME"))
 
 
 @rule("idiom-ps-count", WARNING)
-def idiom_ps_count(case: Case) -> Iterator[Finding]:
-    """Find processes that are counted with ps and wc or grep."""
+def idiom_ps_count(case: Case) -> Findings:
+    """Scripts that count a daemon with ps and wc or grep."""
     pattern = _START + r"ps\s[^|]*(?:\|[^|]*)*\|\s*(?:wc\s+-l|grep\s+(?:-\w*c|-v\s+grep))"
-    for line, _ in _matching(case, pattern):
-        if line.command.kind != NOTIFY:
-            yield line.finding(
-                "processes are counted with ps",
-                "Zombies, containers, editors and the script itself are taken for the service, and each run is slow.",
-                "chk_process -C NAME, or chk_service (chk_haproxy), which restarts it once and else gives the VIP up",
-            )
+    for line, _ in _matching(case, pattern, notify=False):
+        named = re.search(rf"\b({'|'.join(_DAEMONS)})\b", line.text) or re.search(r"\s-C\s*([\w.@-]+)", line.text)
+        consequence = "Zombies, containers, editors and the script itself count as the service, and each run is slow."
+        fix = _check_of(line.command, named[1] if named else "NAME")
+        yield line.finding("counts processes with ps", consequence, fix)
 
 
 @rule("idiom-stops-keepalived", ERROR)
-def idiom_stops_keepalived(case: Case) -> Iterator[Finding]:
-    """Find scripts that stop keepalived to give the VIP up."""
+def idiom_stops_keepalived(case: Case) -> Findings:
+    """Scripts that stop keepalived to release the VIP."""
     pattern = (
         _START + r"(?:systemctl\s+(?:-\S+\s+)*(?:stop|kill|disable)\s+keepalived|service\s+keepalived\s+stop"
         r"|init\.d/keepalived\s+stop|(?:killall|pkill)\s+(?:-\S+\s+)*keepalived)\b"
     )
     for line, _ in _matching(case, pattern):
         yield line.finding(
-            f"it stops keepalived itself: {one_line(line.text, 60)}",
-            "The shutdown kills the very script, the node stays out until somebody starts keepalived, and two nodes "
-            "that do so leave no VIP at all.",
-            "Leave with exit 1: with weight 0 keepalived goes to FAULT, gives the VIP up, and comes back by itself.",
+            f"stops keepalived itself: {one_line(line.text, 60)}",
+            "The shutdown kills this script, the node stays out until somebody starts keepalived, and two such nodes "
+            "leave no VIP at all.",
+            "exit 1: with weight 0 keepalived goes to FAULT, releases the VIP, and comes back by itself.",
         )
 
 
 @rule("idiom-nmap", WARNING)
-def idiom_nmap(case: Case) -> Iterator[Finding]:
-    """Find ports that are tried with nmap."""
+def idiom_nmap(case: Case) -> Findings:
+    """Ports checked with nmap."""
     for line, _ in _matching(case, _START + r"nmap\s"):
-        yield line.finding(
-            "nmap tries a port",
-            "It costs a hundred times what a connect costs, has no deadline of its own, and its words change.",
-            'misc_path "/usr/libexec/keepalived/chk_port -H ADDRESS -p PORT"',
-        )
+        consequence = "It costs a hundred times a connect, has no deadline, and its output changes between versions."
+        fix = f'misc_path "{_FOLDER}/chk_port -H ADDRESS -p PORT"'
+        yield line.finding("nmap checks a port", consequence, fix)
 
 
 @rule("idiom-mysqladmin", WARNING)
-def idiom_mysqladmin(case: Case) -> Iterator[Finding]:
-    """Find databases that are tried with mysqladmin, or with a password in the command."""
+def idiom_mysqladmin(case: Case) -> Findings:
+    """Databases checked with mysqladmin, or with a password on the command line."""
     for line, _ in _matching(case, _START + r"(?:mysqladmin|mariadb-admin)\b|" + _START + r"mysql\s(?:.*\s)?-p\S"):
         yield line.finding(
-            "a database is tried with its command line client",
-            "mysqladmin ping says alive though the login is refused, it may wait for ever, and a password in a command "
-            "line is for everybody to read.",
-            'misc_path "/usr/libexec/keepalived/chk_mysql_ping -H ADDRESS -f /etc/vipwarden/mysql.cnf"',
+            "checks a database with its command-line client",
+            "mysqladmin ping reports a server alive that refuses the login, it may wait for ever, and everybody can "
+            "read a password on a command line.",
+            f'misc_path "{_FOLDER}/chk_mysql_ping -H ADDRESS -f /etc/vipwarden/mysql.cnf"',
         )
 
 
 @rule("script-sleeps", WARNING)
-def script_sleeps(case: Case) -> Iterator[Finding]:
-    """Find checks that sleep for as long as their interval."""
+def script_sleeps(case: Case) -> Findings:
+    """Scripts that sleep for their interval or longer."""
     for line, match in _matching(case, _START + r"sleep\s+([0-9]+)(?:\.[0-9]+)?s?\b"):
-        if line.command.kind == TRACK:
-            interval = number(line.command.scope.value("interval"), 1)
-            if number(match[1], 0) >= interval:
-                yield line.finding(
-                    f"it sleeps {match[1]} s of an interval of {interval} s",
-                    "keepalived kills it for its time-out, or starts the next one beside it.",
-                    "chk_service restarts a service and gives it grace without ever waiting.",
-                )
+        interval = number(line.command.scope.value("interval"), 1)
+        if line.command.kind == TRACK and number(match[1], 0) >= interval:
+            consequence = "keepalived kills it at its timeout, or starts another beside it."
+            fix = "chk_service restarts a service and gives it time without ever waiting."
+            yield line.finding(f"sleeps {match[1]} s of an interval of {interval} s", consequence, fix)

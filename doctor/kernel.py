@@ -1,4 +1,4 @@
-"""Is the kernel set up for what this node shall do?"""
+"""Do the kernel settings fit the role of this node?"""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from doctor.case import Case, Findings, rule
 from doctor.commands import services
+from doctor.finding import ERROR, WARNING, Finding, at
 from doctor.haproxy_cfg import binds
 from doctor.host import slurp
-from doctor.rule import ERROR, WARNING, Finding, at, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doctor.case import Case
     from vipwarden.node.keepalived.conf import Block
 
 _MOST_BYTES = 64 << 20
@@ -23,30 +23,30 @@ _SYSCTL = "sysctl -w {0}, and the same line in /etc/sysctl.d/vipwarden.conf to k
 
 
 def _method(service: Block, server: Block) -> str:
-    """Return NAT, DR or TUN; without a word keepalived takes NAT."""
+    """Return NAT (the default), DR or TUN."""
     words = [block.value(key) for block in (server, service) for key in ("lvs_method", "lb_kind")]
     return next((word for word in words if word), "NAT")
 
 
-def _is_ipv6(service: Block) -> bool:
-    return ":" in service.name
+def _has_method(service: Block, method: str) -> bool:
+    return any(_method(service, server) == method for server in service.named("real_server"))
 
 
 @rule("ip-forward-off", ERROR)
-def ip_forward_off(case: Case) -> Iterator[Finding]:
-    """Find virtual services by NAT on a node that does not forward."""
+def ip_forward_off(case: Case) -> Findings:
+    """NAT services on a node that does not forward."""
     for service in services(case.conf):
-        if any(_method(service, server) == "NAT" for server in service.named("real_server")):
-            name = "net.ipv6.conf.all.forwarding" if _is_ipv6(service) else "net.ipv4.ip_forward"
+        if _has_method(service, "NAT"):
+            name = "net.ipv6.conf.all.forwarding" if ":" in service.name else "net.ipv4.ip_forward"
             if case.host.sysctl(name.replace(".", "/")) == 0:
                 what = f"virtual_server {' '.join(service.words[1:3])} uses NAT, and {name} is 0"
-                consequence = "The kernel drops what the real servers answer: clients connect and hear nothing."
+                consequence = "The kernel drops the answers of the real servers: clients connect and get nothing."
                 yield at(service, what, consequence, _SYSCTL.format(f"{name}=1"))
 
 
 @rule("nonlocal-bind-off", ERROR)
-def nonlocal_bind_off(case: Case) -> Iterator[Finding]:
-    """Find VIPs that HAProxy binds on a node where it cannot while a peer holds them."""
+def nonlocal_bind_off(case: Case) -> Findings:
+    """VIPs that HAProxy cannot bind while a peer holds them."""
     vips = {vip.address for vip in case.vips}
     for section in case.haproxy:
         for bind in binds(section):
@@ -55,54 +55,47 @@ def nonlocal_bind_off(case: Case) -> Iterator[Finding]:
             family = "ipv6" if ":" in bind.address else "ipv4"
             if case.host.sysctl(f"net/{family}/ip_nonlocal_bind") == 0:
                 what = f"HAProxy binds the VIP {bind.address}, and net.{family}.ip_nonlocal_bind is 0"
-                consequence = (
-                    "While the peer holds the VIP HAProxy does not start here, and is not there when the VIP comes."
-                )
+                consequence = "HAProxy does not start while the peer holds the VIP, and is missing when it comes."
                 fix = _SYSCTL.format(f"net.{family}.ip_nonlocal_bind=1")
                 yield Finding(bind.line.path, bind.line.number, what, consequence, f"{fix}; or bind *")
 
 
 @rule("rp-filter-strict", WARNING)
-def rp_filter_strict(case: Case) -> Iterator[Finding]:
-    """Find interfaces that drop what comes in by another way than it goes out, on a node with several ways."""
+def rp_filter_strict(case: Case) -> Findings:
+    """Strict rp_filter on a node with several routes."""
     blocks = {block.value("interface"): block for block in reversed(case.instances) if block.value("interface")}
-    tunnels = [
-        service
-        for service in services(case.conf)
-        if any(_method(service, server) == "TUN" for server in service.named("real_server"))
-    ]
+    has_tunnels = any(_has_method(service, "TUN") for service in services(case.conf))
     for interface, block in sorted(blocks.items()):
-        if (len(blocks) > 1 or tunnels) and case.host.effective("rp_filter", interface) == 1:
+        if (len(blocks) > 1 or has_tunnels) and case.host.effective("rp_filter", interface) == 1:
             name = f"net.ipv4.conf.{interface}.rp_filter"
-            what = f"{name} is 1 (strict) in effect, and this node has more than one way"
-            consequence = "The kernel silently drops packets that come in by another interface than the way back."
-            yield at(
-                block, what, consequence, _SYSCTL.format(f"{name}=2") + "; all.rp_filter counts where it is higher"
-            )
+            what = f"the effective {name} is 1 (strict), and this node has more than one route"
+            consequence = "The kernel silently drops packets that come in by another interface than answers leave by."
+            fix = _SYSCTL.format(f"{name}=2") + "; the higher value of it and all.rp_filter counts"
+            yield at(block, what, consequence, fix)
 
 
 @rule("arp-settings", ERROR)
-def arp_settings(case: Case) -> Iterator[Finding]:
-    """Find a VIP on lo, as a real server of direct routing has it, that the node answers ARP for."""
+def arp_settings(case: Case) -> Findings:
+    """VIPs on lo (a real server of direct routing) that the node answers ARP for."""
     vips = {vip.address for vip in case.vips} | {service.name for service in services(case.conf)}
-    for one in case.host.own or []:
-        local = one.address.startswith("127.") or ":" in one.address
-        if one.interface != "lo" or local or one.prefix != 32:
+    for own in case.host.own or []:
+        local = own.address.startswith("127.") or ":" in own.address
+        if own.interface != "lo" or local or own.prefix != 32:
             continue
         for key, least in (("arp_ignore", 1), ("arp_announce", 2)):
             interfaces = sorted(case.host.interfaces - {"lo"})
             loose = [name for name in interfaces if (case.host.effective(key, name) or 0) < least]
             if loose and any(case.host.effective(key, name) is not None for name in interfaces):
-                what = f"lo holds {one.address}/32, and {key} is below {least} on {', '.join(loose)}"
-                consequence = "This node answers ARP for the VIP: clients talk to it past the director."
-                fix = f"vipwarden realserver start {one.address}, or sysctl -w net.ipv4.conf.all.{key}={least}"
-                grave = "" if one.address in vips else WARNING
-                yield Finding(f"/proc/sys/net/ipv4/conf/all/{key}", 0, what, consequence, fix, severity=grave)
+                what = f"lo holds {own.address}/32, and {key} is below {least} on {', '.join(loose)}"
+                consequence = "This node answers ARP for the VIP: clients bypass the director."
+                fix = f"vipwarden realserver start {own.address}, or sysctl -w net.ipv4.conf.all.{key}={least}"
+                severity = "" if own.address in vips else WARNING
+                yield Finding(f"/proc/sys/net/ipv4/conf/all/{key}", 0, what, consequence, fix, severity=severity)
 
 
 @rule("ephemeral-ports", WARNING)
-def ephemeral_ports(case: Case) -> Iterator[Finding]:
-    """Find a destination for which the node's own ports run out, TIME_WAIT among them."""
+def ephemeral_ports(case: Case) -> Findings:
+    """Destinations for which the ephemeral ports run out."""
     limits = case.host.numbers("sys/net/ipv4/ip_local_port_range")
     if len(limits) != 2 or limits[0] > limits[1]:
         return
@@ -121,7 +114,7 @@ def ephemeral_ports(case: Case) -> Iterator[Finding]:
                 f"{count} of {room} ports are in use from {_address(source)} to {_address(remote, ':')}, "
                 f"{waiting[source, remote]} of them in TIME_WAIT"
             )
-            consequence = "When none is left connect() fails with EADDRNOTAVAIL, and HAProxy takes the server for down."
+            consequence = "With none left connect() fails with EADDRNOTAVAIL, and HAProxy marks the server down."
             fix = "ip_local_port_range 1024 65000, tcp_tw_reuse 1, keep-alive to the servers, or more source addresses"
             yield Finding("/proc/net/tcp", 0, what, consequence, fix)
 
@@ -140,7 +133,7 @@ def _is_hex(parts: tuple[str, str, str]) -> bool:
 
 
 def _address(text: str, with_port: str = "") -> str:
-    """Return what the kernel writes as words of 32 bits of the machine's order in hexadecimal."""
+    """Return the address that the kernel writes as 32-bit words of the machine's byte order."""
     host, _, port = text.partition(":")
     raw = b"".join(int(host[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(host), 8))
     plain = socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)

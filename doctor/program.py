@@ -1,8 +1,8 @@
-"""Would keepalived run this command, as whom, and what would it hold against it?
+"""Would keepalived run this program, as whom, and can the kernel start it?
 
 As check_script_secure() and check_security() in keepalived's lib/notify.c decide. Up to 2.2.8 a command is run by
-the path that realpath(3) gives; from 2.3.0 the path as it was written is walked as well, and a folder in it that is
-a link counts as a wrong type of file.
+its realpath(3); from 2.3.0 the path as written is walked as well, where a link among the folders is a wrong type of
+file. The first line of a script is read as the kernel's binfmt_script does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from stat import S_ISDIR, S_ISGID, S_ISLNK, S_ISREG, S_ISUID, S_ISVTX, S_IWGRP, 
 from typing import TYPE_CHECKING
 
 from doctor.host import SEARCHED
+from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
     import os
@@ -22,15 +23,18 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.version import Version
 
 _KEEPS_LINKS = (2, 3, 0)
+_LINE = 255  # bytes of it that the kernel reads
+_TEXT = frozenset(range(32, 127)) | {9, 10, 13}
+MISSING, ENV, UNNAMED = "missing", "env", "unnamed"
 
 
 @dataclass(slots=True)
 class Program:
-    """A command as keepalived finds it.
+    """A command as keepalived resolves it.
 
-    ``missing`` says why it cannot be found, ``real`` is its path without links. ``unsafe`` has the elements of the
-    path that others than root may change and how, ``odd`` the first one that is of a wrong type. What is hidden from
-    us is taken for good.
+    ``missing`` is why it cannot be found, ``real`` its path without links, ``unsafe`` the elements of the path that
+    others than root may change and how, ``odd`` the first element of a wrong type. What this user may not look at
+    (``is_hidden``) counts as sound.
     """
 
     command: Command
@@ -46,42 +50,40 @@ class Program:
 
 
 def find(host: Host, command: Command, user: tuple[int, int], version: Version | None) -> Program:
-    """Look for the program of a command that ``user`` (uid and gid) runs."""
-    found = Program(command, *user, command.argv[0])
-    if "/" not in found.given:
-        paths = (f"{folder}/{found.given}" for folder in SEARCHED)
-        path = next((path for path in paths if _runs(host, path, user)), None)
+    """Resolve the program of a command that ``user`` (uid and gid) runs."""
+    program = Program(command, *user, command.argv[0])
+    if "/" not in program.given:
+        path = next((path for path in _places(program.given) if _runs(host, path, user)), None)
         if path is None:
-            found.missing = f"there is no program {found.given} in {':'.join(SEARCHED)}"
-            return found
-        found.given = path
-    if not found.given.startswith("/"):
-        found.missing = f"{found.given} is no absolute path"
-        return found
-    real = host.real(found.given)
+            program.missing = f"there is no program {program.given} in {':'.join(SEARCHED)}"
+            return program
+        program.given = path
+    real = host.real(program.given)
     seen = None if real is None else host.lstat(real)
-    if (real is None or seen is None) and host.is_hidden(found.given):
-        found.is_hidden = found.is_executable = True
-        return found
-    if real is None or seen is None:
-        found.missing = f"{found.given} does not exist"
-        return found
-    barred = _barred(host, real, user)
-    if barred:
-        found.missing = f"{found.given} cannot be reached by uid {found.uid}, which may not enter {barred}"
-        return found
-    found.real = real
-    found.is_executable = is_executable(seen, *user)
-    if found.is_executable and (0 in user or _rises(seen)):
-        for path in _walked(host, found.given, real, version):
-            _walk(host, path, found)
-    elif not S_ISREG(seen.st_mode):
-        found.odd = real
-    return found
+    if not program.given.startswith("/"):
+        program.missing = f"{program.given} is not an absolute path"
+    elif real is None or seen is None:
+        program.is_hidden = program.is_executable = host.is_hidden(program.given)
+        program.missing = "" if program.is_hidden else f"{program.given} does not exist"
+    elif closed := _closed(host, real, user):
+        program.missing = f"{program.given} cannot be reached by uid {program.uid}, which may not enter {closed}"
+    else:
+        program.real = real
+        program.is_executable = _is_executable(seen, *user)
+        if program.is_executable and (0 in user or _becomes_root(seen)):
+            for path in _walked(host, program.given, real, version):
+                _walk(host, path, program)
+        elif not S_ISREG(seen.st_mode):
+            program.odd = real
+    return program
 
 
-def is_executable(seen: os.stat_result, uid: int, gid: int) -> bool:
-    """Return whether a user may run it, as lib/notify.c decides: supplementary groups do not count."""
+def _places(name: str) -> list[str]:
+    return [name] if "/" in name else [f"{folder}/{name}" for folder in SEARCHED]
+
+
+def _is_executable(seen: os.stat_result, uid: int, gid: int) -> bool:
+    """Return whether a user may run a file, as lib/notify.c decides: supplementary groups do not count."""
     mode = seen.st_mode
     if uid == 0 and mode & (S_IXUSR | S_IXGRP | S_IXOTH):
         return True
@@ -91,25 +93,22 @@ def is_executable(seen: os.stat_result, uid: int, gid: int) -> bool:
 
 
 def _runs(host: Host, path: str, user: tuple[int, int]) -> bool:
-    real = host.real(path)
+    real = host.real(path) if path.startswith("/") else None
     seen = None if real is None else host.lstat(real)
-    return seen is not None and S_ISREG(seen.st_mode) and is_executable(seen, *user)
+    return seen is not None and S_ISREG(seen.st_mode) and _is_executable(seen, *user)
 
 
-def _rises(seen: os.stat_result) -> bool:
-    """Return whether it becomes root by itself."""
+def _becomes_root(seen: os.stat_result) -> bool:
     mode = seen.st_mode
     as_user = seen.st_uid == 0 and mode & S_IXUSR and mode & S_ISUID
     return bool(as_user or (seen.st_gid == 0 and mode & S_IXGRP and mode & S_ISGID))
 
 
-def _barred(host: Host, path: str, user: tuple[int, int]) -> str:
+def _closed(host: Host, path: str, user: tuple[int, int]) -> str:
     """Return the first folder of the path that the user may not enter."""
-    if user[0] == 0:
-        return ""
-    for folder in _elements(path)[:-1]:
+    for folder in _elements(path)[:-1] if user[0] else ():
         seen = host.lstat(folder)
-        if seen is None or not is_executable(seen, *user):
+        if seen is None or not _is_executable(seen, *user):
             return folder
     return ""
 
@@ -121,16 +120,15 @@ def _elements(path: str) -> list[str]:
 
 
 def _walked(host: Host, given: str, real: str, version: Version | None) -> list[str]:
-    """Return the paths whose elements keepalived looks at."""
+    """Return the paths whose elements keepalived checks."""
     if version is not None and version >= _KEEPS_LINKS:
-        clean = normpath(given)
-        return [clean] if clean == real else [clean, real]
-    # the name that was given is kept where it is a link beside its target: some programs look at their name
+        return list(dict.fromkeys((normpath(given), real)))
+    # the given name is kept where it is a link beside its target: some programs look at their name
     beside = f"{real.rpartition('/')[0]}/{given.rpartition('/')[2]}"
     return [real] if beside == real or host.real(beside) != real else [beside, real]
 
 
-def _walk(host: Host, path: str, found: Program) -> None:
+def _walk(host: Host, path: str, program: Program) -> None:
     elements = _elements(path)
     for element in elements:
         seen = host.lstat(element)
@@ -138,12 +136,39 @@ def _walk(host: Host, path: str, found: Program) -> None:
             return
         mode = seen.st_mode
         if not (S_ISREG(mode) or S_ISLNK(mode) if element == elements[-1] else S_ISDIR(mode)):
-            found.odd = found.odd or element
+            program.odd = program.odd or element
             return
         if seen.st_uid:
-            found.unsafe[element] = f"belongs to uid {seen.st_uid}"
+            program.unsafe[element] = f"belongs to uid {seen.st_uid}"
         elif S_ISREG(mode) or (S_ISDIR(mode) and not mode & S_ISVTX):
             if seen.st_gid and mode & S_IWGRP:
-                found.unsafe[element] = f"can be written by group {seen.st_gid}"
+                program.unsafe[element] = f"is writable by group {seen.st_gid}"
             elif mode & S_IWOTH:
-                found.unsafe[element] = "can be written by everybody"
+                program.unsafe[element] = "is writable by everybody"
+
+
+def start_failure(host: Host, program: Program) -> tuple[str, str, str] | None:
+    """Return kind, text and fix of why the kernel does not start it; None where it does or this is not known."""
+    real, user = program.real, (program.uid, program.gid)
+    head = host.read(real, _LINE)
+    if head == b"":
+        return UNNAMED, f"{real} is empty", "Write the script."
+    if not head or b"\0" in head or not (head.startswith(b"#!") or set(head) <= _TEXT):
+        return None
+    if not head.startswith(b"#!"):
+        return UNNAMED, f"{real} does not begin with #!", "Begin it with #!/bin/sh"
+    line = head[2:].split(b"\n")[0].strip(b" \t")
+    interpreter = line.split(b" ")[0].split(b"\t")[0].decode("utf-8", "replace")
+    if interpreter.endswith("\r"):
+        text = f"{real} has Windows line ends: no interpreter is called {one_line(interpreter)}\\r"
+        return MISSING, text, f"sed -i 's/\\r$//' {real}"
+    if not _runs(host, interpreter, user):
+        text = f"{real} names an interpreter that cannot be run: {one_line(interpreter) or 'none'}"
+        return MISSING, text, "Install it, or correct the first line of the script."
+    if interpreter.rpartition("/")[2] == "env":  # [-S] [NAME=VALUE] PROGRAM
+        words = line.decode("utf-8", "replace").split()[1:]
+        name = next((word for word in words if not word.startswith("-") and "=" not in word), "")
+        if name and not any(_runs(host, path, user) for path in _places(name)):
+            text = f"{real} is started by env, which finds no {one_line(name)} in {':'.join(SEARCHED)}"
+            return ENV, text, "Install it, or give the full path of the interpreter in the first line."
+    return None

@@ -1,10 +1,9 @@
-"""Which rules are there? All that stand in the modules of the subjects, in this order."""
+"""Which rules are there? Those of all subjects, in this order."""
 
 from __future__ import annotations
 
 from doctor import (
     checkers,
-    file_checks,
     firewall,
     haproxy,
     idioms,
@@ -15,25 +14,12 @@ from doctor import (
     tested,
     timing,
     track_files,
-    users,
     weights,
 )
-from doctor.rule import Rule
+from doctor.case import Rule
 
-SUBJECTS = (
-    tested,
-    scripts,
-    users,
-    idioms,
-    timing,
-    weights,
-    track_files,
-    file_checks,
-    checkers,
-    instances,
-    kernel,
-    firewall,
-    haproxy,
-    selinux,
+_SUBJECTS = (
+    *(tested, scripts, idioms, timing, weights, track_files),
+    *(checkers, instances, kernel, firewall, haproxy, selinux),
 )
-RULES = {rule.name: rule for subject in SUBJECTS for rule in vars(subject).values() if isinstance(rule, Rule)}
+RULES = {rule.name: rule for subject in _SUBJECTS for rule in vars(subject).values() if isinstance(rule, Rule)}

@@ -1,7 +1,7 @@
-"""Run in a network namespace of its own: for each set of rules, does an advert of VRRP really come in?
+"""Run in a network namespace of its own: for each set of rules, does an advert come in, and what does the doctor say?
 
-Reads a JSON list of lists of commands, and prints for each what the tools list and whether the advert came. Both
-ends of a veth pair are here: the advert leaves by v1 and comes in by v0.
+Reads a JSON list of a path of a keepalived.conf and lists of commands, and prints for each whether the advert came
+and the doctor's verdict. Both ends of a veth pair are here: the advert leaves by v1 and comes in by v0.
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ import socket
 import struct
 import subprocess
 import sys
+
+from doctor.case import Case
+from doctor.firewall import firewall_blocks_vrrp, firewall_untold
+from doctor.host import Host
+from doctor.tracking import Peers
+from vipwarden.node.keepalived.conf import parse
 
 _VRRP, _GROUP = 112, "224.0.0.18"
 _SETUP = """
@@ -39,6 +45,13 @@ def comes_in(receiver: socket.socket, sender: socket.socket) -> bool:
     return bool(select.select([receiver], [], [], 0.15)[0])
 
 
+def verdict(conf: str) -> str:
+    """Return accept, or which rule of the doctor reports what."""
+    case = Case(parse(conf), Host(), None, Peers())
+    findings = [*firewall_blocks_vrrp.findings(case), *firewall_untold.findings(case)]
+    return "; ".join(f"{finding.rule}: {finding.what}" for finding in findings) or "accept"
+
+
 def main() -> None:
     """Answer for each set of rules."""
     for line in _SETUP.strip().splitlines():
@@ -54,12 +67,11 @@ def main() -> None:
     sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, _VRRP)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"v1")
     answers = []
-    for commands in json.load(sys.stdin):
+    for conf, commands in json.load(sys.stdin):
         run("nft", "flush", "ruleset")
         for command in commands:
             run(*command)
-        listed = {"nft": run("nft", "-j", "list", "ruleset"), "iptables": run("iptables-nft", "-S")}
-        answers.append({**listed, "came": comes_in(receiver, sender)})
+        answers.append((comes_in(receiver, sender), verdict(conf)))
     json.dump(answers, sys.stdout)
 
 

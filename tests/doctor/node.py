@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from doctor.case import Case
 from doctor.host import Host
-from doctor.peers import PeerPriority, Peers
 from doctor.report import examine
+from doctor.tracking import PeerPriority, Peers
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.version import Version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from doctor.rule import Finding
+    from doctor.finding import Finding
 
 SH = "#!/bin/sh\n"
 OWN = "/usr/libexec/keepalived/chk_port"

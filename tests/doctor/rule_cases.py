@@ -52,7 +52,7 @@ TWO = instance() + instance("", name="W", vrid=52, head="interface eth1\n priori
 STATS = "listen stats\n bind {bind}\n stats enable\n {auth}\n"
 SORRY = "delay_loop 5\n sorry_server 198.51.100.9 80"
 ENFORCING = {"sys/fs/selinux/enforce": "1", "sys/fs/selinux/booleans/haproxy_connect_any": "0 0"}
-IPTABLES = ":INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n{}\nCOMMIT\n"
+DENIED = '<zone><service name="ssh"/></zone>'
 FIREWALLD = "etc/systemd/system/multi-user.target.wants/firewalld.service"
 
 SAID = "(Line 3) number '300' outside range [1, 255]\n(/etc/keepalived/keepalived.conf: Line 3) {}\n"
@@ -93,6 +93,7 @@ FIRES: dict[str, Node] = {
         service(misc(f"{OWN} --misc-dynamic --warning-weight 0", "misc_dynamic")), version="2.1.5"
     ),
     "misc-dynamic-unused": Node(service(misc(OWN, "misc_dynamic"))),
+    "smtp-check-host": Node(service("SMTP_CHECK {\n host {\n}\n host {\n}\n}"), version="2.3.3"),
     "real-server-unchecked": Node(service("weight 1")),
     "dr-port": Node(service(misc(), "DR", 8080)),
     "track-file-open": Node(track_file("weight 0")),
@@ -128,9 +129,7 @@ FIRES: dict[str, Node] = {
     "selinux-script-confined": selinux("etc_t"),
     "selinux-label-wrong": selinux("user_home_t", OWN),
     "selinux-haproxy-ports": Node(tracked(), ENFORCING | {CFG: "backend b\n server a 192.0.2.1:7777\n"}),
-    "firewall-blocks-vrrp": Node(
-        tracked(), {"etc/sysconfig/iptables": IPTABLES.format("-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT")}
-    ),
+    "firewall-blocks-vrrp": Node(tracked(), {FIREWALLD: "", "etc/firewalld/zones/public.xml": DENIED}),
     "firewall-untold": Node(tracked(), {"etc/nftables.conf": "table inet f { chain i { type filter hook input } }\n"}),
     "haproxy-stats-password": haproxy(STATS.format(bind="*:8404", auth="stats auth admin:admin")),
     "haproxy-stats-open": haproxy(STATS.format(bind=":8404", auth="stats uri /")),
@@ -182,6 +181,7 @@ SILENT: dict[str, Node] = {
         service(misc(f"{OWN} --misc-dynamic --warning-weight 5", "misc_dynamic")), version="2.1.5"
     ),
     "misc-dynamic-unused": Node(service(misc(f"{OWN} --misc-dynamic", "misc_dynamic"))),
+    "smtp-check-host": Node(service("SMTP_CHECK {\n host {\n}\n host {\n}\n}"), version="2.3.4"),
     "real-server-unchecked": Node(service("TCP_CHECK {\n}")),
     "dr-port": Node(service(misc(), "NAT", 8080)),
     "track-file-open": Node(track_file("weight 5", line="web weight 0 reverse")),
@@ -233,7 +233,7 @@ SILENT: dict[str, Node] = {
     "selinux-label-wrong": selinux("keepalived_unconfined_script_exec_t", OWN),
     "selinux-haproxy-ports": Node(tracked(), ENFORCING | {CFG: "backend b\n server a 192.0.2.1:8080\n"}),
     "firewall-blocks-vrrp": Node(
-        tracked(), {"etc/sysconfig/iptables": IPTABLES.format("-A INPUT -d 224.0.0.0/8 -p vrrp -j ACCEPT")}
+        tracked(), {FIREWALLD: "", "etc/firewalld/zones/public.xml": DENIED.replace("ssh", "vrrp")}
     ),
     "firewall-untold": Node(
         tracked(),

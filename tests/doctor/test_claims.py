@@ -10,8 +10,8 @@ import pytest
 
 from doctor.case import Case
 from doctor.host import Host
-from doctor.peers import Peers
 from doctor.report import examine
+from doctor.tracking import Peers
 from tests.commands import program
 from tests.doctor.daemon import check, log
 from tests.doctor.node import OWN
@@ -89,4 +89,4 @@ def test_keepalived_counts_what_cannot_be_started_as_success() -> None:
         found = {one.what.split(": ")[0]: one for one in examine(case) if one.rule.startswith("interpreter")}
     assert set(found) == {f"vrrp_script {name}" for name in texts}
     for name, one in found.items():
-        assert ("counts that as success" in one.consequence) is (name != "vrrp_script env")
+        assert ("counts as success" in one.consequence) is (name != "vrrp_script env")

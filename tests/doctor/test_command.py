@@ -75,12 +75,12 @@ def test_it_asks_the_kernel_of_the_node(tmp_path: Path) -> None:
     assert not [rule for rule in holding if rule.startswith("firewall")]
     table = 'nft add table inet f; nft "add chain inet f i { type filter hook input priority 0; policy drop; }";'
     dropping = live(tmp_path, table)
-    assert dropping["firewall-blocks-vrrp"] == "nftables drops VRRP (protocol 112) on v0, where V is"
+    assert dropping["firewall-blocks-vrrp"] == "nftables drops VRRP (protocol 112) for V on v0"
     assert "192.0.2.10 of V is not on v0" in dropping["vip-held-nowhere"]
     accepting = live(tmp_path, f"{table} nft add rule inet f i ip protocol vrrp accept;")
     assert not [rule for rule in accepting if rule.startswith("firewall")]
     iptables = live(tmp_path, "iptables-nft -P INPUT DROP;")
-    assert iptables["firewall-blocks-vrrp"] == "iptables drops VRRP (protocol 112) on v0, where V is"
+    assert iptables["firewall-blocks-vrrp"] == "iptables drops VRRP (protocol 112) for V on v0"
     nonlocal_bind = (
         'printf "frontend f\\n bind 192.0.2.10:80\\n" >{0}/none.cfg; sysctl -qw net.ipv4.ip_nonlocal_bind=0;'
     )
@@ -90,10 +90,10 @@ def test_it_asks_the_kernel_of_the_node(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        (("{0}/none.conf",), "no none.conf at"),
+        (("{0}/none.conf",), "none.conf does not exist; the path of a"),
         (("{0}",), "is not a file"),
         (("{0}/bad.conf",), "bad.conf:2: ${_ENV A} hangs on the environment"),
-        (("{0}/k.conf", "--peer", "{0}/none.conf"), "no none.conf at"),
+        (("{0}/k.conf", "--peer", "{0}/none.conf"), "none.conf does not exist; the path of a"),
         (("{0}/k.conf", "--peer-priority", "V=256"), "[INSTANCE=]N with N from 1 to 255"),
         (("{0}/k.conf", "--keepalived-version", "2"), "is written as 2.2.7"),
         (("{0}/k.conf", "--ignore", "nothing"), "invalid choice: 'nothing'"),

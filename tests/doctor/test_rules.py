@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from doctor.rule import SEVERITIES
+from doctor.finding import SEVERITIES
 from doctor.rules import RULES
 from tests.doctor.rule_cases import FIRES, GOOD, SILENT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from doctor.rule import Finding
+    from doctor.finding import Finding
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a node whose files belong to root")
 

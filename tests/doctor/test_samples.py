@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from doctor.case import Case
+from doctor.finding import ERROR
 from doctor.host import Host
-from doctor.peers import Peers
 from doctor.report import examine
-from doctor.rule import ERROR
+from doctor.tracking import Peers
 from tests.commands import program
 from tests.doctor.node import SOUND
 from vipwarden.node.keepalived.conf import parse

@@ -12,8 +12,8 @@ import pytest
 
 from doctor.case import Case
 from doctor.host import Host
-from doctor.peers import Peers
 from doctor.program import find
+from doctor.tracking import Peers
 from tests.commands import program
 from tests.doctor.daemon import log
 from vipwarden.node.keepalived.conf import parse
@@ -179,6 +179,6 @@ def test_each_unsafe_element_is_named(folder: Path) -> None:
     case = Case(parse(f"{folder}/one.conf"), Host(), None, Peers())
     found = find(case.host, case.commands[0], (0, 0), None)
     assert found.unsafe == {
-        str(folder / "named"): "can be written by everybody",
-        str(file): "can be written by everybody",
+        str(folder / "named"): "is writable by everybody",
+        str(file): "is writable by everybody",
     }
