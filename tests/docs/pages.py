@@ -29,16 +29,27 @@ RUN = [
         "docs/upgrade.md",
     )
 ]
-_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```(\w*)([^`\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+# what differs from run to run: durations, sizes, numbers of processes, versions
+_VARIES = (
+    (r"\b\d+(\.\d+)?(e[-+]\d+)?(?= ?(ms|s|B|ms\)|h|m|d)\b)", "N"),
+    (r"\bpids? \d+(, \d+)*", "pid N"),
+    (r"\bnames \d+", "names N"),
+    (r"(?<=MariaDB )[\d.]+", "N"),
+    (r"^(  (time|connect|age|rss|size)) [\d.]+", r"\1 N"),
+    (r"(?<== )\d{10}\b", "N"),
+    (r" +", " "),
+)
 
 
 class Block(NamedTuple):
-    """A block of code; ``line`` is that of its fence."""
+    """A block of code; ``line`` is that of its fence, ``place`` what stands there behind the kind."""
 
     page: Path
     line: int
     kind: str
     text: str
+    place: str = ""
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(CODE)}:{self.line}"
@@ -50,8 +61,8 @@ def blocks(*kinds: str, pages: list[Path] = RUN) -> Iterator[Block]:
         text = page.read_text("utf-8")
         for found in _FENCE.finditer(text):
             if not kinds or found[2] in kinds:
-                inside = re.sub(f"^{found[1]}", "", found[3], flags=re.MULTILINE)
-                yield Block(page, text.count("\n", 0, found.start()) + 1, found[2], inside)
+                inside = re.sub(f"^{found[1]}", "", found[4], flags=re.MULTILINE)
+                yield Block(page, text.count("\n", 0, found.start()) + 1, found[2], inside, found[3].strip())
 
 
 def prose(page: Path) -> str:
@@ -72,3 +83,16 @@ def anchors(page: Path) -> set[str]:
         anchor = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
         found[anchor] = found.get(anchor, -1) + 1
     return {name if not number else f"{name}-{number}" for name, last in found.items() for number in range(last + 1)}
+
+
+def pattern(wanted: str) -> str:
+    """Return what the lines of the output have to match."""
+    lines = [re.escape(line) for line in normal(wanted).splitlines()]
+    return "".join(r"(?:.*\n)*?" if line == r"\.\.\." else line.replace(r"\.\.\.", ".*") + r"\n" for line in lines)
+
+
+def normal(text: str) -> str:
+    """Return a text without what differs from run to run."""
+    for varies, name in _VARIES:
+        text = re.sub(varies, name, text, flags=re.MULTILINE)
+    return text

@@ -9,22 +9,12 @@ import pytest
 
 from tests.commands import CODE
 from tests.docs.node import Node, node
-from tests.docs.pages import RUN, Block, blocks, prose
+from tests.docs.pages import RUN, Block, blocks, normal, pattern, prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CUT = "@@ next @@"
-# what differs from run to run: durations, sizes, numbers of processes, versions
-_VARIES = (
-    (r"\b\d+(\.\d+)?(e[-+]\d+)?(?= ?(ms|s|B|ms\)|h|m|d)\b)", "N"),
-    (r"\bpids? \d+(, \d+)*", "pid N"),
-    (r"\bnames \d+", "names N"),
-    (r"(?<=MariaDB )[\d.]+", "N"),
-    (r"^(  (time|connect|age|rss|size)) [\d.]+", r"\1 N"),
-    (r"(?<== )\d{10}\b", "N"),
-    (r" +", " "),
-)
 _OURS = ("dnf", "apt", "pipx", "systemctl", "make", "install")  # checked elsewhere: they change a node
 # what a block leaves out that stands around it in keepalived.conf
 _SERVICE = "virtual_server 192.0.2.10 80 {{\nlvs_sched wrr\nlvs_method DR\nprotocol TCP\n{}\n}}"
@@ -66,19 +56,6 @@ def configure(example: Node, block: Block) -> None:
     """Give the node the configuration that stands above an example on its page."""
     above = [one.text for one in blocks("yaml", pages=[block.page]) if one.line < block.line]
     example.write("/etc/vipwarden/vipwarden.yaml", "".join(text for text in above[-1:] if "scrape_configs" not in text))
-
-
-def pattern(wanted: str) -> str:
-    """Return what the lines of the output have to match."""
-    lines = [re.escape(line) for line in normal(wanted).splitlines()]
-    return "".join(r"(?:.*\n)*?" if line == r"\.\.\." else line.replace(r"\.\.\.", ".*") + r"\n" for line in lines)
-
-
-def normal(text: str) -> str:
-    """Return a text without what differs from run to run."""
-    for varies, name in _VARIES:
-        text = re.sub(varies, name, text, flags=re.MULTILINE)
-    return text
 
 
 @cases("sh")

@@ -17,8 +17,12 @@ from tests.lab.pace import factor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-LAST = {"client": 100, "lvs1": 11, "lvs2": 12, "ha1": 21, "ha2": 22, "web1": 41, "web2": 42, "db1": 51, "db2": 52}
-_SIDES = {"client": ("front",), "lvs": ("front", "back"), "ha": ("front", "back"), "web": ("back",), "db": ("back",)}
+LAST = {
+    "client": 100, "lvs1": 11, "lvs2": 12, "lb1": 13, "lb2": 14, "ha1": 21, "ha2": 22, "web1": 41, "web2": 42,
+    "db1": 51, "db2": 52,
+}  # fmt: skip
+_BOTH = ("front", "back")
+_SIDES = {"client": ("front",), "lvs": _BOTH, "lb": _BOTH, "ha": _BOTH, "web": ("back",), "db": ("back",)}
 _SIDE = {"front": ("eth0", "10.10.0"), "back": ("eth1", "10.20.0")}
 _BRIDGES = [f"link {verb}" for side in _SIDE for verb in (f"add br-{side} type bridge", f"set br-{side} up")]
 _DIRECTOR = {"ip_forward": 1} | {f"conf/{name}/send_redirects": 0 for name in ("all", "default")}
@@ -138,7 +142,7 @@ class Cluster:
 
     def holders(self, vip: str) -> list[str]:
         """Return the directors and HAProxy nodes that hold a VIP."""
-        return [name for name, host in self.hosts.items() if name[:2] in ("lv", "ha") and vip in host.addresses()]
+        return [name for name, host in self.hosts.items() if name[:2] in ("lv", "lb", "ha") and vip in host.addresses()]
 
     def states(self, name: str) -> dict[str, str]:
         """Return the state of each VRRP instance of a host by what keepalived logged last."""
