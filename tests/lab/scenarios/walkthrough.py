@@ -63,7 +63,6 @@ class Reader:
     def _type(self, block: Block, typed: Typed) -> None:
         """Type a command, again and again until it says what is shown; one that shows nothing only once."""
         host = self.case[typed.host]
-        print(block, typed.host, typed.command, flush=True)
         if typed.command.startswith("scp "):
             self._copy(typed)
             return
@@ -76,7 +75,9 @@ class Reader:
             said, _ = process.communicate(timeout=60 * factor())
             if typed.command.startswith("htpasswd "):
                 self.hash = said.strip().partition(":")[2]
-            if re.fullmatch(pattern(typed.shown), normal(said)) and (typed.shown or not process.returncode):
+            if re.fullmatch(pattern(typed.shown), normal(said.rstrip() + "\n" if said.strip() else "")) and (
+                typed.shown or not process.returncode
+            ):
                 return
             if not typed.shown or time.monotonic() > end:
                 raise AssertionError(f"{block}: {typed.host}: {typed.command}\n{said}\nnot\n{typed.shown}")
