@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
+LAUNCHERS := $(VENV)/.launchers
 # make test INSTALL=no: programs that are missing stay missing, and what speaks to them is skipped
 export INSTALL
 # else each worker would compile all tests anew
@@ -43,16 +44,17 @@ guest: setup
 screenshots: setup
 	$(BIN)/python -m tests.screenshots
 
-.PHONY: clients
-# what Nagios, Icinga and NRPE are told of the checks, written from their signatures
-clients: setup
-	$(BIN)/python packaging/clients.py
+.PHONY: generate
+# what is derived from the checks and the exporter: commands of the wheel, Nagios, Icinga, NRPE, tables and indexes in docs/
+generate: setup
+	$(BIN)/python -B packaging/generate.py
 
 # what an agent of 25 checks does in a day
 soak: setup
 	SOAK_CHECKS=2000000 $(BIN)/python -m pytest tests/agent/test_soak.py
 
 check: setup
+	$(BIN)/python -B packaging/generate.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -90,13 +92,16 @@ test-packages: setup
 	@$(BIN)/python tests/programs.py packages
 	$(BIN)/python -m pytest tests/packaging --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib" --timeout 600 $(PYTEST)
 
-setup: $(SETUP)
+setup: $(LAUNCHERS)
 
-# The launchers stand after pip's own, which start slowly: see packaging/launchers.py
-$(SETUP): setup.cfg pyproject.toml constraints.txt packaging/launchers.py $(wildcard checks/*.py)
+$(SETUP): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vipwarden needs Python 3.11 or later: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# in place of pip's own commands, which start slowly: see packaging/launchers.py
+$(LAUNCHERS): $(SETUP) packaging/launchers.py $(wildcard checks/*.py)
 	$(BIN)/python packaging/launchers.py --python $(CURDIR)/$(BIN)/python --code . --libraries "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" $(BIN)
 	touch $@
 

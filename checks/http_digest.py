@@ -1,4 +1,9 @@
-"""Is a web page there, and is it the right one?"""
+"""Is a web page there, and is it the right one?
+
+Nagios http_page!PORT!PATH!STATUSES: -p PORT -u PATH -e STATUSES
+Nagios http_right!PORT!PATH!DIGEST: -p PORT -u PATH --digest DIGEST
+NRPE page: -H 127.0.0.1 -u /health -w 0.5 -c 2
+"""
 
 from __future__ import annotations
 

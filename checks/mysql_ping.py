@@ -1,4 +1,9 @@
-"""Is a MySQL or MariaDB server alive?"""
+"""Is a MySQL or MariaDB server alive?
+
+Nagios mysql_login!DEFAULTS_FILE: -f DEFAULTS_FILE
+Nagios mysql_alive!PORT: -p PORT -n
+NRPE mysql: -f /etc/vipwarden/mysql.cnf -w 0.5 -c 2
+"""
 
 from __future__ import annotations
 

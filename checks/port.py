@@ -1,4 +1,9 @@
-"""Is a TCP port open?"""
+"""Is a TCP port open?
+
+Nagios port_time!PORTS!WARNING!CRITICAL: -p PORTS -w WARNING -c CRITICAL
+NRPE http: -H 127.0.0.1 -p 80 -w 0.5 -c 2
+NRPE https: -H 127.0.0.1 -p 443 -w 0.5 -c 2
+"""
 
 from __future__ import annotations
 

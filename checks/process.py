@@ -1,4 +1,9 @@
-"""Is a program running?"""
+"""Is a program running?
+
+Nagios process_running!NAME: -C NAME
+NRPE keepalived: -C keepalived
+NRPE haproxy: -C haproxy
+"""
 
 from __future__ import annotations
 

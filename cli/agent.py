@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import resource
 import sys
-from typing import TYPE_CHECKING
 
 from agent.agent import AgentError
 from agent.log import Log
@@ -15,38 +13,34 @@ from agent.service import serve
 from agent.settings import plan, runtime
 from vipwarden import VERSION
 from vipwarden.config.document import PATH, ConfigError
+from vipwarden.core.commandline import CommandLine
+from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
+def agent(*, config: File = PATH, check_config: bool = False, fail_closed: bool = False) -> int:
+    """Run all checks of the configuration in one process and hand their verdicts to keepalived.
 
-def main(arguments: Sequence[str]) -> int:
-    """Run ``vipwarden agent``; return 0 when told to stop, 1 where it cannot run, 2 for a wrong configuration."""
-    parser = argparse.ArgumentParser("vipwarden agent", description=__doc__)
-    parser.add_argument("--config", metavar="FILE", default=PATH, help=f"configuration (default {PATH})")
-    parser.add_argument("--check-config", action="store_true", help="read the configuration, say what is wrong, end")
-    parser.add_argument(
-        "--fail-closed",
-        action="store_true",
-        help="take back what an agent that is gone said of healthy checks, unless its watchdog or another agent "
-        "sees to it; for ExecStopPost",
-    )
-    given = parser.parse_args(arguments)
-    if given.fail_closed:
+    It fails closed. Exit codes: 0 told to stop, 1 it cannot run, 2 the configuration or an option is wrong.
+
+    config: configuration file
+    check_config: read the configuration, report what is wrong, and end
+    fail_closed: for ExecStopPost: withdraw the healthy verdicts of a lost agent that has no watchdog or successor
+    """
+    if fail_closed:
         return _fail_closed()
     try:
-        first = plan(given.config)
+        first = plan(config)
     except ConfigError as error:
         sys.stderr.write(f"vipwarden agent: {error}\n")
         return 2
-    if given.check_config:
-        sys.stdout.write(f"{given.config}: {len(first.entries)} checks, nothing wrong\n")
+    if check_config:
+        sys.stdout.write(f"{config}: {len(first.entries)} checks, nothing wrong\n")
         return 0
     raise_limits()
     log = Log()
-    log.say(f"vipwarden {VERSION} runs {len(first.entries)} checks of {given.config}")
+    log.say(f"vipwarden {VERSION} runs {len(first.entries)} checks of {config}")
     try:
-        asyncio.run(serve(lambda: plan(given.config), runtime(), log, first))
+        asyncio.run(serve(lambda: plan(config), runtime(), log, first))
     except AgentError as error:
         complain(f"vipwarden agent: {error}")
         return 1
@@ -78,3 +72,6 @@ def complain(text: str) -> None:
     log = Log(2)
     log.say(text)
     log.close()
+
+
+main = CommandLine("vipwarden agent", agent)

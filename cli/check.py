@@ -1,4 +1,4 @@
-"""What does one check find right now? The front end for people, and for programs by ``--json``."""
+"""What is the result of one check right now? The front end for people, and for programs by ``--json``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WORDS = ("ok", "warning", "critical", "unknown")
 
 
 def front_end(*, name: str | None = None, json: bool = False, help: bool = False) -> None:  # noqa: A002
-    """Add the options that every check has here.
+    """Add the options that every check has in this front end.
 
     name: publish the verdict under this name, as the agent and the scripts do; without it nothing is published
     json: print the result as one JSON object
@@ -34,7 +34,7 @@ def front_end(*, name: str | None = None, json: bool = False, help: bool = False
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``vipwarden check NAME ...``; return the state as a number, 3 for what cannot be asked."""
+    """Run ``vipwarden check NAME ...``; return the state as a number, 3 for a wrong command line."""
     try:
         if not arguments or arguments[0] in ("-h", "--help"):
             return _overview()
@@ -55,7 +55,7 @@ def _check(check: str, arguments: Sequence[str]) -> int:
     load(check)  # or say which there are
     command = Command(f"vipwarden check {check}", check, front_end, arguments)
     if command.front_end["help"]:
-        sys.stdout.write(usage(command.program, command.function, front_end, command.known) + "\n")
+        sys.stdout.write(usage(command.program, command.function, front_end) + "\n")
         return 0
     result, duration = command.run()
     if command.front_end["name"]:

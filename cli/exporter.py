@@ -19,40 +19,29 @@ from exporter.settings import settings
 from vipwarden import VERSION
 from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
 from vipwarden.config.entries import checks
-from vipwarden.core.options import UsageError, options, parse
-from vipwarden.core.usage import usage
+from vipwarden.core.commandline import CommandLine
+from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from exporter.http.server import Server
     from exporter.settings import Settings
 
-_USED = ("config", "check_config", "help")
+_USED = ("config", "check_config")
 
 
-def front_end(*, config: str | None = None, check_config: bool = False, help: bool = False) -> None:  # noqa: A002
-    """Add the options that are no keys of the configuration.
+def exporter(*, config: File | None = None, check_config: bool = False, **values: Any) -> int:
+    """Serve the page and /metrics of this node.
 
-    config: configuration, by default /etc/vipwarden/vipwarden.yaml where there is one; options go before it
-    check_config: read the configuration and the web configuration, say what is wrong, and end with 0 or 2
-    help: show this text
+    It runs no check: "vipwarden agent" does, and its verdicts are shown. An option overrides its key in the section
+    "exporter" of the configuration. Exit codes: 0 told to stop, 1 it cannot start, 2 the configuration or an option is
+    wrong.
+
+    config: configuration file, by default /etc/vipwarden/vipwarden.yaml where there is one
+    check_config: read the configuration and the web configuration, report what is wrong, and end with 0 or 2
     """
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run ``vipwarden exporter``; return 0 when told to stop, 1 where it cannot start, 2 for what is misconfigured."""
-    known = options(settings, front_end)
+    given = {"config": config, "check_config": check_config, **values}
     try:
-        given: dict[str, Any] = parse(known, arguments)
-    except UsageError as error:
-        sys.stderr.write(f"vipwarden exporter: {error}; see vipwarden exporter --help\n")
-        return 2
-    if given.get("help"):
-        sys.stdout.write(usage("vipwarden exporter", settings, front_end, known) + "\n")
-        return 0
-    try:
-        if given.get("check_config"):
+        if check_config:
             Security(read(given).web_config, say)
             sys.stdout.write(f"{_path(given) or 'no configuration'}: nothing wrong\n")
             return 0
@@ -63,6 +52,9 @@ def main(arguments: Sequence[str]) -> int:
     except (ActivationError, ListenError) as error:
         sys.stderr.write(f"vipwarden exporter: {error}\n")
         return 1
+
+
+main = CommandLine("vipwarden exporter", exporter, settings)
 
 
 def _path(given: dict[str, Any]) -> str | None:

@@ -14,29 +14,37 @@ if TYPE_CHECKING:
 
 PARTS = {
     "agent": "run the configured checks in one process, and hand their verdicts to keepalived",
-    "check": "run one check now and say in plain words what it found",
+    "check": "run one check now, and print its result for people or as JSON",
     "chk_haproxy": "HAProxy for keepalived: restarted once before the VIP is given up",
     "chk_service": "a service for keepalived: restarted once before the VIP is given up",
     "doctor": "say what is wrong with keepalived.conf on this node, and how to mend it",
     "exporter": "serve the page and /metrics of this node",
     "genhash": "print the digest of a page as keepalived's HTTP_GET computes it",
-    "notify": "what keepalived says of its states: recorded, logged, passed on to hooks, mail and webhook",
+    "notify": "record and log keepalived's changes of state, and pass them on to hooks, mail and webhook",
     "realserver": "make this node a real server of a director that routes directly",
     "run": "run the configured checks and serve the page and /metrics",
-    "status": "show what the checks of this node said last",
+    "status": "show the last verdicts of this node",
     "snippet": "print the lines of keepalived.conf that run a check",
+}
+# parts that are commands of their own as well: module, and its first argument if any
+_SCRIPTS = {
+    "chk_haproxy": ("keepalived_scripts.service.main", "haproxy"),
+    "chk_service": ("keepalived_scripts.service.main", "service"),
+    "notify": ("keepalived_scripts.notify.main", ""),
+    "realserver": ("keepalived_scripts.realserver.main", ""),
 }
 _RESIDENT = ("agent", "exporter", "run")  # read their configuration again on SIGHUP
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one part and return its exit code; 2 where there is none of that name."""
+    """Run one part and return its exit code; 2 for an unknown part."""
     part, *rest = arguments or ["--help"]
     if part in _RESIDENT:  # it waits until somebody listens to it, in place of ending what has only begun to start
         _signal.pthread_sigmask(_signal.SIG_BLOCK, [_signal.SIGHUP])
     if part in PARTS:
-        module = __import__(f"cli.{part}", fromlist=[part])
-        code: int = module.main(rest)
+        name, first = _SCRIPTS.get(part, (f"cli.{part}", ""))
+        module = __import__(name, fromlist=[part])
+        code: int = module.main(first, rest) if first else module.main(rest)
         return code
     if part in ("--version", "-V"):
         sys.stdout.write(f"vipwarden {VERSION}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import hashlib
 import os
@@ -22,10 +21,12 @@ from exporter.http.web import Security
 from exporter.settings import Listen, settings
 from vipwarden import VERSION
 from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
+from vipwarden.core.commandline import CommandLine
+from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 from vipwarden.state import files, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from agent.settings import Plan
     from exporter.settings import Settings
@@ -51,19 +52,22 @@ checks:
 """
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run ``vipwarden run``; return 0 when told to stop, 1 where it cannot start, 2 for a wrong configuration."""
-    parser = argparse.ArgumentParser("vipwarden run", description=__doc__)
-    parser.add_argument("--config", metavar="FILE", help=f"configuration (default {PATH} where there is one)")
-    parser.add_argument("--listen", metavar="ADDRESS:PORT", type=Listen, help="where to serve the page and /metrics")
-    parser.add_argument("--check-config", action="store_true", help="read the configuration, say what is wrong, end")
-    given = parser.parse_args(arguments)
-    path = given.config or (PATH if Path(PATH).exists() else None)
+def run(*, config: File | None = None, listen: Listen | None = None, check_config: bool = False) -> int:
+    """Run the configured checks, and serve the page and /metrics of this node, in one process.
+
+    Without a configuration vipwarden checks itself. Exit codes: 0 told to stop, 1 it cannot start, 2 the configuration
+    or an option is wrong.
+
+    config: configuration file, by default /etc/vipwarden/vipwarden.yaml where there is one
+    listen: ADDRESS:PORT to serve the page and /metrics at
+    check_config: read the configuration, report what is wrong, and end
+    """
+    path = config or (PATH if Path(PATH).exists() else None)
     log = Log()
-    node = _Node(path, given.listen, log)
+    node = _Node(path, listen, log)
     try:
         configured = node.load()
-        if given.check_config:
+        if check_config:
             Security(node.wanted.web_config, print)
             sys.stdout.write(f"{path or 'no configuration'}: {len(configured.entries)} checks, nothing wrong\n")
             return 0
@@ -77,6 +81,9 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     finally:
         log.close()
+
+
+main = CommandLine("vipwarden run", run)
 
 
 class _Node:

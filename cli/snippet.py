@@ -85,7 +85,7 @@ class Times(Count):
 
 def front_end(
     *,
-    form: Form = Form("all"),  # noqa: B008 - a text
+    as_: Form = Form("all"),  # noqa: B008 - a text
     name: Name | None = None,
     weight: Weight | None = None,
     interval: Seconds | None = None,
@@ -97,7 +97,7 @@ def front_end(
 ) -> None:
     """Add the options of the snippet to those of the check.
 
-    form: vrrp_script, misc_check, track_file, notify or all of them
+    as_: vrrp_script, misc_check, track_file, notify or all of them
     name: name in keepalived.conf, and of the verdict; by default the command's
     weight: weight of the vrrp_script or track file; without it a failure is FAULT
     interval: seconds from one run to the next, by default the next whole second above the check's deadline
@@ -123,14 +123,19 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def declared(check: str) -> tuple[Callable[..., object], ...]:
+    """Return the functions whose signatures are the options for one check; raises UsageError."""
+    preset = service.PRESETS.get(check)
+    return (preset, service.front_end, front_end) if preset else (load(check), chk.front_end, front_end)
+
+
 def _snippet(check: str, arguments: Sequence[str]) -> str:
     preset = service.PRESETS.get(check)
-    functions: list[Callable[..., object]] = [preset, service.front_end] if preset else [load(check), chk.front_end]
-    known = options(*functions, front_end)
-    known["form"].flag = "--as"
+    functions = declared(check)
+    known = options(*functions)
     values = parse(known, arguments)
     if values.get("help"):
-        return usage(f"vipwarden snippet {check}", functions[0], front_end, known) + "\n"
+        return usage(f"vipwarden snippet {check}", *functions) + "\n"
     complete(known, values)
     if check == "service" and not ("command" in values or "check" in values):
         raise UsageError("nothing to ask: --command or --check is wanted")
@@ -154,7 +159,7 @@ def _snippet(check: str, arguments: Sequence[str]) -> str:
         else (),
         entry={"check": check, "interval": float(str(given["interval"] or 1)), **_texts(options(functions[0]), known)},
     )
-    return _head(version) + joined(_parts(str(given["form"]), wish, folder, is_service=preset is not None))
+    return _head(version) + joined(_parts(str(given["as_"]), wish, folder, is_service=preset is not None))
 
 
 def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> list[Part]:

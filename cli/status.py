@@ -1,16 +1,16 @@
-"""What did the checks of this node say last? A table of all verdicts; the exit code is the worst state."""
+"""What are the last verdicts of this node? A table of them; the exit code is the worst state."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import shutil
 import sys
 import time
+from json import dumps
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent import manifest
 from vipwarden.config.entries import RESERVED
+from vipwarden.core.commandline import CommandLine
 from vipwarden.core.result import UNKNOWN, State
 from vipwarden.state import paths
 from vipwarden.state.standing import LEFT, PAST, STALE, standing
@@ -37,28 +37,30 @@ class Row(NamedTuple):
     counts: bool
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run ``vipwarden status``; return the worst state as a number, 3 where nothing is known."""
-    parser = argparse.ArgumentParser("vipwarden status", description=__doc__)
-    parser.add_argument("--watch", action="store_true", help="show it again each second until interrupted")
-    parser.add_argument("--json", action="store_true", help="one JSON object for programs; one a line with --watch")
-    try:
-        given = parser.parse_args(arguments)
-    except SystemExit as end:  # 2 would be a state
-        return UNKNOWN if end.code else 0
+def status(*, watch: bool = False, json: bool = False) -> int:
+    """Show the last verdict of each check of this node.
+
+    The exit code is the worst state: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, which is also that of a wrong option.
+
+    watch: show it again each second until interrupted
+    json: print one JSON object, with --watch one in each line
+    """
     while True:
         found = rows(paths.runtime())
-        if given.json:
-            sys.stdout.write(json.dumps(as_json(found)) + "\n")
+        if json:
+            sys.stdout.write(dumps(as_json(found)) + "\n")
         else:
             screen = sys.stdout.isatty()
-            clear = "\x1b[H\x1b[2J" if given.watch and screen else ""
+            clear = "\x1b[H\x1b[2J" if watch and screen else ""
             width = shutil.get_terminal_size().columns if screen else 0
             sys.stdout.write(clear + as_text(found, width=width, colour=screen))
         sys.stdout.flush()
-        if not given.watch:
+        if not watch:
             return worst(found)
         time.sleep(1)
+
+
+main = CommandLine("vipwarden status", status, refused=UNKNOWN)
 
 
 def rows(folder: str) -> list[Row]:

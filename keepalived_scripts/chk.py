@@ -82,7 +82,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     if command.front_end["help"]:
         from vipwarden.core.usage import usage
 
-        say(1, usage(command.program, command.function, front_end, command.known))
+        say(1, usage(command.program, command.function, front_end))
         return FAILED
     folder = paths.verdicts()
     try:

@@ -146,7 +146,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     if command.front_end["help"] or command.front_end["version"]:
         from vipwarden.core.usage import usage
 
-        about = usage(command.program, command.function, front_end, command.known)
+        about = usage(command.program, command.function, front_end)
         sys.stdout.write(f"{about}\n" if command.front_end["help"] else f"{command.program} {VERSION} (vipwarden)\n")
         return UNKNOWN
     result, duration = command.run()

@@ -1,63 +1,64 @@
-"""What do Nagios, Icinga and NRPE need to know of the checks? Written from the signatures, so that nothing is missing.
+"""What do Nagios, Icinga and NRPE need to know of the checks? Written from their signatures, so that nothing is missing.
 
-    python packaging/clients.py [--into FOLDER] [--plugins FOLDER]
+The docstring of a check's module may add, each on a line of its own, a short form for Nagios, whose words are its
+arguments in their order, and command lines for NRPE on a node:
 
-Writes packaging/nagios/vipwarden.cfg, packaging/icinga/vipwarden.conf and packaging/nrpe/vipwarden.cfg, and the tables
-of docs/icinga.md and docs/nagios.md between their marks. Only NRPE must be told where the plugins lie.
+    Nagios port_time!PORTS!WARNING: -p PORTS -w WARNING
+    NRPE http: -H 127.0.0.1 -p 80
+
+Only NRPE needs the folder of the plugins, which packages replace.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[0] = str(ROOT)
+from markdown import filled, table
 
-from nagios_plugins.check import front_end  # noqa: E402
-from vipwarden.core.options import options  # noqa: E402
-from vipwarden.core.registry import load, names  # noqa: E402
-from vipwarden.core.usage import descriptions, summary  # noqa: E402
+from nagios_plugins.check import front_end
+from vipwarden.core.options import options
+from vipwarden.core.registry import load, names
+from vipwarden.core.usage import default, descriptions, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vipwarden.core.options import Option
 
 PLUGINS = "/usr/lib64/nagios/plugins"
-_HEAD = "written by packaging/clients.py from the checks' signatures: make clients"
+_ROOT = Path(__file__).resolve().parent.parent
+_HEAD = "written from the checks' signatures: make generate"
 _LEFT_OUT = ("help", "version", "password")  # the last is always refused: it stands in a defaults file
 _LIMIT = 60  # seconds until Icinga ends a plugin; each plugin ends itself long before that
+_NRPE_LIMIT = "-t 8"  # below the 10 s after which check_nrpe gives up
 
-# Nagios by places in the argument: name, plugin, options, and what it is for
-SHORT = (
-    ("process_running", "process", "-C '$ARG1$'", "NAME"),
-    ("port_time", "port", "-H '$HOSTADDRESS$' -p '$ARG1$' -w '$ARG2$' -c '$ARG3$'", "PORTS!WARNING!CRITICAL"),
-    ("http_page", "http_digest", "-H '$HOSTADDRESS$' -p '$ARG1$' -u '$ARG2$' -e '$ARG3$'", "PORT!PATH!STATUSES"),
-    ("http_right", "http_digest", "-H '$HOSTADDRESS$' -p '$ARG1$' -u '$ARG2$' --digest '$ARG3$'", "PORT!PATH!DIGEST"),
-    ("mysql_login", "mysql_ping", "-H '$HOSTADDRESS$' -f '$ARG1$'", "DEFAULTS_FILE"),
-    ("mysql_alive", "mysql_ping", "-H '$HOSTADDRESS$' -p '$ARG1$' -n", "PORT"),
-)
 
-# NRPE takes no arguments, as it should be; -t stays below the 10 s after which check_nrpe gives up
-NRPE = {
-    "keepalived": "check_process -C keepalived -t 8",
-    "haproxy": "check_process -C haproxy -t 8",
-    "http": "check_port -H 127.0.0.1 -p 80 -w 0.5 -c 2 -t 8",
-    "https": "check_port -H 127.0.0.1 -p 443 -w 0.5 -c 2 -t 8",
-    "page": "check_http_digest -H 127.0.0.1 -u /health -w 0.5 -c 2 -t 8",
-    "mysql": "check_mysql_ping -f /etc/vipwarden/mysql.cnf -w 0.5 -c 2 -t 8",
-}
+class Short(NamedTuple):
+    """A command of the docstring of a check: its arguments, and the options of the plugin with these in them."""
+
+    name: str
+    check: str
+    arguments: list[str]
+    options: str
+
+
+def shorts(client: str) -> list[Short]:
+    """Return the commands that the checks have for a client, Nagios or NRPE."""
+    found = []
+    for check in names():
+        text = sys.modules[load(check).__module__].__doc__ or ""
+        for name, line in re.findall(rf"^{client} (\S+): (.+)$", text, re.MULTILINE):
+            word, *arguments = name.split("!")
+            found.append(Short(word, check, arguments, line))
+    return found
 
 
 def known(check: str) -> tuple[dict[str, Option], dict[str, str], str]:
     """Return the options of a check's plugin that may be given, what is said of each, and what the check asks."""
     function = load(check)
     found = {name: one for name, one in options(function, front_end).items() if name not in _LEFT_OUT}
-    return found, descriptions(function) | descriptions(front_end), summary(function).partition("\n")[0]
+    return found, descriptions(function, front_end), summary(function).partition("\n")[0]
 
 
 def variable(check: str, option: Option) -> str:
@@ -80,7 +81,7 @@ def icinga() -> str:
         text += "\t}\n\n"
         if "host" in found:
             text += f'\tvars.{variable(check, found["host"])} = "$check_address$"\n'
-        text += f"\tvars.{variable(check, found['timeout'])} = {_default(found['timeout'])}\n}}\n"
+        text += f"\tvars.{variable(check, found['timeout'])} = {default(found['timeout'])}\n}}\n"
     return text
 
 
@@ -104,11 +105,6 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _default(option: Option) -> str:
-    default = option.default
-    return f"{default:g}" if isinstance(default, float) else str(default)
-
-
 def nagios() -> str:
     """Return the command definitions for Nagios."""
     text = f"# {_HEAD}\n# How to use them: docs/nagios.md. $USER1$ is the folder of the plugins, as in resource.cfg.\n"
@@ -121,7 +117,13 @@ def nagios() -> str:
         else:
             text += _command(check, f"$USER1$/check_{check} $ARG1$")
     text += "\n# Short forms, each of their arguments a macro\n"
-    return text + "".join(_command(name, f"$USER1$/check_{check} {line}") for name, check, line, _ in SHORT)
+    for short in shorts("Nagios"):
+        line = short.options
+        for number, word in enumerate(short.arguments, 1):
+            line = re.sub(rf"\b{word}\b", f"'$ARG{number}$'", line)
+        host = "-H '$HOSTADDRESS$' " if "host" in known(short.check)[0] else ""
+        text += _command(short.name, f"$USER1$/check_{short.check} {host}{line}")
+    return text
 
 
 def _command(name: str, line: str) -> str:
@@ -129,10 +131,12 @@ def _command(name: str, line: str) -> str:
     return f"define command {{\n    command_name    {name}\n    command_line    {line}\n}}\n"
 
 
-def nrpe(plugins: str) -> str:
+def nrpe() -> str:
     """Return command lines for NRPE on a node."""
     text = f"# {_HEAD}\n# No argument comes from outside (dont_blame_nrpe=0): change the lines to what the node runs.\n"
-    return text + "".join(f"command[check_vipwarden_{name}]={plugins}/{line}\n" for name, line in NRPE.items())
+    for short in shorts("NRPE"):
+        text += f"command[check_vipwarden_{short.name}]={PLUGINS}/check_{short.check} {short.options} {_NRPE_LIMIT}\n"
+    return text
 
 
 def icinga_tables() -> str:
@@ -157,53 +161,37 @@ def _note(option: Option, found: dict[str, Option]) -> str:
         return "; true or false"
     if option.repeats:
         return "; a text or an array"
-    return f" (default {_default(option)})" if option.default not in (None, ()) else ""
+    return f" (default {default(option)})" if default(option) else ""
 
 
-def nagios_tables() -> str:
+def nagios_table() -> str:
     """Return each command of Nagios with its arguments."""
-    text = "\n| check_command | runs |\n|---|---|\n"
+    rows = []
     for check in names():
         if "host" in known(check)[0]:
-            text += f"| `check_vipwarden_{check}!OPTIONS` | `check_{check} -H HOSTADDRESS OPTIONS` |\n"
-            text += f"| `check_vipwarden_{check}_at!HOST!OPTIONS` | `check_{check} -H HOST OPTIONS` |\n"
+            rows.append((f"`check_vipwarden_{check}!OPTIONS`", f"`check_{check} -H HOSTADDRESS OPTIONS`"))
+            rows.append((f"`check_vipwarden_{check}_at!HOST!OPTIONS`", f"`check_{check} -H HOST OPTIONS`"))
         else:
-            text += f"| `check_vipwarden_{check}!OPTIONS` | `check_{check} OPTIONS` |\n"
-    for name, check, line, given in SHORT:
-        for number, word in enumerate(given.split("!"), 1):
-            line = line.replace(f"'$ARG{number}$'", word)  # noqa: PLW2901 - word by word
-        plain = line.replace("'$HOSTADDRESS$'", "HOSTADDRESS")
-        text += f"| `check_vipwarden_{name}!{given}` | `check_{check} {plain}` |\n"
-    return text
+            rows.append((f"`check_vipwarden_{check}!OPTIONS`", f"`check_{check} OPTIONS`"))
+    for short in shorts("Nagios"):
+        host = "-H HOSTADDRESS " if "host" in known(short.check)[0] else ""
+        name = "!".join([short.name, *short.arguments])
+        rows.append((f"`check_vipwarden_{name}`", f"`check_{short.check} {host}{short.options}`"))
+    return table(("check_command", "runs"), rows)
 
 
-def between_marks(page: str, table: str) -> str:
-    """Return a page with what stands between its marks replaced."""
-    marked = re.compile(r"(<!-- written by make clients -->\n).*(\n<!-- end -->)", re.DOTALL)
-    if not marked.search(page):
-        sys.exit("clients: the page has lost the marks of its table")
-    return marked.sub(lambda found: f"{found[1]}{table}{found[2]}", page)
+def nrpe_table() -> str:
+    """Return each command of NRPE."""
+    rows = [(f"`check_vipwarden_{one.name}`", f"`check_{one.check} {one.options}`") for one in shorts("NRPE")]
+    return table(("command", "runs"), rows)
 
 
-def main() -> None:
-    """Write all that depends on the signatures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--into", type=Path, default=ROOT, help="where packaging/ and docs/ are written")
-    parser.add_argument("--plugins", default=PLUGINS, help="where the plugins lie, for NRPE")
-    given = parser.parse_args()
-    pages: dict[str, Callable[[], str]] = {"docs/icinga.md": icinga_tables, "docs/nagios.md": nagios_tables}
-    texts = {page: between_marks((ROOT / page).read_text(), table()) for page, table in pages.items()}
+def files() -> dict[str, str]:
+    """Return each file, and each page with its tables, by its path."""
+    pages = {"docs/icinga.md": {"variables": icinga_tables()}}
+    pages["docs/nagios.md"] = {"commands": nagios_table(), "NRPE": nrpe_table()}
+    texts = {page: filled(page, (_ROOT / page).read_text("utf-8"), parts) for page, parts in pages.items()}
     texts["packaging/icinga/vipwarden.conf"] = icinga()
     texts["packaging/nagios/vipwarden.cfg"] = nagios()
-    texts["packaging/nrpe/vipwarden.cfg"] = nrpe(given.plugins)
-    for path, text in texts.items():
-        target = given.into / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = target.with_name(f".{target.name}.new")
-        aside.write_text(text)
-        aside.replace(target)
-        print(target)
-
-
-if __name__ == "__main__":
-    main()
+    texts["packaging/nrpe/vipwarden.cfg"] = nrpe()
+    return texts

@@ -1,49 +1,29 @@
-"""What does each command say of itself? Its --help, taken apart, for the man pages and the completion."""
+"""Which commands are there, and which options and arguments has each? Taken from their declarations."""
 
 from __future__ import annotations
 
 import ast
-import re
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+import importlib
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from launchers import kind, launchers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_HEADING = re.compile(r"(options|positional arguments):")
-_PART = re.compile(r"  (\w+)  +(\S.*)")
 
-
-class Item(NamedTuple):
-    """An option or a word of the command line: ``term`` as it is written, and what it means."""
-
-    term: str
-    text: str
-
-    @property
-    def flags(self) -> list[str]:
-        """The option without its value, in each of its forms."""
-        return [word.split()[0] for word in self.term.split(", ") if word.startswith("-")]
-
-    @property
-    def takes_value(self) -> bool:
-        """Whether a word follows."""
-        return " " in self.term.split(", ")[-1]
-
-
-class Help(NamedTuple):
-    """The help of one command: as it is typed, in one line, how it is used, and the rest in paragraphs and items."""
+class Command(NamedTuple):
+    """A command as it is typed, in one line, how it is called, its text, and terms with their meaning by section."""
 
     name: str
     summary: str
     usage: str
     about: str
-    sections: dict[str, list[Item]]
-    more: str
+    sections: dict[str, list[tuple[str, str]]]
+    flags: list[str] = []
+    values: list[str] = []  # the flags that take a value
+    words: tuple[str, ...] = ()
 
     @property
     def is_script(self) -> bool:
@@ -57,7 +37,7 @@ class Help(NamedTuple):
         return self.name.replace(" ", "-") if own else f"vipwarden-{self.name}"
 
 
-def constant(path: Path, name: str) -> object:
+def constant(path: Path, name: str) -> Any:
     """Return the value of a constant of a module, without importing it."""
     for statement in ast.parse(path.read_text()).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
@@ -65,62 +45,66 @@ def constant(path: Path, name: str) -> object:
     raise SystemExit(f"{path} has no {name}")
 
 
-def helps(code: Path) -> list[Help]:
-    """Return the help of all commands, and of the parts of vipwarden that are none themselves, by name."""
-    parts = constant(code / "vipwarden" / "main.py", "PARTS")
-    assert isinstance(parts, dict)
-    known = launchers(code)
-    parts["vipwarden"] = "checks of keepalived, LVS and HAProxy, by hand and all the time"
-    wanted = [(name, *place) for name, place in known.items()]
-    wanted += [(f"vipwarden {part}", "cli.main", "") for part in parts if part not in known]
-    with ThreadPoolExecutor() as pool:
-        return sorted(pool.map(lambda one: _help(code, *one, parts), wanted))
+def module(name: str) -> Any:
+    """Import a module of the code."""
+    return importlib.import_module(name)
 
 
-def _help(code: Path, name: str, module: str, check: str, parts: dict[str, str]) -> Help:
-    command, *part = name.split()
-    function, call = ("main", f"{check!r}, sys.argv[1:]") if check else ("entry", "")
-    path = [str(code), str(code / "vendor")]
-    program = f"import sys; sys.path[:0] = {path!r}; sys.argv[0] = {command!r}; "
-    said = subprocess.run(
-        [
-            sys.executable,
-            "-ISB",
-            "-c",
-            f"{program}from {module} import {function}; {function}({call})",
-            *part,
-            "--help",
-        ],
-        capture_output=True,
-        check=False,
-        text=True,
-        env={"COLUMNS": "1000", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"},
+def commands(code: Path) -> Iterator[Command]:
+    """Yield the commands of the code, which has to be in sys.path with its libraries, and the parts of vipwarden."""
+    parts: dict[str, str] = module("cli.main").PARTS
+    registry, usage = module("vipwarden.core.registry"), module("vipwarden.core.usage")
+    for name in registry.names():
+        check = registry.load(name)
+        yield declared(f"chk_{name}", "", check, module("keepalived_scripts.chk").front_end)
+        yield declared(f"check_{name}", "", check, module("nagios_plugins.check").front_end)
+        yield declared(f"vipwarden check {name}", "", check, module("cli.check").front_end)
+    for name in (*registry.names(), *module("keepalived_scripts.service.options").PRESETS):
+        yield declared(f"vipwarden snippet {name}", "", *module("cli.snippet").declared(name))
+    service = module("keepalived_scripts.service.options")
+    for name, preset in service.PRESETS.items():
+        yield declared(f"chk_{name}", parts[f"chk_{name}"], preset, service.front_end)
+    yield declared("notify", parts["notify"], module("keepalived_scripts.notify.main").notify)
+    line = module("keepalived_scripts.realserver.main").main
+    yield declared("realserver", parts["realserver"], *line.functions, arguments=usage.positional(line.run))
+    for part in parts.keys() - launchers(code).keys() - {"check", "snippet"}:
+        line = module(f"cli.{part}").main
+        yield declared(line.program, parts[part], *line.functions, arguments=usage.positional(line.run))
+    asked = {name: usage.summary(registry.load(name)).partition("\n")[0] for name in registry.names()}
+    asked_too = asked | {name: usage.summary(one).partition("\n")[0] for name, one in service.PRESETS.items()}
+    known = {"--help": "show this list; behind a name, its options"}
+    for name, about, items, more in (
+        (
+            "vipwarden",
+            "checks of keepalived, LVS and HAProxy, by hand and all the time",
+            parts,
+            {"--version": "show the version"},
+        ),
+        ("vipwarden check", parts["check"], asked, {}),
+        ("vipwarden snippet", parts["snippet"], asked_too, {}),
+    ):
+        sections = {"commands": [*items.items()], "options": [*(known | more).items()]}
+        words = (*items, *known, *more)
+        yield Command(name, about, f"{name} NAME [options]", "", sections, words=words)
+
+
+def declared(name: str, summary: str, *functions: Callable[..., object], arguments: Any = ()) -> Command:
+    """Return a command that has the options of some functions; its ``summary`` is by default the first one's."""
+    usage = module("vipwarden.core.usage")
+    known = module("vipwarden.core.options").options(*functions)
+    about, text = usage.descriptions(*functions), usage.summary(functions[0])
+    sections = {
+        "arguments": [(str(one), about.get(one.name, "")) for one in arguments],
+        "options": [(usage.term(one), usage.meaning(one, about.get(one.name, ""))) for one in known.values()],
+    }
+    flags = {one: [*(f"-{letter}" for letter in one.letters), one.flag] for one in known.values()}
+    return Command(
+        name,
+        summary or text.partition("\n")[0].rstrip("."),
+        usage.line(name, arguments),
+        text,
+        {title: items for title, items in sections.items() if items},
+        [flag for found in flags.values() for flag in found],
+        [flag for one, found in flags.items() if not one.is_flag for flag in found],
+        tuple(word for one in arguments for word in one.choices),
     )
-    if not said.stdout.startswith("usage: "):
-        raise SystemExit(f"{name} --help says {said.stdout + said.stderr!r}")
-    return parse(name, parts.get(part[0] if part else command, ""), said.stdout)
-
-
-def parse(name: str, summary: str, text: str) -> Help:
-    """Take a help text apart; ``summary`` is by default its own first sentence."""
-    usage, _, rest = text.partition("\n\n")
-    sections: dict[str, list[Item]] = {}
-    before, after = [], []
-    items = None
-    for line in rest.splitlines():
-        part = _PART.fullmatch(line)
-        if _HEADING.fullmatch(line):
-            items = sections.setdefault(line.rstrip(":"), [])
-        elif part and (items is None or "commands" in sections):
-            items = sections.setdefault("commands", [])
-            items.append(Item(*part.groups()))
-        elif items is not None and re.match("  [^ ]", line):
-            term, _, meaning = line.strip().partition("  ")
-            items.append(Item(term, meaning.strip()))
-        elif items and line.startswith("   "):
-            items[-1] = Item(items[-1].term, f"{items[-1].text} {line.strip()}".strip())
-        else:
-            (before if items is None else after).append(line)
-    about, more = ("\n".join(lines).strip() for lines in (before, after))
-    first = re.split(r"(?<=[?.])\s", about.replace("\n", " "))[0]
-    return Help(name, summary or first.rstrip("."), usage.removeprefix("usage: "), about, sections, more)

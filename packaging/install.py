@@ -30,7 +30,7 @@ SCRIPTS = "/usr/libexec/keepalived"
 PLUGINS = "/usr/lib64/nagios/plugins"
 SHARE = "/usr/share/vipwarden"
 COMPLETIONS = "/usr/share/bash-completion/completions"
-# by what lies below packaging/
+# by what is below packaging/
 FILES = {
     "setup.sh": "/usr/libexec/vipwarden/setup",
     "no-python.sh": "/usr/libexec/vipwarden/no-python",
@@ -66,20 +66,22 @@ def below(root: Path, path: str) -> Path:
 
 
 def code(root: Path) -> None:
-    """Copy the packages that setup.cfg lists, with their data."""
+    """Copy the packages that setup.cfg includes, with their data."""
     setup = configparser.ConfigParser()
     setup.read(SOURCE / "setup.cfg")
     data = setup["options.package_data"]
     found = [SOURCE / script for script in launchers.SHELL]
-    for package in setup["options"]["packages"].split():
-        for pattern in ("*.py", data["*"], *data.get(package, "").replace(",", " ").split()):
-            found += sorted(SOURCE.joinpath(*package.split(".")).glob(pattern))
+    for include in setup["options.packages.find"]["include"].split():
+        for package in sorted(path.parent for path in SOURCE.glob(f"{include}/**/__init__.py")):
+            name = ".".join(package.relative_to(SOURCE).parts)
+            for pattern in ("*.py", data["*"], *data.get(name, "").replace(",", " ").split()):
+                found += sorted(package.glob(pattern))
     for path in found:
         shutil.copyfile(path, below(root, f"{CODE}/{path.relative_to(SOURCE)}"))
 
 
 def commands(root: Path, plugins: str) -> None:
-    """Write the launchers, and what is made of their help: man pages and completion."""
+    """Write the launchers, man pages and completion."""
     places = {"--plugins": plugins, "--scripts": SCRIPTS, "": "/usr/bin"}
     for place in places.values():
         below(root, f"{place}/").mkdir(exist_ok=True)

@@ -31,7 +31,7 @@ code = readlink({link!r})
 sys.path[:0] = [{folders}]"""
 
 
-# What does not run one check: module and first argument, if any, by name of the command.
+# Commands that are no front end of one check: module and first argument, if any.
 _SCRIPTS = {
     "chk_service": ("keepalived_scripts.service.main", "service"),
     "chk_haproxy": ("keepalived_scripts.service.main", "haproxy"),
@@ -43,12 +43,18 @@ SHELL = ("keepalived_scripts/chk_verdict",)  # needs no interpreter of ours
 
 
 def launchers(code: Path) -> dict[str, tuple[str, str]]:
-    """Return module and check of each command by its name: two front ends for each check, and the one for people."""
+    """Return module and check of each command by its name: two for each check, and the others."""
     found = {}
     for check in sorted(path.stem for path in (code / "checks").glob("[!_]*.py")):
         found[f"check_{check}"] = ("nagios_plugins.check", check)
         found[f"chk_{check}"] = ("keepalived_scripts.chk", check)
     return found | _SCRIPTS  # a script whose name a check has too goes before it
+
+
+def entry_points(code: Path) -> dict[str, str]:
+    """Return the commands of a plain wheel by name, each with its function; other names are too common for a PATH."""
+    names = sorted(name for name in launchers(code) if name.startswith(("chk_", "check_")))
+    return {"vipwarden": "cli.main:entry"} | {name: f"cli.entry:{name}" for name in names}
 
 
 def kind(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Writes the man pages: of each command from its --help, of the configuration from the signatures that it is read by.
+"""Writes the man pages: of each command from its declaration, of the configuration from the signatures that read it.
 
 python packaging/man.py CODE FOLDER
 """
@@ -6,17 +6,16 @@ python packaging/man.py CODE FOLDER
 from __future__ import annotations
 
 import gzip
-import importlib
 import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from commands import Help, constant, helps
+from commands import Command, commands, constant, module
 from launchers import SHELL
 
 _SOURCE = Path(__file__).resolve().parent.parent
-# the heading of a part of vipwarden.yaml, and the signature that it is read by
+# the heading of a part of vipwarden.yaml, and the function whose signature reads it
 _KEYS = {
     "checks: of every check": ("vipwarden.config.entry", "asked"),
     "checks: of one that is composed of others, in place of check": ("vipwarden.config.entry", "composed"),
@@ -26,11 +25,12 @@ _KEYS = {
     "notify": ("keepalived_scripts.notify.settings", "settings"),
 }
 _CODES = {
+    "chk_service": "0 healthy; 1 everything else.",
+    "chk_haproxy": "0 healthy; 1 everything else.",
     "chk_": "0 healthy; 1 everything else, this help too; with \\-\\-misc\\-dynamic weight + 2 for a WARNING.",
     "check_": "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, by the guidelines of the Monitoring Plugins.",
 }
 _ALSO = ".SH SEE ALSO\n.BR vipwarden (1),\n.BR vipwarden.yaml (5),\n.BR keepalived.conf (5)\n"
-_SERVICE = ("chk_service", "chk_haproxy")
 
 
 def escaped(text: str) -> str:
@@ -54,22 +54,18 @@ def items(found: list[tuple[str, str]]) -> str:
     return "".join(f".TP\n.B {escaped(term)}\n{escaped(text)}\n" for term, text in found)
 
 
-def page(one: Help, section: int, head: str) -> str:
+def page(command: Command, section: int, head: str) -> str:
     """Return the page of a command."""
-    text = f'.TH "{one.page.upper()}" {section} {head}\n.SH NAME\n{escaped(one.page)} \\- {escaped(one.summary)}\n'
-    text += f".SH SYNOPSIS\n.B {escaped(one.usage)}\n"
-    if one.about:
-        text += f".SH DESCRIPTION\n{paragraphs(one.about)}"
-    for title, found in one.sections.items():
-        text += f".SH {title.upper()}\n{items(list(found))}"
-    if one.more:
-        text += f".SH NOTES\n{paragraphs(one.more)}"
-    codes = next((codes for start, codes in _CODES.items() if one.name.startswith(start)), "")
-    if codes:
-        text += (
-            f".SH EXIT STATUS\n{codes.partition(';')[0] + '; 1 everything else.' if one.name in _SERVICE else codes}\n"
-        )
-    return text + _ALSO
+    name = command.page
+    text = f'.TH "{name.upper()}" {section} {head}\n.SH NAME\n{escaped(name)} \\- {escaped(command.summary)}\n'
+    text += f".SH SYNOPSIS\n.B {escaped(command.usage)}\n"
+    if command.about:
+        text += f".SH DESCRIPTION\n{paragraphs(command.about)}"
+    for title, found in command.sections.items():
+        text += f".SH {title.upper()}\n{items(found)}"
+    starts = (command.name, command.name.partition("_")[0] + "_")
+    codes = next((_CODES[start] for start in starts if start in _CODES), "")
+    return f"{text}.SH EXIT STATUS\n{codes}\n{_ALSO}" if codes else text + _ALSO
 
 
 def script_page(name: str, script: str, head: str) -> str:
@@ -85,26 +81,17 @@ def script_page(name: str, script: str, head: str) -> str:
 
 def yaml_page(head: str) -> str:
     """Return the page of the configuration file."""
-    options = importlib.import_module("vipwarden.core.options").options
-    descriptions = importlib.import_module("vipwarden.core.usage").descriptions
-    registry = importlib.import_module("vipwarden.core.registry")
+    options, registry, usage = (module(f"vipwarden.core.{name}") for name in ("options", "registry", "usage"))
     text = f'.TH "VIPWARDEN.YAML" 5 {head}\n.SH NAME\nvipwarden.yaml \\- configuration of vipwarden\n'
     text += ".SH SYNOPSIS\n.I /etc/vipwarden/vipwarden.yaml\n.SH DESCRIPTION\n"
     text += "Read by the agent, the exporter and notify. What is wrong is refused with file, line and key.\n"
-    sections = {title: getattr(importlib.import_module(module), name) for title, (module, name) in _KEYS.items()}
+    sections = {title: getattr(module(place), name) for title, (place, name) in _KEYS.items()}
     sections |= {f"checks: of check: {name}": registry.load(name) for name in registry.names()}
     for title, function in sections.items():
-        about = descriptions(function)
-        found = []
-        for name, option in options(function).items():
-            default = "" if option.default in (None, (), False) else f" (default {_plain(option.default)})"
-            found.append((f"{name}:", f"{about.get(name, '')}{' (required)' if option.required else default}"))
+        about, known = usage.descriptions(function), options.options(function)
+        found = [(f"{name}:", usage.meaning(option, about.get(name, ""))) for name, option in known.items()]
         text += f".SH {title.upper()}\n{items(found)}"
     return text + ".SH SEE ALSO\n.BR vipwarden (1),\n.BR vipwarden\\-agent (1),\n.BR vipwarden\\-exporter (1)\n"
-
-
-def _plain(value: object) -> str:
-    return ", ".join(map(str, value)) if type(value) is tuple else str(value)
 
 
 def write(folder: Path, name: str, section: int, text: str) -> None:
@@ -119,9 +106,10 @@ def main(code: Path, folder: Path) -> None:
     sys.path[:0] = [str(code), str(code / "vendor")]
     time = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), UTC)
     head = f'"{time:%Y-%m-%d}" "vipwarden {constant(code / "vipwarden" / "__init__.py", "VERSION")}" "vipwarden"'
-    for one in helps(code):
-        section = 8 if one.is_script else 1
-        write(folder, one.page, section, page(one, section, head))
+    for command in commands(code):
+        if command.name.count(" ") < 2:  # of a check by hand there is the page of its commands
+            section = 8 if command.is_script else 1
+            write(folder, command.page, section, page(command, section, head))
     for script in SHELL:
         name = Path(script).name
         write(folder, name, 8, script_page(name, (_SOURCE / script).read_text(), head))

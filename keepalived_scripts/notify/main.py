@@ -69,7 +69,7 @@ def _run(arguments: Sequence[str]) -> int:
     if values["help"]:
         from vipwarden.core.usage import usage
 
-        sys.stdout.write(usage("notify", notify, _no_front_end, known) + "\n")
+        sys.stdout.write(usage("notify", notify) + "\n")
         return 0
     config = None if values["config"] is None else str(values["config"])
     if values["check_config"]:
@@ -127,10 +127,6 @@ def _check(config: str | None) -> int:
         return 2
     sys.stdout.write("nothing wrong\n")
     return 0
-
-
-def _no_front_end() -> None:
-    """Add no options."""
 
 
 def _failed(text: str, code: int) -> int:

@@ -2,53 +2,54 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
-from typing import TYPE_CHECKING
 
 from keepalived_scripts.realserver.change import FailedError, start, stop
 from keepalived_scripts.realserver.loopback import Loopback
 from keepalived_scripts.realserver.record import Record, RecordError, locked
 from keepalived_scripts.realserver.status import status
 from keepalived_scripts.realserver.vip import FOLDER, Vip, VipError, is_name, listed, vips
+from vipwarden.core.commandline import CommandLine
+from vipwarden.core.options import Folder  # noqa: TC001 - options() looks it up
 from vipwarden.node.netlink.addresses import AddressesError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _DONE, _FAILED, _USAGE, _DENIED = 0, 1, 2, 4  # LSB, of an init script's actions
 _UNKNOWN = 4  # and of its "status"
-_HELP = """\
-start   puts each VIP on lo and sets arp_ignore=1 and arp_announce=2 where they are not in effect; all or nothing.
-        What left a list since its last start is taken away
-stop    takes away what start put there, and with the last VIP puts the settings back as they were before
-status  tells what is in effect: exit code 0 all of it, 1 a part, 3 nothing, 4 cannot be told
-"""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run ``realserver ACTION VIP...`` and return the exit code of LSB init scripts."""
-    parser = argparse.ArgumentParser(
-        "realserver", description=__doc__, epilog=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--conf", default=FOLDER, metavar="FOLDER", help=f"folder of named lists (default {FOLDER})")
-    parser.add_argument("action", choices=("start", "stop", "status"))
-    parser.add_argument("vip", nargs="+", help="an IPv4 or IPv6 address, or the name of a file with one on each line")
-    given = parser.parse_args(arguments)
+class Action(str):
+    """What is to be done."""
+
+    __slots__ = ()
+    CHOICES = ("start", "stop", "status")
+
+
+def realserver(action: Action, *vip: str, conf: Folder = FOLDER) -> int:
+    """Make this node a real server for VIPs (direct routing), end that, or report it.
+
+    start   puts each VIP on lo and sets arp_ignore=1 and arp_announce=2 where they are not in effect; all or nothing.
+            What left a list since its last start is taken away
+    stop    takes away what start put there, and with the last VIP puts the settings back as they were before
+    status  tells what is in effect: exit code 0 all of it, 1 a part, 3 nothing, 4 cannot be told
+
+    action: what to do
+    vip: IPv4 or IPv6 address, or the name of a list: a file with an address on each line
+    conf: folder of the lists
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     try:
         loopback = Loopback()
         with locked() as record:
-            if given.action == "status":
-                code, lines = status(loopback, record, vips(given.vip, given.conf))
+            if action == "status":
+                code, lines = status(loopback, record, vips(vip, conf))
                 sys.stdout.write("".join(f"{line}\n" for line in lines))
                 return code
-            if given.action == "start":
-                start(loopback, record, {_name(word): listed(word, given.conf) for word in given.vip})
+            if action == "start":
+                start(loopback, record, {_name(word): listed(word, conf) for word in vip})
             else:
-                said = stop(loopback, record, {_name(word): _known(record, word, given.conf) for word in given.vip})
+                said = stop(loopback, record, {_name(word): _known(record, word, conf) for word in vip})
                 for line in said:
                     _say(line, _DONE)
     except VipError as error:
@@ -56,8 +57,11 @@ def main(arguments: Sequence[str]) -> int:
     except PermissionError as error:
         return _say(f"{error}; root is needed, or CAP_NET_ADMIN and the runtime folder", _DENIED)
     except (FailedError, RecordError, AddressesError, OSError) as error:
-        return _say(str(error), _UNKNOWN if given.action == "status" else _FAILED)
+        return _say(str(error), _UNKNOWN if action == "status" else _FAILED)
     return _DONE
+
+
+main = CommandLine("realserver", realserver, refused=_USAGE)
 
 
 def _name(word: str) -> str:

@@ -89,7 +89,7 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
     if values.get("help"):
         from vipwarden.core.usage import usage
 
-        say(1, usage(f"chk_{preset}", own, front_end, known))
+        say(1, usage(f"chk_{preset}", own, front_end))
         return FAILED
     if values.get("restart") and values.get("unit"):
         raise UsageError("--unit and --restart are two ways to do the same: give one")

@@ -146,7 +146,7 @@ def test_a_status_that_is_wanted_is_no_failure(server: RawHttp, capsys: pytest.C
         (["-s", "h", "-p", "80", "-u", "/$x", "--config"], "%24"),
         (["-s", "/run/x", "-u", "/", "--config"], "no unix sockets"),
         (["-s", "h", "-p", "80", "-u", "/", "-S", "--config"], "so -V is wanted"),
-        (["-s", "h", "-p", "80", "-u", "/", "-H", "md5"], "unrecognized arguments: -H md5"),
+        (["-s", "h", "-p", "80", "-u", "/", "-H", "md5"], "there is no option '-H'; see vipwarden genhash --help"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(

@@ -24,7 +24,7 @@ def question(*, where: str, often: tuple[str, ...] = (), quiet: bool = False, li
 
 def test_the_help_of_a_function_is_made_of_its_docstring() -> None:
     """Letters, type, default and meaning of each option, wrapped."""
-    assert usage("ask", question, question, options(question)) == (
+    assert usage("ask", question) == (
         "usage: ask [options]\n\nIs it there?\n\nA paragraph: with a colon in it.\n"
         "The limit: is no option either.\n\noptions:\n"
         "  --where STR\n        place to look at (required)\n"
@@ -49,7 +49,7 @@ def test_the_help_of_every_command_has_every_option(check: str, front_end: objec
     assert callable(front_end)
     function = load(check)
     known = options(function, front_end)
-    text = usage(f"chk_{check}", function, front_end, known)
+    text = usage(f"chk_{check}", function, front_end)
     lines = text.splitlines()
     assert text.isascii()
     assert all(len(line) <= 118 for line in lines)

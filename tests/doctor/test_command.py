@@ -96,8 +96,8 @@ def test_it_asks_the_kernel_of_the_node(tmp_path: Path) -> None:
         (("{0}/k.conf", "--peer", "{0}/none.conf"), "none.conf does not exist; the path of a"),
         (("{0}/k.conf", "--peer-priority", "V=256"), "[INSTANCE=]N with N from 1 to 255"),
         (("{0}/k.conf", "--keepalived-version", "2"), "is written as 2.2.7"),
-        (("{0}/k.conf", "--ignore", "nothing"), "invalid choice: 'nothing'"),
-        (("{0}/k.conf", "--colour"), "unrecognized arguments"),
+        (("{0}/k.conf", "--ignore", "nothing"), "--ignore 'nothing': there is no rule of that name"),
+        (("{0}/k.conf", "--colour"), "there is no option '--colour'; see vipwarden doctor --help"),
     ],
 )
 def test_what_cannot_be_read_is_3(tmp_path: Path, arguments: tuple[str, ...], wanted: str) -> None:

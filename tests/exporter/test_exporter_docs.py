@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.exporter import front_end
+from cli.exporter import main
 from exporter.http.web_config import WebConfig
 from exporter.registry import COLLECTORS
 from exporter.settings import settings
@@ -31,7 +31,7 @@ def blocks(begin: str) -> Iterator[str]:
 
 def test_its_options_are_there() -> None:
     """Each of the table, and each that is named in between."""
-    known = {option.flag for option in options(settings, front_end).values()}
+    known = {option.flag for option in options(*main.functions).values()}
     named = set(re.findall(r"`(--[a-z-]+)", TEXT))
     assert named <= known
     assert {"--listen", "--web-config", "--haproxy", "--keepalived-conf", "--proc", "--check-config"} <= named

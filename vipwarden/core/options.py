@@ -1,7 +1,8 @@
-"""Which options does a check take? Its signature says: the same one is the command line and the YAML.
+"""Which options does a command take? The signature of its function says: the same for command line and YAML.
 
-A keyword-only parameter is an option, its annotation a type that is built from a text, a missing default makes
-it required. ``bool`` is a flag, ``tuple[T, ...]`` may be given several times, ``T | None`` may be left out.
+A keyword-only parameter is an option: its annotation is a type that is built from a text, and a missing default makes
+it required. ``bool`` is a flag, ``tuple[T, ...]`` may be given several times, ``T | None`` may be left out. An
+underscore at the end of a name, which a Python keyword needs, is not written. CONTRIBUTING.md has all rules.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FunctionType
 
-# The letters of the Monitoring Plugins guidelines, and of genhash and check_mysql where those have none.
-# A letter may stand for several options: a check that takes two of them gives it to the one named first here.
+# Letters that mean the same wherever an option has this name: those of the Monitoring Plugins guidelines, and of
+# genhash and check_mysql where those have none. A command with two options of one letter gives it to the first here.
+# What only one module has stands in a LETTERS of its own, {letter: name}, and goes before these.
 LETTERS = {
     "H": ("host",),
     "p": ("port",),
@@ -39,8 +41,13 @@ LETTERS = {
 }
 
 
+# texts that a help names so
+File = str
+Folder = str
+
+
 class UsageError(ValueError):
-    """The operator asked for something that cannot be; the text says what was given and what is wanted."""
+    """A command line or a value that is refused; the text says what was given and what is wanted."""
 
 
 class Option:
@@ -57,13 +64,13 @@ class Option:
         self.repeats = repeats
         self.required = required
         self.default = default
-        self.flag = "--" + name.replace("_", "-")
+        self.flag = "--" + name.removesuffix("_").replace("_", "-")
         self.letters: tuple[str, ...] = ()
         self.texts: list[str] = []  # as the operator wrote it
 
     @property
     def is_flag(self) -> bool:
-        """Whether it stands alone, without a value."""
+        """Whether it has no value."""
         return self.kind == "bool"
 
     def value(self, text: str) -> object:
@@ -79,6 +86,7 @@ class Option:
 def options(*functions: Callable[..., object]) -> dict[str, Option]:
     """Return the options of functions by name, in the order of their signatures; of two of a name the later one's."""
     found = {}
+    letters: dict[str, str | Sequence[str]] = {**LETTERS}
     for function in functions:
         code_of: FunctionType = function  # type: ignore[assignment]
         code, defaults = code_of.__code__, code_of.__kwdefaults__ or {}
@@ -89,8 +97,9 @@ def options(*functions: Callable[..., object]) -> dict[str, Option]:
             kind = kind.removeprefix("tuple[").removesuffix(", ...]")
             build = code_of.__globals__.get(kind) or _BUILTIN[kind]
             found[name] = Option(name, kind, build, repeats, name not in defaults, defaults.get(name))
-    for letter, names in LETTERS.items():
-        owner = next((found[name] for name in names if name in found), None)
+        letters.update(code_of.__globals__.get("LETTERS", ()))
+    for letter, names in letters.items():
+        owner = next((found[name] for name in ((names,) if isinstance(names, str) else names) if name in found), None)
         if owner is not None:
             owner.letters += (letter,)
     return found
@@ -106,14 +115,19 @@ def _number(text: str) -> float:
 _BUILTIN: dict[str, Callable[[str], object]] = {"str": str, "int": int, "float": _number, "bool": bool}
 
 
-def parse(known: Mapping[str, Option], arguments: Sequence[str]) -> dict[str, object]:
-    """Return the values that a command line gives; raises UsageError at the first thing that is wrong."""
+def parse(known: Mapping[str, Option], arguments: Sequence[str], words: list[str] | None = None) -> dict[str, object]:
+    """Return the values that a command line gives; raises UsageError at the first thing that is wrong.
+
+    What belongs to no option is appended to ``words``; without that list it is refused, as is ``--``.
+    """
     by_flag = {option.flag: option for option in known.values()}
     by_letter = {letter: option for option in known.values() for letter in option.letters}
     values: dict[str, object] = {}
     rest = iter(arguments)
     for argument in rest:
-        if argument.startswith("--"):
+        if argument == "--" and words is not None:
+            words += rest
+        elif argument.startswith("--"):
             flag, equals, text = argument.partition("=")
             option = by_flag.get(flag)
             if option is None:
@@ -123,13 +137,15 @@ def parse(known: Mapping[str, Option], arguments: Sequence[str]) -> dict[str, ob
             _store(values, option, text if equals else None, rest)
         elif len(argument) > 1 and argument[0] == "-":
             _letters(values, by_letter, argument[1:], rest)
+        elif words is not None:
+            words.append(argument)
         else:
             raise UsageError(f"{argument!r} belongs to no option")
     return values
 
 
 def complete(known: Mapping[str, Option], values: dict[str, object]) -> dict[str, object]:
-    """Return the values if nothing that is required is missing; raises UsageError."""
+    """Return the values where nothing that is required is missing; raises UsageError."""
     missing = [option for option in known.values() if option.required and option.name not in values]
     if missing:
         raise UsageError(
@@ -160,7 +176,7 @@ def _store(values: dict[str, object], option: Option, text: str | None, rest: ob
         return
     if text is None:
         text = next(rest, None)  # type: ignore[call-overload]
-    if not text:  # an empty one comes of a variable that was never set, which must not switch a test off
+    if not text:  # an empty value comes of a variable that was never set, and must not switch a test off
         raise UsageError(f"{option.flag} wants a value")
     option.texts.append(text)
     if option.repeats:

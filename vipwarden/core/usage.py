@@ -1,45 +1,111 @@
-"""How is a check called? Its help, out of its signature and its docstring."""
+"""How is a command called? Its help, made of the signatures and docstrings of its functions."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import TYPE_CHECKING
 
+from vipwarden.core.options import options
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
+    from types import FunctionType
 
     from vipwarden.core.options import Option
 
 
-def descriptions(function: Callable[..., object]) -> dict[str, str]:
-    """Return what the docstring says of each option, by name."""
-    lines = (line.strip().partition(": ") for line in (function.__doc__ or "").splitlines())
-    return {name: text for name, colon, text in lines if colon and name in function.__annotations__}
+def descriptions(*functions: Callable[..., object]) -> dict[str, str]:
+    """Return what the docstrings say of each option and argument, by name; of two of a name the later."""
+    found: dict[str, str] = {}
+    for function in functions:
+        lines = (line.strip().partition(": ") for line in (function.__doc__ or "").splitlines())
+        found |= {name: text for name, colon, text in lines if colon and name in function.__annotations__}
+    return found
 
 
 def summary(function: Callable[..., object]) -> str:
     """Return the docstring up to the description of the options."""
     about = descriptions(function)
-    lines = [line.strip() for line in (function.__doc__ or "").splitlines()]
+    first, _, rest = (function.__doc__ or "").partition("\n")
+    lines = [first, *textwrap.dedent(rest).splitlines()]
     return "\n".join(line for line in lines if line.partition(": ")[0] not in about).strip()
 
 
-def usage(
-    program: str, function: Callable[..., object], front_end: Callable[..., object], known: Mapping[str, Option]
-) -> str:
-    """Return the help of one command: what it asks, and each option with its letters, default and meaning."""
-    about = descriptions(function) | descriptions(front_end)
-    lines = [f"usage: {program} [options]", "", summary(function), "", "options:"]
-    for option in known.values():
-        names = ", ".join([f"-{letter}" for letter in option.letters] + [option.flag])
-        value = "" if option.is_flag else f" {option.kind.upper()}"
-        notes = [about.get(option.name, "")]
-        if option.required:
-            notes.append("(required)")
-        elif option.repeats:
-            notes.append("(may be given several times)")
-        elif not option.is_flag and option.default is not None:
-            notes.append(f"(default {option.default})")
-        lines.append(f"  {names}{value}")
-        lines += textwrap.wrap(" ".join(notes), 100, initial_indent=" " * 8, subsequent_indent=" " * 8)
+class Argument:
+    """A word of the command line that belongs to no option: a positional parameter, ``*name`` for one or more."""
+
+    __slots__ = ("choices", "name", "repeats", "required")
+
+    def __init__(self, name: str, choices: Sequence[str], repeats: bool, required: bool) -> None:
+        self.name = name
+        self.choices = choices
+        self.repeats = repeats
+        self.required = required
+
+    def __str__(self) -> str:
+        """As it stands in a line of usage."""
+        text = "{" + ",".join(self.choices) + "}" if self.choices else self.name.upper()
+        text += "..." if self.repeats else ""
+        return text if self.required else f"[{text}]"
+
+
+def positional(function: Callable[..., object]) -> list[Argument]:
+    """Return the positional parameters of the function of a command."""
+    code_of: FunctionType = function  # type: ignore[assignment]
+    code = code_of.__code__
+    count = code.co_argcount
+    names = [*code.co_varnames[:count]]
+    least = count - len(code_of.__defaults__ or ())
+    if code.co_flags & 4:  # CO_VARARGS
+        names.append(code.co_varnames[count + code.co_kwonlyargcount])
+    found = []
+    for index, name in enumerate(names):
+        kind = code_of.__globals__.get(str(code_of.__annotations__[name]))
+        found.append(Argument(name, getattr(kind, "CHOICES", ()), index == count, index < least or index == count))
+    return found
+
+
+def line(program: str, arguments: Sequence[Argument] = ()) -> str:
+    """Return how a command is called."""
+    return " ".join([program, "[options]", *map(str, arguments)])
+
+
+def term(option: Option) -> str:
+    """Return an option with its letters, and the kind of its value."""
+    names = ", ".join([*(f"-{letter}" for letter in option.letters), option.flag])
+    return names if option.is_flag else f"{names} {option.kind.upper()}"
+
+
+def default(option: Option) -> str:
+    """Return the default as it could be written; nothing for a flag, and where there is none."""
+    if option.is_flag or option.default is None:
+        return ""
+    if option.repeats:
+        return ", ".join(map(str, option.default))  # type: ignore[call-overload]
+    return f"{option.default:g}" if isinstance(option.default, float) else str(option.default)
+
+
+def meaning(option: Option, about: str) -> str:
+    """Return what an option is for, whether it is required or may be repeated, and its default."""
+    written = default(option)
+    notes = ["required"] if option.required else []
+    notes += ["may be given several times"] if option.repeats else []
+    notes += [f"default {written}"] if written else []
+    return f"{about} ({'; '.join(notes)})".strip() if notes else about
+
+
+def usage(program: str, *functions: Callable[..., object], arguments: Sequence[Argument] = ()) -> str:
+    """Return the help of a command that has the options of some functions; the first says what it does."""
+    about = descriptions(*functions)
+    lines = [f"usage: {line(program, arguments)}", "", summary(functions[0])]
+    if arguments:
+        lines += ["", "arguments:"]
+        lines += [text for one in arguments for text in _entry(str(one), about.get(one.name, ""))]
+    lines += ["", "options:"]
+    for option in options(*functions).values():
+        lines += _entry(term(option), meaning(option, about.get(option.name, "")))
     return "\n".join(lines)
+
+
+def _entry(head: str, text: str) -> list[str]:
+    return [f"  {head}", *textwrap.wrap(text, 100, initial_indent=" " * 8, subsequent_indent=" " * 8)]

@@ -1,5 +1,0 @@
-"""What did keepalived say? The script notify as a part of the command."""
-
-from keepalived_scripts.notify.main import main
-
-__all__ = ["main"]

@@ -1,0 +1,65 @@
+"""How does a command read its arguments? By the signature of the function that it runs, as a check does.
+
+A keyword-only parameter of the function is an option, a positional parameter a word of the command line, ``*name`` one
+word or more. The docstring is the help. packaging/commands.py makes man pages and completion of the same declaration.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vipwarden.core.options import UsageError, complete, options, parse
+from vipwarden.core.usage import positional, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def show_help(*, help: bool = False) -> None:  # noqa: A002 - the option's name
+    """Add the option that every command has.
+
+    help: show this text
+    """
+
+
+class CommandLine:
+    """A command that runs a function with what its command line says, and leaves with what that returns."""
+
+    __slots__ = ("functions", "program", "refused", "run")
+
+    def __init__(self, program: str, run: Callable[..., int], *others: Callable[..., object], refused: int = 2) -> None:
+        """Name it as it is typed; ``others`` add their options, ``refused`` is the exit code of a wrong command line.
+
+        The function gets what is given alone: a default is that of its signature.
+        """
+        self.program = program
+        self.run = run
+        self.functions = (run, *others, show_help)
+        self.refused = refused
+
+    def __call__(self, arguments: Sequence[str]) -> int:
+        """Run it and return its exit code; a UsageError of the function counts as a wrong command line."""
+        try:
+            known = options(*self.functions)
+            words: list[str] = []
+            values: dict[str, Any] = parse(known, arguments, words)
+            if values.pop("help", False):
+                sys.stdout.write(usage(self.program, *self.functions, arguments=positional(self.run)) + "\n")
+                return 0
+            return self.run(*self._words(words), **complete(known, values))
+        except UsageError as error:
+            sys.stderr.write(f"{self.program}: {error}; see {self.program} --help\n")
+            return self.refused
+
+    def _words(self, words: list[str]) -> list[str]:
+        """Return the words of the command line where they are as many as the function wants; raises UsageError."""
+        wanted = positional(self.run)
+        for index, argument in enumerate(wanted):
+            if argument.required and index >= len(words):
+                raise UsageError(f"wanted as well: {argument}")
+            if argument.choices and index < len(words) and words[index] not in argument.choices:
+                raise UsageError(f"{words[index]!r}: one of {', '.join(argument.choices)} is wanted")
+        if len(words) > len(wanted) and not (wanted and wanted[-1].repeats):
+            raise UsageError(f"{words[len(wanted)]!r} belongs to no option")
+        return words
