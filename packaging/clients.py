@@ -1,4 +1,4 @@
-"""What do Nagios, Icinga and NRPE need to know of the checks? Written from their signatures, so that nothing is missing.
+"""What do Nagios, Icinga and NRPE need to know of the checks? Written from the signatures, so nothing is missing.
 
 The docstring of a check's module may add, each on a line of its own, a short form for Nagios, whose words are its
 arguments in their order, and command lines for NRPE on a node:

@@ -59,9 +59,9 @@ def commands(code: Path) -> Iterator[Command]:
         yield declared(f"chk_{name}", "", check, module("keepalived_scripts.chk").front_end)
         yield declared(f"check_{name}", "", check, module("nagios_plugins.check").front_end)
         yield declared(f"vipwarden check {name}", "", check, module("cli.check").front_end)
-    for name in (*registry.names(), *module("keepalived_scripts.service.options").PRESETS):
-        yield declared(f"vipwarden snippet {name}", "", *module("cli.snippet").declared(name))
     service = module("keepalived_scripts.service.options")
+    for name in (*registry.names(), *service.PRESETS):
+        yield declared(f"vipwarden snippet {name}", "", *module("cli.snippet").declared(name))
     for name, preset in service.PRESETS.items():
         yield declared(f"chk_{name}", parts[f"chk_{name}"], preset, service.front_end)
     yield declared("notify", parts["notify"], module("keepalived_scripts.notify.main").notify)
@@ -70,22 +70,24 @@ def commands(code: Path) -> Iterator[Command]:
     for part in parts.keys() - launchers(code).keys() - {"check", "snippet"}:
         line = module(f"cli.{part}").main
         yield declared(line.program, parts[part], *line.functions, arguments=usage.positional(line.run))
-    asked = {name: usage.summary(registry.load(name)).partition("\n")[0] for name in registry.names()}
-    asked_too = asked | {name: usage.summary(one).partition("\n")[0] for name, one in service.PRESETS.items()}
-    known = {"--help": "show this list; behind a name, its options"}
-    for name, about, items, more in (
-        (
-            "vipwarden",
-            "checks of keepalived, LVS and HAProxy, by hand and all the time",
-            parts,
-            {"--version": "show the version"},
-        ),
-        ("vipwarden check", parts["check"], asked, {}),
-        ("vipwarden snippet", parts["snippet"], asked_too, {}),
-    ):
-        sections = {"commands": [*items.items()], "options": [*(known | more).items()]}
-        words = (*items, *known, *more)
-        yield Command(name, about, f"{name} NAME [options]", "", sections, words=words)
+    checks = {name: question(registry.load(name)) for name in registry.names()}
+    about = "checks of keepalived, LVS and HAProxy, by hand and all the time"
+    yield listed("vipwarden", about, "PART", parts, "--version", "show the version")
+    yield listed("vipwarden check", parts["check"], "NAME", checks)
+    snippets = checks | {name: question(preset) for name, preset in service.PRESETS.items()}
+    yield listed("vipwarden snippet", parts["snippet"], "NAME", snippets)
+
+
+def question(function: Callable[..., object]) -> str:
+    """Return the first line of a docstring."""
+    return (function.__doc__ or "").partition("\n")[0]
+
+
+def listed(name: str, summary: str, word: str, items: dict[str, str], *more: str) -> Command:
+    """Return a command whose first word names another one; ``more`` are further options and what they do."""
+    known = {"--help": f"show this list; behind a {word} its options"} | dict([more] if more else [])
+    sections = {"commands": [*items.items()], "options": [*known.items()]}
+    return Command(name, summary, f"{name} {word} [options]", "", sections, words=(*items, *known))
 
 
 def declared(name: str, summary: str, *functions: Callable[..., object], arguments: Any = ()) -> Command:

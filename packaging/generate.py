@@ -2,9 +2,9 @@
 
     python packaging/generate.py [--check]
 
-setup.cfg (the commands of a plain wheel), the definitions for Nagios, Icinga and NRPE, docs/metrics.md, and the generated
-parts of the pages in docs/. With --check it writes nothing, names what is stale, and ends with 1. Launchers, man pages
-and completion are in no file of the tree: make setup and the packages make them.
+setup.cfg (the commands of a plain wheel), the definitions for Nagios, Icinga and NRPE, docs/metrics.md, and the
+generated parts of the pages in docs/. With --check it writes nothing, names what is stale, and ends with 1. Launchers,
+man pages and completion are in no file of the tree: make setup and the packages make them.
 """
 
 from __future__ import annotations

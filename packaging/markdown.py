@@ -33,8 +33,9 @@ def filled(name: str, page: str, parts: Mapping[str, str]) -> str:
     """Return a page with its generated parts as they are wanted; ends the program where their marks are not there."""
     for mark, text in parts.items():
         begin = _BEGIN.format(mark)
-        pattern = re.escape(begin) + ".*?" + re.escape(_END)
-        page, times = re.subn(pattern, lambda _, new=part(mark, text): new, page, flags=re.DOTALL)
-        if times != 1:
-            sys.exit(f"{name}: the mark {begin} is wanted once, not {times} times")
+        before, middle, rest = page.partition(begin)
+        _, end, after = rest.partition(_END)
+        if not middle or not end or begin in after:
+            sys.exit(f"{name}: {begin} and {_END} behind it are wanted once")
+        page = before + part(mark, text) + after
     return page
