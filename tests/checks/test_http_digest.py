@@ -415,3 +415,16 @@ def test_a_server_that_speaks_no_tls_is_told(server: RawHttp) -> None:
     with silent() as port:
         result = oneshot(http_digest, "-H", "127.0.0.1", "-p", port, "-S", "-t", "0.2")
     assert (result.state, result.expired) == (CRITICAL, True), result
+
+
+# what chk_http_digest loads beside what every chk_ command does
+LOADS = """_md5 vipwarden.protocol vipwarden.protocol.http
+    vipwarden.protocol.http.codec vipwarden.protocol.http.options vipwarden.protocol.http.session"""
+
+
+@contextmanager
+def healthy(folder: Path) -> Iterator[str]:
+    """Yield options with which the check is OK."""
+    (folder / "page").write_text("hello")
+    with nginx(folder, "server { listen 127.0.0.1:PORT0; location / { root FOLDER; } }") as (port,):
+        yield f"-H 127.0.0.1 -p {port} -u /page --digest {HELLO}"

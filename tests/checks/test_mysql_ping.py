@@ -697,3 +697,20 @@ def eventually(condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+# what chk_mysql_ping loads beside what every chk_ command does
+LOADS = """_sha1 vipwarden.net.file vipwarden.protocol vipwarden.protocol.mysql
+    vipwarden.protocol.mysql.auth vipwarden.protocol.mysql.codec vipwarden.protocol.mysql.option_file
+    vipwarden.protocol.mysql.options vipwarden.protocol.mysql.session"""
+
+
+@contextmanager
+def healthy(folder: Path) -> Iterator[str]:
+    """Yield options with which the check is OK."""
+    with mariadb() as database:
+        database.query("CREATE USER ping@localhost IDENTIFIED BY 'secret'")
+        defaults = folder / "my.cnf"
+        defaults.write_text("[client]\nuser=ping\npassword=secret\n")
+        defaults.chmod(0o600)
+        yield f"-H 127.0.0.1 -P {database.port} -f {defaults}"

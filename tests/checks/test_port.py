@@ -8,6 +8,7 @@ import re
 import resource
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vipwarden.core.result import Result
 
@@ -387,3 +388,14 @@ def test_a_connection_to_itself_is_no_open_port(tmp_path: Path, address: str) ->
     ran = shell(tmp_path, line, address, flags=["-n"], needs=["ip"])
     assert ran.code == 1
     assert "is closed (Connection refused)" in ran.out
+
+
+# what chk_port loads beside what every chk_ command does
+LOADS = ""
+
+
+@contextmanager
+def healthy(_folder: Path) -> Iterator[str]:
+    """Yield options with which the check is OK."""
+    with servers.listening() as server:
+        yield f"-H {server.host} -p {server.port}"

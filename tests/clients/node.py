@@ -29,8 +29,6 @@ PROGRAM = f"vw-clients-{os.getpid()}"  # runs as long as the web server does
 PAGE = "It costs 5$ per hit; cheap!\n"
 CONSTANT = 3600  # seconds between two checks of what never changes
 
-_CFG = CODE / "packaging" / "clients.py"
-
 
 @contextmanager
 def folder() -> Iterator[Path]:
@@ -54,12 +52,6 @@ def plugins(folder: Path) -> Path:
     command += ["--code", str(code), "--libraries", str(libraries), str(where)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return where
-
-
-def definitions(into: Path, *options: str) -> Path:
-    """Write the clients' files as `make clients` does and return the folder that holds packaging/ and docs/."""
-    subprocess.run([sys.executable, _CFG, "--into", into, *options], check=True, stdout=subprocess.DEVNULL)
-    return into
 
 
 @contextmanager

@@ -14,20 +14,9 @@ if TYPE_CHECKING:
 ALL = sorted([*CODE.glob("*.md"), *CODE.glob("docs/**/*.md")])
 # whose examples are run here; those of the other pages have tests of their own
 RUN = [
-    CODE / name
-    for name in (
-        "README.md",
-        "docs/checks/README.md",
-        "docs/checks/http_digest.md",
-        "docs/checks/mysql_ping.md",
-        "docs/checks/port.md",
-        "docs/checks/process.md",
-        "docs/install.md",
-        "docs/keepalived.md",
-        "docs/migration.md",
-        "docs/security.md",
-        "docs/upgrade.md",
-    )
+    CODE / "README.md",
+    *sorted(CODE.glob("docs/checks/*.md")),
+    *(CODE / f"docs/{name}.md" for name in ("install", "keepalived", "migration", "security", "upgrade")),
 ]
 _FENCE = re.compile(r"^( *)```(\w*)([^`\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # what differs from run to run: durations, sizes, numbers of processes, versions

@@ -134,7 +134,7 @@ def test_make_run_serves_the_page_and_the_metrics(example: Node) -> None:
 
 
 _OWN = re.compile(
-    r"`((?:chk|check)_(?:process|port|http_digest|mysql_ping|haproxy|service) -[^`]*"
+    r"`((?:chk|check)_\w+ -[^`]*"
     r"|vipwarden (?:check|genhash) [^`]*-[^`]*)`"
 )
 

@@ -1,27 +1,24 @@
 """Which modules does a chk_ command load? An exact list for each check, so that a heavy import is seen at once.
 
-A health check runs once a second for each service: what it imports is most of what it costs.
+A health check runs once a second for each service: what it imports is most of what it costs. LOADS of the check's own
+test has what is its own on the ordinary path (healthy, numeric address, no change, no TLS), and ``healthy()`` there
+yields the options of such a run.
 """
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import subprocess
 import sys
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.commands import CODE, environment
-from tests.servers import misbehaving as servers
-from tests.servers.mariadb import mariadb
-from tests.servers.nginx import nginx
 from vipwarden.core.registry import names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 # What every one of them loads beside a bare interpreter.
 CORE = """
@@ -32,17 +29,6 @@ CORE = """
     vipwarden.state vipwarden.state.clock vipwarden.state.files vipwarden.state.paths vipwarden.state.publish
     vipwarden.state.verdict
 """
-# Check: what it loads beside CORE on its ordinary path (healthy, numeric address, no change, no TLS).
-CHECKS = {
-    "http_digest": """_md5 checks.http_digest vipwarden.protocol vipwarden.protocol.http
-        vipwarden.protocol.http.codec vipwarden.protocol.http.options vipwarden.protocol.http.session""",
-    "mysql_ping": """_sha1 checks.mysql_ping vipwarden.net.file vipwarden.protocol vipwarden.protocol.mysql
-        vipwarden.protocol.mysql.auth vipwarden.protocol.mysql.codec vipwarden.protocol.mysql.option_file
-        vipwarden.protocol.mysql.options vipwarden.protocol.mysql.session""",
-    "port": "checks.port",
-    "process": """checks.process vipwarden.node vipwarden.node.process vipwarden.node.process.procfs
-        vipwarden.node.process.wanted""",
-}
 HEAVY = {
     "_collections_abc", "argparse", "asyncio", "collections", "contextlib", "dataclasses", "enum", "functools",
     "importlib", "json", "logging", "os", "pathlib", "re", "selectors", "signal", "site", "socket", "ssl", "stat",
@@ -75,31 +61,11 @@ def loaded(folder: Path, check: str, *arguments: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@contextmanager
-def healthy(check: str, folder: Path) -> Iterator[str]:
-    """Yield options with which the check finds what it looks for."""
-    if check == "process":
-        yield f"-C {Path('/proc/self/comm').read_text().strip()}"
-    elif check == "port":
-        with servers.listening() as server:
-            yield f"-H {server.host} -p {server.port}"
-    elif check == "http_digest":
-        (folder / "page").write_text("hello\n")
-        with nginx(folder, "server { listen 127.0.0.1:PORT0; location / { root FOLDER; } }") as (port,):
-            yield f"-H 127.0.0.1 -p {port} -u /page --digest {hashlib.md5(b'hello' + bytes([10])).hexdigest()}"
-    else:
-        with mariadb() as database:
-            database.query("CREATE USER ping@localhost IDENTIFIED BY 'secret'")
-            login = folder / "my.cnf"
-            login.write_text("[client]\nuser=ping\npassword=secret\n")
-            login.chmod(0o600)
-            yield f"-H 127.0.0.1 -P {database.port} -f {login}"
-
-
 @pytest.mark.parametrize("check", names())
 def test_a_check_loads_these_modules_and_no_others(tmp_path: Path, check: str) -> None:
     """No list grows without being looked at; none may hold what costs milliseconds."""
-    with healthy(check, tmp_path) as options:
+    own = importlib.import_module(f"tests.checks.test_{check}")
+    with own.healthy(tmp_path) as options:
         found = loaded(tmp_path, check, *options.split())
-    assert sorted(found) == sorted({*CORE.split(), *CHECKS[check].split()})
+    assert sorted(found) == sorted({*CORE.split(), f"checks.{check}", *own.LOADS.split()})
     assert not found & HEAVY

@@ -31,7 +31,7 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_option_has_its_place_in_a_man_page(laid_out: Path) -> None:
-    """The pages are made of --help, which is made of the signatures."""
+    """As --help has them."""
     for command in sorted(BIN.glob("ch*k_*")):
         if command.name == "chk_verdict":
             continue
@@ -53,6 +53,10 @@ def test_every_option_has_its_place_in_a_man_page(laid_out: Path) -> None:
         ("vipwarden ag", {"agent"}),
         ("vipwarden check ", {*names(), "--help"}),
         ("vipwarden check port --refu", {"--refused"}),
+        ("vipwarden check port --js", {"--json"}),
+        ("vipwarden snippet haproxy --as", {"--as"}),
+        ("vipwarden doctor --peer", {"--peer", "--peer-priority"}),
+        ("vipwarden doctor --peer /etc/keep", set()),
         ("vipwarden exporter --lis", {"--listen"}),
         ("vipwarden realserver sta", {"start", "status"}),
         ("vipwarden chk_haproxy --gra", {"--grace"}),
