@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 from pathlib import Path
 
-from setuptools import find_packages
+from setuptools import find_packages  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("agent", "checks", "cli", "doctor", "exporter", "keepalived_scripts", "nagios_plugins", "vipwarden")
