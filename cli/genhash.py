@@ -23,7 +23,7 @@ from vipwarden.protocol.http.session import MOST_BYTES, fetch
 if TYPE_CHECKING:
     from vipwarden.protocol.http.session import Page
 
-LETTERS = {  # those of keepalived's genhash
+OWN_LETTERS = {  # those of keepalived's genhash
     "s": "server",
     "u": "url",
     "V": "use_virtualhost",

@@ -66,10 +66,10 @@ def commands(code: Path) -> Iterator[Command]:
         yield declared(f"chk_{name}", parts[f"chk_{name}"], preset, service.front_end)
     yield declared("notify", parts["notify"], module("keepalived_scripts.notify.main").notify)
     line = module("keepalived_scripts.realserver.main").main
-    yield declared("realserver", parts["realserver"], *line.functions, arguments=usage.positional(line.run))
+    yield declared("realserver", parts["realserver"], *line.functions, arguments=usage.arguments_of(line.run))
     for part in parts.keys() - launchers(code).keys() - {"check", "snippet"}:
         line = module(f"cli.{part}").main
-        yield declared(line.program, parts[part], *line.functions, arguments=usage.positional(line.run))
+        yield declared(line.program, parts[part], *line.functions, arguments=usage.arguments_of(line.run))
     checks = {name: question(registry.load(name)) for name in registry.names()}
     about = "checks of keepalived, LVS and HAProxy, by hand and all the time"
     yield listed("vipwarden", about, "PART", parts, "--version", "show the version")
@@ -96,7 +96,7 @@ def declared(name: str, summary: str, *functions: Callable[..., object], argumen
     known = module("vipwarden.core.options").options(*functions)
     about, text = usage.descriptions(*functions), usage.summary(functions[0])
     sections = {
-        "arguments": [(str(one), about.get(one.name, "")) for one in arguments],
+        "arguments": [(usage.word(one), about.get(one.name, "")) for one in arguments],
         "options": [(usage.term(one), usage.meaning(one, about.get(one.name, ""))) for one in known.values()],
     }
     flags = {one: [*(f"-{letter}" for letter in one.letters), one.flag] for one in known.values()}
@@ -108,5 +108,5 @@ def declared(name: str, summary: str, *functions: Callable[..., object], argumen
         {title: items for title, items in sections.items() if items},
         [flag for found in flags.values() for flag in found],
         [flag for one, found in flags.items() if not one.is_flag for flag in found],
-        tuple(word for one in arguments for word in one.choices),
+        tuple(word for one in arguments for word in usage.choices(one)),
     )

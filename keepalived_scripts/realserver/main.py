@@ -22,7 +22,13 @@ class Action(str):
     """What is to be done."""
 
     __slots__ = ()
-    CHOICES = ("start", "stop", "status")
+    choices = ("start", "stop", "status")
+
+    def __new__(cls, text: str) -> Action:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if text not in cls.choices:
+            raise ValueError("start, stop or status is wanted")
+        return str.__new__(cls, text)
 
 
 def realserver(action: Action, *vip: str, conf: Folder = FOLDER) -> int:

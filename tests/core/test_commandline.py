@@ -10,14 +10,20 @@ from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import UsageError
 from vipwarden.core.values import Count
 
-LETTERS = {"l": "level", "p": "level"}  # of this module; -p goes before the shared letter of a port
+OWN_LETTERS = {"l": "level", "p": "level"}  # -p goes before the shared letter of a port
 
 
 class Action(str):
     """What is to be done."""
 
     __slots__ = ()
-    CHOICES = ("start", "stop")
+    choices = ("start", "stop")
+
+    def __new__(cls, text: str) -> Action:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if text not in cls.choices:
+            raise ValueError("start or stop is wanted")
+        return str.__new__(cls, text)
 
 
 def service(action: Action, *unit: str, level: Count = Count(3), port: Count | None = None, as_: str = "") -> int:
@@ -74,9 +80,9 @@ def test_words_and_options_may_stand_in_any_order(line: str, out: str, capsys: p
 @pytest.mark.parametrize(
     ("command", "line", "text"),
     [
-        (SERVICE, "", "service: wanted as well: {start,stop}; see service --help"),
+        (SERVICE, "", "service: wanted as well: {start,stop}, UNIT...; see service --help"),
         (SERVICE, "start", "service: wanted as well: UNIT...; see service --help"),
-        (SERVICE, "go a", "service: 'go': one of start, stop is wanted; see service --help"),
+        (SERVICE, "go a", "service: ACTION 'go': start or stop is wanted; see service --help"),
         (SERVICE, "start a -l x", "service: --level 'x': a whole number from 0 up is wanted; see service --help"),
         (PAGE, "a b", "page: 'b' belongs to no option; see page --help"),
         (PAGE, "--quie", "page: there is no option '--quie'; see page --help"),

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from vipwarden.core.options import UsageError, complete, options, parse
-from vipwarden.core.usage import positional, usage
+from vipwarden.core.usage import arguments_of, usage, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,21 +45,21 @@ class CommandLine:
             words: list[str] = []
             values: dict[str, Any] = parse(known, arguments, words)
             if values.pop("help", False):
-                sys.stdout.write(usage(self.program, *self.functions, arguments=positional(self.run)) + "\n")
+                sys.stdout.write(usage(self.program, *self.functions, arguments=arguments_of(self.run)) + "\n")
                 return 0
             return self.run(*self._words(words), **complete(known, values))
         except UsageError as error:
             sys.stderr.write(f"{self.program}: {error}; see {self.program} --help\n")
             return self.refused
 
-    def _words(self, words: list[str]) -> list[str]:
-        """Return the words of the command line where they are as many as the function wants; raises UsageError."""
-        wanted = positional(self.run)
-        for index, argument in enumerate(wanted):
-            if argument.required and index >= len(words):
-                raise UsageError(f"wanted as well: {argument}")
-            if argument.choices and index < len(words) and words[index] not in argument.choices:
-                raise UsageError(f"{words[index]!r}: one of {', '.join(argument.choices)} is wanted")
-        if len(words) > len(wanted) and not (wanted and wanted[-1].repeats):
+    def _words(self, words: list[str]) -> list[object]:
+        """Return the words of the command line as the function wants them; raises UsageError."""
+        wanted = arguments_of(self.run)
+        missing = [argument for argument in wanted[len(words) :] if argument.required]
+        if missing:
+            raise UsageError(f"wanted as well: {', '.join(map(word, missing))}")
+        if wanted and wanted[-1].repeats:
+            wanted += [wanted[-1]] * (len(words) - len(wanted))
+        if len(words) > len(wanted):
             raise UsageError(f"{words[len(wanted)]!r} belongs to no option")
-        return words
+        return [argument.value(text) for argument, text in zip(wanted, words, strict=False)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Letters that mean the same wherever an option has this name: those of the Monitoring Plugins guidelines, and of
 # genhash and check_mysql where those have none. A command with two options of one letter gives it to the first here.
-# What only one module has stands in a LETTERS of its own, {letter: name}, and goes before these.
+# What only one module has stands in its OWN_LETTERS, {letter: name}, and goes before these.
 LETTERS = {
     "H": ("host",),
     "p": ("port",),
@@ -86,23 +86,27 @@ class Option:
 def options(*functions: Callable[..., object]) -> dict[str, Option]:
     """Return the options of functions by name, in the order of their signatures; of two of a name the later one's."""
     found = {}
-    letters: dict[str, str | Sequence[str]] = {**LETTERS}
+    own: dict[str, str] = {}
     for function in functions:
         code_of: FunctionType = function  # type: ignore[assignment]
         code, defaults = code_of.__code__, code_of.__kwdefaults__ or {}
         first = code.co_argcount
         for name in code.co_varnames[first : first + code.co_kwonlyargcount]:
-            kind = str(code_of.__annotations__[name]).removesuffix(" | None")
-            repeats = kind.startswith("tuple[")
-            kind = kind.removeprefix("tuple[").removesuffix(", ...]")
-            build = code_of.__globals__.get(kind) or _BUILTIN[kind]
-            found[name] = Option(name, kind, build, repeats, name not in defaults, defaults.get(name))
-        letters.update(code_of.__globals__.get("LETTERS", ()))
-    for letter, names in letters.items():
-        owner = next((found[name] for name in ((names,) if isinstance(names, str) else names) if name in found), None)
+            found[name] = option_of(code_of, name, name not in defaults, defaults.get(name))
+        own.update(code_of.__globals__.get("OWN_LETTERS", ()))
+    for letter, names in {**LETTERS, **{letter: (name,) for letter, name in own.items()}}.items():
+        owner = next((found[name] for name in names if name in found), None)
         if owner is not None:
             owner.letters += (letter,)
     return found
+
+
+def option_of(function: FunctionType, name: str, required: bool, default: object = None) -> Option:
+    """Return the option that a parameter is."""
+    kind = str(function.__annotations__[name]).removesuffix(" | None")
+    repeats = kind.startswith("tuple[")
+    kind = kind.removeprefix("tuple[").removesuffix(", ...]")
+    return Option(name, kind, function.__globals__.get(kind) or _BUILTIN[kind], repeats, required, default)
 
 
 def _number(text: str) -> float:

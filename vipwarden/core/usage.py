@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from vipwarden.core.options import options
+from vipwarden.core.options import option_of, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,43 +31,36 @@ def summary(function: Callable[..., object]) -> str:
     return "\n".join(line for line in lines if line.partition(": ")[0] not in about).strip()
 
 
-class Argument:
-    """A word of the command line that belongs to no option: a positional parameter, ``*name`` for one or more."""
-
-    __slots__ = ("choices", "name", "repeats", "required")
-
-    def __init__(self, name: str, choices: Sequence[str], repeats: bool, required: bool) -> None:
-        self.name = name
-        self.choices = choices
-        self.repeats = repeats
-        self.required = required
-
-    def __str__(self) -> str:
-        """As it stands in a line of usage."""
-        text = "{" + ",".join(self.choices) + "}" if self.choices else self.name.upper()
-        text += "..." if self.repeats else ""
-        return text if self.required else f"[{text}]"
-
-
-def positional(function: Callable[..., object]) -> list[Argument]:
-    """Return the positional parameters of the function of a command."""
+def arguments_of(function: Callable[..., object]) -> list[Option]:
+    """Return the positional parameters of the function of a command, as options without a flag; the last may repeat."""
     code_of: FunctionType = function  # type: ignore[assignment]
     code = code_of.__code__
     count = code.co_argcount
-    names = [*code.co_varnames[:count]]
     least = count - len(code_of.__defaults__ or ())
+    found = [option_of(code_of, name, index < least) for index, name in enumerate(code.co_varnames[:count])]
     if code.co_flags & 4:  # CO_VARARGS
-        names.append(code.co_varnames[count + code.co_kwonlyargcount])
-    found = []
-    for index, name in enumerate(names):
-        kind = code_of.__globals__.get(str(code_of.__annotations__[name]))
-        found.append(Argument(name, getattr(kind, "CHOICES", ()), index == count, index < least or index == count))
+        found.append(option_of(code_of, code.co_varnames[count + code.co_kwonlyargcount], required=True))
+        found[-1].repeats = True
+    for argument in found:
+        argument.flag = argument.name.upper()
     return found
 
 
-def line(program: str, arguments: Sequence[Argument] = ()) -> str:
+def word(argument: Option) -> str:
+    """Return an argument as it stands in a line of usage."""
+    text = "{" + ",".join(choices(argument)) + "}" if choices(argument) else argument.flag
+    text += "..." if argument.repeats else ""
+    return text if argument.required else f"[{text}]"
+
+
+def choices(option: Option) -> tuple[str, ...]:
+    """Return the values that there are, where its type names them."""
+    return getattr(option.build, "choices", ())
+
+
+def line(program: str, arguments: Sequence[Option] = ()) -> str:
     """Return how a command is called."""
-    return " ".join([program, "[options]", *map(str, arguments)])
+    return " ".join([program, "[options]", *map(word, arguments)])
 
 
 def term(option: Option) -> str:
@@ -94,13 +87,13 @@ def meaning(option: Option, about: str) -> str:
     return f"{about} ({'; '.join(notes)})".strip() if notes else about
 
 
-def usage(program: str, *functions: Callable[..., object], arguments: Sequence[Argument] = ()) -> str:
+def usage(program: str, *functions: Callable[..., object], arguments: Sequence[Option] = ()) -> str:
     """Return the help of a command that has the options of some functions; the first says what it does."""
     about = descriptions(*functions)
     lines = [f"usage: {line(program, arguments)}", "", summary(functions[0])]
     if arguments:
         lines += ["", "arguments:"]
-        lines += [text for one in arguments for text in _entry(str(one), about.get(one.name, ""))]
+        lines += [text for one in arguments for text in _entry(word(one), about.get(one.name, ""))]
     lines += ["", "options:"]
     for option in options(*functions).values():
         lines += _entry(term(option), meaning(option, about.get(option.name, "")))
