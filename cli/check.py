@@ -7,10 +7,10 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from vipwarden.core.options import UsageError
-from vipwarden.core.registry import load, names
+from vipwarden.core.commandline import by_name
+from vipwarden.core.registry import load, questions
 from vipwarden.core.result import plain
-from vipwarden.core.usage import summary, usage
+from vipwarden.core.usage import usage
 from vipwarden.net.oneshot import Command
 from vipwarden.state import files, paths
 from vipwarden.state.publish import publish
@@ -35,20 +35,7 @@ def front_end(*, name: str | None = None, json: bool = False, help: bool = False
 
 def main(arguments: Sequence[str]) -> int:
     """Run ``vipwarden check NAME ...``; return the state as a number, 3 for a wrong command line."""
-    try:
-        if not arguments or arguments[0] in ("-h", "--help"):
-            return _overview()
-        return _check(arguments[0], arguments[1:])
-    except (UsageError, ImportError) as error:  # the libraries of a check may be missing
-        sys.stderr.write(f"vipwarden check: {error}; see vipwarden check --help\n")
-        return 3
-
-
-def _overview() -> int:
-    lines = ["usage: vipwarden check NAME [options]", ""]
-    lines += [f"  {name:<14}{summary(load(name)).splitlines()[0]}" for name in names()]
-    sys.stdout.write("\n".join([*lines, "", "vipwarden check NAME --help lists its options.", ""]))
-    return 0
+    return by_name("vipwarden check", arguments, questions, _check, 3)
 
 
 def _check(check: str, arguments: Sequence[str]) -> int:

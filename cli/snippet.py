@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keepalived_scripts import chk
 from keepalived_scripts.service import options as service
@@ -18,14 +18,15 @@ from keepalived_scripts.snippet import (
     track_file,
     vrrp_script,
 )
+from vipwarden.core.commandline import by_name
 from vipwarden.core.options import UsageError, complete, options, parse
-from vipwarden.core.registry import load, names
+from vipwarden.core.registry import load, questions
 from vipwarden.core.usage import usage
 from vipwarden.core.values import Count, Seconds
 from vipwarden.node.keepalived.version import Version, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from vipwarden.core.options import Option
 
@@ -111,15 +112,16 @@ def front_end(
 
 def main(arguments: Sequence[str]) -> int:
     """Print the snippet; return 0, or 2 where it cannot be."""
-    try:
-        if not arguments or arguments[0] in ("-h", "--help"):
-            known = ", ".join([*names(), *service.PRESETS])
-            sys.stdout.write(f"usage: vipwarden snippet CHECK [options]\n\nCHECK is one of {known}.\n")
-            return 0
-        sys.stdout.write(_snippet(arguments[0], arguments[1:]))
-    except (UsageError, ImportError) as error:  # the libraries of a check may be missing
-        sys.stderr.write(f"vipwarden snippet: {error}; see vipwarden snippet --help\n")
-        return 2
+    return by_name("vipwarden snippet", arguments, known_names, _print, 2)
+
+
+def known_names() -> dict[str, str]:
+    """Return what can be run, and what each asks."""
+    return questions() | {name: (preset.__doc__ or "").partition("\n")[0] for name, preset in service.PRESETS.items()}
+
+
+def _print(check: str, arguments: Sequence[str]) -> int:
+    sys.stdout.write(_snippet(check, arguments))
     return 0
 
 
@@ -133,7 +135,7 @@ def _snippet(check: str, arguments: Sequence[str]) -> str:
     preset = service.PRESETS.get(check)
     functions = declared(check)
     known = options(*functions)
-    values = parse(known, arguments)
+    values: dict[str, Any] = parse(known, arguments)
     if values.get("help"):
         return usage(f"vipwarden snippet {check}", *functions) + "\n"
     complete(known, values)
@@ -141,25 +143,26 @@ def _snippet(check: str, arguments: Sequence[str]) -> str:
         raise UsageError("nothing to ask: --command or --check is wanted")
     own = {name: option for name, option in known.items() if name not in options(front_end)}
     given = {name: values.get(name, option.default) for name, option in known.items()}
-    folder = str(given["folder"]).rstrip("/")
+    folder = given["folder"].rstrip("/")
     if not folder.startswith("/"):
         raise UsageError("--folder wants an absolute path")
-    version = _version(given["keepalived_version"])
+    version = given["keepalived_version"] or installed()
+    name = () if given["name"] is None else ("--name", given["name"])
+    weights = [own.pop(key) for key in ("misc_dynamic", "warning_weight") if key in own]
+    times = 1 if preset else 2  # chk_service counts by itself
     wish = Wish(
         name=str(given["name"] or f"chk_{check}"),
-        argv=(f"{folder}/chk_{check}", *_words(own, but=("misc_dynamic", "warning_weight")), *_named(given["name"])),
-        deadline=float(str(given["timeout"] if preset or "timeout" in values else chk.DEADLINE)),
-        interval=None if given["interval"] is None else float(str(given["interval"])),
-        fall=int(str(given["fall"] or (1 if preset else 2))),
-        rise=int(str(given["rise"] or (1 if preset else 2))),
-        weight=None if given["weight"] is None else int(str(given["weight"])),
+        argv=(f"{folder}/chk_{check}", *_words(own.values()), *name),
+        deadline=given["timeout"] if preset or "timeout" in values else chk.DEADLINE,
+        interval=given["interval"],
+        fall=given["fall"] or times,
+        rise=given["rise"] or times,
+        weight=given["weight"],
         version=version or _ASSUMED,
-        dynamic=tuple(_words({key: own[key] for key in ("misc_dynamic", "warning_weight") if key in own}))
-        if values.get("misc_dynamic")
-        else (),
-        entry={"check": check, "interval": float(str(given["interval"] or 1)), **_texts(options(functions[0]), known)},
+        dynamic=tuple(_words(weights)) if values.get("misc_dynamic") else (),
+        entry={"check": check, "interval": float(given["interval"] or 1), **_texts(options(functions[0]), known)},
     )
-    return _head(version) + joined(_parts(str(given["as_"]), wish, folder, is_service=preset is not None))
+    return _head(version) + joined(_parts(given["as_"], wish, folder, is_service=preset is not None))
 
 
 def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> list[Part]:
@@ -179,26 +182,16 @@ def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> list[Part
     return made
 
 
-def _version(given: object) -> Version | None:
-    return given if isinstance(given, Version) else installed()
-
-
 def _head(version: Version | None) -> str:
     if version is None:
         return f"# No keepalived is installed here: written for {_ASSUMED}, or as --keepalived-version says.\n"
     return f"# For keepalived {version}.\n"
 
 
-def _named(name: object) -> tuple[str, ...]:
-    return () if name is None else ("--name", str(name))
-
-
-def _words(known: Mapping[str, Option], but: Sequence[str] = ()) -> list[str]:
+def _words(known: Iterable[Option]) -> list[str]:
     """Return the options that were given, as they were given."""
     words: list[str] = []
-    for option in known.values():
-        if option.name in but or not option.texts:
-            continue
+    for option in known:
         flag = f"-{option.letters[0]}" if option.letters else option.flag
         for text in option.texts:
             words += [flag] if option.is_flag else [flag, text]
@@ -207,9 +200,5 @@ def _words(known: Mapping[str, Option], but: Sequence[str] = ()) -> list[str]:
 
 def _texts(own: Mapping[str, Option], known: Mapping[str, Option]) -> dict[str, object]:
     """Return the options of the check that were given as the configuration file has them."""
-    found: dict[str, object] = {}
-    for name in own:
-        option = known[name]
-        if option.texts:
-            found[name] = True if option.is_flag else option.texts if option.repeats else option.texts[0]
-    return found
+    given = [option for name, option in known.items() if name in own and option.texts]
+    return {option.name: option.is_flag or (option.texts if option.repeats else option.texts[0]) for option in given}

@@ -70,17 +70,10 @@ def commands(code: Path) -> Iterator[Command]:
     for part in parts.keys() - launchers(code).keys() - {"check", "snippet"}:
         line = module(f"cli.{part}").main
         yield declared(line.program, parts[part], *line.functions, arguments=usage.arguments_of(line.run))
-    checks = {name: question(registry.load(name)) for name in registry.names()}
     about = "checks of keepalived, LVS and HAProxy, by hand and all the time"
     yield listed("vipwarden", about, "PART", parts, "--version", "show the version")
-    yield listed("vipwarden check", parts["check"], "NAME", checks)
-    snippets = checks | {name: question(preset) for name, preset in service.PRESETS.items()}
-    yield listed("vipwarden snippet", parts["snippet"], "NAME", snippets)
-
-
-def question(function: Callable[..., object]) -> str:
-    """Return the first line of a docstring."""
-    return (function.__doc__ or "").partition("\n")[0]
+    yield listed("vipwarden check", parts["check"], "NAME", registry.questions())
+    yield listed("vipwarden snippet", parts["snippet"], "NAME", module("cli.snippet").known_names())
 
 
 def listed(name: str, summary: str, word: str, items: dict[str, str], *more: str) -> Command:

@@ -13,7 +13,7 @@ from vipwarden.core.options import UsageError, complete, options, parse
 from vipwarden.core.usage import arguments_of, usage, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 def show_help(*, help: bool = False) -> None:  # noqa: A002 - the option's name
@@ -63,3 +63,22 @@ class CommandLine:
         if len(words) > len(wanted):
             raise UsageError(f"{words[len(wanted)]!r} belongs to no option")
         return [argument.value(text) for argument, text in zip(wanted, words, strict=False)]
+
+
+def by_name(
+    program: str,
+    arguments: Sequence[str],
+    known: Callable[[], Mapping[str, str]],
+    run: Callable[[str, Sequence[str]], int],
+    refused: int,
+) -> int:
+    """Run a command whose first word is a name, with the rest, and return its exit code; without a name list them."""
+    try:
+        if arguments and arguments[0] not in ("-h", "--help"):
+            return run(arguments[0], arguments[1:])
+        lines = "".join(f"  {name:<14}{about}\n" for name, about in known().items())
+        sys.stdout.write(f"usage: {program} NAME [options]\n\n{lines}\n{program} NAME --help lists its options.\n")
+    except (UsageError, ImportError) as error:  # the libraries of a check may be missing
+        sys.stderr.write(f"{program}: {error}; see {program} --help\n")
+        return refused
+    return 0

@@ -31,3 +31,8 @@ def load(name: str) -> Check:
         raise UsageError(f"there is no check {name!r}; there are {', '.join(known)}")
     check: Check = getattr(__import__(f"checks.{name}", fromlist=[name]), name)
     return check
+
+
+def questions() -> dict[str, str]:
+    """Return what each check asks, by name."""
+    return {name: (load(name).__doc__ or "").partition("\n")[0] for name in names()}
