@@ -1,6 +1,6 @@
 """How is a file read that may never answer, while all other checks go on? In threads beside the loop.
 
-A thread that hangs in the kernel cannot be ended: it is left behind, and its check is told so at once from then on.
+A thread that hangs in the kernel cannot be ended: it is left behind, and its check fails at once from then on.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-MOST = 256  # threads: as many checks may be stuck at once before others have to wait for them
+MOST = 256  # threads: as many checks may be stuck before others have to wait
 
 
 class Job:
-    """One piece of ``work``, which reads ``what``; ``told`` is called in the loop when it is ``done``."""
+    """A piece of ``work``, which reads ``what``; ``then`` is called in the loop when it is ``done``."""
 
-    __slots__ = ("begun", "done", "failed", "found", "told", "until", "what", "work")
+    __slots__ = ("begun", "done", "error", "then", "until", "value", "what", "work")
 
-    def __init__(self, what: str, work: Callable[[], object], until: float) -> None:
+    def __init__(self, what: str, work: Callable[[], object], until: float, then: Callable[[], None]) -> None:
         self.what = what
         self.work = work
         self.until = until  # the deadline of the run, by monotonic()
+        self.then = then
         self.begun = monotonic()
-        self.told: Callable[[], None] = _nobody
-        self.found: object = None
-        self.failed: BaseException | None = None
+        self.value: object = None
+        self.error: BaseException | None = None
         self.done = False
 
     def run(self) -> None:
         """Do the work, in whichever thread this is."""
         try:
-            self.found = self.work()
+            self.value = self.work()
         except BaseException as error:  # noqa: BLE001 - the check raises it
-            self.failed = error
+            self.error = error
         self.done = True
 
 
@@ -61,7 +61,7 @@ class Away:
         try:
             start_new_thread(self._work, (job,))
         except RuntimeError as error:  # no threads left
-            job.failed, job.done = OSError(11, str(error)), True
+            job.error, job.done = OSError(11, str(error)), True
             self._loop.call_soon(self._ended, job)
 
     def _work(self, job: Job) -> None:
@@ -79,8 +79,4 @@ class Away:
                 self._start(late)
             else:
                 late.done = True  # it never began, and so is not stuck
-        job.told()
-
-
-def _nobody() -> None:
-    """Tell nobody."""
+        job.then()

@@ -1,7 +1,7 @@
-"""How is a process of our own code started, so that nothing about it can hold up the agent?
+"""How is a process of our own code started without holding up the agent?
 
-posix_spawn() and vfork() wait for the child's exec(), and with them the whole agent, for as long as the child is
-stopped or its program lies on a disk that hangs. fork() does not.
+posix_spawn() and vfork() wait for the child's exec(): the whole agent would wait while the child is stopped, or its
+program lies on a disk that hangs. fork() does not wait.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _CODE = str(Path(__file__).parents[1])
-_LOOK = 0.02  # seconds between two looks, where the kernel does not tell of an end
+_LOOK = 0.02  # seconds between two looks, where the kernel does not report an end
 _PROGRAM = "import sys\nsys.path[:0] = sys.argv[1:2]\nfrom {module} import main\nmain(*sys.argv[2:])\n"
 
 
 class Child:
     """A process that runs ``main(*arguments)`` of a module, with these descriptors and without our output.
 
-    It begins with all signals blocked, in a session of its own: what is meant for our terminal or process group is
-    not meant for it.
+    It begins with all signals blocked, in a session of its own: signals for our terminal or process group do not reach
+    it.
     """
 
     def __init__(self, module: str, arguments: Sequence[str], descriptors: Iterable[int]) -> None:
@@ -75,10 +75,10 @@ class Child:
     def _reap(self) -> bool:
         if not self._reaped:
             try:
-                found, status = os.waitpid(self.pid, os.WNOHANG)
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
             except ChildProcessError:  # somebody else did
-                found, status = self.pid, 0
-            if found == 0:
+                pid, status = self.pid, 0
+            if pid == 0:
                 return False
             self._reaped = True
             self._code = os.waitstatus_to_exitcode(status)
@@ -94,7 +94,7 @@ def _become(command: list[str], descriptors: Iterable[int]) -> NoReturn:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
         null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):  # who waits for the end of our output would wait for that of the child as well
+        for descriptor in (0, 1, 2):  # a reader of our output would wait for the end of the child as well
             os.dup2(null, descriptor)
         os.execve(command[0], command, {})  # noqa: S606 - our own code
     finally:

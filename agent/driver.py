@@ -1,9 +1,8 @@
 """How do thousands of checks wait at once, at little more than the cost of their sockets?
 
-An epoll object of its own is nested in the asyncio loop: its descriptor is one more that the loop watches. A check is
-resumed by hand when its socket is ready, without a task, a future or a timer for it. Starts and deadlines are
-gathered in ticks. What awaits something other than its Net, as the checks that stand on a library of asyncio do, is
-run beside it, as a task.
+An epoll object is nested in the asyncio loop: its descriptor is one more that the loop watches. A check is resumed by
+hand when its socket is ready, without a task, a future or a timer for it. Starts and deadlines are gathered in ticks.
+A check that awaits something other than its Net has a bug.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from agent.away import Away
 from agent.names import Names
-from agent.net import AsyncioNet
 from agent.wheel import Wheel
 from vipwarden.core.result import UNKNOWN, Result, bug
 
@@ -25,19 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.run import Run
-    from vipwarden.core.registry import Check
 
 
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-_GRACE = 0.1  # seconds that a run has for its last words after its deadline
+_GRACE = 0.1  # seconds that a run may take to end after its deadline
 _SPARE = 64  # descriptors for all that is no run
-_ROUNDS = 32  # looks at who has answered before others on the same loop have their turn
-_BURST = 32  # starts between two looks at who has answered
-STALL = 0.5  # seconds: who was not running for so long knows nothing of the servers
+_ROUNDS = 32  # looks for events before others on the same loop have their turn
+_BURST = 32  # starts between two looks for events
+STALL = 0.5  # seconds without running, after which a missed deadline says nothing of a server
 
 
 class Driver:
-    """Runs checks in the running asyncio loop; ``say`` is told what the operator should know."""
+    """Runs checks in the running asyncio loop; ``say`` takes lines for the operator."""
 
     def __init__(self, say: Callable[[str], None] = lambda _text: None) -> None:
         self.names = Names(say)
@@ -57,37 +54,28 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._used = thread_time()
         self._wakes = float("inf")
-        self._beside: set[Check] = set()
-        self._told: set[Check] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._loop.add_reader(self._epoll.fileno(), self.poll)
 
     def close(self) -> None:
-        """Abandon all runs and let go of the loop."""
+        """Abandon all runs and leave the loop."""
         self._loop.remove_reader(self._epoll.fileno())
         self._wakes = -1.0  # nothing wakes it any more
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
-            task.cancel()
         for run in list(self.active):
             self.abandon(run)
         self.names.close()
         self._epoll.close()
 
     def at(self, when: float, call: Callable[[float], None]) -> None:
-        """Call something with the time of its tick, when the tick of a monotonic time ends."""
+        """Call something with the time of its tick, at the end of the tick in which a monotonic time lies."""
         self._wake(self._starts.add(when, call))
 
     def start(self, run: Run) -> None:
         """Begin a run; its ``finish`` is called with the Result, which may be before this returns."""
-        run.serial += 1
         run.late = 0
         run.until = run.end = run.deadline = monotonic() + run.limit
         self.active.add(run)
-        if run.function in self._beside:
-            self._run_beside(run)
-            return
         try:
             run.coroutine = run.function(run, **run.values)
         except BaseException as error:  # noqa: BLE001 - one check must not take the others down
@@ -98,16 +86,12 @@ class Driver:
     def abandon(self, run: Run) -> None:
         """End a run without a result."""
         self.active.discard(run)
-        coroutine, run.coroutine = run.coroutine, None
-        run.awaits = 0
-        run.started = False
-        run.serial += 1
-        if coroutine is not None:
+        if run.coroutine is not None:
             try:
-                coroutine.close()
-            except BaseException as error:  # noqa: BLE001 - it would not go, and is gone now
+                run.coroutine.close()
+            except BaseException as error:  # noqa: BLE001 - it would not end, and is gone now
                 self._say(f"{run.name}: {bug(run.name, error).text}")
-        run.registered = None
+        _rest(run)
 
     def step(self, run: Run, value: bool) -> None:
         """Resume a run with what it waited for."""
@@ -118,24 +102,16 @@ class Driver:
             foreign = coroutine.send(value if run.started else None)
         except StopIteration as end:
             self._finish(run, end.value)
-        except RecursionError as error:
-            self._finish(run, bug(run.name, error))
-        except RuntimeError as error:  # as asyncio says that something needs a task; a bug will say it again
-            if run.function not in self._told:
-                self._told.add(run.function)
-                self._say(f"{run.name} is run once more, as a task of asyncio: {error}")
-            self._run_beside(run)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001 - one check must not take the others down
             self._finish(run, bug(run.name, error))
         else:
             run.started = True
-            if foreign is not None:  # it stands on a library of asyncio, and will do so each time
-                coroutine.close()
-                self._beside.add(run.function)
-                self._run_beside(run)
+            if foreign is not None or not run.awaits:
+                self.abandon(run)
+                self._finish(run, bug(run.name, RuntimeError("a check waited for something other than its Net")))
 
     def watch(self, run: Run, sock: socket) -> None:
-        """See to it that the edges of a socket reach a run."""
+        """Resume a run by the edges of a socket."""
         descriptor = sock.fileno()
         try:
             self._epoll.register(descriptor, _EDGES)
@@ -145,41 +121,37 @@ class Driver:
         run.registered = sock
 
     def arm(self, run: Run, until: float) -> None:
-        """Look at a run again when a time has come; one entry a run serves all its deadlines in turn."""
+        """Look at a run again at a monotonic time; one entry of a run serves all its deadlines in turn."""
         run.armed = until
         self._wake(self._deadlines.add(until, run))
 
-    def later(self, run: Run, seconds: float) -> None:
-        """Resume a run after a while."""
-        serial = run.serial
-        self._loop.call_later(seconds, lambda: self.step(run, True) if run.serial == serial else None)
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call something after a while."""
+        self._loop.call_later(seconds, call)
 
     def poll(self) -> None:
         """Resume the runs whose sockets are ready, and those that become so meanwhile: asyncio's rounds cost more."""
         runs = self._runs
         for _ in range(_ROUNDS):
-            found = self._epoll.poll(0)
-            if not found:
+            ready = self._epoll.poll(0)
+            if not ready:
                 return
             self.batch = batch = self.batch + 1
-            for descriptor, events in found:
+            for descriptor, events in ready:
                 run = runs.get(descriptor)
-                # who began to wait in this very batch waits for another socket that was given the same number
+                # a run that began to wait in this very batch waits for another socket of the same number
                 if run is not None and events & run.awaits and run.batch != batch:
                     run.awaits = 0
                     self.step(run, True)
 
     def _finish(self, run: Run, result: object) -> None:
-        run.coroutine = run.registered = None
-        run.awaits = 0
-        run.started = False
-        run.serial += 1
+        _rest(run)
         self.active.discard(run)
         if not isinstance(result, Result):
             result = Result(UNKNOWN, f"internal error in {run.name}: it answered with no result")
         try:
             run.finish(result)
-        except Exception as error:  # noqa: BLE001 - nor may our own bugs stop the clock for the others
+        except Exception as error:  # noqa: BLE001 - nor may a bug of the agent stop the others
             self._say(bug(run.name, error).text)
 
     def _wake(self, when: float) -> None:
@@ -211,7 +183,7 @@ class Driver:
         self._wake(min(self._starts.next, self._deadlines.next))
 
     def _stalled(self, late: float) -> None:
-        """Begin all runs anew: that they are late is no fault of the servers."""
+        """Begin all runs anew: the servers are not to blame for their lateness."""
         self.stalls += 1
         self._say(f"was not running for {late:.1f} s: {len(self.active)} checks begin anew")
         for run in list(self.active):
@@ -238,23 +210,10 @@ class Driver:
         if run.coroutine is not None and run.armed == float("inf"):
             self.arm(run, max(now, run.until if run.awaits else run.end))
 
-    def _run_beside(self, run: Run) -> None:
-        run.coroutine = run.registered = None
-        run.awaits = 0
-        run.started = False
-        serial = run.serial
 
-        async def work() -> None:
-            try:
-                async with asyncio.timeout(run.limit + _GRACE):
-                    result = await run.function(AsyncioNet(), **run.values)
-            except TimeoutError:
-                result = Result(UNKNOWN, f"the check {run.name} did not end within its {run.limit:g} s", expired=True)
-            except Exception as error:  # noqa: BLE001
-                result = bug(run.name, error)
-            if run.serial == serial:
-                self._finish(run, result)
-
-        task = self._loop.create_task(work())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+def _rest(run: Run) -> None:
+    """Let a run wait for nothing, until it is started anew."""
+    run.coroutine = run.registered = None
+    run.awaits = 0
+    run.started = False
+    run.serial += 1

@@ -1,6 +1,6 @@
-"""How does the agent keep its watchdog? It starts one, stamps each look at a check, and replaces one that is lost.
+"""How does the agent keep its watchdog? It starts one and replaces one that is lost.
 
-Nothing here waits in the way of the checks: a watchdog that hangs, at its start or later, costs the loop nothing.
+Checks go on meanwhile: a watchdog that hangs, at its start or later, costs the loop nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from agent import manifest
 from agent.child import Child
-from agent.watchdog import LEAVING, NEVER, READY, TAKEN, Shared
+from agent.value import NEVER
+from agent.watchdog import LEAVING, READY, TAKEN, Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from agent.manifest import Guarded
 
 _START = 10.0  # seconds that it may take to be ready
-_SILENT = 4  # looks at one that shows no life, after which it is taken for hung
-_ANSWER = 2.0  # seconds that it may take to hear of a clean end, or to end
+_SILENT = 4  # looks without a sign of life, after which it counts as hung
+_ANSWER = 2.0  # seconds that it may take to answer at a clean end, or to end
 _AGAIN = 1.0  # seconds between two tries to start one
-_ending: set[asyncio.Task[int]] = set()  # those that nobody else waits for
+_ending: set[asyncio.Task[int]] = set()  # kept here as nobody else waits for them
 
 
 class GuardError(OSError):
@@ -49,13 +50,13 @@ class Guard:
             os.close(self._memory)
             raise
         shared.text[:] = text
-        self.stamps, self.failed, self._alive = shared.stamps, shared.failed, shared.alive
+        self.looks, self.failed, self._alive = shared.looks, shared.failed, shared.alive
         for number in range(len(guarded)):
-            self.stamps[number] = NEVER
+            self.looks[number] = NEVER
         self._child: Child | None = None
         self._socket: socket.socket | None = None
         self._is_ready = False
-        self._seen = (0.0, 0)  # its sign of life, and how many looks ago that was new
+        self._seen = (0.0, 0)  # its last sign of life, and for how many looks that is unchanged
         self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -79,7 +80,7 @@ class Guard:
                 own.close()
                 raise GuardError(error.errno, f"cannot start the watchdog: {error.strerror}") from None
         self._socket = own
-        if await _heard(own, _START) != READY:
+        if await _answer(own, _START) != READY:
             self._let_go()
             raise GuardError(0, f"the watchdog did not start within {_START:.0f} s or ended at once")
         self._seen = (0.0, 0)
@@ -132,25 +133,25 @@ class Guard:
         return ""
 
     def arm(self, before: Guard | None = None) -> None:
-        """Begin to guard: what was looked at under the guard before is as old as it was, all else is of this moment."""
+        """Begin to guard: looks under the guard before keep their age, all other checks count as looked at now."""
         now = monotonic()
-        known = {one.file: stamp for one, stamp in zip(before.guarded, before.stamps, strict=True)} if before else {}
-        for number, one in enumerate(self.guarded):
-            self.stamps[number] = known.get(one.file, now)
+        known = {c.file: look for c, look in zip(before.guarded, before.looks, strict=True)} if before else {}
+        for number, check in enumerate(self.guarded):
+            self.looks[number] = known.get(check.file, now)
         if before is not None:
             self.inherit(before)
 
     def inherit(self, before: Guard) -> None:
         """Take over what the watchdog before has failed."""
-        failed = {one.file for one, mark in zip(before.guarded, before.failed, strict=True) if mark}
-        for number, one in enumerate(self.guarded if failed else ()):
-            if one.file in failed:
+        failed = {check.file for check, mark in zip(before.guarded, before.failed, strict=True) if mark}
+        for number, check in enumerate(self.guarded if failed else ()):
+            if check.file in failed:
                 self.failed[number] = 1
 
     async def leave(self, grace: float) -> None:
-        """Leave the field to the watchdog, for so many seconds in which a successor may come.
+        """Leave the track files to the watchdog, for ``grace`` seconds in which a successor may come.
 
-        Where none answers that it has heard of this, all fails at once.
+        Where the watchdog does not answer, all fail at once.
         """
         await self._stop()
         if self._socket is not None:
@@ -159,17 +160,17 @@ class Guard:
             except OSError:
                 pass  # it is gone
             until = monotonic() + _ANSWER
-            said = READY
-            while said == READY and monotonic() < until:
-                said = await _heard(self._socket, max(0.0, until - monotonic()))
-            if said == TAKEN:
+            answer = READY
+            while answer == READY and monotonic() < until:
+                answer = await _answer(self._socket, max(0.0, until - monotonic()))
+            if answer == TAKEN:
                 self._socket.close()
                 os.close(self._memory)
                 return
         await self.dismiss()
-        left = sum(not one.fail(self.runtime) for one in self.guarded)
+        left = sum(not check.fail(self.runtime) for check in self.guarded)
         more = f"; {left} track files could neither be written nor removed" if left else ""
-        self._say(f"no watchdog is there to wait for a successor: all has failed{more}")
+        self._say(f"no watchdog is there to wait for a successor: all checks have failed{more}")
 
     async def dismiss(self) -> None:
         """End the watchdog, and wait for that: another one guards in its place."""
@@ -188,14 +189,14 @@ class Guard:
             await asyncio.wait({keeping})
 
 
-async def _heard(sock: socket.socket, seconds: float) -> bytes:
-    """Wait for a word of the watchdog; return nothing where it has ended or says none."""
+async def _answer(sock: socket.socket, seconds: float) -> bytes:
+    """Wait for a word of the watchdog; return nothing where it has ended or sends none."""
     loop = asyncio.get_running_loop()
-    heard = asyncio.Event()
-    loop.add_reader(sock, heard.set)
+    ready = asyncio.Event()
+    loop.add_reader(sock, ready.set)
     try:
-        async with asyncio.timeout(seconds):  # wait_for() of 3.11 may lose the word that ends its task
-            await heard.wait()
+        async with asyncio.timeout(seconds):  # wait_for() of 3.11 may lose a cancellation
+            await ready.wait()
         return sock.recv(64)
     except (TimeoutError, OSError):
         return b""

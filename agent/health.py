@@ -1,4 +1,4 @@
-"""When does a result change the verdict? After as many of its kind in a row as rise or fall say."""
+"""When does a result change the verdict? After as many results of its kind in a row as rise or fall say."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 class Health:
     """The verdict on one check; ``worst`` is the worst state that counts as healthy.
 
-    The first result ever acts at once, as keepalived has it. ``count`` is how many results in a row have spoken
-    against the verdict.
+    The first result always acts at once, as in keepalived. ``count`` is the number of results in a row against the
+    verdict.
     """
 
     __slots__ = ("count", "fall", "rise", "state", "worst")
@@ -30,22 +30,26 @@ class Health:
         return self.state is not None and self.state <= self.worst
 
     @property
-    def wanted(self) -> int:
-        """How many results in a row it takes to change the verdict."""
+    def needed(self) -> int:
+        """How many results in a row change the verdict."""
         return self.fall if self.is_healthy else self.rise
 
-    def settle(self, found: State) -> bool:
-        """Take the state of a result and return whether the verdict's state has changed."""
+    def is_failure(self, state: State) -> bool:
+        """Return whether a result would make the check unhealthy that is not so yet."""
+        return state > self.worst and (self.state is None or self.is_healthy)
+
+    def settle(self, state: State) -> bool:
+        """Take the state of a result and return whether the state of the verdict has changed."""
         before = self.state
-        if before is None or (found <= self.worst) == (before <= self.worst):
-            self.state, self.count = found, 0
+        if before is None or (state <= self.worst) == (before <= self.worst):
+            self.state, self.count = state, 0
         else:
             self.count += 1
-            if self.count >= self.wanted:
-                self.state, self.count = found, 0
+            if self.count >= self.needed:
+                self.state, self.count = state, 0
         return self.state != before
 
     def overrule(self, state: State) -> bool:
-        """Set the verdict, whatever was before; return whether its state has changed."""
+        """Set the verdict, whatever it was before; return whether its state has changed."""
         before, self.state, self.count = self.state, state, 0
         return before != state

@@ -1,4 +1,4 @@
-"""What does /etc/hosts say? Read once for each time that it changes, however many names there are."""
+"""What does /etc/hosts say? Read once after each change, however many names there are."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from vipwarden.net.net import numeric
 if TYPE_CHECKING:
     from vipwarden.net.net import Address
 
-TTL = 5.0  # seconds until the file is looked at again
+TTL = 5.0  # seconds between two looks for a change of the file
 _MOST_BYTES = 16 << 20
 
 
 class Hosts:
-    """The file by ``path``, which is looked at no more often than every TTL."""
+    """The file ``path``, which is looked at once in its TTL."""
 
     def __init__(self, path: str = "/etc/hosts") -> None:
         self.path = path
@@ -26,7 +26,7 @@ class Hosts:
         self._looked = float("-inf")
 
     def of(self, host: str) -> list[Address]:
-        """Return the addresses of a name, none where it is not listed."""
+        """Return the addresses of a name, none where the name is not listed."""
         now = monotonic()
         if now - self._looked >= TTL:
             self._looked = now
@@ -47,14 +47,14 @@ class Hosts:
 
 def _parse(text: str) -> dict[str, list[Address]]:
     """Read lines of an address and its names; as libc does, skip those whose first word is no address."""
-    found: dict[str, list[Address]] = {}
+    names: dict[str, list[Address]] = {}
     for line in text.splitlines():
         words = line.partition("#")[0].lower().split()
         try:
-            known = numeric(words[0], 0) if len(words) > 1 and is_address(words[0]) else []
+            addresses = numeric(words[0], 0) if len(words) > 1 and is_address(words[0]) else []
         except (OSError, ValueError):
             continue
         for name in words[1:]:
-            listed = found.setdefault(name, [])
-            listed += [one for one in known if all(one.host != other.host for other in listed)]
-    return found
+            listed = names.setdefault(name, [])
+            listed += [new for new in addresses if all(new.host != address.host for address in listed)]
+    return names

@@ -1,4 +1,4 @@
-"""Where do the agent's lines go? To a descriptor, by a thread of its own: a reader that hangs holds up no check."""
+"""Where do the agent's lines go? To a descriptor, by a thread: a reader that hangs holds up no check."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ import os
 import select
 from collections import deque
 from threading import Condition, Thread
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 _MOST = 1000  # lines that wait
 _LAST = 0.5  # seconds for what waits, at the end
 
 
 class Log:
-    """Lines for ``descriptor``; what cannot be written is dropped and counted, and told when a line can be again."""
+    """Lines for ``descriptor``; those that cannot be written are dropped and counted, which is logged afterwards."""
 
     def __init__(self, descriptor: int = 1, most: int = _MOST) -> None:
         self.dropped = 0
         self._descriptor = descriptor
         self._most = most
-        self._told = 0  # of the dropped ones
+        self._reported = 0  # of the dropped ones
         self._lines: deque[str] = deque()
         self._changed = Condition()
         self._idle = True
@@ -56,9 +60,9 @@ class Log:
                 self._idle = not self._lines
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._lines)
-                text, missing = self._lines.popleft(), self.dropped - self._told
+                text, missing = self._lines.popleft(), self.dropped - self._reported
             if missing and self._write(f"{missing} lines of this log could not be written"):
-                self._told += missing
+                self._reported += missing
             if not self._write(text):
                 with self._changed:
                     self.dropped += 1
@@ -78,8 +82,21 @@ class Log:
         return True
 
 
-class Handler(logging.Handler):
-    """What libraries say by the module logging, as lines of a log."""
+def route(log: Log, loop: asyncio.AbstractEventLoop) -> None:
+    """Send what libraries and the loop report to a log: standard error may be the very pipe that nobody reads."""
+
+    def trouble(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        log.say(f"{context.get('message')}: {type(error).__name__}: {error}" if error else str(context.get("message")))
+
+    loop.set_exception_handler(trouble)
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(_Handler(log))
+
+
+class _Handler(logging.Handler):
+    """The records of the module logging, as lines of a log."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(logging.WARNING)

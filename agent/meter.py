@@ -1,4 +1,4 @@
-"""How does the agent itself do? It has a verdict as well, which says what it runs and how late it is."""
+"""How is the agent itself? Its own verdict says what it runs and how late it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from vipwarden.config.entries import RESERVED
 from vipwarden.core.result import OK, WARNING, Metric, Result
-from vipwarden.state import verdict
+from vipwarden.state import files, paths
+from vipwarden.state.verdict import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from agent.driver import Driver
     from agent.watch import Watch
 
-_PROMISE = 5.0  # seconds for which its verdict speaks
+_TTL = 5.0  # seconds for which its verdict is valid
 _LATE = 0.5  # seconds above which the agent has too much to do
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Meter:
-    """What was counted since the start, and how late the runs of the last second began."""
+    """The count of runs since the start, and how late the runs of the last second began."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -32,9 +33,9 @@ class Meter:
         self._state = OK
 
     def publish(self, folder: str, watches: Iterable[Watch], driver: Driver, unsaid: int, trouble: str) -> None:
-        """Write the verdict of the agent, with the lines of the log that were dropped, and what else is wrong.
+        """Write the verdict of the agent, with the dropped lines of its log, and other trouble.
 
-        Where that cannot be, the verdicts of the checks tell of it.
+        A folder that cannot be written is logged with the verdicts of the checks.
         """
         late, self.late = sorted(self.late), []
         latest = late[len(late) * 99 // 100] if late else 0.0
@@ -61,8 +62,8 @@ class Meter:
             Metric("memory", _memory(), "B", minimum=0),
         ]
         try:
-            data = verdict.encode("agent", Result(state, text, metrics), self._since, 0, _PROMISE)
-            verdict.write(folder, verdict.file_name(RESERVED), data)
+            data = encode("agent", Result(state, text, metrics), self._since, 0, _TTL)
+            files.write(f"{folder}/{paths.file_name(RESERVED)}", data)
         except OSError:
             pass
 

@@ -1,8 +1,8 @@
-"""Which addresses has a name? Asked off the hot path: a check takes what is known, and never waits but once.
+"""Which addresses does a name have? Cached answers; only the first lookup of a name waits.
 
-Answers live for their TTL and are asked for again once it has passed. Where nobody answers the last good one is kept,
-also over a restart; that there is no such name is an answer. /etc/hosts goes before DNS, whose servers and search list
-are those of /etc/resolv.conf. A name that is asked for the first time goes before those that did not answer.
+An answer lives for its TTL and is asked for again after that. While nobody answers the last good answer is kept, also
+over a restart; "no such name" is an answer. /etc/hosts goes before DNS. A name that is asked for the first time goes
+before those that had no answer.
 """
 
 from __future__ import annotations
@@ -15,24 +15,20 @@ from typing import TYPE_CHECKING
 
 from agent import remembered
 from agent.hosts import TTL, Hosts
+from agent.resolver import NO_ANSWER, NOT_KNOWN, Resolver
 from vipwarden.core.values import is_address
 from vipwarden.net.net import Address, numeric
+from vipwarden.state import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import dns.asyncresolver
-
-_LEAST_TTL, _MOST_TTL = 1.0, 86400.0
-_NEGATIVE_TTL = 5.0  # seconds for which there is no such name
-_LONGEST_PAUSE = 10.0  # seconds until a name is asked for again that nobody answers, from one second up
-_LIFETIMES = (2.0, 5.0)  # seconds for one question, to all servers together: the first one, and later ones
-_PATIENCE = 0.4  # seconds until the next server is asked as well
-_AT_ONCE = 48  # questions
-_AGAIN_AT_ONCE = 16  # of them for names that did not answer
+_NEGATIVE_TTL = 5.0  # seconds
+_LONGEST_PAUSE = 10.0  # seconds until a name without an answer is asked for again, from one second up
+_LIFETIMES = (2.0, 5.0)  # seconds for one query to all servers: the first one, and later ones
+_AT_ONCE = 48  # queries
+_AGAIN_AT_ONCE = 16  # of them for names that had no answer
 _SAVE = 10.0  # seconds between two writings of what is known
-_NOT_KNOWN = (socket.EAI_NONAME, "Name or service not known")
-_NO_ANSWER = (socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
 class _Name:
@@ -42,15 +38,15 @@ class _Name:
 
     def __init__(self, addresses: list[Address]) -> None:
         self.addresses = addresses  # of the last good answer
-        self.error = _NO_ANSWER  # where there never was one
+        self.error = NO_ANSWER  # where there never was one
         self.expires = 0.0
         self.failures = 0  # in a row
-        self.asking = False  # or about to be asked for
-        self.waiting: dict[object, Callable[[], None]] = {}  # by who waits: one each, however often it asked
+        self.asking = False  # or in a queue
+        self.waiting: dict[object, Callable[[], None]] = {}  # by run: one each, however often it asked
 
 
 class Names:
-    """The names of all checks; ``say`` is told of trouble, once for each time that it begins."""
+    """The names of all checks; ``say`` takes trouble, once for each time that it begins."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -59,9 +55,9 @@ class Names:
         self._hosts = Hosts()
         self._first: deque[str] = deque()  # to be asked for
         self._again: deque[str] = deque()
-        self._tasks: dict[asyncio.Task[None], bool] = {}  # whether it is one of those that did not answer
+        self._tasks: dict[asyncio.Task[None], bool] = {}  # whether the name is one of _again
         self._again_running = 0
-        self._resolver: tuple[float, dns.asyncresolver.Resolver | None] = (0.0, None)
+        self._resolver = Resolver()
         self._path = ""
         self._saved: dict[str, list[Address]] = {}
         self._changed = False
@@ -69,11 +65,11 @@ class Names:
 
     def remember(self, runtime: str) -> None:
         """Begin with what an earlier agent knew, and keep what is known for the next one."""
-        self._path = f"{runtime}/{remembered.NAME}"
+        self._path = paths.agent("names", runtime)
         self._saved = remembered.read(self._path)
 
     def save(self, *, now: bool = False) -> None:
-        """Write down what is known, if that has changed and was not written a moment ago."""
+        """Write down what is known, if that has changed and the last writing is some time ago."""
         if not self._path or not self._changed or (monotonic() < self._due and not now):
             return
         self._due = monotonic() + _SAVE
@@ -90,19 +86,19 @@ class Names:
         self.save(now=True)
 
     def known(self, host: str, family: int) -> list[Address] | None:
-        """Return the addresses that are known of a host, or None; what has grown old is asked for meanwhile."""
-        found = self._known.get((host, family))
-        if found is None:
+        """Return the known addresses of a host, or None; what has expired is asked for meanwhile."""
+        entry = self._known.get((host, family))
+        if entry is None:
             return self._numeric(host, family)
-        known, name = found
+        known, name = entry
         if name is not None and name.expires < monotonic() and not name.asking:
             self._begin(host, name)
-            found = self._known.get((host, family))
-            known = found[0] if found is not None else []
+            entry = self._known.get((host, family))
+            known = entry[0] if entry is not None else []
         return known or None
 
-    def ask(self, host: str, who: object, told: Callable[[], None]) -> bool:
-        """Return whether an answer is there; else ``told`` is called when it is."""
+    def ask(self, host: str, run: object, resume: Callable[[], None]) -> bool:
+        """Return whether an answer is there; else ``resume`` is called when it is."""
         name = self._names.get(host)
         if name is None:
             name = self._names[host] = _Name(self._saved.pop(host, []))
@@ -110,30 +106,30 @@ class Names:
             self._begin(host, name)
         if name.expires >= monotonic() or name.addresses:
             return True
-        name.waiting[who] = told
+        name.waiting[run] = resume
         return False
 
-    def found(self, host: str, family: int) -> list[Address]:
-        """Return what an answer says; raises OSError where it says nothing of the family."""
+    def answer(self, host: str, family: int) -> list[Address]:
+        """Return the addresses of the last answer; raises OSError where it has none of the family."""
         name = self._names[host]
-        found = [address for address in name.addresses if family in (0, address.family)]
-        if not found:
-            raise OSError(*(name.error if not name.addresses else _NOT_KNOWN))
-        self._known[host, family] = (found, name)
-        return found
+        fitting = _of(family, name.addresses)
+        if not fitting:
+            raise OSError(*(name.error if not name.addresses else NOT_KNOWN))
+        self._known[host, family] = (fitting, name)
+        return fitting
 
     def _numeric(self, host: str, family: int) -> list[Address] | None:
         if host.startswith("/"):
-            found = [Address(socket.AF_UNIX, host)]
+            addresses = [Address(socket.AF_UNIX, host)]
         else:
             try:
                 if not is_address(host):
                     return None
-                found = numeric(host, family)
+                addresses = numeric(host, family)
             except (OSError, ValueError):
-                return None  # whoever resolves it will say why
-        self._known[host, family] = (found, None)
-        return found
+                return None  # Net.resolve() will say why
+        self._known[host, family] = (addresses, None)
+        return addresses
 
     def _begin(self, host: str, name: _Name) -> None:
         listed = self._hosts.of(host)
@@ -147,7 +143,7 @@ class Names:
         self._pump()
 
     def _pump(self) -> None:
-        """Begin the questions that may be asked now."""
+        """Begin the queries that may be sent now."""
         while len(self._tasks) < _AT_ONCE:
             again = not self._first
             if again and (not self._again or self._again_running >= _AGAIN_AT_ONCE):
@@ -165,18 +161,18 @@ class Names:
 
     async def _ask(self, host: str, name: _Name) -> None:
         try:
-            found, seconds = await _resolve(self._server(), host, _LIFETIMES[bool(name.failures)])
+            addresses, seconds = await self._resolver.resolve(host, _LIFETIMES[bool(name.failures)])
         except OSError as error:
             self._missed(host, name, error)
         else:
             name.failures = 0
             name.expires = monotonic() + seconds
-            self._learn(host, name, found)
+            self._learn(host, name, addresses)
         finally:
             name.asking = False
         waiting, name.waiting = name.waiting, {}
-        for told in waiting.values():
-            told()
+        for resume in waiting.values():
+            resume()
 
     def _missed(self, host: str, name: _Name, error: OSError) -> None:
         code, text = error.errno or 0, str(error.args[-1])
@@ -190,59 +186,19 @@ class Names:
         if gone:
             self._learn(host, name, [])
 
-    def _learn(self, host: str, name: _Name, found: list[Address]) -> None:
-        """Take an answer over, also where it says that there is nothing any more."""
-        if {one.host for one in found} != {one.host for one in name.addresses}:
+    def _learn(self, host: str, name: _Name, addresses: list[Address]) -> None:
+        """Take an answer over, also one without addresses."""
+        if {address.host for address in addresses} != {address.host for address in name.addresses}:
             self._changed = True
-        name.addresses = found
+        name.addresses = addresses
         for key in [(host, family) for family in (0, socket.AF_INET, socket.AF_INET6)]:
             if key in self._known:
-                fitting = [address for address in found if key[1] in (0, address.family)]
+                fitting = _of(key[1], addresses)
                 if fitting:
                     self._known[key] = (fitting, name)
                 else:
                     del self._known[key]
 
-    def _server(self) -> dns.asyncresolver.Resolver:
-        """Return whom to ask, as /etc/resolv.conf has it; raises OSError where there is nobody."""
-        import dns.asyncresolver
-        import dns.exception
 
-        looked, resolver = self._resolver
-        if resolver is None or monotonic() - looked >= TTL:
-            try:
-                resolver = dns.asyncresolver.Resolver()
-            except (dns.exception.DNSException, OSError):
-                raise OSError(*_NO_ANSWER) from None
-            resolver.timeout = _PATIENCE
-            self._resolver = (monotonic(), resolver)
-        return resolver
-
-
-async def _resolve(resolver: dns.asyncresolver.Resolver, host: str, lifetime: float) -> tuple[list[Address], float]:
-    """Return addresses and for how many seconds they hold; raises OSError in getaddrinfo's words."""
-    import dns.exception
-    import dns.resolver
-
-    asked = [
-        resolver.resolve(host, kind, lifetime=lifetime, search=True, raise_on_no_answer=False) for kind in ("A", "AAAA")
-    ]
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    found, seconds = [], _MOST_TTL
-    for family, answer in zip((socket.AF_INET, socket.AF_INET6), answers, strict=True):
-        if isinstance(answer, BaseException):
-            continue
-        if answer.rrset is not None:
-            found += [Address(family, record.address) for record in answer.rrset]
-            seconds = min(seconds, answer.rrset.ttl)
-    if found:
-        return sorted(found, key=_preference) if len(found) > 1 else found, max(seconds, _LEAST_TTL)
-    silent = (dns.resolver.NoNameservers, dns.exception.Timeout, OSError)
-    gone = any(isinstance(answer, dns.resolver.NXDOMAIN) for answer in answers)
-    raise OSError(*(_NO_ANSWER if not gone and any(isinstance(one, silent) for one in answers) else _NOT_KNOWN))
-
-
-def _preference(address: Address) -> tuple[bool, bool]:
-    """Return what to sort by: what there is no way to goes last, IPv6 first, as RFC 6724 has it in short."""
-    with socket.socket(address.family, socket.SOCK_DGRAM) as sock:
-        return sock.connect_ex(address.at(9)) != 0, address.family == socket.AF_INET
+def _of(family: int, addresses: list[Address]) -> list[Address]:
+    return [address for address in addresses if family in (0, address.family)]

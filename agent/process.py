@@ -1,4 +1,4 @@
-"""Is a process still the one that was meant? The kernel's descriptor of it says so, or else the time of its start."""
+"""Is a process still the same one? Its pidfd says so, or else the time of its start."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 class Process:
-    """A process of this moment: no signal for it ever meets a stranger that was given its number later."""
+    """A process that runs now: no signal for it ever reaches another one that has its number later."""
 
     def __init__(self, pid: int) -> None:
-        """Take hold of it; raises ProcessLookupError where there is none."""
+        """Open it; raises ProcessLookupError where there is none."""
         self.pid = pid
         self.descriptor = -1
         self._start = b""
@@ -37,7 +37,7 @@ class Process:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has ended, be it waited for or not."""
+        """Whether it has ended, whether or not its parent knows."""
         if self.descriptor < 0:
             return _start(self.pid) != self._start
         poll = select.poll()
@@ -45,14 +45,14 @@ class Process:
         return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
 
 
 def _start(pid: int) -> bytes:
-    """Return when a process was started, as /proc/PID/stat has it; nothing where it is gone or waits to be reaped."""
+    """Return when a process was started, as /proc/PID/stat has it; nothing for one that has ended."""
     try:
         words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return b"" if words[0] in (b"Z", b"X") else words[19]

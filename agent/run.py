@@ -1,11 +1,11 @@
-"""What is one run of a check to the driver? Its Net, and where it waits."""
+"""What is one run of a check to the driver? Its Net, and what it waits for."""
 
 from __future__ import annotations
 
 import select
 import types
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from agent.away import Job
 from vipwarden.net.net import Address, Net
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Callable, Coroutine, Generator, Mapping
 
-    from agent.driver import Driver
+    from agent.away import Away
+    from agent.names import Names
     from vipwarden.core.registry import Check
     from vipwarden.core.result import Result
 
@@ -23,12 +24,33 @@ T = TypeVar("T")
 _GONE = select.EPOLLHUP | select.EPOLLERR
 _TO_READ = select.EPOLLIN | select.EPOLLRDHUP | _GONE
 _TO_WRITE = select.EPOLLOUT | _GONE
-_TOLD = 1 << 30  # no event of epoll
-_MOMENT = 0.02  # seconds in which a thread is heard that could not run, no more than we
+_CALL = 1 << 30  # no event of epoll: a call resumes it
+_MOMENT = 0.02  # seconds for a thread to end that could not run while the agent itself did not
+
+
+class Loop(Protocol):
+    """What a run asks of its driver."""
+
+    names: Names
+    away: Away
+    batch: int  # the number of the batch of events that is being handled
+    shared: dict[str, object]  # among the runs that begin in one tick
+
+    def watch(self, run: Run, sock: socket) -> None:
+        """Resume a run by the events of a socket."""
+
+    def arm(self, run: Run, until: float) -> None:
+        """Look at a run again at a monotonic time."""
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call something after a while."""
+
+    def step(self, run: Run, value: bool) -> None:
+        """Resume a run with a value."""
 
 
 class Run(Net):
-    """One check that is run again and again; ``limit`` is its deadline in seconds, ``finish`` takes each Result."""
+    """One check that runs again and again; ``limit`` is its deadline in seconds, ``finish`` takes each Result."""
 
     __slots__ = (
         "armed", "awaits", "batch", "coroutine", "driver", "finish", "function", "job", "late", "limit", "name",
@@ -38,7 +60,7 @@ class Run(Net):
 
     def __init__(
         self,
-        driver: Driver,
+        driver: Loop,
         name: str,
         function: Check,
         values: Mapping[str, object],
@@ -56,9 +78,9 @@ class Run(Net):
         self.armed = float("inf")  # when the driver will look at it
         self.until = 0.0  # when what it waits for comes too late
         self.job: Job | None = None  # its last one away from the loop
-        self.awaits = 0  # events of epoll
+        self.awaits = 0  # events of epoll, or a call; 0 while it waits for nothing
         self.batch = 0  # of the driver's, in which it began to wait
-        self.serial = 0  # of the run
+        self.serial = 0  # of the wait: what comes for an earlier one is ignored
         self.late = 0
         self.started = False
 
@@ -77,16 +99,16 @@ class Run(Net):
     @types.coroutine
     def pause(self, seconds: float) -> Generator[None, bool, None]:
         """Let others run."""
-        self.driver.later(self, seconds)
-        yield
+        self.driver.later(seconds, self._resume())
+        yield from self._called()
 
     def once(self, what: str, look: Callable[[], T]) -> T:
         """Look once for all the runs that begin in the same tick."""
         shared = self.driver.shared
         if what not in shared:
             shared[what] = look()
-        found: T = shared[what]  # type: ignore[assignment]
-        return found
+        value: T = shared[what]  # type: ignore[assignment]
+        return value
 
     async def resolve(self, host: str, family: int = 0) -> list[Address]:
         """Return the addresses of a host, which are known but for the first time."""
@@ -94,52 +116,46 @@ class Run(Net):
         return known if known is not None else await super().resolve(host, family)
 
     async def lookup(self, host: bytes, family: int) -> list[Address]:
-        """Wait for the first answer of the resolver; all who ask for one name wait for the same one."""
+        """Wait for the first answer of the resolver; all runs that ask for a name share one query."""
         name = host.decode("ascii")
-        if not await self._named(name):
+        names = self.driver.names
+        if not (names.ask(name, self, self._resume()) or await self._called()):
             raise self.expired(f"the name {name} could not be resolved")
-        return self.driver.names.found(name, family)
+        return names.answer(name, family)
 
     async def beside(self, what: str, work: Callable[[], T]) -> T:
-        """Work in a thread beside the loop; while one hangs that this check began, no other is begun."""
+        """Work in a thread beside the loop; a check whose last thread still hangs begins no other."""
         last = self.job
         if last is not None and not last.done and monotonic() > last.until:
             await self.pause(_MOMENT)
             if not last.done:
                 ago = monotonic() - last.begun
                 raise NetError("stuck", f"{last.what} is still being read, for {ago:.0f} s by now: is a mount dead?")
-        job = self.job = Job(what, work, self.deadline)
-        job.told = self._telling()
+        job = self.job = Job(what, work, self.deadline, self._resume())
         self.driver.away.begin(job)
-        if not await self._till_told():
+        if not await self._called():
             raise self.stuck(what)
-        if job.failed is not None:
-            raise job.failed
-        found: T = job.found  # type: ignore[assignment]
-        return found
+        if job.error is not None:
+            raise job.error
+        value: T = job.value  # type: ignore[assignment]
+        return value
 
-    def _telling(self) -> Callable[[], None]:
-        """Return what resumes this run, and no later one, when it is called."""
-        serial = self.serial
+    def _resume(self) -> Callable[[], None]:
+        """Return what resumes the next wait for a call, and no later one."""
+        self.serial = serial = self.serial + 1
 
-        def told() -> None:
-            if self.serial == serial and self.awaits == _TOLD:
+        def resume() -> None:
+            if self.serial == serial and self.awaits == _CALL:
                 self.awaits = 0
                 self.driver.step(self, True)
 
-        return told
+        return resume
 
     @types.coroutine
-    def _till_told(self) -> Generator[None, bool, bool]:
-        self.awaits = _TOLD
+    def _called(self) -> Generator[None, bool, bool]:
+        """Wait for a call; False where the deadline comes first."""
+        self.awaits = _CALL
         self.until = self.deadline
         if self.until < self.armed:
-            self.driver.arm(self, self.until)
+            self.driver.arm(self, max(self.until, monotonic()))  # never in the tick that is being handled
         return (yield)
-
-    @types.coroutine
-    def _named(self, name: str) -> Generator[None, bool, bool]:
-        told = self._telling()
-        if self.driver.names.ask(name, self, told):
-            return True
-        return (yield from self._till_told())

@@ -1,8 +1,7 @@
-"""What may the section "agent" of the configuration say, and where are the real servers of a pattern read?"""
+"""What does the configuration say for the agent: the section "agent", the checks, and real servers of a pattern?"""
 
 from __future__ import annotations
 
-import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from vipwarden.config.document import SECTIONS, Document
@@ -10,7 +9,6 @@ from vipwarden.config.entries import checks
 from vipwarden.core.values import Seconds
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.lines import ConfError
-from vipwarden.state import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +25,7 @@ class Settings(NamedTuple):
 def settings(*, restart_grace: Seconds = Seconds(5)) -> Settings:
     """How does the agent end?
 
-    restart_grace: seconds after a clean end for which track files stay as they are, for the next agent to come
+    restart_grace: seconds after a clean end for which verdicts and track files stay valid, for the next agent to come
     """
     return Settings(restart_grace)
 
@@ -65,8 +63,3 @@ def real_servers(path: str) -> Iterator[tuple[str, int]]:
     if not found:
         raise ValueError(f"{path} has no real servers")
     yield from found
-
-
-def runtime() -> str:
-    """Return the folder below which this user's verdicts, track files and locks are."""
-    return posixpath.dirname(verdict.folder())

@@ -4,119 +4,94 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent import manifest, publisher, trackfile
+from agent import value
 from agent.health import Health
-from vipwarden.core.result import UNKNOWN, Result, State
-from vipwarden.state.verdict import file_name
+from agent.manifest import Guarded
+from agent.published import Published
+from agent.schedule import Schedule
+from vipwarden.state.paths import file_name
+from vipwarden.state.standing import standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from agent.run import Run
     from vipwarden.config.entry import Entry
+    from vipwarden.core.result import Result
     from vipwarden.state.verdict import Verdict
 
 
-class Watch:
-    """One entry: its verdict so far, its run, and what depends on it."""
+class Links:
+    """The watches that one depends on, and those that depend on it."""
 
-    __slots__ = (
-        "begun", "due", "entry", "file", "health", "loss", "members", "needs", "number", "period", "promise",
-        "result", "retried", "run", "scaled", "shift", "since", "stamped", "start", "told", "users", "value", "waiting",
-        "width", "written",
-    )  # fmt: skip
+    __slots__ = ("members", "needs", "users", "waiting")
+
+    def __init__(self) -> None:
+        self.members: list[Watch] = []  # what it is composed of
+        self.needs: list[Watch] = []  # what must be healthy for it to run
+        self.users: list[Watch] = []  # what is composed of it
+        self.waiting: list[Watch] = []  # what needs it
+
+
+class Watch:
+    """One entry: the verdict on it, when it runs, what its files say, and who depends on it."""
+
+    __slots__ = ("entry", "files", "health", "links", "number", "result", "run", "schedule", "since", "start")
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
-        self.file = file_name(entry.name)
         self.health = Health(entry.rise, entry.fall, entry.healthy)
-        self.loss = _loss(entry)
-        self.period = publisher.period(entry.interval)
-        self.scaled = entry.weight is not None and bool(entry.weight.metric)
-        self.promise = publisher.promise(entry.interval)
-        self.run: Run | None = None  # of a check; what is composed has none
-        self.members: list[Watch] = []  # what it is composed of
-        self.needs: list[Watch] = []  # what must be healthy for it to be asked
-        self.users: list[Watch] = []  # what is composed of it
-        self.waiting: list[Watch] = []  # what needs it
         self.result: Result | None = None  # the last one
-        self.number = 0  # to the guard
-        self.due = self.begun = 0.0  # when it is to begin, and when it began last
-        self.shift = 0.0  # of the next due time, once
-        self.start: Callable[[float], None] = _no_start
-        self.stamped = self.written = float("-inf")  # when its verdict was stamped last, and written as a whole
-        self.width = 0  # of the stamp in it
-        self.told: State | None = None  # the state in it
-        self.since = 0.0
-        self.retried = 0
-        self.value: int | None = None  # in the track file, as far as is known
+        self.since = 0.0  # when the state of the verdict changed, in seconds of the epoch
+        self.schedule = Schedule(entry.interval, entry.fast_interval, entry.retry)
+        self.files = Published(file_name(entry.name), entry.interval, value.loss(entry.weight))
+        self.links = Links()
+        self.number = 0  # in the memory that the watchdog sees
+        self.run: Run | None = None  # of a check; a composition has none
+        self.start: Callable[[float], None] = _no_start  # what the driver calls when a run is due
 
     @property
-    def wanted(self) -> int:
-        """The value for the track file."""
-        state, weight = self.health.state, self.entry.weight
-        if state is None:
-            return self.loss
-        if weight is None:
-            return trackfile.SWITCH_ON if self.health.is_healthy else trackfile.SWITCH_OFF
-        return weight.value(state, self.health.is_healthy, self.result.metrics if self.result else ())
+    def value(self) -> int:
+        """The value that the track file has to hold."""
+        return value.value(self.entry.weight, self.health, self.result.metrics if self.result else ())
 
     def take_over(self, last: Verdict | None, grace: float) -> None:
-        """Begin with the verdict that an agent before this one left, if it still speaks."""
-        if last is not None and last.promise and last.is_fresh(last.promise + grace):
-            self.health.state = last.result.state
-            self.result = last.result
-            self.since = last.since
+        """Begin with the verdict that an earlier agent left, if it is still valid."""
+        if last is not None and last.ttl and standing(last, last.ttl + grace).is_valid:
+            self.health.state, self.result, self.since = last.result.state, last.result, last.since
 
     def inherit(self, old: Watch) -> None:
-        """Begin with the verdict of the same name before the configuration changed."""
-        self.health.state = old.health.state
-        self.result = old.result
-        self.since = old.since
-
-    def blocker(self) -> Watch | None:
-        """Return what this check waits for: a check that it needs and that is not healthy."""
-        return next((watch for watch in self.needs if not watch.health.is_healthy), None)
-
-    def compose(self) -> Result | None:
-        """Return the result that the members make, or None as long as it is open: that of the worst one needed."""
-        members = sorted(self.members, key=_rank)
-        last = members[self.entry.needed - 1]
-        if not last.health.is_healthy and any(member.health.state is None for member in members):
-            return None
-        sick = [member for member in members if not member.health.is_healthy]
-        text = f"{len(members) - len(sick)} of {len(members)} healthy, {self.entry.needed} needed"
-        if sick:
-            named = ", ".join(f"{member.entry.name} is {_state(member)}" for member in sick[:5])
-            text += f": {named}{', ...' if len(sick) > 5 else ''}"
-        state = _state(last)
-        if not last.health.is_healthy and state <= self.health.worst:
-            state = State.CRITICAL
-        return Result(state, text)
+        """Begin with the verdict of the same name under the configuration before."""
+        self.health.state, self.result, self.since = old.health.state, old.result, old.since
 
 
-def guarded_of(entry: Entry) -> manifest.Guarded:
+def linked(entries: Sequence[Entry], before: dict[str, Watch]) -> dict[str, Watch]:
+    """Return a watch for each entry: that of before where the entry is unchanged, else one with its verdict."""
+    watches: dict[str, Watch] = {}
+    for entry in entries:
+        old = before.get(entry.name)
+        watch = old if old is not None and old.entry == entry else Watch(entry)
+        if old is not None and watch is not old:
+            watch.inherit(old)
+        watches[entry.name] = watch
+    for watch in watches.values():
+        watch.links = Links()
+    for watch in watches.values():
+        links = watch.links
+        links.members = [watches[name] for name in watch.entry.members]
+        links.needs = [watches[name] for name in watch.entry.only_if]
+        for member in links.members:
+            member.links.users.append(watch)
+        for needed in links.needs:
+            needed.links.waiting.append(watch)
+    return watches
+
+
+def guarded(entry: Entry) -> Guarded:
     """Return what the watchdog has to know of an entry."""
-    loss = manifest.HOLD if entry.hold else str(_loss(entry))
-    return manifest.Guarded(file_name(entry.name), entry.loss_after, loss if entry.track else manifest.NONE)
-
-
-def _loss(entry: Entry) -> int:
-    return entry.weight.loss if entry.weight else trackfile.SWITCH_OFF
+    loss = value.at_loss(entry.weight, track=entry.track, hold=entry.hold)
+    return Guarded(file_name(entry.name), entry.loss_after, loss)
 
 
 def _no_start(_now: float) -> None:
-    """Start nothing: what is composed does not run."""
-
-
-def _state(watch: Watch) -> State:
-    return watch.health.state if watch.health.state is not None else UNKNOWN
-
-
-def _rank(watch: Watch) -> tuple[bool, State]:
-    return not watch.health.is_healthy, _state(watch)
-
-
-def blocked(by: Watch) -> Result:
-    """Return the result of a check that was not asked."""
-    return Result(UNKNOWN, f"not asked: only_if {by.entry.name}, which is {_state(by)}")
+    """Start nothing: a composition does not run."""

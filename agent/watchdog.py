@@ -1,10 +1,9 @@
-"""What happens when the agent is killed, stopped or hangs? A small process of its own takes its healthy verdicts back.
+"""What happens when the agent is killed, stopped or hangs? A small process of its own fails the track files.
 
-The agent writes the time of each look at a check into memory that it shares with this process: no system call, and
-nothing to fill up. A check whose look grows older than its limit has its track file failed, whatever the reason. The
-agent's end is seen at once: after a clean one, which says for how long a successor may take to come, nothing fails
-until then. This process ends when there is nothing left to fail, and never because of what others may be about to do:
-it is a successor that ends it, as soon as a watchdog of its own is at work.
+The agent writes the time of each look at a check into memory that it shares with this process, which takes no system
+call. The track file of a check is failed when the last look is older than its limit, for whatever reason. A clean end
+of the agent, which names the seconds that a successor may take, is known at once: nothing fails until then. This
+process ends when nothing is left to fail, or when a successor whose own watchdog is at work ends it.
 """
 
 from __future__ import annotations
@@ -30,24 +29,24 @@ from mmap import mmap
 from time import monotonic, monotonic_ns
 
 from agent import locks, manifest
+from agent.value import NEVER, overdue
 
 _LONGEST = 1.0  # seconds between two signs of its own life
 _AGAIN = 1.0  # seconds until a file is tried again that could neither be written nor removed
-_ORPHANED = 0.1  # seconds between two looks for the agent, where the kernel does not tell of its end
-NEVER = float("inf")  # the stamp of a check that nothing was said of yet
+_ORPHANED = 0.1  # seconds between two looks for the agent, where the kernel does not report its end
 READY, LEAVING, TAKEN = b"ready", b"leaving ", b"taken"
 
 
 class Shared:
-    """The memory of both: a stamp of this process, one of each check, a mark on each that was failed, and the list."""
+    """The memory of both: a sign of life, the last look at each check, a mark on each that was failed, and the list."""
 
-    __slots__ = ("alive", "failed", "stamps", "text")
+    __slots__ = ("alive", "failed", "looks", "text")
 
     def __init__(self, descriptor: int, count: int) -> None:
         view = memoryview(mmap(descriptor, 0))
         end = self.size(count)
         self.alive = view[:8].cast("d")
-        self.stamps = view[8 : 8 + 8 * count].cast("d")
+        self.looks = view[8 : 8 + 8 * count].cast("d")
         self.failed = view[8 + 8 * count : end].cast("B")
         self.text = view[end:]
 
@@ -58,7 +57,7 @@ class Shared:
 
 
 class Watchdog:
-    """Guards the list in ``memory``, below ``runtime``, for the agent of number ``pid``.
+    """Guards the checks listed in ``memory``, below ``runtime``, for the agent of process ``pid``.
 
     ``agent`` and ``memory`` are the descriptors that it shares with the agent.
     """
@@ -68,9 +67,10 @@ class Watchdog:
         self.runtime = runtime
         self.shared = Shared(memory, count)
         self.guarded = manifest.decode(bytes(self.shared.text))
+        self._limits = [check.limit for check in self.guarded]
         self.agent = socket(fileno=agent)
         self.until: float | None = None  # when all has to fail, after a clean end
-        self._failed = [-1.0] * count  # the stamp that each was failed for
+        self._failed = [-1.0] * count  # the look for which each was failed
         self._poll = select.poll()
         self._poll.register(self.agent, select.POLLIN)
         self._hears = True
@@ -87,7 +87,7 @@ class Watchdog:
         while True:
             now = self.shared.alive[0] = monotonic()
             is_over = self.until is not None or posix.getppid() != self.pid
-            due, wake = self.look(now)
+            due, wake = overdue(self._limits, self.shared.looks.tolist(), self._failed, self.until, now)
             has_failed = self.fail(due)
             if is_over and wake == NEVER and has_failed:
                 return
@@ -101,36 +101,21 @@ class Watchdog:
                     self._poll.unregister(descriptor)
                     self._hears = False
 
-    def look(self, now: float) -> tuple[list[int], float]:
-        """Return the numbers of what has to fail now, and when the next may have to, or NEVER."""
-        due = []
-        wake = NEVER
-        failed, until = self._failed, self.until
-        for number, (one, stamp) in enumerate(zip(self.guarded, self.shared.stamps.tolist(), strict=True)):
-            if stamp in (NEVER, failed[number]):
-                continue
-            expires = stamp + one.limit if until is None else until
-            if expires <= now:
-                due.append(number)
-            elif expires < wake:
-                wake = expires
-        return due, wake
-
     def fail(self, numbers: list[int]) -> bool:
-        """Fail checks, and let the agent know that its values are no longer in the files; return whether all have."""
+        """Fail checks, and mark for the agent that its values are overwritten; return whether all could be failed."""
         worked = True
         for number in numbers:
-            stamp = self.shared.stamps[number]
+            look = self.shared.looks[number]
             self.shared.failed[number] = 1
             if self.guarded[number].fail(self.runtime):
-                self._failed[number] = stamp  # a later look makes it fail again
+                self._failed[number] = look  # a later look makes it fail again
             else:
                 worked = False
             self.shared.failed[number] = 1  # once more: the agent may have looked in between
         return worked
 
     def say(self, word: bytes) -> None:
-        """Let the agent know."""
+        """Send a word to the agent."""
         try:
             self.agent.send(word, MSG_DONTWAIT)
         except OSError:
@@ -139,26 +124,26 @@ class Watchdog:
     def _listen(self) -> bool:
         """Take a message of the agent; return whether it was one, and not its end."""
         try:
-            said = self.agent.recv(64, MSG_DONTWAIT)
+            message = self.agent.recv(64, MSG_DONTWAIT)
         except BlockingIOError:
             return True
         except OSError:
             return False
-        if said.startswith(LEAVING):
-            self.until = monotonic() + float(said[len(LEAVING) :])
+        if message.startswith(LEAVING):
+            self.until = monotonic() + float(message[len(LEAVING) :])
             self.say(TAKEN)
-        return bool(said)
+        return bool(message)
 
 
 def main(runtime: str, owner: str, before: str, *numbers: str) -> None:
-    """Guard for the agent of the word ``owner``; ``before`` is the word that stood in the manifest at its start.
+    """Guard for the agent with the word ``owner``; ``before`` is the word in the manifest when it was started.
 
     Signals meant for the agent, as those of a terminal, leave this process where it is.
     """
     posix.chdir("/")
     for number in (SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2):
         signal(number, SIG_IGN)
-    post = locks.stand(runtime)
+    post = locks.register(runtime)
 
     def answer(_number: int, _frame: object) -> None:
         now = monotonic_ns()

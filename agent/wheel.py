@@ -1,4 +1,4 @@
-"""What falls due next? Things gathered by the tick in which they do, so that one waking serves many."""
+"""What is due next? Items gathered by ticks, so that one waking serves many."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 T = TypeVar("T")
-TICK = 0.02  # seconds; each waking of an event loop costs as much as a check
+TICK = 0.02  # seconds; a waking of the event loop costs as much as a check
 
 
 class Wheel(Generic[T]):
-    """Things by the end of the tick that their time lies in: never early, and late by one tick at most."""
+    """Items by the end of the tick in which their time lies: never early, and late by one tick at most."""
 
     __slots__ = ("_order", "_slots")
 
@@ -21,22 +21,22 @@ class Wheel(Generic[T]):
         self._slots: dict[int, list[T]] = {}
         self._order: list[int] = []
 
-    def add(self, when: float, thing: T) -> float:
-        """Put a thing down for a time; return the time at which its tick ends."""
+    def add(self, when: float, item: T) -> float:
+        """Put an item down for a time; return the time at which its tick ends."""
         slot = int(when / TICK) + 1
-        things = self._slots.get(slot)
-        if things is None:
-            things = self._slots[slot] = []
+        items = self._slots.get(slot)
+        if items is None:
+            items = self._slots[slot] = []
             heappush(self._order, slot)
-        things.append(thing)
+        items.append(item)
         return slot * TICK
 
     @property
     def next(self) -> float:
-        """The time at which something falls due; infinity where nothing ever will."""
+        """When the next tick with an item ends; infinity where there is none."""
         return self._order[0] * TICK if self._order else float("inf")
 
     def due(self, now: float) -> Iterator[T]:
-        """Take out what has fallen due; what is added meanwhile waits for its own tick."""
+        """Take out the items that are due; an item added meanwhile waits for its own tick."""
         while self._order and self._order[0] * TICK <= now:
             yield from self._slots.pop(heappop(self._order))

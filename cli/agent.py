@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import resource
 import sys
+from typing import TYPE_CHECKING
 
-from agent.agent import AgentError
-from agent.log import Log
+from agent.agent import Agent, AgentError
+from agent.log import Log, route
 from agent.relief import fail_closed
-from agent.service import serve
-from agent.settings import plan, runtime
+from agent.settings import plan
+from cli.service import serve
 from vipwarden import VERSION
 from vipwarden.config.document import PATH, ConfigError
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
+from vipwarden.state.paths import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.settings import Plan
 
 
 def agent(*, config: File = PATH, check_config: bool = False, fail_closed: bool = False) -> int:
@@ -40,13 +47,51 @@ def agent(*, config: File = PATH, check_config: bool = False, fail_closed: bool 
     log = Log()
     log.say(f"vipwarden {VERSION} runs {len(first.entries)} checks of {config}")
     try:
-        asyncio.run(serve(lambda: plan(config), runtime(), log, first))
+        asyncio.run(serve(_FromFile(config, first, log), log.say))
     except AgentError as error:
         complain(f"vipwarden agent: {error}")
         return 1
     finally:
         log.close()
     return 0
+
+
+class AgentService:
+    """The agent by a plan; what can be reloaded is for a subclass to say."""
+
+    def __init__(self, plan: Plan, log: Log) -> None:
+        self.plan = plan
+        self.log = log
+        self.agent: Agent
+
+    @property
+    def status(self) -> str:
+        """How many checks it runs."""
+        return f"{len(self.agent.watches)} checks"
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Run the checks; raises AgentError."""
+        route(self.log, asyncio.get_running_loop())
+        grace = self.plan.settings.restart_grace
+        self.agent = Agent(self.plan.entries, runtime(), self.log.say, grace, lambda: self.log.dropped)
+        await self.agent.run(ready)
+
+    async def switch(self, plan: Plan) -> None:
+        """Go over to another plan; raises OSError."""
+        await self.agent.reload(plan.entries)
+        self.agent.grace = plan.settings.restart_grace
+
+
+class _FromFile(AgentService):
+    """The agent by the section checks of a configuration file."""
+
+    def __init__(self, path: str, first: Plan, log: Log) -> None:
+        super().__init__(first, log)
+        self._path = path
+
+    async def reload(self) -> None:
+        """Go over to what the file says now; raises ConfigError or OSError."""
+        await self.switch(await asyncio.to_thread(plan, self._path))  # thousands of checks take seconds to read
 
 
 def _fail_closed() -> int:

@@ -6,15 +6,14 @@ It runs no check itself: ``vipwarden agent`` does, and its verdicts are shown.
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.service import serve
 from exporter.http.activation import ActivationError, activated
 from exporter.http.server import ListenError, start
 from exporter.http.web import Security
-from exporter.notify import Notify
 from exporter.settings import settings
 from vipwarden import VERSION
 from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
@@ -23,6 +22,8 @@ from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.http.server import Server
     from exporter.settings import Settings
 
@@ -45,13 +46,14 @@ def exporter(*, config: File | None = None, check_config: bool = False, **values
             Security(read(given).web_config, say)
             sys.stdout.write(f"{_path(given) or 'no configuration'}: nothing wrong\n")
             return 0
-        return asyncio.run(_serve(given))
+        asyncio.run(serve(_Exporter(given), say))
     except ConfigError as error:
         sys.stderr.write(f"vipwarden exporter: {error}\n")
         return 2
     except (ActivationError, ListenError) as error:
         sys.stderr.write(f"vipwarden exporter: {error}\n")
         return 1
+    return 0
 
 
 main = CommandLine("vipwarden exporter", exporter, settings)
@@ -71,47 +73,36 @@ def read(given: dict[str, Any]) -> Settings:
     return settings(**values | {name: value for name, value in given.items() if name not in _USED})
 
 
-async def _serve(given: dict[str, Any]) -> int:
-    loop, stop, again = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, again.set)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # what came before now is not lost
-    notify = Notify()
-    server = await start(read(given), say, sockets=activated())
-    try:
-        say(f"vipwarden {VERSION} {_status(server)}")
-        notify.ready(_status(server))
-        tasks = [asyncio.create_task(work) for work in (notify.live(), _reload(server, given, again, notify))]
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
-    finally:
-        notify.stopping()
-        await server.cleanup()
-    return 0
+class _Exporter:
+    """The exporter by the command line ``given`` and its configuration; see cli/service.py."""
 
+    def __init__(self, given: dict[str, Any]) -> None:
+        self._given = given
+        self._server: Server
 
-async def _reload(server: Server, given: dict[str, Any], again: asyncio.Event, notify: Notify) -> None:
-    """Read the configuration again at each SIGHUP; a wrong one is told of and the old one stays."""
-    while await again.wait():
-        again.clear()
-        notify.reloading()
+    @property
+    def status(self) -> str:
+        """Where it serves."""
+        return "serves " + " and ".join(_url(self._server, address) for address in self._server.addresses)
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serve; raises ConfigError, ActivationError and ListenError."""
+        self._server = await start(read(self._given), say, sockets=activated())
         try:
-            try:
-                wanted = read(given)
-            except ConfigError:
-                server.refuse()
-                raise
-            await server.reload(wanted)
-            say(f"configuration read again, {_status(server)}")
-        except (ConfigError, ListenError) as error:
-            say(f"{error}; the configuration read before stays in force")
-        notify.ready(_status(server))
+            say(f"vipwarden {VERSION} {self.status}")
+            ready()
+            await asyncio.Future()
+        finally:
+            await self._server.cleanup()
 
-
-def _status(server: Server) -> str:
-    return "serves " + " and ".join(_url(server, address) for address in server.addresses)
+    async def reload(self) -> None:
+        """Go over to another configuration; raises ConfigError or ListenError."""
+        try:
+            wanted = await asyncio.to_thread(read, self._given)
+        except ConfigError:
+            self._server.refuse()
+            raise
+        await self._server.reload(wanted)
 
 
 def _url(server: Server, address: Any) -> str:

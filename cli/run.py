@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent.agent import AgentError
 from agent.log import Log
-from agent.service import serve
-from agent.settings import plan, plan_of, runtime
-from cli.agent import complain, raise_limits
+from agent.settings import plan, plan_of
+from cli.agent import AgentService, complain, raise_limits
+from cli.service import serve
 from exporter.health import HEALTHY
 from exporter.http.server import ListenError, start
 from exporter.http.web import Security
@@ -26,9 +26,10 @@ from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 from vipwarden.state import files, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agent.settings import Plan
+    from exporter.http.server import Server
     from exporter.settings import Settings
 
 # Where nothing is configured vipwarden checks itself. The page for people is never the same twice, so the digest is
@@ -64,15 +65,14 @@ def run(*, config: File | None = None, listen: Listen | None = None, check_confi
     """
     path = config or (PATH if Path(PATH).exists() else None)
     log = Log()
-    node = _Node(path, listen, log)
     try:
-        configured = node.load()
+        node = _Node(path, listen, log)
         if check_config:
-            Security(node.wanted.web_config, print)
-            sys.stdout.write(f"{path or 'no configuration'}: {len(configured.entries)} checks, nothing wrong\n")
+            Security(node.settings.web_config, print)
+            sys.stdout.write(f"{path or 'no configuration'}: {len(node.plan.entries)} checks, nothing wrong\n")
             return 0
         raise_limits()
-        return asyncio.run(_serve(node, configured))
+        asyncio.run(serve(node, log.say))
     except ConfigError as error:
         complain(f"vipwarden run: {error}")
         return 2
@@ -81,56 +81,55 @@ def run(*, config: File | None = None, listen: Listen | None = None, check_confi
         return 1
     finally:
         log.close()
+    return 0
 
 
 main = CommandLine("vipwarden run", run)
 
 
-class _Node:
-    """The configuration of both, from ``path`` or, without one, built in; ``listen`` goes before what it says."""
+class _Node(AgentService):
+    """Agent and exporter, by the configuration ``path`` or, without one, by the built-in one.
+
+    ``listen`` goes before what the configuration says. Raises ConfigError.
+    """
 
     def __init__(self, path: str | None, listen: Listen | None, log: Log) -> None:
-        self.path = path
-        self.log = log
-        self.wanted: Settings
+        self._path = path
         self._listen = listen
-        self.built_in: Plan | None = None  # the checks of a node that has no configuration
+        self._server: Server
+        self.settings, plan = self._read()
+        super().__init__(plan, log)
 
-    def load(self) -> Plan:
-        """Read it; raises ConfigError."""
-        if self.built_in is not None:
-            return self.built_in
-        document = Document(self.path or "", None if self.path else "", sections=SECTIONS)
+    def _read(self) -> tuple[Settings, Plan]:
+        document = Document(self._path or "", None if self._path else "", sections=SECTIONS)
         values: dict[str, Any] = document.section("exporter", settings)
         if self._listen is not None:
             values["listen"] = (self._listen,)
-        configured = plan_of(document)
-        self.wanted = settings(**values)
-        return configured
+        return settings(**values), plan_of(document)
 
-
-async def _serve(node: _Node, configured: Plan) -> int:
-    log = node.log
-    server = await start(node.wanted, log.say)
-
-    async def besides() -> None:
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serve the page and run the checks; raises ListenError and AgentError."""
+        server = self._server = await start(self.settings, self.log.say)
         try:
-            await server.reload(node.wanted)
-        except ListenError as error:
-            raise OSError(0, str(error)) from None
+            with _pidfile() as pidfile:
+                listen = _own(*server.addresses[0][:2])
+                if not self._path:
+                    self.plan = _default(pidfile, listen)
+                url = f"{'https' if server.is_secured else 'http'}://{listen}"
+                count = len(self.plan.entries)
+                self.log.say(f"vipwarden {VERSION} runs {count} checks: open {url}/ (metrics: {url}/metrics)")
+                await super().run(ready)
+        finally:
+            await server.cleanup()
 
-    try:
-        with _pidfile() as pidfile:
-            listen = _own(*server.addresses[0][:2])
-            if not node.path:
-                configured = node.built_in = _default(pidfile, listen)
-            url = f"{'https' if server.is_secured else 'http'}://{listen}"
-            count = len(configured.entries)
-            log.say(f"vipwarden {VERSION} runs {count} checks: open {url}/ (metrics: {url}/metrics)")
-            await serve(node.load, runtime(), log, configured, besides)
-    finally:
-        await server.cleanup()
-    return 0
+    async def reload(self) -> None:
+        """Go over to another configuration, in both parts or in none; raises ConfigError or OSError."""
+        try:
+            read, plan = await asyncio.to_thread(self._read)
+        except ConfigError:
+            self._server.refuse()
+            raise
+        await self._server.reload(read, lambda: self.switch(plan if self._path else self.plan))
 
 
 def _default(pidfile: str, listen: Listen) -> Plan:

@@ -20,7 +20,7 @@ from exporter.registry import COLLECTORS
 from vipwarden.config.document import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from exporter.render.exposition import Metric
     from exporter.settings import Listen, Settings
@@ -29,12 +29,16 @@ _LIMITS = Limits()
 _LAST_SECONDS = 0.5  # for the requests that are under way when the end begins
 
 
-class ListenError(Exception):
+class ListenError(OSError):
     """The exporter cannot listen where it is told to."""
 
 
 def _say_nothing(_: str) -> None:
     """Log nothing."""
+
+
+async def _nothing() -> None:
+    """Switch nothing else."""
 
 
 class Server:
@@ -99,16 +103,20 @@ class Server:
         """Note that there was an order to reload, and nothing to go over to."""
         self._gate.counts.reload(worked=False)
 
-    async def reload(self, settings: Settings) -> None:
-        """Go over to new settings; raises ConfigError or ListenError, and then the old ones stay."""
+    async def reload(self, settings: Settings, switch: Callable[[], Awaitable[None]] = _nothing) -> None:
+        """Go over to new settings; raises ConfigError or ListenError, and then the old ones stay.
+
+        ``switch`` switches what else is reloaded, when nothing can fail here any more; where it raises OSError the
+        old settings stay as well.
+        """
         try:
-            await self._go_over(settings)
-        except (ConfigError, ListenError):
+            await self._go_over(settings, switch)
+        except (ConfigError, OSError):
             self.refuse()
             raise
         self._gate.counts.reload(worked=True)
 
-    async def _go_over(self, settings: Settings) -> None:
+    async def _go_over(self, settings: Settings, switch: Callable[[], Awaitable[None]]) -> None:
         security = Security(settings.web_config, self._say, self._gate.security)
         activated = [(listen, one) for listen, one in self._listeners if listen is None]
         kept = [(listen, one) for listen, one in self._listeners if listen in settings.listen]
@@ -117,7 +125,8 @@ class Server:
         try:
             for listen in sorted(set(settings.listen).difference(known), key=_is_last) if not activated else ():
                 opened.append((listen, await self._bind(listen)))  # noqa: PERF401 - to be closed if a later one fails
-        except ListenError:
+            await switch()
+        except BaseException:
             for _, one in opened:
                 one.close()
             raise

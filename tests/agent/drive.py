@@ -15,7 +15,7 @@ from vipwarden.config.entries import checks
 from vipwarden.core.options import complete, options, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from vipwarden.config.entry import Entry
@@ -25,20 +25,26 @@ if TYPE_CHECKING:
 
 def resident(check: Check, *arguments: str) -> Result:
     """Run a check once on the agent's driver, with its options as on the command line."""
+    known = options(check)
+    values = complete(known, parse(known, arguments))
+    limit = float(str(values.get("timeout", known["timeout"].default)))
+    return asyncio.run(alone(check, values, limit))
 
-    async def once() -> Result:
-        driver = Driver()
-        known = options(check)
-        values = complete(known, parse(known, arguments))
-        limit = values.get("timeout", known["timeout"].default)
-        end: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        driver.start(Run(driver, check.__name__, check, values, float(str(limit)), end.set_result))
-        try:
-            return await end
-        finally:
-            driver.close()
 
-    return asyncio.run(once())
+async def once(driver: Driver, check: Check, values: Mapping[str, object], limit: float) -> Result:
+    """Run a check once on a driver, with ``limit`` seconds."""
+    end: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    driver.start(Run(driver, getattr(check, "__name__", "it"), check, values, limit, end.set_result))
+    return await end
+
+
+async def alone(check: Check, values: Mapping[str, object], limit: float) -> Result:
+    """Run a check once on a driver of its own."""
+    driver = Driver()
+    try:
+        return await once(driver, check, values, limit)
+    finally:
+        driver.close()
 
 
 def entries(text: str) -> list[Entry]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.agent.life import HavocError, Life, nap
-from vipwarden.state import verdict
+from vipwarden.state.clock import boot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +149,7 @@ def watchdog_lost_in_a_reload(life: Life) -> None:
         nap(0.1)
         os.kill(life.agent, signal.SIGHUP)
         nap(0.1)
-    if not life.until(partial(life.is_guarded, verdict.now()), _STATE):
+    if not life.until(partial(life.is_guarded, boot()), _STATE):
         raise HavocError(f"{life.children()} are there, {life.watchdogs()} at work: {life.log()}")
     life.end()
 

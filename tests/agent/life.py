@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from agent import locks, relief
 from cli import agent as command  # whatever it needs is imported before the fork
-from vipwarden.state import verdict
+from vipwarden.state import paths, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _END = 30.0  # seconds
 HEALTHY = b"1   \n"
-_OWN = verdict.file_name("vipwarden agent")
+_OWN = paths.file_name("vipwarden agent")
 
 
 class HavocError(Exception):
@@ -119,7 +119,7 @@ class Life:
 
     def watchdogs(self) -> list[int]:
         """Return the watchdogs that are at work."""
-        return locks.standing(self.runtime)
+        return locks.watchdogs(self.runtime)
 
     def children(self) -> set[int]:
         """Return the children of the agent: its watchdog, which may not have begun to be one."""

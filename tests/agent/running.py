@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.commands import BIN, environment
-from vipwarden.state import verdict
+from vipwarden.state import paths, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ class Running:
 
     def verdict(self, name: str) -> Verdict | None:
         """Return the verdict on a check."""
-        return verdict.read(f"{self.runtime}/verdict/{verdict.file_name(name)}")
+        return verdict.read(f"{self.runtime}/verdict/{paths.file_name(name)}")
 
     def state(self, name: str) -> str:
         """Return the state of a check, or an empty text."""
@@ -53,7 +53,7 @@ class Running:
     def value(self, name: str) -> str:
         """Return what stands in a track file, or an empty text."""
         with contextlib.suppress(FileNotFoundError):
-            return (self.runtime / "track" / verdict.file_name(name)).read_text().strip()
+            return (self.runtime / "track" / paths.file_name(name)).read_text().strip()
         return ""
 
     def must_come(self, what: Callable[[], object], seconds: float = 60) -> float:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.run import Run
 from tests.agent.drive import Inside
 from tests.servers import misbehaving as servers
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
-from vipwarden.state import verdict
+from vipwarden.state import paths, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +102,7 @@ def test_the_agent_has_a_verdict_of_its_own(tmp_path: Path) -> None:
 
 def own(inside: Inside) -> verdict.Verdict | None:
     """Return the agent's own verdict."""
-    return verdict.read(f"{inside.folder}/verdict/{verdict.file_name('vipwarden agent')}")
+    return verdict.read(f"{inside.folder}/verdict/{paths.file_name('vipwarden agent')}")
 
 
 def test_a_check_that_hangs_does_not_hold_up_the_others(tmp_path: Path) -> None:
@@ -118,7 +117,7 @@ def test_a_check_that_hangs_does_not_hold_up_the_others(tmp_path: Path) -> None:
     assert states(inside) == {"fast": "OK"}
 
 
-BUGS = [ZeroDivisionError("a bug"), SystemExit(3), RecursionError(), KeyError(), MemoryError(), GeneratorExit()]
+BUGS = [ZeroDivisionError("a bug"), SystemExit(3), RecursionError(), RuntimeError(), MemoryError(), GeneratorExit()]
 
 
 @pytest.mark.parametrize("error", BUGS, ids=lambda error: type(error).__name__)
@@ -131,45 +130,6 @@ def test_a_check_that_breaks_is_unknown_and_goes_on(tmp_path: Path, error: BaseE
     assert any(
         f"bad: first run -> UNKNOWN: internal error in bad: {type(error).__name__}" in line for line in inside.said
     )
-
-
-def test_a_runtime_error_of_one_target_is_that_of_one_run(tmp_path: Path) -> None:
-    """Asyncio says so that it wants a task, which is given to this run alone, and told once for the type."""
-    tasks: list[bool] = []
-
-    async def fine(net: Net, **values: object) -> Result:
-        tasks.append(not isinstance(net, Run))
-        if values["timeout"] == 0.07:
-            raise RuntimeError("of one target")
-        return Result(OK, "fine")
-
-    def change(entries: list[Entry]) -> None:
-        for entry in entries:
-            entry.function = fine
-            entry.values = {"timeout": entry.timeout}
-
-    inside = Inside(tmp_path, f"good: {{{FAST}}}", f"bad: {{{FAST}, timeout: 0.07}}")
-    inside.run_until(lambda: len(tasks) > 30, change)
-    assert states(inside) == {"bad": "UNKNOWN", "good": "OK"}
-    assert tasks.count(False) > tasks.count(True) * 1.5  # each run begins on the driver, those of one go on beside
-    said = [line for line in inside.said if "first run" not in line]
-    assert said == ["bad is run once more, as a task of asyncio: of one target"]
-
-
-def test_a_recursion_error_is_a_bug_of_one_run(tmp_path: Path) -> None:
-    """It is a RuntimeError by its class alone."""
-    kinds: set[type] = set()
-
-    async def deep(net: Net, **_values: object) -> Result:
-        kinds.add(type(net))
-        raise RecursionError
-
-    def change(entries: list[Entry]) -> None:
-        entries[0].function = deep
-
-    inside = Inside(tmp_path, f"deep: {{{FAST}}}")
-    inside.run_until(lambda: states(inside).get("deep") == "UNKNOWN", change)
-    assert kinds == {Run}
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
@@ -206,25 +166,40 @@ def test_a_check_without_a_result_is_unknown(tmp_path: Path, answer: object) -> 
     inside.run_until(lambda: states(inside).get("odd") == "UNKNOWN", change)
 
 
-def test_a_check_that_stands_on_a_library_of_asyncio_runs_beside(tmp_path: Path) -> None:
-    """It may await what it likes, a timeout among it; the others do not wait for it."""
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_check_that_waits_for_asyncio_is_unknown(tmp_path: Path, seconds: float) -> None:
+    """As for the commands, a check waits for its Net alone: the agent does not run it half, and no other one waits."""
 
     async def library(_net: Net, **_values: object) -> Result:
-        async with asyncio.timeout(5):
-            await asyncio.sleep(0.01)
-        return Result(OK, "beside")
-
-    async def endless(_net: Net, **_values: object) -> Result:
-        await asyncio.sleep(60)
+        await asyncio.sleep(seconds)
         return Result(OK, "never")
 
     def change(entries: list[Entry]) -> None:
-        entries[0].function, entries[1].function = library, endless
+        entries[0].function = library
 
-    inside = Inside(tmp_path, f"library: {{{FAST}}}", f"endless: {{{FAST}}}", f"plain: {{{FAST}, refused: ok}}")
-    inside.run_until(lambda: len(states(inside)) == 3, change)
-    assert states(inside) == {"library": "OK", "endless": "UNKNOWN", "plain": "OK"}
-    assert any("did not end within its 0.1 s" in line for line in inside.said)
+    inside = Inside(tmp_path, f"library: {{{FAST}}}", f"plain: {{{FAST}, refused: ok}}")
+    inside.run_until(lambda: len(states(inside)) == 2, change)
+    assert states(inside) == {"library": "UNKNOWN", "plain": "OK"}
+    assert any("waited for something other than its Net" in line for line in inside.said)
+
+
+@pytest.mark.parametrize("expires", [False, True])
+def test_a_check_may_pause(tmp_path: Path, expires: bool) -> None:
+    """To the end of its time, but no longer."""
+
+    async def pausing(net: Net, **_values: object) -> Result:
+        await net.pause(5 if expires else 0.01)
+        while expires:
+            await net.pause(0.01)
+        return Result(OK, "paused")
+
+    def change(entries: list[Entry]) -> None:
+        entries[0].function = pausing
+
+    inside = Inside(tmp_path, f"pausing: {{{FAST}}}", f"plain: {{{FAST}, refused: ok}}")
+    inside.run_until(lambda: len(states(inside)) == 2, change)
+    assert states(inside) == {"pausing": "UNKNOWN" if expires else "OK", "plain": "OK"}
+    assert any("did not end within its 0.1 s" in line for line in inside.said) is expires
 
 
 def test_rise_and_fall_count_results_in_a_row(tmp_path: Path) -> None:

@@ -151,6 +151,31 @@ def test_chk_verdict_sees_no_restart_and_an_agent_that_does_not_come_back(tmp_pa
         assert time.monotonic() < ended + 1.3 + 3 + 2
 
 
+def test_chk_verdict_sees_no_restart_of_two_seconds_by_default(tmp_path: Path) -> None:
+    """A verdict is valid for 1.3 s and the grace of 5 s: until a successor that comes in time has stamped it itself."""
+    answers: list[tuple[float, int]] = []
+
+    def ask() -> int:
+        code = run(tmp_path, "chk_verdict", "web").code
+        answers.append((time.monotonic(), code))
+        return code
+
+    with servers.listening() as server:
+        with agent(tmp_path, web(server.port)) as running:
+            running.must_come(lambda: ask() == 0)
+            running.end()
+            ended, answers[:] = time.monotonic(), []
+            while time.monotonic() < ended + 2:
+                ask()
+        with agent(tmp_path, web(server.port)) as second:
+            second.must_come(lambda: ask() == 0 and (v := second.verdict("web")) and v.ttl < 1.5)
+            taken_over = time.monotonic()
+            for _ in range(10):
+                ask()
+    late = taken_over > ended + 1.3 + 5 - 1  # a busy machine: the start took longer than the grace
+    assert [(when - ended, code) for when, code in answers if code and not late] == []
+
+
 def test_a_loop_that_stalls(tmp_path: Path) -> None:
     """A check that computes for ever holds up the whole process: all its track files fail, the process living on."""
     fine = web(1, "refused: ok") + "  other: {check: port, host: 127.0.0.1, port: 1, refused: ok, interval: 0.2}\n"

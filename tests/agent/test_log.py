@@ -16,7 +16,7 @@ from agent.log import Log
 from tests.agent.running import watchdogs
 from tests.commands import BIN, environment
 from tests.servers import misbehaving as servers
-from vipwarden.state import verdict
+from vipwarden.state import paths, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +153,7 @@ def test_the_agent_goes_on_without_a_log(tmp_path: Path, kind: str) -> None:
 def come_dropped(folder: Path) -> None:
     """Wait until the agent has counted what could not be written."""
     for _ in range(3000):
-        own = verdict.read(f"{folder}/run/verdict/{verdict.file_name('vipwarden agent')}")
+        own = verdict.read(f"{folder}/run/verdict/{paths.file_name('vipwarden agent')}")
         if own is not None and any(m.name == "log_lines_dropped" and m.value > 0 for m in own.result.metrics):
             return
         select.select([], [], [], 0.01)

@@ -1,4 +1,4 @@
-"""Does a check say the same on every driver? One table of cases, run by poll(), by the agent and by plain asyncio."""
+"""Does a check say the same on both drivers? One table of cases, run by poll() and by the agent."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import asyncio
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from agent.net import AsyncioNet
-from tests.agent.drive import resident
+from agent.driver import Driver
+from agent.run import Run
+from tests.agent.drive import once, resident
 from tests.commands import CODE, shell, without_times
 from tests.drive import oneshot
 from tests.servers import misbehaving as servers
-from vipwarden.core.options import complete, options, parse
+from vipwarden.core.options import options, parse
 from vipwarden.core.registry import load
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from vipwarden.core.registry import Check
     from vipwarden.core.result import Result
 
 Make: TypeAlias = "Callable[[], AbstractContextManager[servers.Server]]"
@@ -94,13 +94,6 @@ CASES: list[tuple[str, str, Make]] = [
 ]
 
 
-def beside(check: Check, *arguments: str) -> Result:
-    """Run a check once in a task of asyncio, as the agent does where a library needs one."""
-    known = options(check)
-    values = complete(known, parse(known, arguments))
-    return asyncio.run(check(AsyncioNet(), **values))
-
-
 def told(result: Result) -> tuple[object, ...]:
     """Return all that a result says, but for the times."""
     metrics = [(metric.name, metric.uom, metric.uom == "s" or metric.value) for metric in result.metrics]
@@ -109,14 +102,13 @@ def told(result: Result) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(("name", "arguments", "make"), CASES, ids=lambda value: getattr(value, "__name__", value))
-def test_all_drivers_say_the_same(name: str, arguments: str, make: Make) -> None:
+def test_both_drivers_say_the_same(name: str, arguments: str, make: Make) -> None:
     """State, text, notes, metrics and whether the deadline was met."""
     check = load(name)
     with make() as server:
         words = arguments.format(host=server.host, port=server.port).split()
         wanted = told(oneshot(check, *words))
         assert told(resident(check, *words)) == wanted
-        assert told(beside(check, *words)) == wanted
 
 
 def test_a_full_unix_backlog_is_waited_for_alike(tmp_path: Path) -> None:
@@ -125,7 +117,6 @@ def test_a_full_unix_backlog_is_waited_for_alike(tmp_path: Path) -> None:
         words = ("-H", server.path, "-t", "0.2")
         wanted = told(oneshot(load("port"), *words))
         assert told(resident(load("port"), *words)) == wanted
-        assert told(beside(load("port"), *words)) == wanted
 
 
 @pytest.mark.alone
@@ -135,7 +126,11 @@ def test_many_checks_wait_at_once() -> None:
     async def all_at_once(port: str) -> list[Result]:
         known = options(load("port"))
         values = parse(known, ("-H", "127.0.0.1", "-p", port, "-e", "hello", "-t", "0.5"))
-        return await asyncio.gather(*(load("port")(AsyncioNet(), **values) for _ in range(100)))
+        driver = Driver()
+        try:
+            return await asyncio.gather(*(once(driver, load("port"), values, 0.5) for _ in range(100)))
+        finally:
+            driver.close()
 
     with servers.mute() as server:
         begun = time.monotonic()
@@ -144,23 +139,26 @@ def test_many_checks_wait_at_once() -> None:
     assert all(result.expired for result in results)
 
 
-def test_a_run_that_is_cancelled_leaves_nothing_behind() -> None:
-    """Neither a descriptor in the loop nor a timer: the loop can use the same number for another socket at once."""
+def test_a_run_that_is_abandoned_leaves_nothing_behind() -> None:
+    """Neither a wait nor a socket, whose number can be that of another one at once."""
 
-    async def cancelled(port: str) -> None:
+    async def abandoned(port: str) -> None:
         known = options(load("port"))
         values = parse(known, ("-H", "127.0.0.1", "-p", port, "-e", "SSH"))
+        driver = Driver()
+        results: list[Result] = []
+        run = Run(driver, "it", load("port"), values, 10, results.append)
         for _ in range(3):
-            run = asyncio.ensure_future(load("port")(AsyncioNet(), **values))
+            driver.start(run)
             await asyncio.sleep(0.02)
-            run.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await run
-        loop = asyncio.get_running_loop()
-        assert len(cast("asyncio.selector_events.BaseSelectorEventLoop", loop)._selector.get_map()) == 1  # type: ignore[attr-defined]
+            driver.abandon(run)
+            assert not driver.active
+            assert (run.coroutine, run.registered, run.awaits) == (None, None, 0)
+        driver.close()
+        assert not results
 
     with servers.mute() as server:
-        asyncio.run(cancelled(str(server.port)))
+        asyncio.run(abandoned(str(server.port)))
         assert server.accepted == 3
 
 
@@ -179,9 +177,10 @@ ASKING = f"""
 import sys
 sys.path[:0] = [{str(CODE)!r}]
 import asyncio, json, os, socket, time
-from agent.net import AsyncioNet
+from agent.driver import Driver
 from checks.port import Ports, port
 from vipwarden.core.values import Seconds
+from tests.agent.drive import once
 from tests.drive import oneshot
 from tests.servers import misbehaving as servers
 
@@ -190,9 +189,9 @@ mute.bind(("127.0.0.1", 53))
 
 async def many(number):
     wanted = [f"mute{{index}}.test" for index in range(40)] * 2 + ["known.test"]
-    return await asyncio.gather(
-        *(port(AsyncioNet(), host=name, port=Ports(str(number)), timeout=Seconds(0.8)) for name in wanted)
-    )
+    driver = Driver()
+    values = {{"port": Ports(str(number)), "timeout": Seconds(0.8)}}
+    return await asyncio.gather(*(once(driver, port, {{"host": name, **values}}, 0.8) for name in wanted))
 
 with servers.listening() as server:
     begun = time.monotonic()
@@ -213,10 +212,7 @@ os._exit(0)
 
 
 def test_a_resolver_that_hangs_meets_the_deadline_on_both_drivers(tmp_path: Path) -> None:
-    """Nor does it keep others waiting: a name that is known on the spot is found behind eighty that are not.
-
-    The loop ends without waiting for the threads that were left behind.
-    """
+    """Nor does it keep others waiting: a name that is known on the spot is resolved behind eighty that are not."""
     ran = shell(tmp_path, HANGING, str(tmp_path / "etc"), sys.executable, ASKING, flags=["-m", "-n"], needs=["ip"])
     said = json.loads(ran.out)
     assert said["asked"]

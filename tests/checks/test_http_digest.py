@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import hashlib
 import socket
@@ -12,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.net import AsyncioNet
 from checks.http_digest import http_digest
+from tests.agent.drive import resident
 from tests.commands import program
 from tests.drive import oneshot
 from tests.servers.certificate import self_signed
 from tests.servers.nginx import nginx
 from tests.servers.raw_http import DRIP, HANG, RESET, RawHttp, raw_http
-from vipwarden.core.options import UsageError, complete, options, parse
+from vipwarden.core.options import UsageError
 from vipwarden.core.registry import load
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
 
@@ -339,8 +338,7 @@ def test_an_event_loop_says_the_same(server: RawHttp, path: str) -> None:
     """State, digest and, but for the times and what a drip came to, the text."""
     limit = "0.5" if path == "/drip" else "10"
     words = ("-H", "127.0.0.1", "-p", server.port, "-u", path, "-t", limit)
-    known, check = options(http_digest), load("http_digest")
-    looped = asyncio.run(check(AsyncioNet(), **complete(known, parse(known, words))))
+    looped = resident(load("http_digest"), *words)
     alone = ask(server, path, "-t", limit)
     assert (looped.state, looped.notes, looped.expired) == (alone.state, alone.notes, alone.expired)
     assert path == "/drip" or looped.text.rpartition(" (")[0] == alone.text.rpartition(" (")[0]

@@ -14,15 +14,15 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pymysql
 import pytest
 
 from agent.driver import Driver
-from agent.net import AsyncioNet
 from agent.run import Run
 from checks.mysql_ping import mysql_ping
+from tests.agent.drive import alone, resident
 from tests.commands import start
 from tests.drive import oneshot
 from tests.servers.fake_mysql import DENIED, CachingSha2, Connection, greeting, serve
@@ -30,7 +30,7 @@ from tests.servers.fake_mysql import OK as ACCEPTED
 from tests.servers.mariadb import FAR, MariaDB, certificates, mariadb
 from vipwarden.core.options import UsageError, options
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
-from vipwarden.core.values import Host, Port, Seconds
+from vipwarden.core.values import Port, Seconds
 from vipwarden.protocol.mysql.codec import frame, login
 
 if TYPE_CHECKING:
@@ -166,11 +166,8 @@ class TestLogin:
         assert ping(server, "-u", "nat", "--insecure", "-d", "none").state == CRITICAL
 
     def test_it_works_unchanged_in_an_event_loop(self, server: MariaDB) -> None:
-        """The asyncio driver gets the same answer."""
-        result = asyncio.run(
-            mysql_ping(AsyncioNet(), host=Host("127.0.0.1"), port=Port(server.port), user="nat", tls=False)
-        )
-        assert result.state == OK
+        """The agent's driver gets the same answer."""
+        assert resident(mysql_ping, "-H", "127.0.0.1", "-P", str(server.port), "-u", "nat").state == OK
 
     def test_a_range_judges_the_time(self, server: MariaDB) -> None:
         """-w and -c hold for the whole run."""
@@ -656,7 +653,8 @@ class TestOptions:
             result = ping(sock.getsockname()[1])
         assert result.state == CRITICAL
         assert "is closed" in result.text
-        assert asyncio.run(mysql_ping(AsyncioNet(), host=cast("Host", "a..b"), timeout=Seconds(1))).state == UNKNOWN
+        wrong = "a..b"  # no Host
+        assert asyncio.run(alone(mysql_ping, {"host": wrong, "timeout": Seconds(1)}, 1)).state == UNKNOWN
 
 
 def defaults(folder: Path, text: str) -> str:

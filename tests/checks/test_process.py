@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.net import AsyncioNet
 from checks.process import Size, process
+from tests.agent.drive import alone
 from tests.commands import program
 from tests.drive import oneshot
 from tests.servers.program import copy, sleeper, started, until_dead
@@ -494,12 +494,12 @@ def test_other_checks_have_their_turn_while_many_processes_are_read(tmp_path: Pa
 
     async def ask_beside() -> Result:
         other = asyncio.create_task(count_turns())
-        result = await process(AsyncioNet(), command=Name("haproxy"), proc=str(tmp_path))
+        result = await alone(process, {"command": Name("haproxy"), "proc": str(tmp_path)}, 10)
         other.cancel()
         return result
 
     assert told(asyncio.run(ask_beside())) == (CRITICAL, "no process haproxy")
-    assert turns == 3
+    assert turns >= 3
 
 
 def test_the_ordinary_path_loads_little() -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.net import AsyncioNet
+from agent.driver import Driver
+from tests.agent.drive import alone, once
 from tests.servers import misbehaving as servers
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Result
 from vipwarden.net.blocking import BlockingNet, run
@@ -24,20 +25,25 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
+    from vipwarden.core.registry import Check
     from vipwarden.net.stream import Stream
 
     Work: TypeAlias = Callable[[Net], Awaitable[object]]
 
 
 def resident(work: Work, timeout: float) -> Result:
-    """Do some work on the network in an event loop."""
+    """Do some work on the network by the agent's driver."""
+    return asyncio.run(alone(_begun(work, timeout), {}, timeout))
 
-    async def do() -> Result:
-        net = AsyncioNet()
+
+def _begun(work: Work, timeout: float) -> Check:
+    """Return a check that does some work."""
+
+    async def check(net: Net, **_values: object) -> Result:
         net.begin(timeout)
         return await _result(net, work)
 
-    return asyncio.run(do())
+    return check
 
 
 def oneshot(work: Work, timeout: float) -> Result:
@@ -140,7 +146,7 @@ def test_when_no_address_answers_each_is_accounted_for(drive: Callable[[Work, fl
     port = silent.port
     assert re.fullmatch(
         rf"it: 127.0.0.3:{port} is closed \(Connection refused\); "
-        rf"127.0.0.2:{port} is filtered \(no answer in 0.1\d s\)",
+        rf"127.0.0.2:{port} is filtered \(no answer in 0.\d+ s\)",
         result.text,
     )
     assert (result.state, result.expired) == (CRITICAL, False)
@@ -193,13 +199,13 @@ def test_a_peer_that_pours_does_not_starve_the_others() -> None:
             await stream.receive_exactly(4)
 
     async def both() -> float:
-        net = AsyncioNet()
-        net.begin(0.5)
-        pouring = asyncio.ensure_future(_result(net, connected(server, read_for_ever)))
+        driver = Driver()
+        pouring = asyncio.ensure_future(once(driver, _begun(connected(server, read_for_ever), 0.5), {}, 0.5))
         longest, last = 0.0, time.thread_time()
         while not pouring.done():
             await asyncio.sleep(0.001)
             longest, last = max(longest, time.thread_time() - last), time.thread_time()
+        driver.close()
         return longest
 
     with servers.endless() as server:

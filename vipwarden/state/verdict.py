@@ -12,8 +12,7 @@ from __future__ import annotations
 from vipwarden.core.result import Metric, Range, Result, State, one_line
 from vipwarden.state import files
 from vipwarden.state.clock import boot
-from vipwarden.state.paths import file_name as file_name  # noqa: PLC0414
-from vipwarden.state.paths import name_of, verdicts
+from vipwarden.state.paths import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 _MAGIC = "vipwarden-1"
 _STAMP_AT = len(_MAGIC) + 3  # behind the state, which is one digit
-_MOST_BYTES = 65536
+MOST_BYTES = 65536
 
 
 class Verdict:
@@ -50,15 +49,6 @@ class Verdict:
         """Seconds from the end of the run to the reading; negative where the stamp lies in the future."""
         return self.read - self.stamp
 
-    @property
-    def promise(self) -> float:
-        """The TTL."""
-        return self.ttl
-
-    def is_fresh(self, seconds: float) -> bool:
-        """Return whether it is at most that old, and not dated into the future."""
-        return 0 <= self.age <= seconds
-
 
 def encode(check: str, result: Result, since: float, duration: float, ttl: float = 0) -> bytes:
     """Return the content of a verdict file with the stamp of this moment."""
@@ -66,7 +56,7 @@ def encode(check: str, result: Result, since: float, duration: float, ttl: float
     lines = [f"{head} {ttl:.2f}" if ttl else head, one_line(result.text)]
     lines += ["\t".join(_cells(metric)) for metric in result.metrics]
     data = ("\n".join(lines) + "\n").encode("utf-8", "replace")
-    return data[: data.rfind(b"\n", 0, _MOST_BYTES) + 1]  # the metrics that a reader takes
+    return data[: data.rfind(b"\n", 0, MOST_BYTES) + 1]  # the metrics that a reader takes
 
 
 def decode(name: str, data: bytes) -> Verdict:
@@ -105,7 +95,7 @@ def stamp_width(data: bytes) -> int:
 def read(path: str, by: tuple[int, ...] | None = None) -> Verdict | None:
     """Return the verdict in a file of one of the users ``by``, by default root and this user; None for no whole one."""
     try:
-        return decode(name_of(path.rpartition("/")[2]), files.read(path, _MOST_BYTES, by))
+        return decode(name_of(path.rpartition("/")[2]), files.read(path, MOST_BYTES, by))
     except (OSError, ValueError):
         return None
 
@@ -144,18 +134,3 @@ def _metric(cells: list[str]) -> Metric:
         minimum=float(minimum) if minimum else None,
         maximum=float(maximum) if maximum else None,
     )
-
-
-# the words of agent/, until it goes by those of clock, files and paths
-now = boot
-ready = files.ready
-
-
-def folder() -> str:
-    """Return the folder of this user's verdicts."""
-    return verdicts()
-
-
-def write(path: str, file: str, data: bytes) -> None:
-    """Write a file of a folder whole."""
-    files.write(f"{path}/{file}", data)

@@ -12,7 +12,8 @@ from exporter.sources.checks.source import Checks
 from tests.exporter import sample
 from tests.exporter.render.browser import chromium, tab_of
 from vipwarden.core.result import Result, State
-from vipwarden.state.verdict import Verdict, now
+from vipwarden.state.clock import boot
+from vipwarden.state.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -152,8 +153,8 @@ def test_what_changes_changes_in_place(seen: Seen) -> None:
     state = {"web": State.OK}
 
     def checks() -> Checks:
-        many = [Verdict(f"fine-{one}", "port", Result(State.OK, "open"), 0, now(), 0.1) for one in range(40)]
-        web = Verdict("web", "port", Result(state["web"], f"web is {state['web']}"), 0, now(), 0.1)
+        many = [Verdict(f"fine-{one}", "port", Result(State.OK, "open"), 0, boot(), 0.1) for one in range(40)]
+        web = Verdict("web", "port", Result(state["web"], f"web is {state['web']}"), 0, boot(), 0.1)
         return Checks([*many, web])
 
     async def look(tab: Tab, _: str, __: Server) -> None:

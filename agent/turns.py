@@ -1,0 +1,151 @@
+"""What happens in one turn of a check: when it is due, to its result, to the verdict, and to the checks behind it?"""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+from agent.compose import blocked, blocker, composed
+from agent.published import NOTHING, STAMP
+from agent.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from agent.compose import Member
+    from agent.driver import Driver
+    from agent.meter import Meter
+    from agent.publisher import Publisher
+    from agent.watch import Watch
+    from vipwarden.core.result import Result, State
+
+
+class Turns:
+    """Starts what is due and hands results on; each look at a check is stamped in the memory of the watchdog."""
+
+    def __init__(self, driver: Driver, publisher: Publisher, meter: Meter) -> None:
+        self._driver = driver
+        self._publisher = publisher
+        self._meter = meter
+        self._looks: memoryview[float]
+        self._failed: memoryview[int]
+
+    def guard(self, looks: memoryview[float], failed: memoryview[int]) -> None:
+        """Stamp looks into this memory from now on; ``failed`` marks the checks that the watchdog has failed."""
+        self._looks, self._failed = looks, failed
+
+    def begin(self, watch: Watch, now: float) -> None:
+        """Run a check from now on."""
+        entry = watch.entry
+        watch.run = Run(
+            self._driver, entry.name, entry.function, entry.values, entry.timeout, partial(self._end, watch)
+        )
+        watch.start = partial(self._start, watch)
+        self._driver.at(watch.schedule.first(now, random.random(), random.random()), watch.start)  # noqa: S311
+
+    def stop(self, watch: Watch) -> None:
+        """Run a check no longer."""
+        if watch.run is not None:
+            self._driver.abandon(watch.run)
+            watch.run = None
+
+    def _start(self, watch: Watch, _tick: float) -> None:
+        run, schedule, driver = watch.run, watch.schedule, self._driver
+        now = monotonic()
+        if run is None or run in driver.active or now < schedule.due:
+            return  # stopped, begun anew, or put off
+        if len(driver.active) >= driver.most:  # no descriptors: a late look is better than none
+            driver.at(now, watch.start)
+            return
+        late = schedule.begin(now)
+        if not schedule.repeated:
+            self._meter.late.append(late)
+        if watch.links.needs and (by := blocker(_members(watch.links.needs))) is not None:
+            if by[1].state is None:
+                driver.at(schedule.postpone(now), watch.start)
+            else:
+                self._settle(watch, blocked(by), now, by_rule=True)
+            return
+        driver.start(run)
+
+    def _end(self, watch: Watch, result: Result) -> None:
+        now = monotonic()
+        self._meter.runs += 1
+        health, state, entry = watch.health, result.state, watch.entry
+        if state == health.state and not health.count and not watch.links.users and not self._failed[watch.number]:
+            # as nearly always: nothing has changed
+            watch.result = result
+            self._looks[watch.number] = now
+            files, weight = watch.files, entry.weight
+            if now - files.stamped >= files.period or (weight is not None and weight.metric):
+                self._hand_on(watch, result, now, state)
+            self._driver.at(watch.schedule.next(now), watch.start)
+        elif entry.retry and health.is_failure(state) and watch.schedule.repeat():
+            self._looks[watch.number] = now
+            self._driver.at(now, watch.start)
+        else:
+            self._settle(watch, result, now)
+
+    def _settle(self, watch: Watch, result: Result, now: float, *, by_rule: bool = False) -> None:
+        """Take a result, hand the verdict on and put the next run down."""
+        health = watch.health
+        before, pending = health.state, health.count
+        (health.overrule if by_rule else health.settle)(result.state)
+        watch.result = result
+        try:
+            self._hand_on(watch, result, now, before, stamp=pending != health.count)
+            self._pass_on(watch, now, changed=before != health.state)
+        finally:
+            self._driver.at(watch.schedule.next(now, fast=health.count > 0), watch.start)
+
+    def _hand_on(self, watch: Watch, result: Result, now: float, before: State | None, *, stamp: bool = False) -> None:
+        """Bring files and log up to date: the track file first, the verdict file where it has to be written."""
+        number, files, entry, health = watch.number, watch.files, watch.entry, watch.health
+        self._looks[number] = now
+        if self._failed[number]:  # the watchdog has overwritten the track file
+            self._failed[number] = 0
+            files.value = None
+        if entry.track:
+            value = watch.value
+            if value != files.value:
+                self._publisher.track(files, value)
+        changed = before != health.state
+        if changed:
+            watch.since = time()
+        wanted = files.wants(now, changed=changed or stamp)
+        if wanted != NOTHING and not (wanted == STAMP and self._publisher.stamp(files, now)):
+            duration = now - watch.schedule.begun
+            self._publisher.publish(files, entry.check, health, result, watch.since, duration, now)
+        if changed:
+            self._publisher.log(entry, before, health, result.text)
+
+    def _pass_on(self, watch: Watch, now: float, *, changed: bool) -> None:
+        """Let compositions of a watch see it, and let what needs it run as soon as it is healthy."""
+        for user in watch.links.users:
+            self._compose(user, now, changed=changed)
+        if changed and watch.health.is_healthy:
+            for waiting in watch.links.waiting:
+                self._driver.at(waiting.schedule.hurry(now), waiting.start)
+
+    def _compose(self, watch: Watch, now: float, *, changed: bool) -> None:
+        """Look at a composition, when a member has changed or its own verdict grows old."""
+        files, health, number = watch.files, watch.health, watch.number
+        if not changed and now - files.stamped < files.period and not self._failed[number]:
+            self._looks[number] = now
+            return
+        watch.schedule.begin(now)
+        result = composed(_members(watch.links.members), watch.entry.needed, health.worst)
+        if result is None:
+            self._looks[number] = now
+            return
+        before = health.state
+        changed = health.overrule(result.state)
+        watch.result = result
+        self._hand_on(watch, result, now, before, stamp=True)
+        self._pass_on(watch, now, changed=changed)
+
+
+def _members(watches: Sequence[Watch]) -> Iterator[Member]:
+    return ((watch.entry.name, watch.health) for watch in watches)
