@@ -1,8 +1,8 @@
-"""How are the collectors run, so that a slow or failing source costs no more than its own series?
+"""How are the sources read, so that a slow or failing source costs only its own series?
 
-Each collector reads its source in a thread of its own, never on the event loop. One that does not end within the
-timeout is given up, and not started again before its thread has ended. What a source says is never kept: a
-failure has no series, in place of old ones.
+Each source is read in a thread of its own, never on the event loop. A reading that exceeds the timeout is given up; the
+source is not asked again before that thread has ended. Facts are never kept: a failure has no series instead of old
+ones. Series are written for scrapes alone, views for pages alone.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from exporter.http.tasks import in_thread, shared
 from exporter.process import process
 from exporter.render.exposition import Family
+from exporter.source import AbsentError, Outcome
+from exporter.tasks import in_thread, shared
 from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
@@ -25,45 +26,9 @@ if TYPE_CHECKING:
 
     from exporter.render.exposition import Metric
     from exporter.settings import Settings
+    from exporter.source import Source
 
-Facts = TypeVar("Facts")
-
-
-_SPARING = 30.0  # seconds between two questions of a page to who is bothered by them
-
-
-class AbsentError(Exception):
-    """This node has no such source, as a node without HAProxy: no failure, and no series."""
-
-
-@dataclass(frozen=True, slots=True)
-class Collector(Generic[Facts]):
-    """A source: ``read`` returns its facts, or raises; ``families`` writes them; ``up`` names its 0/1 series.
-
-    One that is ``bothered`` logs each question: keepalived. Pages, which ask on and on, ask it less often.
-    """
-
-    name: str
-    read: Callable[[Settings], Facts]
-    families: Callable[[Facts], Iterable[Metric]]
-    up: str = ""
-    bothered: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one run of a collector gave: facts and families, or why it failed, or why there is nothing to read.
-
-    ``seconds`` is how long it took, ``when`` when it ended, on the clock of monotonic().
-    """
-
-    collector: Collector[Any]
-    seconds: float
-    facts: object = None
-    families: Sequence[Metric] = ()
-    failure: str = ""
-    absence: str = ""
-    when: float = field(default_factory=monotonic)
+_SPARING = 30.0  # seconds between two questions of a page to a source that is bothered by them
 
 
 class Collected(list[Outcome]):
@@ -85,16 +50,16 @@ class Collected(list[Outcome]):
         return await asyncio.shield(self._written[form])
 
 
-def _ignore(_: str) -> None:
+def _ignore(*_: str) -> None:
     """Say nothing."""
 
 
 @dataclass(slots=True)
 class Frame:
-    """The collectors of one exporter; ``say`` takes a line for the log."""
+    """The sources of one exporter; ``say`` takes a line for the log."""
 
     settings: Settings
-    collectors: Sequence[Collector[Any]]
+    sources: Sequence[Source[Any]]
     say: Callable[[str], None] = _ignore
     _collections: dict[object, asyncio.Task[Collected]] = field(default_factory=dict)
     _runs: dict[object, asyncio.Task[Outcome]] = field(default_factory=dict)
@@ -105,107 +70,123 @@ class Frame:
     async def collect(
         self, names: Container[str] | None = None, seconds: float = inf, *, sparing: bool = False
     ) -> Collected:
-        """Run every collector, or those named, for at most so many seconds; ``sparing`` those that are bothered.
+        """Read all sources, or those named, within ``seconds``; ``sparing`` asks bothered sources less often.
 
-        Who asks for the same while that is under way shares its outcome, and who asks for a part of it shares the
-        runs of those collectors. Whoever asked first may leave, and nobody's deadline cuts short what others wait for.
+        Callers that overlap share readings, and whole collections where they ask for the same. The first caller may
+        leave; no deadline of one caller cuts short what another waits for.
         """
-        wanted = [one for one in self.collectors if names is None or one.name in names]
+        wanted = [source for source in self.sources if names is None or source.name in names]
         seconds = min(seconds, self.settings.timeout)
-        key = (seconds, sparing, *(one.name for one in wanted))
+        key = (seconds, sparing, *(source.name for source in wanted))
         task = shared(self._collections, key, lambda: self._collect(wanted, seconds, sparing=sparing))
         return await asyncio.shield(task)
 
-    async def _collect(self, wanted: Sequence[Collector[Any]], seconds: float, *, sparing: bool) -> Collected:
-        """Return one and the same for all whose deadlines let them see the same outcomes, while one has it in hand."""
+    async def _collect(self, wanted: Sequence[Source[Any]], seconds: float, *, sparing: bool) -> Collected:
+        """Return one object for all callers who see the same outcomes, as long as one of them holds it."""
         begun = monotonic()
-        found = await asyncio.gather(
-            *(self._wait(collector, seconds, sparing and collector.bothered) for collector in wanted)
-        )
-        key = tuple((one.name, id(outcome) if outcome else 0) for one, outcome in zip(wanted, found, strict=True))
+        found = await asyncio.gather(*(self._wait(source, seconds, sparing and source.bothered) for source in wanted))
+        key = tuple((source.name, id(outcome) if outcome else 0) for source, outcome in zip(wanted, found, strict=True))
         collected = self._alive.get(key)
         if collected is None:
             took = monotonic() - begun
             whole = [
-                outcome or Outcome(collector, took, failure=_late(seconds))
-                for collector, outcome in zip(wanted, found, strict=True)
+                outcome or Outcome(source, took, failure=_late(seconds))
+                for source, outcome in zip(wanted, found, strict=True)
             ]
             collected = self._alive[key] = Collected(whole)
         return collected
 
-    async def _wait(self, collector: Collector[Any], seconds: float, sparing: bool) -> Outcome | None:
-        """Return the outcome of a run, or None where it comes later than that."""
-        run = shared(self._runs, (collector.name, sparing), lambda: self._run(collector, sparing))
+    async def _wait(self, source: Source[Any], seconds: float, sparing: bool) -> Outcome | None:
+        """Return the outcome of a reading, or None where it comes later than that."""
+        run = shared(self._runs, (source.name, sparing), lambda: self._run(source, sparing))
         own = seconds >= self.settings.timeout  # which the run keeps itself
         done, _ = await asyncio.wait({run}, timeout=None if own else seconds)
         return run.result() if done else None
 
-    async def _run(self, collector: Collector[Any], sparing: bool) -> Outcome:
-        begun, key = monotonic(), (collector.name, sparing)
+    async def _run(self, source: Source[Any], sparing: bool) -> Outcome:
+        begun, key = monotonic(), (source.name, sparing)
         if key in self._left and self._left[key].is_alive():
-            return Outcome(collector, 0, failure="still busy with what it was asked before")
+            return Outcome(source, 0, failure="still busy with what it was asked before")
         settings = self.settings
         if sparing:
             settings = replace(settings, keepalived_interval=max(settings.keepalived_interval, _SPARING))
         try:
-            future, self._left[key] = in_thread(lambda: _outcome(collector, settings, begun))
+            future, self._left[key] = in_thread(lambda: _outcome(source, settings, begun))
             async with asyncio.timeout(settings.timeout):
                 outcome = await future
         except TimeoutError:
-            outcome = Outcome(collector, monotonic() - begun, failure=_late(settings.timeout))
+            outcome = Outcome(source, monotonic() - begun, failure=_late(settings.timeout))
         except RuntimeError as error:  # no thread can be started
-            outcome = Outcome(collector, 0, failure=str(error))
-        self._tell(collector.name, outcome.failure)
+            outcome = Outcome(source, 0, failure=str(error))
+        self.tell(source.name, outcome.failure)
         return outcome
 
-    def _tell(self, name: str, failure: str) -> None:
-        """Log a failure once, and its end."""
-        before = self._failing.get(name, "")
-        self._failing[name] = failure
+    def tell(self, name: str, failure: str, what: str = "") -> None:
+        """Log a failure of a source, or of ``what`` of it, once; and its end."""
+        whose = f"{what}collector {name}"
+        before = self._failing.get(whose, "")
+        self._failing[whose] = failure
         if failure and failure != before:
-            self.say(f"collector {name} failed: {failure}")
+            self.say(f"{whose} failed: {failure}")
         elif before and not failure:
-            self.say(f"collector {name} works again")
+            self.say(f"{whose} works again")
 
 
 def _late(seconds: float) -> str:
     return f"no answer within {seconds:g} s"
 
 
-def _outcome(collector: Collector[Any], settings: Settings, begun: float) -> Outcome:
+def _outcome(source: Source[Any], settings: Settings, begun: float) -> Outcome:
     try:
-        facts = collector.read(settings)
-        families = list(collector.families(facts))
+        facts = source.read(settings)
     except AbsentError as error:
-        return Outcome(collector, monotonic() - begun, absence=one_line(str(error)))
-    except Exception as error:  # noqa: BLE001 - a bug in one collector must not cost the others their series
-        said = one_line(str(error)) or type(error).__name__
-        return Outcome(collector, monotonic() - begun, failure=said)
-    # what a collector of several sources could not read of some of them
-    return Outcome(collector, monotonic() - begun, facts, families, failure=getattr(facts, "failure", ""))
+        return Outcome(source, monotonic() - begun, absence=one_line(str(error)))
+    except Exception as error:  # noqa: BLE001 - a bug in one source must not cost the others their series
+        return Outcome(source, monotonic() - begun, failure=_said(error))
+    # a source of several instances tells here which of them it could not read
+    return Outcome(source, monotonic() - begun, facts, getattr(facts, "failure", ""))
 
 
-def families(outcomes: Iterable[Outcome], version: str, own: Iterable[Metric] = ()) -> list[Metric]:
-    """Return what is to be exported: the exporter's own series, then those of each collector."""
+def _said(error: Exception) -> str:
+    return one_line(str(error)) or type(error).__name__
+
+
+def families(
+    outcomes: Iterable[Outcome], version: str, own: Iterable[Metric] = (), tell: Callable[..., None] = _ignore
+) -> list[Metric]:
+    """Return all metrics of a scrape: the exporter's own, then those of each source.
+
+    ``tell`` is told of each source whether its series could be written, see Frame.tell().
+    """
     build = Family("vipwarden_build_info", "gauge", "Version of vipwarden; the value is always 1.", ("version",))
     build.add(1, version)
     success = Family(
         "vipwarden_scrape_collector_success",
         "gauge",
-        "Whether a collector read its source (1, also where this node has no such source) or failed (0).",
+        "Whether the source was read: 1 also where this node has no such source, 0 on failure.",
         ("collector",),
     )
     duration = Family(
-        "vipwarden_scrape_collector_duration_seconds", "gauge", "How long a collector took.", ("collector",)
+        "vipwarden_scrape_collector_duration_seconds", "gauge", "Time taken to read the source.", ("collector",)
     )
     found: list[Metric] = [build, success, duration, *own, *process()]
     for outcome in outcomes:
-        success.add(not outcome.failure, outcome.collector.name)
-        duration.add(outcome.seconds, outcome.collector.name)
-        has_up = any(family.name == outcome.collector.up for family in outcome.families)  # one for each source
-        if outcome.collector.up and not outcome.absence and not has_up:
-            up = Family(outcome.collector.up, "gauge", "Whether the source could be read; absent where there is none.")
-            up.add(not outcome.failure)
+        source, is_read = outcome.source, not outcome.failure
+        series: list[Metric] = []
+        if outcome.facts is not None or not (outcome.failure or outcome.absence):
+            try:
+                series = list(source.series(outcome.facts))
+            except Exception as error:  # noqa: BLE001 - a bug in one source must not cost the others their series
+                is_read = False
+                tell(source.name, _said(error), "series of ")
+            else:
+                tell(source.name, "", "series of ")
+        success.add(is_read, source.name)
+        duration.add(outcome.seconds, source.name)
+        has_up = any(family.name == source.up for family in series)  # one for each instance
+        if source.up and not outcome.absence and not has_up:
+            up = Family(source.up, "gauge", "Whether the source could be read; absent where there is none.")
+            up.add(is_read)
             found.append(up)
-        found += outcome.families
+        found += series
     return found

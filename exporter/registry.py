@@ -1,22 +1,21 @@
-"""Which collectors are there? The one place where a collector is named."""
+"""Which sources are there? Every folder in exporter/sources/ is one, as every file in checks/ is a check."""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.sources.checks import source as checks
-from exporter.sources.haproxy import source as haproxy
-from exporter.sources.ipvs import source as ipvs
-from exporter.sources.vip import source as vip
-from exporter.sources.vrrp import source as vrrp
-
 if TYPE_CHECKING:
-    from exporter.frame import Collector
+    from exporter.source import Source
 
-COLLECTORS: tuple[Collector[Any], ...] = (
-    vip.COLLECTOR,
-    vrrp.COLLECTOR,
-    checks.COLLECTOR,
-    haproxy.COLLECTOR,
-    ipvs.COLLECTOR,
-)
+FOLDER = Path(__file__).parent / "sources"
+
+
+@cache
+def sources() -> tuple[Source[Any], ...]:
+    """Import and return all sources in the order of the page."""
+    names = (path.parent.name for path in FOLDER.glob("*/source.py"))
+    found: list[Source[Any]] = [import_module(f"exporter.sources.{name}.source").SOURCE for name in names]
+    return tuple(sorted(found, key=lambda source: (source.place, source.name)))

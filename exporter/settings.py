@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, field
 
-from exporter.sources.haproxy.filters import ALL, CheckStatus, Choice, Pattern
+from exporter.choice import ALL, CheckStatus, Choice, Pattern
 from vipwarden import VERSION
 from vipwarden.core.values import Seconds
 from vipwarden.node.haproxy.source import AuthFile, Source  # noqa: TC001 - options() builds them

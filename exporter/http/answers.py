@@ -15,7 +15,6 @@ from exporter.frame import families
 from exporter.health import HEALTHY
 from exporter.http.accept import MediaType, preferred, wants_gzip
 from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
-from exporter.render.page import Page
 from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from exporter.frame import Collected, Frame
+    from exporter.page import Page
     from exporter.render.exposition import Metric
 
 READING = ("/", "/metrics")  # the paths that read sources, and have answers of any size
@@ -58,7 +58,7 @@ class Answers:
         self._own = own
         # apart, so that no page keeps a scrape waiting; and one at a time, for each takes memory while it is written
         self._lanes = {"page": asyncio.Lock(), "metrics": asyncio.Lock()}
-        self._view = Page()
+        self._view: Page | None = None
         self._paths: dict[str, Callable[[web.BaseRequest], Awaitable[Answer]]] = {
             "/": self._page,
             "/metrics": self._metrics,
@@ -85,7 +85,7 @@ class Answers:
         return await path(request)
 
     async def _metrics(self, request: web.BaseRequest) -> Answer:
-        known = [collector.name for collector in self.frame.collectors]
+        known = [source.name for source in self.frame.sources]
         only, but = request.query.getall("collect[]", []), request.query.getall("exclude[]", [])
         if only and but:
             return error(request, 400, "collect[] and exclude[] exclude each other.")
@@ -99,7 +99,7 @@ class Answers:
         version, own = self.frame.settings.version, list(self._own())
 
         def write(collected: Collected) -> bytes:
-            return render(families(collected, version, own), openmetrics=openmetrics)
+            return render(families(collected, version, own, self.frame.tell), openmetrics=openmetrics)
 
         seconds = deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"))
         return await self._collected(request, kind, ("metrics", openmetrics), write, wanted, seconds)
@@ -109,6 +109,10 @@ class Answers:
         find = one_line(request.query.get("find", ""), 100)
 
         def write(collected: Collected) -> bytes:
+            if self._view is None:
+                from exporter.page import Page  # noqa: PLC0415 - nodes that are only scraped need no templates
+
+                self._view = Page()
             return self._view.write(collected, settings, find)
 
         return await self._collected(request, _HTML, ("page", find), write)

@@ -15,8 +15,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from exporter.http import bcrypt
-from exporter.http.tasks import in_thread, shared
 from exporter.http.turns import Turns
+from exporter.tasks import in_thread, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

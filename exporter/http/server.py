@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from exporter.allocator import keep_memory
 from exporter.frame import Frame
 from exporter.http.answers import Answers
 from exporter.http.connection import Connection
 from exporter.http.front import Front, is_loopback
 from exporter.http.gate import Gate, Limits
 from exporter.http.web import Security
-from exporter.registry import COLLECTORS
+from exporter.memory import keep_memory
+from exporter.registry import sources
 from vipwarden.config.document import ConfigError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Server:
         """Prepare it; raises ConfigError of the web configuration."""
         self.settings = settings
         self._say = say
-        self._answers = Answers(Frame(settings, COLLECTORS, say), self._own)
+        self._answers = Answers(Frame(settings, sources(), say), self._own)
         front = Front(self._answers)
         security = Security(settings.web_config, say)
         self._gate = Gate(web.Server(front.handle), security, settings.max_connections, limits, say)

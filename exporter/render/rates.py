@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    Counters = Mapping[Any, Sequence[int]]  # by whatever they count for
+    Counters = Mapping[Any, Sequence[int | bytes]]  # by whatever they count for, as numbers or as a source wrote them
 
 _LEAST = 2.0  # seconds between two looks; below that the two say little
 _MOST = 300.0  # an average of a longer time is no rate
@@ -27,8 +27,14 @@ class Growth:
         now, before = self._now.get(key, ()), self._before.get(key, ())
         if len(before) != len(now) or not self.seconds:
             return [None] * len(now)
-        pairs = zip(now, before, strict=True)
+        pairs = zip(map(_whole, now), map(_whole, before), strict=True)
         return [(new - old) / self.seconds if new >= old else None for new, old in pairs]
+
+
+def _whole(value: int | bytes) -> int:
+    if isinstance(value, bytes):
+        return int(value) if value.isdigit() and len(value) < 20 else 0
+    return value
 
 
 class Rates:
@@ -61,5 +67,5 @@ class Lasting:
     def take(self, when: float, what: Sequence[Hashable]) -> dict[Hashable, float]:
         """Return for each the seconds since it was first among what is so; what is no more so is forgotten."""
         with self._lock:
-            self._since = {one: self._since.get(one, when) for one in what}
-            return {one: when - since for one, since in self._since.items()}
+            self._since = {item: self._since.get(item, when) for item in what}
+            return {item: when - since for item, since in self._since.items()}

@@ -1,1 +1,1 @@
-"""One folder for each source: what is read, its series and its view."""
+"""One folder a source: how it is read, its series, its view and its template. See exporter/source.py."""

@@ -8,12 +8,13 @@ from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from exporter.frame import Collector
+from exporter.choice import Choice
 from exporter.http.server import start
+from exporter.source import Source
 from exporter.sources.checks.source import Checks
-from exporter.sources.haproxy.filters import Choice
 from exporter.sources.haproxy.process import Process
-from exporter.sources.haproxy.source import Haproxies, One
+from exporter.sources.haproxy.source import Haproxies
+from exporter.sources.haproxy.source import Instance as OneHaproxy
 from exporter.sources.vip.source import Vips
 from exporter.sources.vrrp.series import Vrrp
 from tests.exporter.running import nowhere, port_of
@@ -127,10 +128,10 @@ def haproxy(lines: list[str] | None = None, step: int = 0) -> Haproxies:
     """Return one instance that answers and, unless lines are given, another that does not."""
     process = Process(912.0, 214_000_000, 318, 1, 41.0, 90_000_000)
     if lines is not None:
-        return Haproxies([One((), report(lines, INFO), process)], Choice())
+        return Haproxies([OneHaproxy((), report(lines, INFO), process)], Choice())
     silent = "cannot connect to /run/haproxy-mail/admin.sock: Connection refused; is that HAProxy running?"
-    edge = One(("edge",), report(proxies(step), INFO), process)
-    return Haproxies([edge, One(("mail",), failure=silent)], Choice())
+    edge = OneHaproxy(("edge",), report(proxies(step), INFO), process)
+    return Haproxies([edge, OneHaproxy(("mail",), failure=silent)], Choice())
 
 
 def service(address: str, port: int, servers: list[tuple[str, int, int]], step: int, **others: Any) -> Service:
@@ -210,7 +211,7 @@ def checks() -> Checks:
     )
 
 
-def node(**others: Callable[[], object]) -> list[Collector[Any]]:
+def node(**others: Callable[[], object]) -> list[Source[Any]]:
     """Return the collectors of this node; a word of others takes the place of one of them."""
     steps, moves = count(), count()
     known: dict[str, Callable[[], object]] = {
@@ -222,17 +223,17 @@ def node(**others: Callable[[], object]) -> list[Collector[Any]]:
         **others,
     }
 
-    def collector(name: str) -> Collector[Any]:
-        return Collector(name, lambda _: known[name](), lambda _: [])
+    def collector(name: str) -> Source[Any]:
+        return Source(name, lambda _: known[name](), lambda _: [])
 
     return [collector(name) for name in known]
 
 
 @asynccontextmanager
-async def serving(folder: Path, collectors: list[Collector[Any]]) -> AsyncIterator[tuple[str, Server]]:
+async def serving(folder: Path, collectors: list[Source[Any]]) -> AsyncIterator[tuple[str, Server]]:
     """Serve the page of such a node and yield its address."""
     running = await start(replace(nowhere(folder), node="lb1.example.net"))
-    running._answers.frame.collectors = collectors
+    running._answers.frame.sources = collectors
     try:
         yield f"http://127.0.0.1:{port_of(running)}/", running
     finally:

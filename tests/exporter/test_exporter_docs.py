@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.exporter import main
 from exporter.http.web_config import WebConfig
-from exporter.registry import COLLECTORS
+from exporter.registry import sources
 from exporter.settings import settings
 from tests.exporter.http.certificates import HASH, Authority
 from tests.exporter.running import ask, nowhere
@@ -61,4 +61,4 @@ def test_its_paths_answer(tmp_path: Path) -> None:
     assert len(paths) == 6
     assert [answer.status for answer in ask(nowhere(tmp_path), *paths)] == [200] * 6
     (names,) = re.findall(r"those of some collectors: (.*) \|", TEXT)
-    assert re.findall(r"`([a-z]+)`", names) == [collector.name for collector in COLLECTORS]
+    assert re.findall(r"`([a-z]+)`", names) == [collector.name for collector in sources()]

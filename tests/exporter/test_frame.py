@@ -7,10 +7,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from exporter.frame import AbsentError, Collector, Frame, Outcome, families
+from exporter.frame import Frame, families
 from exporter.process import process
 from exporter.render.exposition import Family, render
 from exporter.settings import Settings, settings
+from exporter.source import AbsentError, Outcome, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from exporter.settings import Settings
 
 
-def collector(name: str, read: Callable[[Settings], float]) -> Collector[float]:
+def collector(name: str, read: Callable[[Settings], float]) -> Source[float]:
     """Return a collector of one number, with an up series."""
 
     def write(value: float) -> Iterator[Family]:
@@ -26,10 +27,10 @@ def collector(name: str, read: Callable[[Settings], float]) -> Collector[float]:
         family.add(value)
         yield family
 
-    return Collector(name, read, write, up=f"{name}_up")
+    return Source(name, read, write, up=f"{name}_up")
 
 
-def collect(*collectors: Collector[float], timeout: float = 5) -> list[Outcome]:
+def collect(*collectors: Source[float], timeout: float = 5) -> list[Outcome]:
     """Run the frame once."""
     known = settings(timeout=timeout)  # type: ignore[arg-type]
     return asyncio.run(Frame(known, collectors).collect())
@@ -142,7 +143,7 @@ def test_who_is_bothered_is_asked_less_often_by_pages() -> None:
         asked.append(known.keepalived_interval)
 
     async def run() -> None:
-        collectors = [Collector("vrrp", read, lambda _: [], bothered=True), Collector("vip", read, lambda _: [])]
+        collectors = [Source("vrrp", read, lambda _: [], bothered=True), Source("vip", read, lambda _: [])]
         frame = Frame(settings(), collectors)
         await asyncio.gather(frame.collect(), frame.collect(sparing=True))
 
@@ -155,9 +156,9 @@ def test_deadlines_that_see_the_same_share_one_collection() -> None:
     done = threading.Event()
 
     async def run() -> int:
-        collectors: list[Collector[Any]] = [
-            Collector("fast", lambda _: None, lambda _: []),
-            Collector("slow", lambda _: done.wait(10), lambda _: []),
+        collectors: list[Source[Any]] = [
+            Source("fast", lambda _: None, lambda _: []),
+            Source("slow", lambda _: done.wait(10), lambda _: []),
         ]
         frame = Frame(settings(), collectors)
         try:

@@ -240,7 +240,7 @@ while client.recv(4096): pass
 def test_the_exporter_has_each_series_once(table: None) -> None:
     """Of either source, marks of both families among them."""
     for proc in ("/proc", "/proc/self/root/proc"):
-        text = render(ipvs.families(ipvs.read(settings(proc=proc)))).decode()
+        text = render(ipvs.series(ipvs.read(settings(proc=proc)))).decode()
         lines = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
         assert len(lines) == len(set(lines)) > 40
         assert len(list(text_string_to_metric_families(text))) > 10

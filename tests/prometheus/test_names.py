@@ -62,7 +62,7 @@ def _ipvs() -> str:
     columns = Columns([("192.0.2.21", "80")], ["Route"], [1], [2], [3], [4], numbers)
     service = Service("TCP", "192.0.2.1", 80, "", "wrr", False, columns, [1] * len(COUNTERS))
     table = Table([service], Totals([1] * len(COUNTERS)), "netlink")
-    return render(ipvs.families(table)).decode()
+    return render(ipvs.series(table)).decode()
 
 
 def _series(text: str) -> Series:

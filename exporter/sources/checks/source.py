@@ -1,4 +1,4 @@
-"""What did the checks of this node say last? The exporter reads what was published and never runs a check."""
+"""What did the checks of this node say last? The exporter reads their verdicts and runs no check."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING
 
-from exporter.frame import AbsentError, Collector
 from exporter.render.exposition import Family
+from exporter.source import AbsentError, Source
 from vipwarden.core.result import OK
 from vipwarden.state.standing import LEFT, standing
 from vipwarden.state.verdict import read_all
@@ -30,7 +30,7 @@ class Checks:
 
 
 def read(settings: Settings) -> Checks:
-    """Read every verdict that is not left over; where two folders have one of the same name, the younger counts."""
+    """Read every verdict that is not a leftover; of two with the same name the younger counts."""
     found: dict[tuple[str, str], Verdict] = {}
     for path in settings.verdicts:
         for verdict in read_all(path):
@@ -42,36 +42,34 @@ def read(settings: Settings) -> Checks:
     return Checks(list(found.values()))
 
 
-def families(facts: Checks) -> Iterator[Metric]:
-    """Yield state, success, whether that still counts, since when, age, promise, duration and metrics of each check."""
-    state = Family(
-        "vipwarden_check_state", "gauge", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, also where it is not fresh.", _BY
-    )
+def series(facts: Checks) -> Iterator[Metric]:
+    """Yield state, success, validity, age, TTL, duration and the metrics of each check."""
+    state = Family("vipwarden_check_state", "gauge", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN or no longer valid.", _BY)
     success = Family(
         "vipwarden_check_success",
         "gauge",
-        "Whether the last run said OK, which alone is healthy to keepalived, and still counts.",
+        "Whether the last verdict is OK and still valid: only then keepalived takes the check as healthy.",
         _BY,
     )
     fresh = Family(
         "vipwarden_check_fresh",
         "gauge",
-        "Whether the verdict still counts: not where it is older than was promised, or dated into the future.",
+        "Whether the verdict is still valid: neither past its TTL nor dated into the future.",
         _BY,
     )
     since = Family(
-        "vipwarden_check_since_timestamp_seconds", "gauge", "Since when the check has been in its state.", _BY
+        "vipwarden_check_since_timestamp_seconds", "gauge", "Start of the current state, in seconds of the epoch.", _BY
     )
-    age = Family("vipwarden_check_age_seconds", "gauge", "How long ago the check ended its last run.", _BY)
-    promise = Family(
+    age = Family("vipwarden_check_age_seconds", "gauge", "Time since the last run ended.", _BY)
+    ttl = Family(
         "vipwarden_check_promise_seconds",
         "gauge",
-        "For how long the last run speaks at most; absent where nobody promised another one.",
+        "Validity (TTL) of the last verdict in seconds; absent for one-shot runs.",
         _BY,
     )
-    duration = Family("vipwarden_check_duration_seconds", "gauge", "How long the last run of the check took.", _BY)
+    duration = Family("vipwarden_check_duration_seconds", "gauge", "Duration of the last run.", _BY)
     metric = Family(
-        "vipwarden_check_metric", "gauge", "What the check measured in its last run.", (*_BY, "metric", "unit")
+        "vipwarden_check_metric", "gauge", "Value that the check measured in its last run.", (*_BY, "metric", "unit")
     )
     for verdict in facts.verdicts:
         now = standing(verdict)
@@ -81,12 +79,12 @@ def families(facts: Checks) -> Iterator[Metric]:
         since.add(verdict.since, verdict.name, verdict.check)
         age.add(verdict.age, verdict.name, verdict.check)
         if verdict.ttl > 0:
-            promise.add(verdict.ttl, verdict.name, verdict.check)
+            ttl.add(verdict.ttl, verdict.name, verdict.check)
         duration.add(verdict.duration, verdict.name, verdict.check)
-        for one in verdict.result.metrics if now.is_valid else ():
-            if not isnan(one.value):
-                metric.add(one.value, verdict.name, verdict.check, one.name, one.uom)
-    yield from (state, success, fresh, since, age, promise, duration, metric)
+        for measured in verdict.result.metrics if now.is_valid else ():
+            if not isnan(measured.value):
+                metric.add(measured.value, verdict.name, verdict.check, measured.name, measured.uom)
+    yield from (state, success, fresh, since, age, ttl, duration, metric)
 
 
-COLLECTOR = Collector("checks", read, families)
+SOURCE = Source("checks", read, series, title="Checks", place=30)

@@ -1,46 +1,71 @@
-"""What did each check say last, and does it still count?"""
+"""What did each check say last, and is that still valid?"""
 
 from __future__ import annotations
 
 from time import time
 from typing import TYPE_CHECKING
 
-from exporter.render.view import Cell, Problem, Row, is_wrong, key
-from exporter.render.words import Mark, count, moment, size, span
+from exporter.render.model import Cell, Column, Problem, Row, Section, is_wrong, key
+from exporter.render.table import Table
+from exporter.render.words import SEVERITY, Mark, count, moment, size, span
 from vipwarden.core.result import one_line
 from vipwarden.state.standing import FUTURE, STALE, standing
 
 if TYPE_CHECKING:
+    from exporter.source import Look
     from vipwarden.core.result import Metric
+    from vipwarden.state.standing import Standing
     from vipwarden.state.verdict import Verdict
 
-_UNBELIEVED = {FUTURE: Mark("unknown", "not credible"), STALE: Mark("unknown", "stale")}
+    Item = tuple[Verdict, Standing]
+
+_NOT_VALID = {FUTURE: Mark("unknown", "not credible"), STALE: Mark("unknown", "stale")}
 _MARKS = (Mark("good", "OK"), Mark("warn", "WARNING"), Mark("bad", "CRITICAL"), Mark("unknown", "UNKNOWN"))
+_MOST_METRICS = 64
 
 
-def check_row(verdict: Verdict) -> Row:
-    """Show a verdict; one that no longer counts is unknown."""
-    now = standing(verdict)
-    mark, words, age = _UNBELIEVED.get(now.word, _MARKS[now.state]), now.text, verdict.age
-    cells = (
-        Cell(words, items=[_measured(one) for one in verdict.result.metrics[:64]]),
-        Cell(span(max(0.0, time() - verdict.since)), moment(verdict.since)),
-        Cell(span(age)),
-        Cell(_duration(verdict.duration)),
-    )
-    under = verdict.check if verdict.check != verdict.name else ""
-    return Row(
-        key("check", verdict.name, verdict.check),
-        mark,
-        one_line(verdict.name.encode("utf-8", "replace").decode(), 200),
-        under,
-        cells=cells,
-    )
+class View:
+    """Shows the verdicts."""
+
+    def show(self, look: Look) -> Section:
+        """Return the section; a verdict that is no longer valid is unknown."""
+        facts = look.facts("checks")
+        items = [(verdict, standing(verdict)) for verdict in facts.verdicts] if facts else []
+        items.sort(key=lambda item: SEVERITY[_mark(item).tone])
+        found = look.room.listing(items, _mark, _names)
+        problems = [
+            Problem(_mark(item), _name(item), item[1].text, _key(item)) for item in items if is_wrong(_mark(item))
+        ]
+        values = {"checks": _TABLE.listing("checks", "What each check said last", found)}
+        return Section(values, problems, [("Checks OK", sum(_mark(item).tone == "good" for item in items), len(items))])
 
 
-def problems(rows: list[Row]) -> list[Problem]:
-    """Return what does not say OK."""
-    return [Problem(row.mark, row.name, row.cells[0].text, row.key) for row in rows if is_wrong(row.mark)]
+def _mark(item: Item) -> Mark:
+    return _NOT_VALID.get(item[1].word, _MARKS[item[1].state])
+
+
+def _name(item: Item) -> str:
+    return one_line(item[0].name.encode("utf-8", "replace").decode(), 200)
+
+
+def _under(item: Item) -> str:
+    return item[0].check if item[0].check != item[0].name else ""
+
+
+def _names(item: Item) -> tuple[str, str]:
+    return _name(item), _under(item)
+
+
+def _key(item: Item) -> str:
+    return key("check", item[0].name, item[0].check)
+
+
+def _row(item: Item) -> Row:
+    return Row(_key(item), _mark(item), _name(item), _under(item))
+
+
+def _last_words(item: Item) -> Cell:
+    return Cell(item[1].text, items=[_measured(metric) for metric in item[0].result.metrics[:_MOST_METRICS]])
 
 
 def _measured(metric: Metric) -> str:
@@ -58,3 +83,18 @@ def _duration(seconds: float) -> str:
     return (
         f"{seconds * 1000:.3g} ms" if 0 <= seconds < 1 else f"{seconds:.1f} s" if 0 <= seconds < 10 else span(seconds)
     )
+
+
+_TABLE = Table(
+    "checks",
+    "Check",
+    Column("Last words", "text", _last_words),
+    Column(
+        "In this state for",
+        "number",
+        lambda item: Cell(span(max(0.0, time() - item[0].since)), moment(item[0].since)),
+    ),
+    Column("Age", "number", lambda item: Cell(span(item[0].age))),
+    Column("Took", "number", lambda item: Cell(_duration(item[0].duration))),
+    row=_row,
+)

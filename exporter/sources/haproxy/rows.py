@@ -18,8 +18,8 @@ from vipwarden.node.haproxy.table import texts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from exporter.choice import Choice
     from exporter.render.exposition import Kind
-    from exporter.sources.haproxy.filters import Choice
     from vipwarden.node.haproxy.table import Table
 
     Names = tuple[list[bytes], list[bytes], list[bytes]]

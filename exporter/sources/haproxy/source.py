@@ -12,25 +12,26 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from exporter.frame import AbsentError, Collector
 from exporter.render.exposition import Family, Lines
+from exporter.source import AbsentError, Source
 from exporter.sources.haproxy.info import Processes
 from exporter.sources.haproxy.page import read as page
 from exporter.sources.haproxy.process import Process, process
 from exporter.sources.haproxy.rows import Part
 from vipwarden.core.result import one_line
 from vipwarden.net.blocking import BlockingNet
-from vipwarden.node.haproxy.conf import instances
+from vipwarden.node.haproxy.conf import instances as configured
 from vipwarden.node.haproxy.socket import BACKEND, HaproxyError, HaproxyMissingError, HaproxyRightError, Report, report
-from vipwarden.node.haproxy.source import Access, Instance
+from vipwarden.node.haproxy.source import Access
+from vipwarden.node.haproxy.source import Instance as Place
 from vipwarden.node.haproxy.table import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from exporter.choice import Choice
     from exporter.render.exposition import Metric
     from exporter.settings import Settings
-    from exporter.sources.haproxy.filters import Choice
     from exporter.sources.haproxy.info import Told
     from exporter.sources.haproxy.rows import Names
     from vipwarden.node.haproxy.table import Table
@@ -39,10 +40,10 @@ _MOST_PARTS = 256
 
 
 @dataclass(slots=True)
-class One:
-    """An instance: what it said, or why not; ``label`` is empty where it is the only one.
+class Instance:
+    """One HAProxy: its answer or why there is none; ``label`` is empty where it is the only one.
 
-    ``is_barred`` where it is this user, or this node, that could not ask: it may well run.
+    ``is_barred`` where it is this user, or this node, that could not ask: HAProxy itself may well run.
     """
 
     label: tuple[str, ...]
@@ -50,6 +51,11 @@ class One:
     process: Process | None = None
     failure: str = ""
     is_barred: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name, empty where it is the only one."""
+        return "".join(self.label)
 
     @property
     def lost(self) -> str:
@@ -65,61 +71,57 @@ class One:
 class Haproxies:
     """Every instance, and which series are wanted."""
 
-    found: Sequence[One]
+    instances: Sequence[Instance]
     choice: Choice
 
     @property
     def failure(self) -> str:
         """Return what could not be read; what could be has its series nevertheless."""
-        return "; ".join(one_line(one.failure or one.lost, 300) for one in self.found if one.failure or one.lost)
-
-    @property
-    def reports(self) -> list[Report]:
-        """Return what the instances said that could be read."""
-        return [one.report for one in self.found if one.report is not None]
+        failures = (instance.failure or instance.lost for instance in self.instances)
+        return "; ".join(one_line(failure, 300) for failure in failures if failure)
 
 
 def read(settings: Settings) -> Haproxies:
     """Ask every instance, all at the same time, so that a silent one takes no time from the others."""
     try:
-        wanted = _configured(settings) or instances(settings.haproxy_conf)
+        places = _configured(settings) or configured(settings.haproxy_conf)
     except HaproxyMissingError as error:
         raise AbsentError(error) from None
     except HaproxyRightError as error:
-        return Haproxies([One((), failure=str(error), is_barred=True)], settings.haproxy_choice)
-    found = [One((one.name,) if len(wanted) > 1 else ()) for one in wanted]
-    first, *others = [(*pair, settings) for pair in zip(wanted, found, strict=True)]
+        return Haproxies([Instance((), failure=str(error), is_barred=True)], settings.haproxy_choice)
+    instances = [Instance((place.name,) if len(places) > 1 else ()) for place in places]
+    first, *others = [(*pair, settings) for pair in zip(places, instances, strict=True)]
     threads = [Thread(target=_ask, args=arguments, daemon=True) for arguments in others]
     for thread in threads:
         thread.start()
     _ask(*first)
     for thread in threads:
         thread.join()
-    return Haproxies(found, settings.haproxy_choice)
+    return Haproxies(instances, settings.haproxy_choice)
 
 
-def _configured(settings: Settings) -> list[Instance]:
-    return [Instance(source.name, (source,)) for source in dict.fromkeys(settings.haproxy)]
+def _configured(settings: Settings) -> list[Place]:
+    return [Place(source.name, (source,)) for source in dict.fromkeys(settings.haproxy)]
 
 
-def _ask(instance: Instance, one: One, settings: Settings) -> None:
+def _ask(place: Place, instance: Instance, settings: Settings) -> None:
     net = BlockingNet()
-    net.begin(settings.timeout * 0.9)  # so that what it says comes before what the frame would say
+    net.begin(settings.timeout * 0.9)  # so that its own words come before those of the frame
     try:
-        access = instance.access or _access(instance, settings)
-        report(net, instance.sources, partial(page, access)).send(None)
+        access = place.access or _access(place, settings)
+        report(net, place.sources, partial(page, access)).send(None)
     except StopIteration as end:
-        told: Report = end.value
-        one.report = told
-        one.process = process(told.info, settings.proc)
+        answer: Report = end.value
+        instance.report = answer
+        instance.process = process(answer.info, settings.proc)
     except HaproxyError as error:
-        one.failure, one.is_barred = str(error), isinstance(error, HaproxyRightError)
+        instance.failure, instance.is_barred = str(error), isinstance(error, HaproxyRightError)
 
 
-def _access(instance: Instance, settings: Settings) -> Access:
-    files = [one for one in settings.haproxy_auth_file if one.name in ("", instance.name)]
-    files.sort(key=lambda one: one.name == "")  # the one for this instance before the one for all
-    wants_user = files and any(source.is_page for source in instance.sources)
+def _access(place: Place, settings: Settings) -> Access:
+    files = [file for file in settings.haproxy_auth_file if file.name in ("", place.name)]
+    files.sort(key=lambda file: file.name == "")  # the one for this instance before the one for all
+    wants_user = files and any(source.is_page for source in place.sources)
     return Access(_user(files[0].path) if wants_user else "", settings.haproxy_ca_file)
 
 
@@ -143,16 +145,16 @@ class Encoder:
         self._names: dict[tuple[str, ...], Names] = {}
         self._processes = Processes()
 
-    def families(self, facts: Haproxies) -> Iterator[Metric]:
+    def series(self, facts: Haproxies) -> Iterator[Metric]:
         """Yield whether each can be read, the processes, then the frontends, listeners, backends and servers."""
-        names = ("haproxy_instance",) if len(facts.found) > 1 else ()
+        names = ("haproxy_instance",) if len(facts.instances) > 1 else ()
         text = "Whether HAProxy could be read; absent where there is none, and where this exporter may not ask."
         up = Family("haproxy_up", "gauge", text, names)
-        for one in facts.found:
-            if not one.is_barred:
-                up.add(one.report is not None, *one.label)
+        for instance in facts.instances:
+            if not instance.is_barred:
+                up.add(instance.report is not None, *instance.label)
         yield up
-        told = [(one.label, one.report, one.process) for one in facts.found if one.report is not None]
+        told = [(one.label, one.report, one.process) for one in facts.instances if one.report is not None]
         for family in self._processes.families(told, names):
             if facts.choice.metric(family.name):
                 yield family
@@ -194,5 +196,4 @@ def _by_design(told: Told, choice: Choice, names: tuple[str, ...]) -> Family:
     return family
 
 
-_ENCODER = Encoder()
-COLLECTOR = Collector("haproxy", read, _ENCODER.families, up="haproxy_up")
+SOURCE = Source("haproxy", read, Encoder().series, up="haproxy_up", title="HAProxy", place=40)

@@ -1,129 +1,105 @@
-"""How do HAProxy's frontends, backends and servers fare, in the colours of its own page?"""
+"""What does the page show of each HAProxy of this node?"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.render.view import Cell, Group, Listing, Row, is_wrong, joined
-from exporter.render.words import SEVERITY, Mark, amount, count, number, size, span, speed, things
-from exporter.sources.haproxy.view_rows import (
-    backend_mark,
-    frontend_mark,
-    last_check,
-    near_limit,
-    server_key,
-    server_mark,
-)
-from vipwarden.node.haproxy.socket import first_word
+from exporter.render.model import Section, joined
+from exporter.render.rates import Rates
+from exporter.render.words import amount, count, number, size, span
+from exporter.sources.haproxy.lines import InstanceLines
+from exporter.sources.haproxy.problems import problems, unread
+from exporter.sources.haproxy.tables import Tables
+from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from exporter.render.rates import Growth
-    from exporter.render.view import Room
-    from exporter.sources.haproxy.view_rows import Line, Table
+    from exporter.render.model import Group, Problem
+    from exporter.source import Look
+    from exporter.sources.haproxy.source import Haproxies, Instance
+    from vipwarden.node.haproxy.socket import Report
 
-
-def frontends(one: Table, growth: Growth, room: Room) -> Listing:
-    """Show the frontends."""
-    return room.listing(_frontend(line, one.label, growth) for line in one.frontends)
+_MOST_STICKS = 50
 
 
-def backends(one: Table, growth: Growth, room: Room) -> list[Group]:
-    """Show the backends with their servers, what is wrong first."""
-    found: list[tuple[Group, list[Row]]] = []
-    for line in one.backends:
-        servers = one.servers.get(line["pxname"], [])
-        if room.wants(line["pxname"]) or any(room.wants(each["svname"], each["addr"]) for each in servers):
-            active = [each for each in servers if first_word(each["status"]) == "UP" and each["bck"] != "1"]
-            total = sum(number(each["weight"]) for each in active)
-            rows = [_server(each, one.label, total if each in active else 0, growth) for each in servers]
-            found.append((_backend(line, servers, one.label, growth), rows))
-    found.sort(key=_worst)
+class InstanceView(NamedTuple):
+    """One HAProxy as its template shows it: ``failure`` says why there is nothing of it."""
+
+    name: str
+    failure: str = ""
+    lead: str = ""
+    facts: list[tuple[str, str]] = []
+    frontends: str = ""
+    backends: list[Group] = []
+    sticks: list[tuple[str, str, str]] = []
+
+
+class View:
+    """Shows the instances, with rates from one look to the next."""
+
+    def __init__(self) -> None:
+        self._rates = Rates()
+
+    def show(self, look: Look) -> Section:
+        """Return the section."""
+        facts: Haproxies | None = look.facts("haproxy")
+        if facts is None:
+            return Section({"instances": ()})
+        known = [
+            (instance, InstanceLines(instance.name, instance.report) if instance.report else None)
+            for instance in facts.instances
+        ]
+        counters = {key: value for _, lines in known if lines for key, value in lines.counters().items()}
+        growth = self._rates.take(look.outcomes["haproxy"].when, counters)
+        shown: list[InstanceView] = []
+        wrong: list[Problem] = []
+        serving = up = 0
+        for place, (instance, lines) in enumerate(known, 1):
+            wrong += unread(instance)
+            if lines is None or instance.report is None:
+                shown.append(InstanceView(instance.name, instance.failure))
+                continue
+            tables = Tables(lines, growth, look.room)
+            frontends = tables.frontends(f"frontends{place}")
+            report, facts_ = instance.report, list(_facts(instance))
+            view = InstanceView(instance.name, "", _lead(report), facts_, frontends, tables.backends(), _sticks(report))
+            shown.append(view)
+            wrong += problems(instance, lines, facts.choice)
+            states = [line["status"] for line in lines.backends if lines.servers(line)]
+            serving += len(states)
+            up += sum(state.startswith("UP") for state in states)
+        return Section({"instances": shown}, wrong, [("Backends up", up, serving)], tells_failure=True)
+
+
+def _sticks(report: Report) -> list[tuple[str, str, str]]:
     return [
-        group._replace(
-            rows=room.listing(rows, all_wanted=room.wants(group.name)),
-            is_open=bool(room.find) or is_wrong(group.mark) or any(is_wrong(row.mark) for row in rows),
-        )
-        for group, rows in found
+        (one_line(name, 200), one_line(kind, 60), f"{amount(used)} of {amount(most)}")
+        for name, kind, most, used in report.sticks[:_MOST_STICKS]
     ]
 
 
-def _worst(pair: tuple[Group, list[Row]]) -> int:
-    """Return what to sort by: the backends of which nothing is wrong stay in their order."""
-    group, rows = pair
-    wrong = [SEVERITY[one.tone] for one in (group.mark, *(row.mark for row in rows)) if is_wrong(one)]
-    return min(wrong, default=len(SEVERITY))
+def _lead(report: Report) -> str:
+    info = report.info
+    uptime = number(info.get("Uptime_sec"))
+    version = f"Version {info['Version']}" if info.get("Version") else ""
+    name = joined(info.get("description", "") if info.get("description") != "(null)" else "", info.get("node", ""))
+    asked = "" if info else "its stats page tells nothing of the process"
+    return one_line(joined(version, f"up for {span(uptime)}" if uptime else "", name, asked))
 
 
-def _frontend(line: Line, label: str, growth: Growth) -> Row:
-    per_second = Cell(_rate(line, "rate"), f"max {amount(line['rate_max'])}")
-    if line["req_rate"]:
-        per_second = Cell(_rate(line, "rate"), f"{amount(line['req_rate'])} requests")
-    refused = [f"{amount(line[name])} {what}" for name, what in _REFUSED if number(line[name])]
-    errors = Cell(amount(line["ereq"]), ", ".join(refused))
-    cells = (_sessions(line), per_second, Cell(amount(line["stot"])), *_bytes(line, label, growth), errors)
-    return Row(server_key(label, line), frontend_mark(line), line["pxname"], line["mode"], cells=cells)
-
-
-_REFUSED = (("hrsp_5xx", "answered 5xx"), ("dreq", "requests denied"), ("dresp", "responses denied"))
-_ERRORS = (("hrsp_5xx", "answered 5xx"), ("wretr", "retried"), ("wredis", "redispatched"))
-
-
-def _backend(line: Line, servers: Sequence[Line], label: str, growth: Growth) -> Group:
-    up = sum(first_word(one["status"]) == "UP" for one in servers)
-    counted = f"{count(up)} of {count(len(servers))} up" if servers else ""
-    said = joined(counted, line["mode"], line["algo"])
-    received, sent = growth.of((label, line["pxname"], line["svname"]))
-    facts = [
-        ("sessions", amount(line["scur"])),
-        ("queue", amount(line["qcur"])),
-        ("rate", _rate(line, "rate")),
-        ("in", amount(line["bin"], size) if received is None else speed(received, size)),
-        ("out", amount(line["bout"], size) if sent is None else speed(sent, size)),
-    ]
-    return Group(
-        server_key(label, line), backend_mark(line, servers), line["pxname"], said, facts, Listing([], []), False
-    )
-
-
-def _server(line: Line, label: str, total: int, growth: Growth) -> Row:
-    share = round(100 * number(line["weight"]) / total) if total else 0
-    errors = number(line["econ"]) + number(line["eresp"])
-    more = ", ".join(f"{amount(line[name])} {what}" for name, what in _ERRORS if number(line[name]))
-    checked, said = last_check(line)
-    downs = number(line["chkdown"])
-    if downs:
-        lost = f" for {span(number(line['downtime']))}" if number(line["downtime"]) else ""
-        said = joined(said, f"down {things(downs, 'time')}{lost}")
-    cells = (
-        Cell(amount(line["weight"]), "backup" if line["bck"] == "1" else "", share),
-        Cell(amount(line["qcur"]), f"max {amount(line['qmax'])}"),
-        _sessions(line),
-        Cell(_rate(line, "rate"), f"max {amount(line['rate_max'])}"),
-        Cell(amount(line["stot"])),
-        *_bytes(line, label, growth),
-        Cell(count(errors), more),
-        Cell(checked or "-", said),
-    )
-    since = f"for {span(number(line['lastchg']))}" if line["lastchg"].isdecimal() else ""
-    return Row(server_key(label, line), server_mark(line), line["svname"], line["addr"], since, cells)
-
-
-def _rate(line: Line, name: str) -> str:
-    return f"{amount(line[name])}/s" if line[name] else "-"
-
-
-def _sessions(line: Line) -> Cell:
-    limit = f"limit {amount(line['slim'])}" if number(line["slim"]) else ""
-    marks = [Mark("warn", "near limit")] if near_limit(line) else []
-    return Cell(amount(line["scur"]), joined(f"max {amount(line['smax'])}", limit, by=", "), marks=marks)
-
-
-def _bytes(line: Line, label: str, growth: Growth) -> list[Cell]:
-    rates = growth.of((label, line["pxname"], line["svname"]))
-    pairs = zip((line["bin"], line["bout"]), rates, strict=True)
-    return [
-        Cell(amount(total, size)) if rate is None else Cell(speed(rate, size), f"Σ {amount(total, size)}")
-        for total, rate in pairs
-    ]
+def _facts(instance: Instance) -> Iterator[tuple[str, str]]:
+    info = instance.report.info if instance.report else {}
+    if info.get("CurrConns"):
+        yield "Connections", f"{amount(info['CurrConns'])} of {amount(info.get('Maxconn'))}"
+    for name, column in (("Sessions/s", "SessRate"), ("TLS/s", "SslRate"), ("Tasks", "Tasks")):
+        if info.get(column):
+            yield name, amount(info[column])
+    if info.get("Idle_pct"):
+        yield "Idle", f"{amount(info['Idle_pct'])} %"
+    if process := instance.process:
+        yield "Memory", size(process.resident_bytes)
+        if process.open_fds is not None:
+            yield "Descriptors", count(process.open_fds)
+        if process.old_workers:
+            yield "Old workers", count(process.old_workers)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from exporter.frame import AbsentError, Collector
 from exporter.render.columns import Rows
 from exporter.render.exposition import Family, Lines
+from exporter.source import AbsentError, Source
 from vipwarden.node.ipvs.read import COUNTERS, IpvsMissingError, Table, Tables
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def read(settings: Settings) -> Ipvs:
         raise AbsentError(error) from None
 
 
-def families(facts: Ipvs) -> Iterator[Metric]:
+def series(facts: Ipvs) -> Iterator[Metric]:
     """Yield the totals, the services and their real servers."""
     source = Family(
         "ipvs_source_info",
@@ -147,4 +147,4 @@ def _said(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-COLLECTOR = Collector("ipvs", read, families, up="ipvs_up")
+SOURCE = Source("ipvs", read, series, up="ipvs_up", title="IPVS", place=50)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.frame import AbsentError, Collector
 from exporter.render.exposition import Family
+from exporter.source import AbsentError, Source
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.find import find
 from vipwarden.node.keepalived.lines import ConfMissingError
@@ -73,7 +73,7 @@ def _must_be_here(name: str, settings: Settings) -> None:
         raise ElsewhereError(f"keepalived works in {where}, whose addresses cannot be seen from here: {advice}")
 
 
-def families(facts: Vips) -> Iterator[Metric]:
+def series(facts: Vips) -> Iterator[Metric]:
     """Yield 0 or 1 for each VIP, and the members of the sync groups."""
     held = Family(
         "keepalived_vip_held",
@@ -95,4 +95,4 @@ def families(facts: Vips) -> Iterator[Metric]:
     yield members
 
 
-COLLECTOR = Collector("vip", read, families)
+SOURCE = Source("vip", read, series, title="VIPs", place=10)

@@ -52,7 +52,7 @@ class Vrrp:
     failure: str = ""
 
 
-def families(facts: Vrrp) -> Iterator[Metric]:
+def series(facts: Vrrp) -> Iterator[Metric]:
     """Yield whether keepalived is up, its instances and its scripts."""
     up = Family("keepalived_up", "gauge", "Whether keepalived runs and, where it may be asked, answers.")
     if facts.up is not None:

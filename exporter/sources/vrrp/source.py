@@ -11,8 +11,8 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from exporter.frame import AbsentError, Collector
-from exporter.sources.vrrp.series import Vrrp, families
+from exporter.source import AbsentError, Source
+from exporter.sources.vrrp.series import Vrrp, series
 from vipwarden.node.keepalived import vrrp_state
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.dump import STATES, DumpError, Instance
@@ -141,4 +141,4 @@ def _recorded(start: float, folders: Sequence[str], conf: Block | None) -> list[
     return found
 
 
-COLLECTOR = Collector("vrrp", read, families, bothered=True)
+SOURCE = Source("vrrp", read, series, bothered=True, title="VRRP", place=20)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.frame import Collector
 from exporter.health import HEALTHY
 from exporter.http import server
 from exporter.http.bodies import MOST_BODIES
 from exporter.http.gate import Limits
+from exporter.page import Page
 from exporter.render.exposition import Family
-from exporter.render.page import Page
 from exporter.settings import Many
+from exporter.source import Source
 from tests.exporter.running import nowhere, port_of, request, serving
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     def hang(_: Settings) -> None:
         release.wait(10)
 
-    monkeypatch.setattr(server, "COLLECTORS", (Collector("slow", hang, lambda _: ()),))
+    monkeypatch.setattr(server, "sources", lambda: (Source("slow", hang, lambda _: ()),))
     yield release
     release.set()
 
@@ -311,7 +311,7 @@ def test_who_does_not_read_the_answer_is_given_up(tmp_path: Path, monkeypatch: p
     family = Family("large", "gauge", "Much.", ("number",))
     for number in range(300000):
         family.add(1, str(number))
-    monkeypatch.setattr(server, "COLLECTORS", (Collector("large", lambda _: None, lambda _: [family]),))
+    monkeypatch.setattr(server, "sources", lambda: (Source("large", lambda _: None, lambda _: [family]),))
     said: list[str] = []
 
     def work(port: int) -> tuple[int, int]:
@@ -343,7 +343,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> Family:
     family = Family("large", "gauge", "Much.", ("number",))
     for number in range(200000):
         family.add(1, str(number))
-    monkeypatch.setattr(server, "COLLECTORS", (Collector("large", lambda _: None, lambda _: [family]),))
+    monkeypatch.setattr(server, "sources", lambda: (Source("large", lambda _: None, lambda _: [family]),))
     return family
 
 

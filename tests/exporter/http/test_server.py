@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.frame import Collector
 from exporter.health import HEALTHY
 from exporter.http import server
 from exporter.http.server import ListenError, start
 from exporter.settings import Listen
+from exporter.source import Source
 from tests.exporter.running import Answer, ask, nowhere, port_of, request, serving
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def test_its_health_is_told_while_a_source_hangs(tmp_path: Path, monkeypatch: py
         asked.set()
         release.wait(10)
 
-    monkeypatch.setattr(server, "COLLECTORS", (Collector("hanging", hang, lambda _: ()),))
+    monkeypatch.setattr(server, "sources", lambda: (Source("hanging", hang, lambda _: ()),))
 
     def work(port: int) -> list[Answer]:
         scrape = threading.Thread(target=request, args=(port, "/metrics"))

@@ -14,10 +14,10 @@ from aiohttp import ClientSession, TCPConnector
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
-from exporter.frame import Collector
 from exporter.http import server
 from exporter.http.answers import deadline
 from exporter.render.exposition import Family
+from exporter.source import Source
 from tests.exporter.http.test_accept import PROMETHEUS_2, PROMETHEUS_3
 from tests.exporter.running import Answer, ask, nowhere, request, serving
 
@@ -39,11 +39,11 @@ class Sources:
         self.asked = threading.Event()
         self.reads = {"quick": 0, "slow": 0}
 
-    def collectors(self) -> tuple[Collector[Any], ...]:
+    def collectors(self) -> tuple[Source[Any], ...]:
         """Return them."""
         return (
-            Collector("quick", lambda _: self._read("quick"), self._write, up="quick_up"),
-            Collector("slow", self._wait, self._write, up="slow_up"),
+            Source("quick", lambda _: self._read("quick"), self._write, up="quick_up"),
+            Source("slow", self._wait, self._write, up="slow_up"),
         )
 
     def _read(self, name: str) -> str:
@@ -66,7 +66,7 @@ class Sources:
 def sources(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sources]:
     """Put them in the place of the real ones."""
     made = Sources()
-    monkeypatch.setattr(server, "COLLECTORS", made.collectors())
+    monkeypatch.setattr(server, "sources", made.collectors)
     yield made
     made.go.set()
 
@@ -284,7 +284,7 @@ def test_a_failure_and_its_end_are_logged_once(tmp_path: Path, monkeypatch: pyte
         if text := next(failures):
             raise OSError(text)
 
-    monkeypatch.setattr(server, "COLLECTORS", (Collector("some", read, lambda _: ()),))
+    monkeypatch.setattr(server, "sources", lambda: (Source("some", read, lambda _: ()),))
     said: list[str] = []
     serving(nowhere(tmp_path), lambda port: [request(port, "/metrics") for _ in range(5)], say=said.append)
     assert said == [
@@ -300,7 +300,7 @@ def test_a_lying_source_breaks_no_scrape(tmp_path: Path, monkeypatch: pytest.Mon
     lies = ['"} 1\nevil{a="', "\udcff\ud800", "\0\x1b", "\\", "é" * 10000]
     for lie in lies:
         family.add(1, lie)
-    monkeypatch.setattr(server, "COLLECTORS", (Collector("liar", lambda _: None, lambda _: [family]),))
+    monkeypatch.setattr(server, "sources", lambda: (Source("liar", lambda _: None, lambda _: [family]),))
     plain, other = (
         ask(nowhere(tmp_path), "/metrics", headers={"Accept": accept})[0].body
         for accept in ("text/plain", "application/openmetrics-text")

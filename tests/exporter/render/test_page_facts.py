@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.frame import Collector, Outcome
-from exporter.render.page import Page
-from exporter.render.view import FEW, MOST_ROWS
-from exporter.sources.haproxy.filters import Choice, Pattern
+from exporter.choice import Choice, Pattern
+from exporter.page import Page
+from exporter.render.model import FEW, MOST_ROWS
+from exporter.source import Outcome, Source
+from exporter.sources.haproxy.lines import server_mark
 from exporter.sources.haproxy.source import Haproxies
-from exporter.sources.haproxy.view_rows import server_mark
 from exporter.sources.vip.source import Vips
 from exporter.sources.vrrp.series import Vrrp
 from tests.exporter import sample
@@ -91,7 +91,7 @@ def test_a_vip_of_two_instances_belongs_to_the_one_that_is_master(show: Any) -> 
 def test_a_vip_that_a_dead_keepalived_left_behind_is_named(show: Any) -> None:
     """Besides keepalived itself."""
     told = [
-        Outcome(one.collector, 0.001, one.facts, failure="no keepalived runs" if one.collector.name == "vrrp" else "")
+        Outcome(one.source, 0.001, one.facts, failure="no keepalived runs" if one.source.name == "vrrp" else "")
         for one in outcomes(vip=Vips([(VIP, True)], []), vrrp=vrrp(None, up=False))
     ]
     text = show(told).text
@@ -137,7 +137,7 @@ def test_where_the_addresses_cannot_be_seen_keepalived_tells_its_vips(show: Any)
     known = vrrp(2)
     known.instances[0].vips = [("192.0.2.9", "eth0")]
     told = [
-        Outcome(one.collector, 0.001, one.facts, failure="elsewhere" if one.collector.name == "vip" else "")
+        Outcome(one.source, 0.001, one.facts, failure="elsewhere" if one.source.name == "vip" else "")
         for one in outcomes(vrrp=known)
     ]
     text = show(told).text
@@ -259,7 +259,8 @@ def test_what_haproxy_is_named_cannot_become_markup(show: Any) -> None:
         sample.row(evil, "FRONTEND", 0, evil),
     ]
     known = sample.haproxy(lines)
-    known.reports[0].info.update({"Version": evil, "node": evil, "description": evil})
+    assert known.instances[0].report
+    known.instances[0].report.info.update({"Version": evil, "node": evil, "description": evil})
     found = show(outcomes(haproxy=known), evil)
     assert len([tag for tag, _ in found.tags if tag == "script"]) == 1
     assert found.text.count(evil) > 8
@@ -268,7 +269,7 @@ def test_what_haproxy_is_named_cannot_become_markup(show: Any) -> None:
 def test_a_collector_that_the_page_has_no_title_for_is_told_by_its_name(show: Any) -> None:
     """Its failure is a problem like any other."""
     known = outcomes()
-    known.append(Outcome(Collector("novel", lambda _: None, lambda _: []), 0.1, failure="the disk is gone"))
+    known.append(Outcome(Source("novel", lambda _: None, lambda _: []), 0.1, failure="the disk is gone"))
     assert "? not read novel the disk is gone" in show(known).text
 
 
@@ -282,7 +283,7 @@ def test_servers_that_are_down_by_design_are_no_problem(show: Any) -> None:
         sample.row("lost", "BACKEND", 1, "DOWN", scur=3, bin=1, bout=1),
     ]
     found = sample.haproxy(lines)
-    chosen = Haproxies(found.found, Choice(down_by_design=Pattern("lead.*|lost")))
+    chosen = Haproxies(found.instances, Choice(down_by_design=Pattern("lead.*|lost")))
     assert "server leader/leader-2" in show(outcomes(haproxy=found)).text
     text = show(outcomes(haproxy=chosen)).text
     assert "server leader/leader-2" not in text

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.frame import AbsentError
 from exporter.render.exposition import render
 from exporter.settings import Settings, settings
+from exporter.source import AbsentError
 from exporter.sources.checks import source as checks
 from tests.exporter.running import samples
 from vipwarden.core.result import Metric, Result, State
@@ -33,7 +33,7 @@ def known(*folders: str) -> Settings:
 
 def exported(*folders: str) -> Series:
     """Return what is exported, as read by the parser of Prometheus."""
-    return samples(render(checks.families(checks.read(known(*folders)))).decode())
+    return samples(render(checks.series(checks.read(known(*folders)))).decode())
 
 
 def say(folder: Path, name: str, state: State, *measured: Metric, check: str = "port") -> None:
@@ -121,7 +121,7 @@ def test_hostile_names_stay_labels(tmp_path: Path) -> None:
     """Quotes, backslashes, newlines and bytes that are no Unicode, in names of files and of metrics."""
     say(tmp_path / "v", 'a"b\\c\nd', State.OK, Metric('m"\\\n', 1), check='che"ck\\')
     (tmp_path / "v" / os.fsdecode(b"\xff")).write_bytes(next((tmp_path / "v").iterdir()).read_bytes())
-    text = render(checks.families(checks.read(known(f"{tmp_path}/v")))).decode()
+    text = render(checks.series(checks.read(known(f"{tmp_path}/v")))).decode()
     states = [
         sample.labels
         for family in text_string_to_metric_families(text)

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
+from exporter.choice import CheckStatus, Choice, Pattern
 from exporter.render.exposition import render
 from exporter.settings import settings
 from exporter.sources.haproxy import source as collector
-from exporter.sources.haproxy.filters import CheckStatus, Choice, Pattern
 from exporter.sources.haproxy.page import parse_page
 from tests.exporter.running import metrics, nowhere
 from tests.servers.certificate import self_signed
@@ -48,7 +48,7 @@ def values(text: str) -> Values:
 def scrape(*sources: str, **others: Any) -> tuple[Values, str]:
     """Read these sources; return the samples, and what could not be read."""
     facts = collector.read(settings(haproxy=tuple(map(Source, sources)), **others))
-    return values(render(collector.COLLECTOR.families(facts)).decode()), facts.failure
+    return values(render(collector.SOURCE.series(facts)).decode()), facts.failure
 
 
 @contextmanager
@@ -382,8 +382,8 @@ def test_any_table_is_a_scrape_that_both_parsers_accept(rows: list[Any], active:
     body = [",".join(_quoted(cell) for cell in (f"p{one[0]}", *one[1:5], *one[5])) + "," for one in rows]
     table = parse_stat("\n".join([header, *body, ""]).encode("utf-8", "replace"))
     choice = Choice(check_status=CheckStatus("active" if active else "all"), without_maint=maint)
-    facts = collector.Haproxies([collector.One((), Report("s", {"Version": 'a"\n'}, table))], choice)
-    families = list(collector.Encoder().families(facts))
+    facts = collector.Haproxies([collector.Instance((), Report("s", {"Version": 'a"\n'}, table))], choice)
+    families = list(collector.Encoder().series(facts))
     found = values(render(families).decode())
     om: Any = openmetrics_families
     again = [one for family in om(render(families, openmetrics=True).decode()) for one in family.samples]

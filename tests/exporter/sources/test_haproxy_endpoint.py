@@ -145,7 +145,7 @@ def ours(path: str, *, openmetrics: bool = False) -> str:
     """Scrape by the collector."""
     facts = collector.read(settings(haproxy=(Source(path),)))
     assert facts.failure == ""
-    return render(collector.COLLECTOR.families(facts), openmetrics=openmetrics).decode()
+    return render(collector.SOURCE.series(facts), openmetrics=openmetrics).decode()
 
 
 def get(port: int, path: str) -> str:

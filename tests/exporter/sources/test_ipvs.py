@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.frame import AbsentError
 from exporter.render.exposition import render
 from exporter.settings import settings
+from exporter.source import AbsentError
 from exporter.sources.ipvs import source as ipvs
 from tests.commands import program
 from tests.exporter.running import samples
@@ -58,7 +58,7 @@ def service(address: str, servers: int, *, mark: str = "", first: int = 0) -> Se
 
 def exported(table: Table) -> dict[tuple[str, tuple[str, ...]], float]:
     """Return what is exported, each series once."""
-    text = render(ipvs.families(table)).decode()
+    text = render(ipvs.series(table)).decode()
     seen = Counter(line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#"))
     assert set(seen.values()) == {1}
     return samples(text)
@@ -100,7 +100,7 @@ def test_a_mark_of_both_families_is_one_service() -> None:
 
 def test_every_family_has_its_type(tmp_path: Path) -> None:
     """Counters are those that only grow."""
-    text = render(ipvs.families(Table([service("192.0.2.1", 1)], TOTALS, "netlink"))).decode()
+    text = render(ipvs.series(Table([service("192.0.2.1", 1)], TOTALS, "netlink"))).decode()
     kinds = {family.name: family.type for family in text_string_to_metric_families(text)}
     assert {name for name, kind in kinds.items() if kind == "counter"} == {
         f"ipvs_{of}{name}" for of in ("", "service_", "backend_") for name in COUNTERS
@@ -144,7 +144,7 @@ def test_ten_thousand_servers_take_milliseconds(tmp_path: Path) -> None:
     took = []
     for _ in range(6):
         begun = time.process_time()
-        text = render(ipvs.families(ipvs.read(given)))
+        text = render(ipvs.series(ipvs.read(given)))
         took.append(time.process_time() - begun)
     assert text.count(b"\nipvs_backend_weight{") == 10000
     assert min(took[1:]) < 0.05

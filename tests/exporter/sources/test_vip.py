@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.frame import AbsentError
 from exporter.render.exposition import render
 from exporter.settings import settings
+from exporter.source import AbsentError
 from exporter.sources.vip import source as vip
 from tests.exporter.running import samples
 from vipwarden.node.keepalived.lines import ConfError
@@ -46,7 +46,7 @@ def exported(folder: Path, conf: str) -> dict[tuple[str, tuple[str, ...]], float
     """Return what is exported for a configuration."""
     (folder / "keepalived.conf").write_text(conf)
     given = settings(keepalived_conf=f"{folder}/keepalived.conf")
-    return samples(render(vip.families(vip.read(given))).decode())
+    return samples(render(vip.series(vip.read(given))).decode())
 
 
 def test_every_vip_of_the_configuration_has_a_series(tmp_path: Path) -> None:

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.frame import AbsentError
 from exporter.render.exposition import render
+from exporter.source import AbsentError
 from exporter.sources.vip import source as vip
 from exporter.sources.vrrp import source as vrrp
-from exporter.sources.vrrp.series import families
 from tests.commands import needs_namespaces, program
 from tests.servers.keepalived import Keepalived, Space, ip, keepalived, known, misbehaving, until, wire
 from vipwarden.node.keepalived import vrrp_state
@@ -94,7 +93,7 @@ def scraped(given: Settings, space: Space | None = None) -> Series:
     with ExitStack() as stack:
         if space is not None:
             stack.enter_context(space)
-        text = render([*families(vrrp.read(given)), *vip.families(vip.read(given))])
+        text = render([*vrrp.SOURCE.series(vrrp.read(given)), *vip.series(vip.read(given))])
     assert SECRET.encode() not in text
     return series(text)
 
@@ -181,7 +180,7 @@ def test_all_names_of_the_exporter_that_dashboards_know_are_there(nodes: tuple[N
     """With their labels; and whether they are counters."""
     one, left = nodes[0]
     with one:
-        text = render(families(vrrp.read(known(left)))).decode()
+        text = render(vrrp.SOURCE.series(vrrp.read(known(left)))).decode()
     found = {family.name: family for family in text_string_to_metric_families(text)}
     for name in (
         *("advertisements_received", "advertisements_sent", "become_master", "release_master"),

@@ -1,15 +1,16 @@
-"""What is the page made of? Rows, lists of them, groups and problems, whatever they are about."""
+"""What is the page made of? Rows, lists of them, groups, problems and sections, whatever they are about."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from exporter.render.words import SEVERITY, WRONG, Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+Item = TypeVar("Item")
 MOST_ROWS = 1200
 FEW = 24  # as many rows stand side by side; of more, those that are fine are folded
 
@@ -25,21 +26,28 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of a table: ``under`` stands below the name, ``since`` below the state."""
+    """The head of a line of a table: ``under`` stands below the name, ``since`` below the state."""
 
     key: str
     mark: Mark
     name: str
     under: str = ""
     since: str = ""
-    cells: Sequence[Cell] = ()
 
 
-class Listing(NamedTuple):
-    """The rows that are seen at once, those to unfold, and the number of those that the page has no room for."""
+class Column(NamedTuple, Generic[Item]):
+    """A column of a table: its head, how its cells look (the class number or text), and the cell of an item."""
 
-    first: list[Row]
-    rest: list[Row]
+    head: str
+    look: str
+    cell: Callable[[Item], Cell]
+
+
+class Listing(NamedTuple, Generic[Item]):
+    """The items that are seen at once, those to unfold, and the number of those that the page has no room for."""
+
+    first: Sequence[Item]
+    rest: Sequence[Item] = ()
     hidden: int = 0
 
     def __bool__(self) -> bool:
@@ -47,14 +55,14 @@ class Listing(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A backend, or a virtual service, and the servers behind it."""
+    """A backend, or a virtual service; ``rows`` are the servers behind it, as HTML."""
 
     key: str
     mark: Mark
     name: str
     text: str
     facts: Sequence[tuple[str, str]]
-    rows: Listing
+    rows: str
     is_open: bool
 
 
@@ -65,6 +73,18 @@ class Problem(NamedTuple):
     where: str
     text: str
     key: str = ""
+
+
+class Section(NamedTuple):
+    """What a source shows: the ``values`` of its template, its problems, and its tiles (label, part, whole).
+
+    ``tells_failure`` where its problems say already why it could not be read.
+    """
+
+    values: Mapping[str, Any]
+    problems: Sequence[Problem] = ()
+    tiles: Sequence[tuple[str, int, int]] = ()
+    tells_failure: bool = False
 
 
 class Room:
@@ -80,13 +100,18 @@ class Room:
         """Return whether one of the texts has what is looked for."""
         return not self._wanted or any(self._wanted in text.casefold() for text in texts)
 
-    def listing(self, rows: Iterable[Row], *, all_wanted: bool = False) -> Listing:
-        """Choose those that are looked for, and of many first those that are wrong."""
-        wanted = [row for row in rows if all_wanted or self.wants(row.name, row.under)]
-        first, rest = wanted, []
+    def listing(
+        self, items: Iterable[Item], mark: Callable[[Item], Mark], names: Callable[[Item], Iterable[str]] | None = None
+    ) -> Listing[Item]:
+        """Choose the items that are looked for, by ``names`` or all of them; of many first those that are wrong."""
+        wanted = [item for item in items if not self._wanted or names is None or self.wants(*names(item))]
+        first: list[Item] = wanted
+        rest: list[Item] = []
         if len(wanted) > FEW:
-            first = sorted((row for row in wanted if is_wrong(row.mark)), key=severity)
-            rest = [row for row in wanted if not is_wrong(row.mark)]
+            first = sorted(
+                (item for item in wanted if is_wrong(mark(item))), key=lambda item: SEVERITY[mark(item).tone]
+            )
+            rest = [item for item in wanted if not is_wrong(mark(item))]
         shown = first[: self.left], rest[: max(0, self.left - len(first))]
         hidden = len(wanted) - len(shown[0]) - len(shown[1])
         self.left -= len(wanted) - hidden
@@ -99,9 +124,9 @@ def is_wrong(mark: Mark) -> bool:
     return mark.tone in WRONG
 
 
-def severity(row: Row | Group | Problem) -> int:
+def severity(problem: Problem) -> int:
     """Return what to sort by, the worst first."""
-    return SEVERITY[row.mark.tone]
+    return SEVERITY[problem.mark.tone]
 
 
 def key(*names: str) -> str:
@@ -111,4 +136,4 @@ def key(*names: str) -> str:
 
 def joined(*words: str, by: str = " · ") -> str:
     """Return the words that there are."""
-    return by.join(word for word in words if word)
+    return by.join([word for word in words if word])

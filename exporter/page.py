@@ -1,0 +1,97 @@
+"""What does the page say to the operator who opens it, and what first?
+
+Each source that has a view shows its section; the page adds the summary above them. Views and their templates are
+loaded for the first page: a node that is only scraped has no need of them.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from importlib import import_module
+from pathlib import Path
+from time import time as now
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from exporter.registry import FOLDER
+from exporter.render.model import MOST_ROWS, Problem, Room, Section, severity
+from exporter.render.words import SIGNS, Mark, count, moment, things
+from exporter.source import Look
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.settings import Settings
+    from exporter.source import Outcome, View
+
+_HERE = Path(__file__).parent
+# the name changes with the file: a browser never has the script of one version beside the style of another
+_STATIC = {
+    path.name: f"static/{path.name}?{blake2b(path.read_bytes(), digest_size=6).hexdigest()}"
+    for path in (_HERE / "static").glob("*.*")
+}
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader([_HERE / "templates", FOLDER]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.globals.update(signs=SIGNS, static=_STATIC, count=count, things=things)
+MOST_PROBLEMS = 60
+_MOST_FIND = 100
+
+
+class Page:
+    """Writes the page again and again."""
+
+    def __init__(self) -> None:
+        self._views: dict[str, View | None] = {}
+
+    def write(self, outcomes: Sequence[Outcome], settings: Settings, find: str = "") -> bytes:
+        """Return the HTML, of what has ``find`` in its name."""
+        find = find.strip()[:_MOST_FIND]
+        room = Room(find)
+        look = Look(outcomes, settings, room)
+        problems: list[Problem] = []
+        tiles: list[tuple[str, int, int]] = []
+        sections: list[tuple[str, str, Markup]] = []
+        for outcome in outcomes:
+            name, section = outcome.source.name, Section({})
+            if view := self._view(name):
+                section = view.show(look)
+                sections.append((name, outcome.source.title or name, _written(outcome, section, find)))
+            problems += section.problems
+            tiles += section.tiles
+            if outcome.failure and not section.tells_failure:
+                mark = Mark("unknown", "not read")
+                problems.append(Problem(mark, outcome.source.title or name, outcome.failure, name))
+        text = _ENVIRONMENT.get_template("page.html").render(
+            problems=sorted(problems, key=severity),
+            tiles=[tile for tile in tiles if tile[2]],
+            sections=sections,
+            outcomes=outcomes,
+            name=settings.node,
+            version=settings.version,
+            find=find,
+            hidden=room.hidden,
+            time=moment(now()),
+            most_problems=MOST_PROBLEMS,
+            most_rows=MOST_ROWS,
+        )
+        return text.encode("utf-8", "replace")  # names of files need not be Unicode
+
+    def _view(self, name: str) -> View | None:
+        """Return the view of a source, None where it has none."""
+        if name not in self._views:
+            has_one = (FOLDER / name / "view.py").exists()
+            self._views[name] = import_module(f"exporter.sources.{name}.view").View() if has_one else None
+        return self._views[name]
+
+
+def _written(outcome: Outcome, section: Section, find: str) -> Markup:
+    template = _ENVIRONMENT.get_template(f"{outcome.source.name}/section.html")
+    why = outcome.failure or outcome.absence
+    return Markup(template.render(section.values, find=find, why=why, failed=bool(outcome.failure)))  # noqa: S704

@@ -1,0 +1,153 @@
+"""What does the page know of the lines of HAProxy's table, and in which colour are they?
+
+A table has thousands of lines, of which the page shows some hundreds: a line is a place in the table, and its texts are
+made when they are asked for. What all lines are judged by is reckoned column by column.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+from exporter.render.model import joined, key
+from exporter.render.words import Mark, number
+from vipwarden.core.result import one_line
+from vipwarden.node.haproxy.socket import BACKEND, FRONTEND, SERVER, first_word
+from vipwarden.node.haproxy.table import text
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from vipwarden.node.haproxy.socket import Report
+
+    Texts = Mapping[str, str]
+
+_FRONTEND = {"OPEN": "good", "FULL": "warn", "PAUSED": "maint"}
+_MOST_TEXT = 200
+_NEAR = 0.8  # of a limit of sessions
+
+
+class Line:
+    """A frontend, backend or server: ``line["scur"]`` is its text in a column, ``mark`` the state of a server."""
+
+    __slots__ = ("_place", "lines")
+
+    def __init__(self, lines: InstanceLines, place: int) -> None:
+        self.lines = lines
+        self._place = place
+
+    def __getitem__(self, name: str) -> str:
+        return shown(self.lines.column(name)[self._place])
+
+    @property
+    def mark(self) -> Mark:
+        """The state of a server."""
+        return self.lines.marks[self._place]
+
+    @property
+    def counted(self) -> tuple[str, bytes, bytes]:
+        """By what its counters are told from those of others: instance, proxy and server."""
+        return self.lines.label, self.lines.column("pxname")[self._place], self.lines.column("svname")[self._place]
+
+    @property
+    def key(self) -> str:
+        """The key of its row."""
+        return key("haproxy", self.lines.label, self["pxname"], self["svname"])
+
+
+class InstanceLines:
+    """The lines of one instance; ``servers`` by their backends."""
+
+    def __init__(self, label: str, report: Report) -> None:
+        self.label = label
+        self._table = report.table
+        self._columns: dict[str, list[bytes]] = {}
+        kinds = self.column("type")
+        self.frontends, self.backends, servers = (
+            [Line(self, place) for place, each in enumerate(kinds) if each == kind]
+            for kind in (FRONTEND.encode(), BACKEND.encode(), SERVER.encode())
+        )
+        self._servers: dict[bytes, list[Line]] = {}
+        for line in servers:
+            self._servers.setdefault(line.counted[1], []).append(line)
+
+    def column(self, name: str) -> list[bytes]:
+        """Return a column, taken out of the table once."""
+        if name not in self._columns:
+            self._columns[name] = self._table.column(name)
+        return self._columns[name]
+
+    def servers(self, backend: Line) -> Sequence[Line]:
+        """Return the servers of a backend."""
+        return self._servers.get(backend.counted[1], ())
+
+    @cached_property
+    def marks(self) -> list[Mark]:
+        """The state of each line, as if it was a server's."""
+        return list(map(_mark, self.column("status"), self.column("bck")))
+
+    def counters(self) -> dict[Hashable, Sequence[bytes]]:
+        """Return the bytes received and sent of each line."""
+        names = zip(repeat(self.label), self.column("pxname"), self.column("svname"))
+        counted = zip(self.column("bin"), self.column("bout"), strict=True)
+        return dict(zip(names, counted, strict=True))
+
+
+@lru_cache(4096)
+def shown(field: bytes) -> str:
+    """Return a field as a text for people."""
+    said = text(field)
+    return said if len(said) <= _MOST_TEXT and said.isprintable() else one_line(said, _MOST_TEXT)
+
+
+@lru_cache(512)
+def _mark(status: bytes, backup: bytes) -> Mark:
+    return server_mark({"status": shown(status), "bck": shown(backup)})
+
+
+def server_mark(line: Texts) -> Mark:
+    """Return its state: besides UP and DOWN it may be on the way (UP 1/3, DOWN 1/2), or taken out by somebody."""
+    status = line["status"]
+    word = first_word(status)
+    moves = "/" in status and "(" not in status
+    if status == "no check":
+        return Mark("idle", status)
+    if word == "UP":
+        return Mark("warn" if moves else "backup" if line["bck"] == "1" else "good", status)
+    if word == "DOWN":
+        return Mark("rising" if moves else "bad", status)
+    if word == "MAINT":
+        return Mark("warn" if "resolution" in status else "maint", status)
+    return Mark("drain" if word in ("DRAIN", "NOLB") else "unknown", status)
+
+
+def is_up(mark: Mark) -> bool:
+    """Return whether it is the state of something that is UP, though checks have begun to fail."""
+    return first_word(mark.word) == "UP"
+
+
+def backend_mark(line: Line) -> Mark:
+    """Return its state; one without servers, as of a stats page, is in no trouble."""
+    if not line.lines.servers(line):
+        return Mark("idle", "no servers")
+    return Mark("good" if is_up(line.mark) else "bad", line["status"])
+
+
+def frontend_mark(line: Line) -> Mark:
+    """Return its state."""
+    return Mark(_FRONTEND.get(first_word(line["status"]), "bad"), line["status"])
+
+
+def last_check(line: Line) -> tuple[str, str]:
+    """Return its result, and what came back."""
+    status = line["check_status"]
+    code = line["check_code"] if status.lstrip("* ").startswith("L7") else ""
+    took = f"in {line['check_duration']} ms" if line["check_duration"] not in ("", "-1") and status else ""
+    agent = f"agent {line['agent_status']}" if line["agent_status"] else ""
+    return joined(joined(status, code, took, by=" "), agent), line["last_chk"] or line["check_desc"]
+
+
+def near_limit(line: Line) -> bool:
+    """Return whether its sessions come near to their limit."""
+    return number(line["slim"]) > 0 and number(line["scur"]) > _NEAR * number(line["slim"])

@@ -1,0 +1,173 @@
+"""Which VIPs does this node hold, and why?
+
+The VRRP instances tell why, as far as they are known: the facts of the source vrrp, of which this view knows no more
+than ``Keepalived`` says.
+"""
+
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from exporter.render.model import Cell, Column, Problem, Row, Section, joined, key
+from exporter.render.rates import Lasting
+from exporter.render.table import Table
+from exporter.render.words import Mark, span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from exporter.source import Look
+    from exporter.sources.vip.source import Vips
+    from vipwarden.node.keepalived.dump import Instance, Script
+    from vipwarden.node.keepalived.vips import Vip
+
+STATES = (Mark("idle", "INIT"), Mark("backup", "BACKUP"), Mark("good", "MASTER"), Mark("bad", "FAULT"))
+_MASTER = 2
+_GRACE = 3.0  # seconds that the addresses may be ahead of keepalived's last answer
+
+
+class Keepalived(Protocol):
+    """What keepalived says: the facts of the source vrrp."""
+
+    @property
+    def up(self) -> bool | None:
+        """Whether it runs, None where that cannot be seen."""
+
+    @property
+    def instances(self) -> Sequence[Instance]:
+        """Its VRRP instances."""
+
+    @property
+    def scripts(self) -> Sequence[Script]:
+        """Its vrrp_scripts."""
+
+
+class View:
+    """Shows the VIPs; remembers for how long the kernel and keepalived have contradicted each other."""
+
+    def __init__(self) -> None:
+        self._contradictions = Lasting()
+
+    def show(self, look: Look) -> Section:
+        """Return the section; a contradiction shorter than the grace time may be a move under way."""
+        vips, vrrp = look.facts("vip"), look.facts("vrrp")
+        if vips is None:  # what keepalived says of them is better than nothing
+            rows = [row for instance in vrrp.instances for row in _unseen(instance)] if vrrp else []
+            return Section({"vips": _listing(look, rows)}, (), [("VIPs held", 0, len(rows))])
+        reasons = _Reasons(vips, vrrp)
+        wrong = dict(reasons.contradictions())
+        ages = self._contradictions.take(look.outcomes["vip"].when, [_place(vip) for vip in wrong])
+        rows, problems = [], []
+        for vip, is_held in vips.held:
+            mark, why = Mark("good", "held here") if is_held else Mark("idle", "not here"), reasons.why(vip)
+            row = key("vip", *_place(vip))
+            if vip in wrong:
+                moves = ages[_place(vip)] < look.settings.keepalived_interval + _GRACE
+                mark = Mark("warn" if moves else "bad", wrong[vip])
+                text = joined(why, "may be moving just now" if moves else "")
+                problems.append(Problem(mark, f"VIP {vip.address}", text, row))
+            because = reasons.because(vip.instance)
+            rows.append(_Shown(Row(row, mark, vip.address), why, because, vip.interface, vip.vrid))
+        held = sum(is_held for _, is_held in vips.held)
+        return Section({"vips": _listing(look, rows)}, problems, [("VIPs held", held, len(rows))])
+
+
+class _Shown(NamedTuple):
+    row: Row
+    why: str
+    because: str
+    interface: str
+    vrid: str
+
+
+class _Reasons:
+    """Why VIPs are here or not."""
+
+    def __init__(self, vips: Vips, vrrp: Keepalived | None) -> None:
+        self._vips = vips
+        self._vrrp = vrrp
+        self._instances = {instance.name: instance for instance in vrrp.instances} if vrrp else {}
+        self._scripts = statuses(vrrp)
+
+    def contradictions(self) -> Iterator[tuple[Vip, str]]:
+        """Yield the VIPs of which kernel and keepalived contradict each other, and how."""
+        if self._vrrp is None:
+            return
+        masters = {(vip.interface, vip.address) for vip, _ in self._vips.held if self._state(vip.instance) == _MASTER}
+        for vip, is_held in self._vips.held:
+            state = self._state(vip.instance)
+            if is_held and not self._vrrp.up:
+                yield vip, "VIP without keepalived"
+            elif state == _MASTER and not is_held:
+                yield vip, "MASTER without VIP"
+            elif state is not None and is_held and (vip.interface, vip.address) not in masters:
+                yield vip, "VIP without MASTER"
+
+    def _state(self, name: str) -> int | None:
+        return self._instances[name].state if name in self._instances else None
+
+    def why(self, vip: Vip) -> str:
+        """Return the state of its instance."""
+        state = self._state(vip.instance)
+        if state is None:
+            if self._vrrp is not None and not self._vrrp.up:
+                return f"{vip.instance}: keepalived does not run"
+            return f"{vip.instance}, whose state is not known"
+        since = self._instances[vip.instance].changed
+        lasts = f" for {span(max(0.0, time() - since))}" if since else ""
+        return f"{vip.instance} is {STATES[state].word}{lasts}"
+
+    def because(self, name: str) -> str:
+        """Return what that state stands on: the priority, and the tracked scripts."""
+        instance = self._instances.get(name)
+        priority = ""
+        if instance is not None and instance.effective_priority is not None:
+            of = f" of {instance.base_priority}" if instance.base_priority is not None else ""
+            priority = f"priority {instance.effective_priority}{of}"
+        return joined(priority, *(mark.word for mark in tracked(self._vips, name, self._scripts)))
+
+
+def statuses(vrrp: Keepalived | None) -> Mapping[str, Mark]:
+    """Return the status of each script by its name."""
+    return {script.name: status(script) for script in vrrp.scripts} if vrrp else {}
+
+
+def status(script: Script) -> Mark:
+    """Return the status of a script."""
+    if script.status is None:
+        return Mark("idle", "not yet run")
+    return Mark("good", "GOOD") if script.status else Mark("bad", "BAD")
+
+
+def tracked(vips: Vips | None, instance: str, known: Mapping[str, Mark]) -> list[Mark]:
+    """Return the scripts that an instance tracks, with their status."""
+    names = [script for name, script in vips.scripts if name == instance] if vips else []
+    nothing = Mark("unknown", "")
+    return [Mark(known.get(name, nothing).tone, f"{name} {known.get(name, nothing).word}") for name in names]
+
+
+def _place(vip: Vip) -> tuple[str, str, str]:
+    return vip.instance, vip.interface, vip.address
+
+
+def _unseen(instance: Instance) -> Iterator[_Shown]:
+    state = "not known" if instance.state is None else STATES[instance.state].word
+    for address, interface in (*instance.vips, *instance.excluded):
+        row = Row(key("vip", instance.name, interface, address), Mark("unknown", "not seen"), address)
+        yield _Shown(row, f"{instance.name} is {state}", "", interface, instance.vrid)
+
+
+def _listing(look: Look, rows: list[_Shown]) -> str:
+    found = look.room.listing(rows, lambda shown: shown.row.mark, lambda shown: (shown.row.name,))
+    return _TABLE.listing("vip", "Which VIPs the kernel of this node holds, and why", found)
+
+
+_TABLE = Table[_Shown](
+    "vips",
+    "Address",
+    Column("Why", "", lambda shown: Cell(shown.why, shown.because)),
+    Column("Interface", "", lambda shown: Cell(shown.interface)),
+    Column("VRID", "number", lambda shown: Cell(shown.vrid)),
+    row=lambda shown: shown.row,
+)
