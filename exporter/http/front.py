@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from exporter.http.answers import Answer, Answers
 
-_CHUNK = 65536
+_CHUNK = 1 << 18
 _PAGES = 4  # for each page that may be written at once, so many scrapes may
 
 
@@ -102,8 +102,9 @@ class Front:
             with self._bodies.sending(body, connection):
                 async with asyncio.timeout(connection.gate.limits.send):
                     await response.prepare(request)
+                    view = memoryview(body)  # whose slices are no copies
                     for start in range(0, len(body), _CHUNK):
-                        await response.write(body[start : start + _CHUNK])
+                        await response.write(view[start : start + _CHUNK])
                     await response.write_eof()
         except (TimeoutError, ConnectionError):  # it does not read on, or has gone
             connection.abort()

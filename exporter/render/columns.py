@@ -35,13 +35,14 @@ _MOST_KEPT = 10000  # distinct values that a table of conversions may hold
 class Rows:
     """The labels of many samples, as text; of rows with the same labels only the first has samples."""
 
-    __slots__ = ("_first", "_labels")
+    __slots__ = ("_first", "_joined", "_labels")
 
     def __init__(self, names: Sequence[str], labels: Iterable[Sequence[str]]) -> None:
         texts = [braces(names, values) for values in labels]
         first = {text: index for index, text in reversed(list(enumerate(texts)))}
         self._first = None if len(first) == len(texts) else [first[text] == at for at, text in enumerate(texts)]
         self._labels = [f"{text} ".encode("utf-8", "replace") for text in texts]
+        self._joined = b"\n".join(self._labels)  # a newline of a label's value is written as two letters
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -50,15 +51,20 @@ class Rows:
         """Return a line for each row, in whose place ``values`` has one; an empty value has none, nor has ()."""
         if not values:
             return b""
+        start = name.encode()
+        if self._first is None and are_same(values):  # as many columns are, of servers that rest
+            value = values[0]
+            return (
+                b"%b%b%b\n" % (start, self._joined.replace(b"\n", b"%b\n%b" % (value, start)), value) if value else b""
+            )
         labels = self._labels
         if self._first is not None:
             values = [value if own else b"" for own, value in zip(self._first, values, strict=True)]
-        if b"" in values:
+        if not all(values):  # some are empty
             labels = [label for label, value in zip(labels, values, strict=True) if value]
             values = [value for value in values if value]
             if not values:
                 return b""
-        start = name.encode()
         parts = [b"\n" + start] * (3 * len(values) + 1)
         parts[0] = start
         parts[1::3] = labels
@@ -119,16 +125,23 @@ class OneHot:
 
 def numbers(column: Sequence[bytes]) -> Sequence[bytes]:
     """Return the column without what is no whole number from 0 up; nothing at all where it is empty."""
+    if are_same(column):
+        if not column or not column[0]:
+            return ()
+        return column if is_number(column[0]) else [b""] * len(column)
     joined = b"".join(column)
-    if not joined:
-        return ()
     if joined.isdigit():
         # where each has a digit, and all have not many more, none has too many
-        if len(joined) < len(column) + _MOST_DIGITS and b"" not in column:
+        if len(joined) < len(column) + _MOST_DIGITS and all(column):
             return column
         if len(max(column, key=len)) <= _MOST_DIGITS:
             return column
     return [value if is_number(value) else b"" for value in column]
+
+
+def are_same(column: Sequence[bytes]) -> bool:
+    """Whether all values of a column are the same, or there are none."""
+    return not column or (column[0] == column[-1] and column.count(column[0]) == len(column))
 
 
 def is_number(value: bytes) -> bool:
@@ -153,6 +166,6 @@ _SECONDS = _Seconds()
 
 def milliseconds(column: Sequence[bytes]) -> Sequence[bytes]:
     """Return the column in seconds, without what is no number; nothing at all where it is empty."""
-    if not b"".join(column):
-        return ()
+    if are_same(column):
+        return [_SECONDS[column[0]]] * len(column) if column and column[0] else ()
     return list(map(_SECONDS.__getitem__, column))

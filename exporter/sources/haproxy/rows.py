@@ -6,7 +6,7 @@ What depends on their names alone is kept from scrape to scrape, and made anew w
 from __future__ import annotations
 
 from functools import partial
-from operator import itemgetter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from exporter.render.columns import OneHot, Rows, milliseconds, numbers
@@ -58,10 +58,7 @@ class Part:
         Nothing that is kept is changed by a later call: the lines may be written whenever it suits.
         """
         self._settle(table, names)
-
-        def column(name: str) -> Sequence[bytes]:
-            return self._pick(table.column(name))
-
+        column = table.part(self._runs).column
         yield from self._states(column)
         yield from self._responses(column)
         for one, name in self._columns:
@@ -91,7 +88,7 @@ class Part:
                     labels.setdefault((*self._instance, proxy, *((server,) if named else ())), index)
         self._key, self._hidden = names, hidden
         self._labels = list(labels)
-        self._pick = _picker(list(labels.values()))
+        self._runs = _runs(list(labels.values()))
         self._rows = Rows(self._names, labels)
         self._info = None
         codes = CODES if self._wants("http_responses_total") else ()
@@ -174,8 +171,7 @@ class Part:
                 yield self._prefix + name, "gauge", text, written
 
 
-def _picker(at: Sequence[int]) -> Callable[[Sequence[bytes]], Sequence[bytes]]:
-    """Return what takes these rows out of a column."""
-    if len(at) < 2:
-        return lambda column: [column[index] for index in at]
-    return itemgetter(*at)
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the places of rows, which ascend, as runs: of the servers of a backend most often one."""
+    gaps = [at for at, (before, after) in enumerate(pairwise(places), 1) if after - before > 1]
+    return [(places[first], places[last - 1] + 1) for first, last in pairwise([0, *gaps, len(places)]) if last > first]
