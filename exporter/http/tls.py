@@ -9,13 +9,20 @@ from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from exporter.http.openssl import accept_any, prefer_groups
-from exporter.http.tls_words import CIPHERS, CLIENTS, CURVES, VERSIONS, Cipher, ClientAuth, Curve, TlsVersion
+from exporter.http.tls_words import CIPHERS, CLIENTS, UNVERIFIED, VERSIONS, Cipher, ClientAuth, TlsVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _NOBODY = ClientAuth("NoClientCert")
+_GROUPS = (
+    "cannot be set here: Python's ssl takes no list of groups. Set 'Groups = X25519:P-256' in an openssl.cnf for this "
+    "service, see docs/exporter.md, and leave this key out"
+)
+_CLIENTS = (
+    "is {}, by which any certificate would do: Python's ssl verifies what it asks for. Use RequireAndVerifyClientCert "
+    "with a client_ca_file of the CA, or of the clients' self-signed certificates themselves"
+)
 _TLS12, _TLS13 = TlsVersion("TLS12"), TlsVersion("TLS13")
 
 
@@ -41,7 +48,7 @@ def tls_server_config(
     max_version: TlsVersion = _TLS13,
     cipher_suites: tuple[Cipher, ...] = (),
     prefer_server_cipher_suites: bool = True,
-    curve_preferences: tuple[Curve, ...] = (),
+    curve_preferences: tuple[str, ...] = (),
 ) -> ssl.SSLContext:
     """Return the settings of a server: the section of this name in the web configuration file; raises TlsError.
 
@@ -53,6 +60,10 @@ def tls_server_config(
             raise TlsError(f"{name}_file", f"stands beside {name}: one of them is enough")
         if name != "client_ca" and not (inline or file):
             raise TlsError("", f"wants {name}_file as well")
+    if curve_preferences:
+        raise TlsError("curve_preferences", _GROUPS)
+    if client_auth_type in UNVERIFIED:
+        raise TlsError("client_auth_type", _CLIENTS.format(client_auth_type))
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.set_alpn_protocols(["http/1.1"])
     made.options |= ssl.OP_NO_RENEGOTIATION
@@ -60,25 +71,18 @@ def tls_server_config(
         made.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     _versions(made, min_version, max_version)
     _ciphers(made, cipher_suites, is_old=VERSIONS[min_version] < ssl.TLSVersion.TLSv1_2)
-    with _possible("curve_preferences"):
-        if curve_preferences:
-            prefer_groups(made, ":".join(CURVES[curve] for curve in curve_preferences))
     _certificate(made, (cert, cert_file), (key, key_file))
-    asked, needed, verified = CLIENTS[client_auth_type]
-    if asked:
-        made.verify_mode = ssl.CERT_REQUIRED if needed else ssl.CERT_OPTIONAL
+    asked, needed = CLIENTS[client_auth_type]
     if client_allowed_sans and not needed:
         text = f"lets everybody in who shows no certificate where client_auth_type is {client_auth_type}"
         raise TlsError("client_allowed_sans", text)
-    if verified and not (client_ca or client_ca_file):
+    if asked and not (client_ca or client_ca_file):
         raise TlsError("client_auth_type", "wants client_ca_file as well: who signs the certificates of the clients")
-    if (client_ca or client_ca_file) and not verified:
+    if (client_ca or client_ca_file) and not asked:
         raise TlsError("client_ca_file" if client_ca_file else "client_ca", f"is not looked at by {client_auth_type}")
-    if verified:
+    if asked:
+        made.verify_mode = ssl.CERT_REQUIRED if needed else ssl.CERT_OPTIONAL
         _authority(made, client_ca, client_ca_file)
-    elif asked:
-        with _possible("client_auth_type"):
-            accept_any(made)
     return made
 
 
@@ -141,14 +145,6 @@ def _lying(name: str, inline: str, path: str) -> Iterator[str]:
     except OSError as error:
         raise TlsError(name, f"is {path}, which cannot be read: {error.strerror}") from None
     yield path
-
-
-@contextmanager
-def _possible(key: str) -> Iterator[None]:
-    try:
-        yield
-    except NotImplementedError as error:
-        raise TlsError(key, f"cannot be done here: {error}") from None
 
 
 def _said(error: ssl.SSLError) -> str:

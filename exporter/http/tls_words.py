@@ -30,16 +30,14 @@ CIPHERS = {
     "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
-CURVES = {"CurveP256": "P-256", "CurveP384": "P-384", "CurveP521": "P-521", "X25519": "X25519"}
-# whether a certificate is asked for, and must be there, and must be signed by client_ca
+# whether a certificate is asked for, and must be there; it is always verified
 CLIENTS = {
-    "NoClientCert": (False, False, False),
-    "RequestClientCert": (True, False, False),
-    "RequireAnyClientCert": (True, True, False),
-    "VerifyClientCertIfGiven": (True, False, True),
-    "RequireAndVerifyClientCert": (True, True, True),
-    "RequireClientCert": (True, True, False),  # the toolkit's word of old for RequireAnyClientCert
+    "NoClientCert": (False, False),
+    "VerifyClientCertIfGiven": (True, False),
+    "RequireAndVerifyClientCert": (True, True),
 }
+# Go asks for a certificate and verifies nothing; Python's ssl verifies what it asks for
+UNVERIFIED = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
 
 
 class _Word(str):
@@ -57,7 +55,7 @@ class ClientAuth(_Word):
     """What is asked of a client's certificate."""
 
     __slots__ = ()
-    known = CLIENTS
+    known = (*CLIENTS, *UNVERIFIED)
 
 
 class TlsVersion(_Word):
@@ -72,10 +70,3 @@ class Cipher(_Word):
 
     __slots__ = ()
     known = CIPHERS
-
-
-class Curve(_Word):
-    """A curve of the key exchange."""
-
-    __slots__ = ()
-    known = CURVES

@@ -147,7 +147,7 @@ class WebConfig(Document):
                 # of users and headers one may go; and a certificate may stand in a file or here
                 yield section if section == "basic_auth_users" else f"{section}.{name.removesuffix('_file')}"
         wanted = CLIENTS[tls.get("client_auth_type", "NoClientCert")]
-        words = "is asked for", "must be there", "is verified"
+        words = "is asked for and verified", "must be there"
         yield from (f"a client's certificate {word}" for word, is_so in zip(words, wanted, strict=True) if is_so)
 
     def _prints(self, tls: dict[str, Any]) -> Iterator[bytes]:

@@ -69,12 +69,12 @@ def test_a_file_without_a_word_is_refused(read: Callable[[str], Web], text: str)
 
 
 def test_every_key_of_the_toolkit_is_known(read: Callable[[str], Web]) -> None:
-    """This is its own example, filled in."""
+    """This is its own example, filled in, but for curve_preferences, which is refused."""
     web = read(
         SERVER + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n  client_allowed_sans:\n"
         "    - prometheus.test\n    - ::1\n  min_version: TLS12\n  max_version: TLS13\n  cipher_suites:\n"
         "    - TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256\n    - TLS_AES_128_GCM_SHA256\n"
-        "  prefer_server_cipher_suites: false\n  curve_preferences:\n    - CurveP256\n    - X25519\n"
+        "  prefer_server_cipher_suites: false\n"
         "http_server_config:\n  http2: false\n  headers:\n    Content-Security-Policy: default-src 'self'\n"
         "    X-Frame-Options: deny\n    X-Content-Type-Options: nosniff\n    X-XSS-Protection: '1'\n"
         "    Strict-Transport-Security: max-age=31536000\n"
@@ -102,22 +102,6 @@ def test_certificates_may_stand_in_the_file_itself(read: Callable[[str], Web], a
     web = read("\n".join(lines) + "\n")
     assert web.context is not None
     assert len(web.context.get_ca_certs()) == 1
-
-
-@pytest.mark.parametrize(
-    ("kind", "mode"),
-    [
-        ("NoClientCert", ssl.CERT_NONE),
-        ("RequestClientCert", ssl.CERT_OPTIONAL),
-        ("RequireAnyClientCert", ssl.CERT_REQUIRED),
-        ("RequireClientCert", ssl.CERT_REQUIRED),
-    ],
-)
-def test_what_needs_no_authority_is_read_without_one(read: Callable[[str], Web], kind: str, mode: int) -> None:
-    """What each means in a handshake is in test_tls.py."""
-    web = read(f"{SERVER}  client_auth_type: {kind}\n")
-    assert web.context is not None
-    assert web.context.verify_mode == mode
 
 
 BAD = [
@@ -179,7 +163,10 @@ BAD = [
         "cipher_suites is 'TLS_RSA_WITH_RC4_128_SHA', but known",
     ),
     (f"{SERVER}  cipher_suites: [TLS_AES_128_GCM_SHA256]\n  max_version: TLS12\n", 4, "suites of TLS 1.3 alone"),
-    (f"{SERVER}  curve_preferences: [CurveP224]\n", 4, "curve_preferences is 'CurveP224', but known are CurveP256"),
+    (f"{SERVER}  curve_preferences: [CurveP256]\n", 4, "Set 'Groups = X25519:P-256' in an openssl.cnf"),
+    (f"{SERVER}  client_auth_type: RequestClientCert\n", 4, "is RequestClientCert, by which any certificate would do"),
+    (f"{SERVER}  client_auth_type: RequireAnyClientCert\n", 4, "Use RequireAndVerifyClientCert with a client_ca_file"),
+    (f"{SERVER}  client_auth_type: RequireClientCert\n", 4, "the clients' self-signed certificates themselves"),
     (f"{SERVER}  prefer_server_cipher_suites: maybe\n", 4, "wants true or false"),
     ("http_server_config:\n  http3: true\n", 2, "http_server_config.http3 is not known; known are http2, headers"),
     ("http_server_config:\n  http2: perhaps\n", 2, "http_server_config.http2 is 'perhaps', but wants true or false"),
@@ -259,7 +246,7 @@ _LEAVES = (
     | st.integers()
     | st.text(max_size=8)
     | st.sampled_from(
-        ["server.crt", "server.key", "TLS12", "RequireAnyClientCert", HASH, "1s", "deny", "/dev/zero", "/", "."]
+        ["server.crt", "server.key", "TLS12", "NoClientCert", HASH, "1s", "deny", "/dev/zero", "/", "."]
     )
 )
 _TREES = st.recursive(
@@ -375,10 +362,12 @@ def test_no_part_of_the_file_takes_protection_away(authority: Authority) -> None
 @pytest.mark.parametrize(
     ("text", "lost"),
     [
-        ("{}\n", "a client's certificate is asked for, .*, basic_auth_users, .*tls_server_config.cert, "),
+        ("{}\n", "a client's certificate is asked for and verified, .*, basic_auth_users, .*tls_server_config.cert, "),
         (
-            WHOLE.replace("RequireAndVerifyClientCert\n  client_ca_file: ca.crt", "RequireAnyClientCert"),
-            "a client's certificate is verified, tls_server_config.client_ca",
+            WHOLE.replace("RequireAndVerifyClientCert", "VerifyClientCertIfGiven").replace(
+                "  client_allowed_sans:\n    - prometheus.test\n", ""
+            ),
+            "a client's certificate must be there, tls_server_config.client_allowed_sans",
         ),
         (WHOLE.partition("basic_auth")[0], "basic_auth_users"),
     ],
