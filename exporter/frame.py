@@ -114,6 +114,7 @@ class Frame:
             future, self._left[key] = in_thread(lambda: _outcome(source, settings, begun))
             async with asyncio.timeout(settings.timeout):
                 outcome = await future
+            del self._left[key]  # it has answered, though its thread may yet be about to end
         except TimeoutError:
             outcome = Outcome(source, monotonic() - begun, failure=_late(settings.timeout))
         except RuntimeError as error:  # no thread can be started

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.frame import families
 from exporter.health import HEALTHY
-from exporter.http.accept import MediaType, preferred, wants_gzip
+from exporter.http.accept import preferred, wants_gzip
 from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
 from vipwarden.core.result import one_line
 
@@ -31,11 +31,11 @@ _TEXT = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
 _FRESH = {"Cache-Control": "no-store"}
 _FORMATS = (
-    (MediaType("text", "plain", {"version": "0.0.4"}), CONTENT_TYPE),
-    (MediaType("application", "openmetrics-text", {"version": "1.0.0"}), OPENMETRICS_TYPE),
-    (MediaType("application", "openmetrics-text", {"version": "0.0.1"}), OPENMETRICS_TYPE.replace("1.0.0", "0.0.1")),
+    (("text/plain", "0.0.4"), CONTENT_TYPE),
+    (("application/openmetrics-text", "1.0.0"), OPENMETRICS_TYPE),
+    (("application/openmetrics-text", "0.0.1"), OPENMETRICS_TYPE.replace("1.0.0", "0.0.1")),
 )
-_ERRORS = (MediaType("text", "plain", {}), MediaType("text", "html", {}))
+_ERRORS = (("text/plain", ""), ("text/html", ""))
 _LEAST_SECONDS = 0.1
 _LATENCY = 0.5  # of what Prometheus waits for, this is left for the way
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import re
 import secrets
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from exporter.http import bcrypt
 from exporter.http.turns import Turns
 from exporter.tasks import in_thread, shared
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 CHALLENGE = 'Basic realm="vipwarden", charset="UTF-8"'
 _MOST_REMEMBERED = 100
+_HASH = re.compile(rb"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")  # 22 letters of salt, 31 of the hash
+_MOST_COST = 16  # some seconds on a machine of today; each step more doubles it
+_MOST_PASSWORD = 72  # bytes that bcrypt looks at
 
 
 def _always() -> bool:
@@ -34,7 +37,7 @@ class Passwords:
 
     def __init__(self, users: Mapping[bytes, bytes]) -> None:
         self.users = users
-        worst = max((bcrypt.cost(stored) for stored in users.values()), default=4)
+        worst = max((cost(stored) for stored in users.values()), default=4)
         self._nobody = b"$2y$%02d$" % worst + b"." * 53
         self._secret = secrets.token_bytes(32)
         # apart, so that no flood of wrong passwords drives out the right ones
@@ -74,7 +77,7 @@ class Passwords:
             async with self._turns.turn(client):
                 if not any(is_there() for is_there in self._askers[digest]):
                     return False
-                future, _thread = in_thread(lambda: bcrypt.matches(password, stored))
+                future, _thread = in_thread(lambda: matches(password, stored))
                 answer = await future and stored is not self._nobody
         finally:
             del self._askers[digest]
@@ -102,3 +105,28 @@ def _name_and_password(authorization: str) -> tuple[bytes, bytes] | None:
         return None
     name, colon, password = decoded.partition(b":")
     return (name, password) if colon else None
+
+
+def cost(stored: bytes) -> int:
+    """Return the cost of a bcrypt hash; raises ValueError where it is none, or is not to be paid."""
+    import bcrypt  # noqa: PLC0415 - it takes memory that most exporters do without
+
+    match = _HASH.fullmatch(stored)
+    try:
+        bcrypt.hashpw(b"", b"$2b$04$" + stored[7:29])
+    except ValueError:
+        match = None
+    if match is None:
+        raise ValueError("is no bcrypt hash, such as htpasswd -nBC 10 NAME writes")
+    found = int(match[1])
+    if not 4 <= found <= _MOST_COST:
+        raise ValueError(f"has the cost {found}: from 4 to {_MOST_COST} can be paid for, 10 is usual")
+    return found
+
+
+def matches(password: bytes, stored: bytes) -> bool:
+    """Return whether a password belongs to a hash, after the time that its cost asks for; other threads go on."""
+    import bcrypt  # noqa: PLC0415 - see cost()
+
+    has_end = b"\0" in password  # of a text in C
+    return bcrypt.checkpw(b"" if has_end else password[:_MOST_PASSWORD], stored) and not has_end

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from exporter.http.tls_words import CIPHERS, CLIENTS, UNVERIFIED, VERSIONS, Cipher, ClientAuth, TlsVersion
+from exporter.http.tls_words import CIPHERS, CLIENTS, VERSIONS, Cipher, ClientAuth, TlsVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,10 +18,6 @@ _NOBODY = ClientAuth("NoClientCert")
 _GROUPS = (
     "cannot be set here: Python's ssl takes no list of groups. Set 'Groups = X25519:P-256' in an openssl.cnf for this "
     "service, see docs/exporter.md, and leave this key out"
-)
-_CLIENTS = (
-    "is {}, by which any certificate would do: Python's ssl verifies what it asks for. Use RequireAndVerifyClientCert "
-    "with a client_ca_file of the CA, or of the clients' self-signed certificates themselves"
 )
 _TLS12, _TLS13 = TlsVersion("TLS12"), TlsVersion("TLS13")
 
@@ -62,8 +58,6 @@ def tls_server_config(
             raise TlsError("", f"wants {name}_file as well")
     if curve_preferences:
         raise TlsError("curve_preferences", _GROUPS)
-    if client_auth_type in UNVERIFIED:
-        raise TlsError("client_auth_type", _CLIENTS.format(client_auth_type))
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.set_alpn_protocols(["http/1.1"])
     made.options |= ssl.OP_NO_RENEGOTIATION

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,8 +36,6 @@ CLIENTS = {
     "VerifyClientCertIfGiven": (True, False),
     "RequireAndVerifyClientCert": (True, True),
 }
-# Go asks for a certificate and verifies nothing; Python's ssl verifies what it asks for
-UNVERIFIED = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
 
 
 class _Word(str):
@@ -55,7 +53,16 @@ class ClientAuth(_Word):
     """What is asked of a client's certificate."""
 
     __slots__ = ()
-    known = (*CLIENTS, *UNVERIFIED)
+    known = CLIENTS
+
+    def __new__(cls, text: str) -> ClientAuth:
+        """Build it from its text; raises ValueError, also for Go's kinds that verify nothing."""
+        if text in ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"):
+            raise ValueError(
+                "any certificate would do, and Python's ssl verifies what it asks for: use RequireAndVerifyClientCert "
+                "with a client_ca_file of the CA, or of the clients' self-signed certificates themselves"
+            )
+        return cast("ClientAuth", super().__new__(cls, text))
 
 
 class TlsVersion(_Word):

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.http import bcrypt
+from exporter.http.auth import cost
 from exporter.http.tls import TlsError, tls_server_config
 from exporter.http.tls_words import CLIENTS
 from vipwarden.config.document import ConfigError, Document
@@ -212,12 +212,10 @@ class WebConfig(Document):
             if ":" in name:
                 raise self.error(key, where, "has a colon, which no client can send in a name")
             try:
-                bcrypt.cost(stored)
+                cost(stored)
             except ValueError as error:
                 raise self.error(node, where, str(error)) from None
             found[name.encode()] = stored
-        if found and (why := bcrypt.missing()):
-            raise self.error(self._top["basic_auth_users"][0], "basic_auth_users", f"cannot be checked: {why}")
         return found
 
     def _mapping(self, name: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:

@@ -33,7 +33,7 @@ class Authority:
         self.folder = folder
         self.name = name
         self.own = Pair(folder / f"{name}.crt", folder / f"{name}.key")
-        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]  # which Python wants from 3.13 on
+        usage = ["-addext", "keyUsage=critical,digitalSignature,keyCertSign,cRLSign"]  # which Python wants from 3.13 on
         openssl(*_request(f"/CN={name}", self.own), "-x509", "-days", "2", *usage, "-out", str(self.own.certificate))
 
     def sign(self, name: str, names: str = "DNS:web.test,IP:127.0.0.1,IP:::1", *, old: bool = False) -> Pair:

@@ -144,7 +144,7 @@ BAD = [
         "cert or key_file cannot be used: PEM is wanted",
     ),
     ("tls_server_config:\n  cert_file: server.crt\n  key_file: locked.key\n", 3, "key_file is encrypted"),
-    (f"{SERVER}  client_auth_type: Perhaps\n", 4, "client_auth_type is 'Perhaps', but known are NoClientCert, Request"),
+    (f"{SERVER}  client_auth_type: Perhaps\n", 4, "client_auth_type is 'Perhaps', but known are NoClientCert, Verify"),
     (f"{SERVER}  client_auth_type: RequireAndVerifyClientCert\n", 4, "client_auth_type wants client_ca_file as well"),
     (f"{SERVER}  client_auth_type: VerifyClientCertIfGiven\n", 4, "client_auth_type wants client_ca_file as well"),
     (f"{SERVER}  client_ca_file: ca.crt\n", 4, "client_ca_file is not looked at by NoClientCert"),
@@ -164,8 +164,8 @@ BAD = [
     ),
     (f"{SERVER}  cipher_suites: [TLS_AES_128_GCM_SHA256]\n  max_version: TLS12\n", 4, "suites of TLS 1.3 alone"),
     (f"{SERVER}  curve_preferences: [CurveP256]\n", 4, "Set 'Groups = X25519:P-256' in an openssl.cnf"),
-    (f"{SERVER}  client_auth_type: RequestClientCert\n", 4, "is RequestClientCert, by which any certificate would do"),
-    (f"{SERVER}  client_auth_type: RequireAnyClientCert\n", 4, "Use RequireAndVerifyClientCert with a client_ca_file"),
+    (f"{SERVER}  client_auth_type: RequestClientCert\n", 4, "is 'RequestClientCert', but any certificate would do"),
+    (f"{SERVER}  client_auth_type: RequireAnyClientCert\n", 4, "use RequireAndVerifyClientCert with a client_ca_file"),
     (f"{SERVER}  client_auth_type: RequireClientCert\n", 4, "the clients' self-signed certificates themselves"),
     (f"{SERVER}  prefer_server_cipher_suites: maybe\n", 4, "wants true or false"),
     ("http_server_config:\n  http3: true\n", 2, "http_server_config.http3 is not known; known are http2, headers"),
@@ -245,9 +245,7 @@ _LEAVES = (
     | st.booleans()
     | st.integers()
     | st.text(max_size=8)
-    | st.sampled_from(
-        ["server.crt", "server.key", "TLS12", "NoClientCert", HASH, "1s", "deny", "/dev/zero", "/", "."]
-    )
+    | st.sampled_from(["server.crt", "server.key", "TLS12", "NoClientCert", HASH, "1s", "deny", "/dev/zero", "/", "."])
 )
 _TREES = st.recursive(
     _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=5)
