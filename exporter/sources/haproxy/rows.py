@@ -62,8 +62,7 @@ class Part:
         yield from self._states(column)
         yield from self._responses(column)
         for one, name in self._columns:
-            values = column(one.column)
-            values = milliseconds(values) if one.is_time else numbers(values)
+            values = (milliseconds if one.is_time else numbers)(column(one.column))
             yield name, one.type, one.help, partial(self._rows.lines, name, values)
         if self._letter == "S":
             yield from self._checks(column)
