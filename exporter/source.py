@@ -3,7 +3,8 @@
 The folder has, as a package:
 
 - ``source.py`` with ``SOURCE``: name, title, how to read it and its series;
-- ``view.py`` with the class ``View`` and ``section.html``, its template, where the page shows it.
+- ``view.py`` with the class ``View`` and ``section.html``, its template, where the page shows it;
+- ``example.py`` with ``FACTS`` of a node that has everything: docs/metrics.md lists the series that they give.
 
 Nothing else names a source: the registry and the page find it by its folder.
 """

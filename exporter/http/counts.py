@@ -36,43 +36,40 @@ class Counts:
 
     def families(self, *, web_is_current: bool, connections: int) -> Iterator[Metric]:
         """Yield the series; ``web_is_current`` tells whether the web configuration's file is the one in force."""
-        answers = Family(f"{_PREFIX}http_responses_total", "counter", "Answers by status.", ("code",))
+        answers = Family(f"{_PREFIX}http_responses_total", "counter", "HTTP responses by status.", ("code",))
         for code in sorted(self.responses):
             answers.add(self.responses[code], str(code))
         failed = Family(
             f"{_PREFIX}tls_handshake_failures_total",
             "counter",
-            "TLS connections that came to nothing: in the handshake (tls), or for a name that is not in "
-            "client_allowed_sans (certificate).",
+            "Failed TLS connections: in the handshake (tls), or by a name not in client_allowed_sans (certificate).",
             ("reason",),
         )
         for reason, number in self.handshakes.items():
             failed.add(number, reason)
-        reloads = Family(
-            f"{_PREFIX}config_reloads_total", "counter", "Reloads by SIGHUP, by how they ended.", ("result",)
-        )
+        reloads = Family(f"{_PREFIX}config_reloads_total", "counter", "Reloads (SIGHUP) by result.", ("result",))
         for result, number in self.reloads.items():
             reloads.add(number, result)
         yield from (answers, failed, reloads)
         for name, text, value in (
-            ("config_last_reload_successful", "Whether the configuration could be read the last time.", self._is_right),
+            ("config_last_reload_successful", "Whether the last reload succeeded.", self._is_right),
             (
                 "config_last_reload_success_timestamp_seconds",
-                "When the configuration in force was read, in seconds of the epoch.",
+                "Time of the last successful reload or of the start, in seconds of the epoch.",
                 self._read_at,
             ),
             (
                 "web_config_current",
-                "Whether the web configuration in force is that of its file; 0 while that is broken or protects less.",
+                "Whether the file of the web configuration is in force; 0 while it is broken or protects less.",
                 web_is_current,
             ),
-            ("connections", "Connections that are open.", connections),
+            ("connections", "Open connections.", connections),
         ):
             family = Family(_PREFIX + name, "gauge", text)
             family.add(value)
             yield family
         evicted = Family(
-            f"{_PREFIX}connections_evicted_total", "counter", "Connections that were closed to let others in."
+            f"{_PREFIX}connections_evicted_total", "counter", "Connections closed to make room for others."
         )
         evicted.add(self.evicted)
         yield evicted

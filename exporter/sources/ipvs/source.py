@@ -25,10 +25,10 @@ Ipvs = Table
 _SERVICE = ("local_address", "local_port", "local_mark", "proto")
 _SERVER = ("local_address", "local_port", "local_mark", "remote_address", "remote_port", "proto")
 _OF_SERVERS = (
-    ("weight", "weight", "Weight of the real server; one of 0 gets no new connections."),
+    ("weight", "weight", "Weight of the real server; at 0 it gets no new connections."),
     ("active", "connections_active", "Established connections to the real server."),
-    ("inactive", "connections_inactive", "Connections to the real server that are not established, or closing."),
-    ("persistent", "connections_persistent", "Clients that persistence binds to the real server."),
+    ("inactive", "connections_inactive", "Connections to the real server that are opening or closing."),
+    ("persistent", "connections_persistent", "Clients bound to the real server by persistence."),
 )
 
 
@@ -110,13 +110,13 @@ def series(facts: Ipvs) -> Iterator[Metric]:
     source = Family(
         "ipvs_source_info",
         "gauge",
-        "Where the table was read, netlink or proc (which has no counters but the totals); the value is always 1.",
+        "Source of the table: netlink, or proc, which has only the totals as counters; the value is always 1.",
         ("source",),
     )
     source.add(1, facts.source)
     yield source
     for name in COUNTERS:
-        total = Family(f"ipvs_{name}_total", "counter", f"{_said(name)} that IPVS has balanced.")
+        total = Family(f"ipvs_{name}_total", "counter", f"{_said(name)} balanced by IPVS.")
         total.add(getattr(facts.totals, name))
         yield total
     services = facts.services

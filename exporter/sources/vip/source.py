@@ -78,7 +78,7 @@ def series(facts: Vips) -> Iterator[Metric]:
     held = Family(
         "keepalived_vip_held",
         "gauge",
-        "Whether the kernel of this node holds the VIP on the interface that keepalived.conf gives it.",
+        "Whether this node's kernel holds the VIP, on the interface of keepalived.conf.",
         ("iname", "vrid", "intf", "ip_address"),
     )
     for vip, is_held in facts.held:
@@ -87,7 +87,7 @@ def series(facts: Vips) -> Iterator[Metric]:
     members = Family(
         "keepalived_sync_group_info",
         "gauge",
-        "A VRRP instance and the sync group that it is in; the value is always 1.",
+        "Membership of a VRRP instance in a sync group; the value is always 1.",
         ("sync_group", "iname"),
     )
     for group, instance in facts.groups:

@@ -22,8 +22,8 @@ _STATE = "State of the VRRP instance of a VIP: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAU
 _COUNTERS = (
     ("advert_rcvd", "advertisements_received", "Advertisements received."),
     ("advert_sent", "advertisements_sent", "Advertisements sent."),
-    ("become_master", "become_master", "How often the instance became MASTER."),
-    ("release_master", "release_master", "How often the instance ceased to be MASTER."),
+    ("become_master", "become_master", "Transitions to MASTER."),
+    ("release_master", "release_master", "Transitions from MASTER."),
     ("packet_len_err", "packet_length_errors", "Packets of a wrong length."),
     ("advert_interval_err", "advertisements_interval_errors", "Packets with another advertisement interval."),
     ("ip_ttl_err", "ip_ttl_errors", "Packets whose TTL was not 255."),
@@ -32,8 +32,8 @@ _COUNTERS = (
     ("invalid_authtype", "authentication_invalid", "Packets with an unknown type of authentication."),
     ("authtype_mismatch", "authentication_mismatch", "Packets with another type of authentication."),
     ("auth_failure", "authentication_failure", "Packets with a wrong password."),
-    ("pri_zero_rcvd", "priority_zero_received", "Packets of priority 0, by which a MASTER says good-bye, received."),
-    ("pri_zero_sent", "priority_zero_sent", "Packets of priority 0, by which a MASTER says good-bye, sent."),
+    ("pri_zero_rcvd", "priority_zero_received", "Packets of priority 0 (the MASTER stops) received."),
+    ("pri_zero_sent", "priority_zero_sent", "Packets of priority 0 (the MASTER stops) sent."),
 )
 
 
@@ -62,7 +62,7 @@ def series(facts: Vrrp) -> Iterator[Metric]:
         source = Family(
             "keepalived_source_info",
             "gauge",
-            "Where the states come from: the dumps (json, stats) or what notify recorded; the value is always 1.",
+            "Source of the states: keepalived's dumps (json, stats), or the records of notify; the value is always 1.",
             ("source",),
         )
         source.add(1, facts.source)
@@ -92,12 +92,20 @@ def series(facts: Vrrp) -> Iterator[Metric]:
 def _instances(instances: Sequence[Instance]) -> Iterator[Metric]:
     by_vip = (*_BY, "ip_address")
     state = Family("keepalived_vrrp_state", "gauge", _STATE, by_vip)
-    excluded = Family("keepalived_vrrp_excluded_state", "gauge", f"{_STATE} Of those excluded.", by_vip)
-    base = Family("keepalived_vrrp_base_priority", "gauge", "Priority that is configured.", _BY)
+    excluded = Family("keepalived_vrrp_excluded_state", "gauge", f"{_STATE} For virtual_ipaddress_excluded.", by_vip)
+    base = Family("keepalived_vrrp_base_priority", "gauge", "Configured priority.", _BY)
     effective = Family(
-        "keepalived_vrrp_effective_priority", "gauge", "Priority that the weights of what is tracked leave.", _BY
+        "keepalived_vrrp_effective_priority",
+        "gauge",
+        "Priority after the weights of what is tracked.",
+        _BY,
     )
-    changed = Family("keepalived_vrrp_last_transition_timestamp_seconds", "gauge", "When the state last changed.", _BY)
+    changed = Family(
+        "keepalived_vrrp_last_transition_timestamp_seconds",
+        "gauge",
+        "Last state change, in seconds of the epoch.",
+        _BY,
+    )
     # the name is known to dashboards; it is configured, no counter
     delay = Family(
         "keepalived_gratuitous_arp_delay_total",
