@@ -74,7 +74,7 @@ def code(root: Path) -> None:
     for include in setup["options.packages.find"]["include"].split():
         for package in sorted(path.parent for path in SOURCE.glob(f"{include}/**/__init__.py")):
             name = ".".join(package.relative_to(SOURCE).parts)
-            for pattern in ("*.py", data["*"], *data.get(name, "").replace(",", " ").split()):
+            for pattern in ("*.py", *f"{data['*']}, {data.get(name, '')}".replace(",", " ").split()):
                 found += sorted(package.glob(pattern))
     for path in found:
         shutil.copyfile(path, below(root, f"{CODE}/{path.relative_to(SOURCE)}"))
