@@ -2,7 +2,7 @@
 
 A process that waits for a file system that does not answer may not even be killed. That is the child's fate then; its
 parent leaves in time. A thread in that state would keep the whole process from ending, and with it the verdict:
-keepalived waits for the end of its script.
+keepalived waits for the end of its script. A child costs more than the rest of a run, so what is_near() is read at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _FLAGS = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC  # a FIFO in its place must not hold us up
 _NO_ANSWER = 5  # EIO
+_TYPE, _LINK = 0o170000, 0o120000  # S_IFMT, S_IFLNK
+_IN_MEMORY = (b"tmpfs", b"devtmpfs", b"ramfs")
+_ODD = frozenset(("", ".", ".."))  # no step on a way down
+_ESCAPED = frozenset(" \t\n\\")  # in the names of mountinfo
 
 
 def look(path: str, most: int) -> tuple[int, bytes]:
@@ -30,6 +34,46 @@ def look(path: str, most: int) -> tuple[int, bytes]:
         return mode, data
     finally:
         posix.close(source)
+
+
+def is_near(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
+    """Return whether a file lies on the root file system, which this command comes from, or in memory.
+
+    What is mounted on the way is told by ``mounts`` (proc(5)), without touching it. A link may lead anywhere.
+    """
+    steps = path.split("/")
+    if path[:1] != "/" or _ODD.intersection(steps[1:]) or _ESCAPED.intersection(path):
+        return False
+    place = ""
+    try:
+        far = _far(mounts)
+        for step in steps[1:]:
+            place += "/" + step
+            if place in far or posix.lstat(place).st_mode & _TYPE == _LINK:
+                return False
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _far(mounts: str) -> set[str]:
+    """Return where file systems are mounted that may not answer; raises OSError and ValueError."""
+    source = posix.open(mounts, _FLAGS)
+    try:
+        data = b"".join(iter(lambda: posix.read(source, 65536), b""))  # the kernel gives a page at a time
+    finally:
+        posix.close(source)
+    found, root = set(), b""
+    for line in data.splitlines():
+        words, _, kind = line.partition(b" - ")
+        _, _, device, _, point, _ = words.split(b" ", 5)
+        if point == b"/":
+            root = device
+        elif device != root and kind.partition(b" ")[0] not in _IN_MEMORY:
+            found.add(point.decode("utf-8", "surrogateescape"))
+    if not root:
+        raise ValueError("no root")
+    return found
 
 
 def tell(work: Callable[[], object], sink: int) -> NoReturn:
