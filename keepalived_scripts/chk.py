@@ -116,7 +116,10 @@ def _place() -> str:
 
 
 def _keep(lock: int, state: State) -> None:
-    """Leave the answer in the file of the lock, for another copy: the verdict's name may be shared by other checks."""
+    """Leave the answer in the file of the lock, for another copy: the verdict's name may be shared by other checks.
+
+    As soon as there is one: a copy must not end after this run with what the run before said.
+    """
     try:
         posix.pwrite(lock, b"%d %014d\n" % (state, boot() * 100), 0)
     except OSError:

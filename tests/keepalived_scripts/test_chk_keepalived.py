@@ -27,8 +27,8 @@ global_defs {{
 vrrp_script healthy {{
     script "{command}"
     interval 1
-    timeout 1
-    fall 1
+    timeout {timeout}
+    fall {fall}
     rise 1
     weight 0
 }}
@@ -56,6 +56,26 @@ sys.stdout.write("listening\\n")
 sys.stdout.flush()
 while True:
     listener.accept()[0].close()
+"""
+HANG = """
+import posix, socket, sys
+listener = socket.create_server(("127.0.0.1", 8080))
+sys.stdout.write("listening\\n")
+sys.stdout.flush()
+held = []
+while True:
+    client = listener.accept()[0]
+    if "hang" in posix.listdir(sys.argv[1]):
+        held.append(client)
+    else:
+        client.sendall(b"SSH")
+        client.close()
+"""
+NOTED = """#!/bin/sh
+{command}
+code=$?
+echo $code >>{codes}
+exit $code
 """
 
 
@@ -107,10 +127,10 @@ class Node:
                 process.communicate(timeout=60)
 
     @contextlib.contextmanager
-    def keepalived(self, command: str) -> Iterator[None]:
+    def keepalived(self, command: str, timeout: int = 1, fall: int = 1) -> Iterator[None]:
         """Run keepalived with one track script, by which it holds the VIP or gives it up."""
         configuration = self.folder / "keepalived.conf"
-        configuration.write_text(CONFIGURATION.format(command=command, vip=VIP))
+        configuration.write_text(CONFIGURATION.format(command=command, timeout=timeout, fall=fall, vip=VIP))
         files = tuple(word for letter in "prcb" for word in (f"-{letter}", self.folder / f"{letter}.pid"))
         options = ("-n", "-l", "-D", "-P", "-f", configuration, *files)
         with (
@@ -178,6 +198,26 @@ def test_the_vip_follows_the_process(node: Node, scripts: Path) -> None:
         node.must_come(lambda: not node.holds_the_vip())
         with node.running(own):
             node.must_come(node.holds_the_vip)
+
+
+def test_a_copy_that_overlaps_resets_no_fall(node: Node, scripts: Path) -> None:
+    """A run of 2.5 s at an interval of one: once a look has failed, no copy answers with the success before it.
+
+    keepalived up to 2.3.2 says that it skips the run, and starts it all the same.
+    """
+    codes = node.folder / "codes"
+    noted = node.folder / "noted"
+    noted.write_text(NOTED.format(command=f"{scripts}/chk_port -H 127.0.0.1 -p 8080 -e SSH -t 2.5", codes=codes))
+    noted.chmod(0o755)
+    with node.running(sys.executable, "-IS", "-c", HANG, node.folder) as up:
+        node.wait_for_word(up, "listening")
+        with node.keepalived(str(noted), timeout=5, fall=5):
+            node.must_come(node.holds_the_vip)
+            (node.folder / "hang").touch()
+            node.must_come(lambda: not node.holds_the_vip())
+    said = codes.read_text().split()
+    assert said[0] == "0"
+    assert set(said[said.index("1") :]) == {"1"}
 
 
 def test_a_wrong_option_is_a_fault_and_no_success(node: Node, scripts: Path) -> None:
