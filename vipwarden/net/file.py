@@ -2,7 +2,7 @@
 
 A process that waits for a file system that does not answer may not even be killed. That is the child's fate then; its
 parent leaves in time. A thread in that state would keep the whole process from ending, and with it the verdict:
-keepalived waits for the end of its script. A child costs more than the rest of a run, so what is_near() is read at once.
+keepalived waits for the end of its script. A child costs as much as half a run, so what is_near() is read at once.
 """
 
 from __future__ import annotations
