@@ -61,6 +61,7 @@ check: setup
 	$(BIN)/lint-imports
 
 bench: setup
+	$(BIN)/python -ISX no_debug_ranges keepalived_scripts/bundle.py
 	$(BIN)/python -m bench $(BENCH)
 
 # Packages are the same however often and wherever they are built: their one time is that of the last change
@@ -103,6 +104,7 @@ $(SETUP): setup.cfg pyproject.toml constraints.txt
 # in place of pip's own commands, which start slowly: see packaging/launchers.py
 $(LAUNCHERS): $(SETUP) packaging/launchers.py $(wildcard checks/*.py)
 	$(BIN)/python packaging/launchers.py --python $(CURDIR)/$(BIN)/python --code . --libraries "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" $(BIN)
+	$(BIN)/python -ISX no_debug_ranges keepalived_scripts/bundle.py
 	touch $@
 
 clean:

@@ -24,6 +24,16 @@ import sys
 from {module} import {function}
 {function}({check})
 """
+_BUNDLE = """
+
+try:  # all modules at once: keepalived_scripts/bundle.py
+    from marshal import loads
+    from posix import open, read
+    bundle = f"{{sys.path[0]}}/__pycache__/{name}.{{sys.implementation.cache_tag}}"
+    load, entries = loads(read(open(bundle, 0), 1 << 20))
+    type(lambda: 0)(load, {{}})(sys.path[0], entries)
+except Exception:  # there is none, or half of one: one by one
+    pass"""
 _FIXED = "sys.path[:0] = {folders!r}"
 _LINKED = """\
 from posix import readlink
@@ -96,6 +106,8 @@ def main() -> None:
             path = _LINKED.format(link=given.current, folders="code" if alone else "code, code + '/vendor'")
         else:
             path = _FIXED.format(folders=[str(folder) for folder in (code, None if alone else libraries) if folder])
+        if module == "keepalived_scripts.chk":
+            path += _BUNDLE.format(name=name)
         function, call = ("main", f"{check!r}, sys.argv[1:]") if check else ("entry", "")
         text = _LAUNCHER.format(
             python=given.python, flags=given.flags, path=path, module=module, function=function, check=call

@@ -1,0 +1,120 @@
+"""How does a chk_ command load its modules? At once, from one file; one by one they take half of its own time.
+
+    python -ISX no_debug_ranges keepalived_scripts/bundle.py
+
+writes ``__pycache__/chk_NAME.TAG`` into the folder of the code, for each check and this Python: the modules of the
+command, compiled, in the order in which they are run, each with size and time of its source. The launcher runs load().
+Where a source is another by now, after an edit or in the midst of an upgrade, or where there is no such file, nothing
+happens and the modules are imported as ever.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, ModuleType
+    from typing import TypeAlias
+
+    # name, file below the folder of the code, time and size of that, whether it is a package, its code
+    Entry: TypeAlias = tuple[str, str, int, int, bool, CodeType]
+
+
+def load(top: str, entries: list[Entry]) -> None:
+    """Put the modules into place if all of them are those of the folder ``top``; this function is in the bundle."""
+    import sys
+    from posix import stat
+
+    for _, file, time, size, _, _ in entries:
+        seen = stat(f"{top}/{file}")
+        if seen.st_mtime_ns != time or seen.st_size != size:
+            return
+    modules, new = sys.modules, type(sys)
+    for name, file, _, _, is_package, code in entries:
+        above, _, last = name.rpartition(".")
+        module = modules[name] = new(name)
+        module.__file__ = f"{top}/{file}"
+        module.__package__ = name if is_package else above
+        if is_package:
+            module.__path__ = [module.__file__.rpartition("/")[0]]
+        if above:
+            setattr(modules[above], last, module)
+        exec(code, module.__dict__)  # noqa: S102 - of our own modules
+
+
+def write(top: str, check: str) -> None:
+    """Write the bundle of one check; raises OSError."""
+    import marshal
+
+    order = _imported(top, "keepalived_scripts.chk", f"checks.{check}")
+    data = marshal.dumps((load.__code__, [_entry(top, module) for module in order]))
+    from vipwarden.state import files
+
+    files.write(f"{top}/__pycache__/chk_{check}.{sys.implementation.cache_tag}", data)
+
+
+def _imported(top: str, *names: str) -> list[ModuleType]:
+    """Import modules, and return all that this brought from the folder ``top``, what others need first."""
+    from importlib.machinery import FileFinder, SourceFileLoader
+
+    found = []
+
+    class Loader(SourceFileLoader):
+        def exec_module(self, module: ModuleType) -> None:
+            super().exec_module(module)
+            if str(module.__file__).startswith(f"{top}/"):
+                found.append(module)
+
+    sys.path_hooks.insert(0, FileFinder.path_hook((Loader, [".py"])))
+    sys.path_importer_cache.clear()
+    for name in names:
+        __import__(name)
+    return found
+
+
+def _entry(top: str, module: ModuleType) -> Entry:
+    import __future__
+
+    import ast
+    import posix
+
+    file = str(module.__file__)
+    source = posix.open(file, posix.O_RDONLY)
+    seen = posix.fstat(source)
+    tree = ast.parse(posix.read(source, seen.st_size))
+    posix.close(source)
+    # what __future__ asks for is a flag of the compiler; to import it would cost as much as any other module
+    tree.body = [line for line in tree.body if not (isinstance(line, ast.ImportFrom) and line.module == "__future__")]
+    code = compile(tree, file, "exec", __future__.annotations.compiler_flag, dont_inherit=True)
+    return module.__name__, file[len(top) + 1 :], seen.st_mtime_ns, seen.st_size, hasattr(module, "__path__"), code
+
+
+def main() -> int:
+    """Write the bundles of all checks, each in a process of its own; return how many could not be written."""
+    import posix
+
+    top = posix.getcwd() + "/" + __file__ if __file__[0] != "/" else __file__
+    top = top.rpartition("/")[0].rpartition("/")[0]
+    sys.path.insert(0, top)
+    try:
+        posix.mkdir(f"{top}/__pycache__", 0o755)
+    except FileExistsError:
+        pass
+    names = sorted(name[:-3] for name in posix.listdir(f"{top}/checks") if name.endswith(".py") and name[0] != "_")
+    failed = 0
+    for name in names:
+        child = posix.fork()
+        if not child:
+            code = 1
+            try:
+                write(top, name)
+                code = 0
+            finally:
+                posix._exit(code)
+        failed += posix.waitpid(child, 0)[1] != 0
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
