@@ -80,7 +80,7 @@ else
     exit 1
 fi
 "$python" -IS -m compileall -q --invalidation-mode unchecked-hash "$code"
-"$python" -ISX no_debug_ranges "$code/keepalived_scripts/bundle.py"
+"$python" -ISX no_debug_ranges "$code/keepalived_scripts/bundle.py" || : # slower without
 if [ "$code" != "$before" ]; then
     sync -f "$code" # bytecode that a power failure cut in half would be run
     switch "$top/current" "$code"

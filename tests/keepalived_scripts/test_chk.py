@@ -183,7 +183,7 @@ def test_no_space_for_the_verdict_changes_no_answer(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def copy() -> Iterator[Path]:
-    """Give a copy of the code with launchers of its own, where no parent folder is closed to others."""
+    """Give a copy of the code with launchers and bundles of its own, where no parent folder is closed to others."""
     folder = Path(tempfile.mkdtemp(prefix="vipwarden-"))
     folder.chmod(0o755)
     try:
@@ -193,6 +193,7 @@ def copy() -> Iterator[Path]:
         python = str(Path(sys.executable).resolve())
         write = (CODE / "packaging/launchers.py", "--python", python, "--code", folder, folder / "bin")
         subprocess.run((sys.executable, *write), check=True, capture_output=True)
+        subprocess.run((sys.executable, "-ISB", folder / "keepalived_scripts/bundle.py"), check=True)
         yield folder
     finally:
         shutil.rmtree(folder)
