@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 from typing import TYPE_CHECKING
@@ -372,6 +373,19 @@ def test_a_folder_that_takes_no_verdicts_is_told_once_and_made_again(tmp_path: P
     inside.run_until(made_again)
     said = [line for line in inside.said if not line.startswith("web: first run")]
     assert said == [f"cannot write in {inside.folder}/verdict: No such file or directory"]
+
+
+def test_what_was_left_over_is_swept_at_the_start(tmp_path: Path) -> None:
+    """Verdicts, locks and half-written files of commands, but nothing younger than a quarter of an hour."""
+    folder = tmp_path / "run" / "verdict"
+    folder.mkdir(parents=True)
+    for name in ("old", ".old.lock", ".7.half", "young"):
+        (folder / name).write_text("vipwarden-1 0 1.00 1.000 0.100000 port\nopen\n")
+        if name != "young":
+            os.utime(folder / name, (1, 1))
+    inside = Inside(tmp_path, f"web: {{{FAST}}}")
+    inside.run_until(lambda: states(inside).get("web"))
+    assert {path.name for path in folder.iterdir()} == {"web", "young", paths.file_name("vipwarden agent")}
 
 
 def test_every_run_of_one_tick_shares_one_look(tmp_path: Path) -> None:

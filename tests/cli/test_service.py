@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.service import serve, watchdog
+from exporter.http.server import start
+from exporter.settings import Listen, settings
+from tests.servers.ports import free_ports
 from vipwarden.config.document import ConfigError
 from vipwarden.core.systemd import notify
 
@@ -124,3 +127,26 @@ def test_nobody_has_to_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_watchdog_is_that_of_this_process(environ: dict[str, str], seconds: float) -> None:
     """And there may be none."""
     assert watchdog(environ) == seconds
+
+
+def test_what_the_agent_refuses_the_exporter_does_not_take_over() -> None:
+    """``vipwarden run`` reloads both or none: the new address is not served, the old one is."""
+
+    async def refuse() -> None:
+        raise OSError(28, "No space left on device")
+
+    async def reload() -> None:
+        first, second = free_ports(2)
+        server = await start(settings(listen=(Listen(f"127.0.0.1:{first}"),)))
+        try:
+            with pytest.raises(OSError, match="No space left"):
+                await server.reload(settings(listen=(Listen(f"127.0.0.1:{second}"),)), refuse)
+            assert [address[1] for address in server.addresses] == [first]
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", second)
+            _, writer = await asyncio.open_connection("127.0.0.1", first)
+            writer.close()
+        finally:
+            await server.cleanup()
+
+    asyncio.run(reload())
