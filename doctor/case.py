@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from doctor.commands import Command, commands
 from doctor.finding import Finding
-from doctor.haproxy_cfg import Section, read_sections
+from doctor.host import slurp
 from doctor.program import Program, find
+from vipwarden.node.haproxy.cfg import MOST_BYTES, Section, sections
 from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.version import Version
 from vipwarden.node.keepalived.vips import Vip, configured
@@ -100,7 +101,7 @@ class Case:
     @cached_property
     def haproxy(self) -> list[Section]:
         """The sections of haproxy.cfg; none without that file."""
-        return read_sections(self.haproxy_conf)
+        return sections((slurp(self.haproxy_conf, MOST_BYTES) or b"").decode("utf-8", "replace"))
 
 
 Findings: TypeAlias = Iterator[Finding]

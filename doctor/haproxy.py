@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from doctor.case import Case, Findings, rule
 from doctor.finding import ERROR, WARNING, Finding
-from doctor.haproxy_cfg import Bind, Section, binds
+from vipwarden.node.haproxy.cfg import Bind, Section, binds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def haproxy_stats_password(case: Case) -> Findings:
                 what = f"{section.kind} {section.name}: a well-known password opens its statistics on port {bind.port}"
                 consequence = "Who reaches the port sees all servers, and with stats admin disables them."
                 fix = "Bind it to 127.0.0.1, or choose another password and http-request deny unless { src ... }."
-                yield Finding(line.path, line.number, what, consequence, fix)
+                yield Finding(case.haproxy_conf, line.number, what, consequence, fix)
 
 
 @rule("haproxy-stats-open", WARNING)
@@ -60,7 +60,7 @@ def haproxy_stats_open(case: Case) -> Findings:
             consequence = "Who reaches the port sees all servers" + (", and can disable them." if admin else ".")
             place = next(section.all_starting("stats"))
             fix = "Bind it to 127.0.0.1, or add stats auth USER:PASSWORD and http-request deny unless { src ... }."
-            yield Finding(place.path, place.number, what, consequence, fix, severity=ERROR if admin else "")
+            yield Finding(case.haproxy_conf, place.number, what, consequence, fix, severity=ERROR if admin else "")
 
 
 @rule("haproxy-socket-open", ERROR)
@@ -76,4 +76,4 @@ def haproxy_socket_open(case: Case) -> Findings:
                 what = f"the stats socket listens on {address} with level {level}, without a password"
                 consequence = "Who reaches it reads the state of HAProxy, and from level operator on changes it."
                 fix = "stats socket /run/haproxy/admin.sock mode 660 level admin"
-                yield Finding(line.path, line.number, what, consequence, fix)
+                yield Finding(case.haproxy_conf, line.number, what, consequence, fix)

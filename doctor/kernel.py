@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from doctor.case import Case, Findings, rule
 from doctor.commands import services
 from doctor.finding import ERROR, WARNING, Finding, at
-from doctor.haproxy_cfg import binds
 from doctor.host import slurp
+from vipwarden.node.haproxy.cfg import binds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def nonlocal_bind_off(case: Case) -> Findings:
                 what = f"HAProxy binds the VIP {bind.address}, and net.{family}.ip_nonlocal_bind is 0"
                 consequence = "HAProxy does not start while the peer holds the VIP, and is missing when it comes."
                 fix = _SYSCTL.format(f"net.{family}.ip_nonlocal_bind=1")
-                yield Finding(bind.line.path, bind.line.number, what, consequence, f"{fix}; or bind *")
+                yield Finding(case.haproxy_conf, bind.line.number, what, consequence, f"{fix}; or bind *")
 
 
 @rule("rp-filter-strict", WARNING)

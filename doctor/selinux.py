@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from doctor.case import Case, Findings, rule
 from doctor.finding import WARNING, Finding
-from doctor.haproxy_cfg import binds
+from vipwarden.node.haproxy.cfg import binds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doctor.haproxy_cfg import Section, Statement
+    from vipwarden.node.haproxy.cfg import Line, Section
 
 _UNCONFINED = "keepalived_unconfined_script_exec_t"
 _PLACE = "/usr/libexec/keepalived/"
@@ -59,10 +59,10 @@ def selinux_haproxy_ports(case: Case) -> Findings:
                 what = f"HAProxy uses port {port}, and the SELinux boolean haproxy_connect_any is off"
                 consequence = "Unless the policy has this port, HAProxy cannot bind it, or marks all its servers down."
                 fix = f"semanage port -a -t http_port_t -p tcp {port}, or setsebool -P haproxy_connect_any 1"
-                yield Finding(line.path, line.number, what, consequence, fix)
+                yield Finding(case.haproxy_conf, line.number, what, consequence, fix)
 
 
-def _ports(section: Section) -> Iterator[tuple[Statement, int]]:
+def _ports(section: Section) -> Iterator[tuple[Line, int]]:
     for bind in binds(section):
         if bind.port.isdigit():
             yield bind.line, int(bind.port)

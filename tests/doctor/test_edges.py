@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doctor.haproxy_cfg import binds, read_sections
 from doctor.report import examine
 from tests.doctor.node import OWN, SH, Node, instance, misc, script, service, tracked
 from tests.doctor.rule_cases import FILE, FIREWALLD, SCRIPT, STATS, haproxy, track_file, with_script
+from vipwarden.node.haproxy.cfg import binds, sections
 from vipwarden.node.keepalived.lines import ConfError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a node whose files belong to root")
@@ -213,14 +213,14 @@ def test_the_zone_of_firewalld_is_the_one_of_the_interface(
         ("bind unix@/run/x:1", []),
         ("bind fd@3", []),
         ("bind", []),
-        ("bind 'unclosed:80", []),
+        ("bind 'unclosed:80", [("unclosed", "80")]),
+        ("bind 'quoted:80' \"ssl # no comment\"", [("quoted", "80")]),
+        ("bind [::]:80", [("::", "80")]),
     ],
 )
-def test_what_haproxy_binds(tmp_path: Path, line: str, wanted: list[tuple[str, str]]) -> None:
+def test_what_haproxy_binds(line: str, wanted: list[tuple[str, str]]) -> None:
     """Addresses and ports; sockets and descriptors are none."""
-    path = tmp_path / "haproxy.cfg"
-    path.write_text(f"frontend f\n {line}\n", encoding="utf-8")
-    found = [(bind.address, bind.port) for section in read_sections(str(path)) for bind in binds(section)]
+    found = [(bind.address, bind.port) for section in sections(f"frontend f\n {line}\n") for bind in binds(section)]
     assert found == wanted
 
 
@@ -243,11 +243,10 @@ def test_what_haproxy_opens_to_the_world(tmp_path: Path, text: str, rule: str) -
     assert {found for found in rules(haproxy(text), tmp_path) if found.startswith("haproxy")} == ({rule} - {""})
 
 
-def test_lines_of_every_kind_of_section_are_its_own(tmp_path: Path) -> None:
+def test_lines_of_every_kind_of_section_are_its_own() -> None:
     """Those of a ring, of mailers or of a log-forward do not count for the section before it."""
-    path = tmp_path / "haproxy.cfg"
-    path.write_text("listen s\n bind :80\nring r\n a 1\nmailers m\n b 2\nlog-forward l\n bind :514\n", encoding="utf-8")
-    found = [(section.kind, [line.words[0] for line in section.lines]) for section in read_sections(str(path))]
+    text = "listen s\n bind :80\nring r\n a 1\nmailers m\n b 2\nlog-forward l\n bind :514\n"
+    found = [(section.kind, [line.words[0] for line in section.lines]) for section in sections(text)]
     assert found == [("listen", ["bind"]), ("ring", ["a"]), ("mailers", ["b"]), ("log-forward", ["bind"])]
 
 

@@ -9,24 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vipwarden.node.ipvs.proc import Reader, read
-from vipwarden.node.ipvs.read import (
-    IpvsError,
-    IpvsMissingError,
-    IpvsTornError,
-    Service,
-    Tables,
-    parse_services,
-    parse_totals,
-    services,
-    totals,
-)
+from vipwarden.node.ipvs.proc import Reader, parse_totals, read
+from vipwarden.node.ipvs.read import Tables
+from vipwarden.node.ipvs.table import IpvsError, IpvsMissingError, IpvsTornError, Service
 
 FIXTURES = Path(__file__).parent / "fixtures"
 HEAD = b"""IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
   -> RemoteAddress:Port Forward Weight ActiveConn InActConn
 """
+
+
+def parse_services(text: bytes) -> list[Service]:
+    """Return the services in the text of /proc/net/ip_vs."""
+    return Reader().services(text)
 
 
 def words(service: Service) -> tuple[object, ...]:
@@ -83,12 +79,13 @@ def test_the_totals_are_hexadecimal() -> None:
 def test_a_kernel_without_ipvs_is_told_from_a_table_that_cannot_be_read(tmp_path: Path) -> None:
     """No file means no module."""
     with pytest.raises(IpvsMissingError, match="does no IPVS"):
-        services(str(tmp_path))
-    with pytest.raises(IpvsMissingError):
-        totals(str(tmp_path))
+        Tables(str(tmp_path)).read(5)
     (tmp_path / "net" / "ip_vs").mkdir(parents=True)
+    with pytest.raises(IpvsError, match="half of the table is missing"):
+        Tables(str(tmp_path)).read(5)
+    (tmp_path / "net" / "ip_vs_stats").write_bytes((FIXTURES / "ip_vs_stats").read_bytes())
     with pytest.raises(IpvsError, match="Is a directory"):
-        services(str(tmp_path))
+        Tables(str(tmp_path)).read(5)
 
 
 @pytest.mark.parametrize(

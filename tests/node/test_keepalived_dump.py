@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from vipwarden.node.keepalived.conf import Block
 from vipwarden.node.keepalived.dump import DumpError, Instance
 from vipwarden.node.keepalived.dump_ask import Places
-from vipwarden.node.keepalived.dump_json import parse_json
-from vipwarden.node.keepalived.dump_text import parse_data, parse_stats
+from vipwarden.node.keepalived.dump_parse import parse_data, parse_json, parse_stats
 from vipwarden.node.keepalived.process import option
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -1,7 +1,7 @@
-"""Which services does the kernel tell of by generic netlink? With 64-bit counters, for who has CAP_NET_ADMIN.
+"""Which services does the kernel list by generic netlink? With 64-bit counters; needs CAP_NET_ADMIN.
 
-The numbers are those of linux/ip_vs.h, the dumps those of ip_vs_genl_ops in net/netfilter/ipvs/ip_vs_ctl.c. The
-kernel lays out every real server of a dump alike, so the first one tells where the fields of the others are.
+Numbers of linux/ip_vs.h, dumps of ip_vs_genl_ops in net/netfilter/ipvs/ip_vs_ctl.c. The kernel lays out every real
+server of a dump alike: the first one tells where the fields of the others are.
 """
 
 from __future__ import annotations
@@ -19,22 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
     from typing import Any
 
+    _Known = dict[bytes, tuple[list[object], list[tuple[str, str]]]]  # endpoints as the kernel has them, and as text
+
 _CTRL, _GETFAMILY, _FAMILY_ID, _FAMILY_NAME = 16, 3, 1, 2
 _GET_SERVICE, _GET_DEST = 4, 8
 _SERVICE, _DEST = 1, 2
 _AF, _PROTOCOL, _ADDRESS, _PORT, _FWMARK, _SCHEDULER, _FLAGS = range(1, 8)
 _STATS, _STATS64 = 10, 12  # of a service and of a server alike
 _ADDR_FAMILY = 11
-_DEST_FIELDS = (
-    1,
-    2,
-    _ADDR_FAMILY,
-    3,
-    4,
-    7,
-    8,
-    9,
-)  # address, port, family, method, weight, active, inactive, persistent
+# address, port, family, method, weight, active, inactive, persistent
+_DEST_FIELDS = (1, 2, _ADDR_FAMILY, 3, 4, 7, 8, 9)
 _STATS_FIELDS = range(1, 6)  # those of COUNTERS; the same per second follows
 _NESTED = ((_DEST,), (_DEST, _STATS), (_DEST, _STATS64))
 _MAY_LACK = (_DEST, _ADDR_FAMILY)  # a kernel before 3.18 has none: that of the service
@@ -44,30 +38,33 @@ _PROTOCOLS = {6: "TCP", 17: "UDP", 132: "SCTP"}
 _CLOSED = (errno.EPERM, errno.EACCES, errno.ENOENT, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
 
+_ODD_SERVER = "the kernel tells by netlink of a real server that is not understood"
+
+
 class NetlinkClosedError(IpvsError):
-    """This process may not ask, or the kernel has nobody to answer."""
+    """This process may not ask, or the kernel does not answer."""
 
 
 class Dump:
-    """Reads the table again and again: the endpoints of servers that stay are made once."""
+    """Reads the table again and again, and keeps the endpoints of servers that stay."""
 
     __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known: Mapping[bytes, tuple[list[object], list[tuple[str, str]]]] = {}
+        self._known: _Known = {}
 
     def services(self, timeout: float) -> list[Service]:
         """Return the services; raises IpvsError, among it NetlinkClosedError and IpvsTornError."""
-        known: dict[bytes, tuple[list[object], list[tuple[str, str]]]] = {}
+        known: _Known = {}
         try:
             with Netlink(GENERIC, timeout) as netlink:
                 family = _family(netlink)
                 bodies = netlink.ask(family, DUMP, _request(_GET_SERVICE))
-                found = []
+                services = []
                 for key, service in map(parse_service, bodies):
                     servers = netlink.ask(family, DUMP, _request(_GET_DEST, attribute(_SERVICE, key)))
                     service.columns = self._columns(key, servers, known)
-                    found.append(service)
+                    services.append(service)
                 # a service that went in between has no servers: that must not look as if it had lost them
                 after = {parse_service(body)[0] for body in netlink.ask(family, DUMP, _request(_GET_SERVICE))}
         except TornError as error:
@@ -80,11 +77,9 @@ class Dump:
         if after != known.keys():
             raise IpvsTornError("services came or went")
         self._known = known
-        return whole(found)
+        return whole(services)
 
-    def _columns(
-        self, key: bytes, bodies: list[bytes], known: dict[bytes, tuple[list[object], list[tuple[str, str]]]]
-    ) -> Columns:
+    def _columns(self, key: bytes, bodies: list[bytes], known: _Known) -> Columns:
         rows = list(parse_servers(bodies))
         if not rows:
             known[key] = [], []
@@ -97,10 +92,10 @@ class Dump:
                 endpoints = before[1]
             else:
                 family = _number(attributes(key)[_AF])
-                endpoints = [_endpoint(*one, family) for one in zip(addresses, ports, families, strict=True)]
+                endpoints = [_endpoint(*row, family) for row in zip(addresses, ports, families, strict=True)]
             forwards = [FORWARDS[method & _FORWARD] for method in methods]
         except (IndexError, ValueError, OSError, TypeError, OverflowError):
-            raise IpvsError("the kernel tells by netlink of a real server that is not understood") from None
+            raise IpvsError(_ODD_SERVER) from None
         known[key] = raw, endpoints
         return Columns(endpoints, forwards, weights, active, inactive, persistent, stats)
 
@@ -119,23 +114,23 @@ def _family(netlink: Netlink) -> int:
 
 def parse_service(body: bytes) -> tuple[bytes, Service]:
     """Return what names a service in a request, and the service without its servers; raises IpvsError."""
-    told = attributes(attributes(body, 4).get(_SERVICE, b""))
+    fields = attributes(attributes(body, 4).get(_SERVICE, b""))
     try:
-        family = _number(told[_AF])
-        counters = _stats(told)
-        scheduler = told[_SCHEDULER].rstrip(b"\0").decode("ascii", "replace")
-        persistent = bool(_number(told[_FLAGS][:4]) & _PERSISTENT)
-        if _FWMARK in told:
+        family = _number(fields[_AF])
+        counters = _stats(fields)
+        scheduler = fields[_SCHEDULER].rstrip(b"\0").decode("ascii", "replace")
+        persistent = bool(_number(fields[_FLAGS][:4]) & _PERSISTENT)
+        if _FWMARK in fields:
             names: tuple[int, ...] = (_AF, _FWMARK)
-            proto, address, port, mark = "FWM", "", "0", f"{_number(told[_FWMARK]):08X}"
+            proto, address, port, mark = "FWM", "", "0", f"{_number(fields[_FWMARK]):08X}"
         else:
             names = (_AF, _PROTOCOL, _ADDRESS, _PORT)
-            number = _number(told[_PROTOCOL])
+            number = _number(fields[_PROTOCOL])
             proto, mark = _PROTOCOLS.get(number, f"IP_{number}"), ""
-            address, port = _endpoint(told[_ADDRESS], _number(told[_PORT]), None, family)
+            address, port = _endpoint(fields[_ADDRESS], _number(fields[_PORT]), None, family)
     except (KeyError, ValueError, OSError, TypeError, OverflowError):
         raise IpvsError("the kernel tells by netlink of a service that is not understood") from None
-    key = b"".join(attribute(name, told[name]) for name in names)
+    key = b"".join(attribute(name, fields[name]) for name in names)
     none = Columns([], [], [], [], [])
     return key, Service(proto, address, int(port), mark, scheduler, persistent, none, counters)
 
@@ -150,7 +145,7 @@ def parse_servers(bodies: Iterable[bytes]) -> Iterator[tuple[Any, ...]]:
             row = layout.row(body)
             numbers = (*row[1:2], *row[3:]) if row is not None else ("",)
             if row is None or not all(isinstance(value, int) for value in numbers):
-                raise IpvsError("the kernel tells by netlink of a real server that is not understood")
+                raise IpvsError(_ODD_SERVER)
         yield row
 
 
@@ -160,8 +155,8 @@ def _wanted(known: Container[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return [*((_DEST, field) for field in _DEST_FIELDS), *((_DEST, stats, field) for field in _STATS_FIELDS)]
 
 
-def _stats(told: Mapping[int, bytes]) -> list[int]:
-    own = attributes(told.get(_STATS64) or told[_STATS])
+def _stats(fields: Mapping[int, bytes]) -> list[int]:
+    own = attributes(fields.get(_STATS64) or fields[_STATS])
     return [_number(own[field]) for field in _STATS_FIELDS]
 
 

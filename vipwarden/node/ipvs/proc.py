@@ -1,7 +1,7 @@
-"""Which services does /proc/net/ip_vs tell of? It needs no privilege, and has no counters but the totals.
+"""Which services does /proc/net/ip_vs list? It needs no privilege, and has no counters but the totals.
 
-As ip_vs_info_seq_show and ip_vs_stats_show of the kernel's net/netfilter/ipvs/ip_vs_ctl.c write them. The kernel
-gives the table page by page and walks it anew for each, so that a change in between can show an entry twice.
+Written by ip_vs_info_seq_show and ip_vs_stats_show of the kernel's net/netfilter/ipvs/ip_vs_ctl.c. The kernel walks
+the table anew for each page, so that a change in between can show an entry twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from vipwarden.node.ipvs.table import FORWARDS, Columns, IpvsError, IpvsMissingE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    _Known = dict[bytes, tuple[list[bytes], list[tuple[str, str]]]]  # endpoints as they are written, and as text
 
 _MOST_BYTES = 64 << 20
 _MOST_DIGITS = 20  # of a 64-bit number
@@ -25,7 +27,7 @@ _NOT_UNDERSTOOD = "/proc/net/ip_vs has what is not understood: "
 
 
 class Totals:
-    """What went through IPVS since the module was loaded, in connections, packets and bytes."""
+    """Connections, packets and bytes since the module was loaded."""
 
     __slots__ = ("connections", "incoming_bytes", "incoming_packets", "outgoing_bytes", "outgoing_packets")
 
@@ -35,21 +37,21 @@ class Totals:
 
 
 class Reader:
-    """Reads the text of the table again and again: the endpoints of servers that stay are made once."""
+    """Reads the text of the table again and again, and keeps the endpoints of servers that stay."""
 
     __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known: Mapping[bytes, tuple[list[bytes], list[tuple[str, str]]]] = {}
+        self._known: _Known = {}
 
     def services(self, text: bytes) -> list[Service]:
         """Return the services in the order of the text; raises IpvsError, among it IpvsTornError."""
-        known: dict[bytes, tuple[list[bytes], list[tuple[str, str]]]] = {}
-        found = whole(self._parse(text, known))
+        known: _Known = {}
+        services = whole(self._parse(text, known))
         self._known = known
-        return found
+        return services
 
-    def _parse(self, text: bytes, known: dict[bytes, tuple[list[bytes], list[tuple[str, str]]]]) -> Iterator[Service]:
+    def _parse(self, text: bytes, known: _Known) -> Iterator[Service]:
         _, head, body = text.partition(_HEAD)
         if not head:
             raise IpvsError(f"{_NOT_UNDERSTOOD}it has no head")
@@ -57,16 +59,10 @@ class Reader:
             line, _, rest = block.partition(b"\n")
             yield self._service(line, rest.split(), known)
 
-    def _service(
-        self, line: bytes, words: list[bytes], known: dict[bytes, tuple[list[bytes], list[tuple[str, str]]]]
-    ) -> Service:
+    def _service(self, line: bytes, words: list[bytes], known: _Known) -> Service:
         remote, numbers = words[1::6], (words[3::6], words[4::6], words[5::6])
-        if (
-            line.startswith(b" ")
-            or len(words) % 6
-            or words[::6].count(b"->") != len(remote)
-            or not all(map(_are_numbers, numbers))
-        ):
+        are_servers = not len(words) % 6 and words[::6].count(b"->") == len(remote)
+        if line.startswith(b" ") or not are_servers or not all(map(_are_numbers, numbers)):
             raise IpvsError(f"{_NOT_UNDERSTOOD}the real servers of {_shown(line)}")
         try:
             before = self._known.get(line)
@@ -74,13 +70,13 @@ class Reader:
             proto, local, scheduler, *flags = line.split()
             mark = f"{int(local, 16):08X}" if proto == b"FWM" else ""
             address, port = ("", "0") if mark else _endpoint(local)
-            told = [word.decode("ascii") for word in (proto, scheduler)]
+            names = [word.decode("ascii") for word in (proto, scheduler)]
             forward = list(map(_FORWARDS.__getitem__, words[2::6]))
         except (KeyError, ValueError, OSError):
             raise IpvsError(f"{_NOT_UNDERSTOOD}{_shown(line)} or its real servers") from None
         known[line] = remote, endpoints
         columns = Columns(endpoints, forward, *numbers)
-        return Service(told[0], address, int(port), mark, told[1], b"persistent" in flags, columns)
+        return Service(names[0], address, int(port), mark, names[1], b"persistent" in flags, columns)
 
 
 def parse_totals(text: bytes) -> Totals:
@@ -114,7 +110,7 @@ def _endpoint(word: bytes) -> tuple[str, str]:
     return _socket.inet_ntop(_socket.AF_INET, bytes.fromhex(host)), str(number)
 
 
-def must_be_there(path: str) -> None:
+def must_exist(path: str) -> None:
     """Raise IpvsMissingError where the kernel has no such file."""
     try:
         posix.stat(path)
@@ -126,21 +122,19 @@ def must_be_there(path: str) -> None:
 
 def read(path: str) -> bytes:
     """Return what a file of the kernel holds; raises IpvsError, and IpvsMissingError where there is none."""
-    must_be_there(path)
-    try:
-        source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
-    except OSError as error:
-        raise IpvsError(f"cannot read {path}: {error.args[-1]}") from None
+    must_exist(path)
     data = []
     size = 0
     try:
-        while (more := posix.read(source, 1 << 20)) and size <= _MOST_BYTES:
-            data.append(more)
-            size += len(more)
+        source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            while (more := posix.read(source, 1 << 20)) and size <= _MOST_BYTES:
+                data.append(more)
+                size += len(more)
+        finally:
+            posix.close(source)
     except OSError as error:
         raise IpvsError(f"cannot read {path}: {error.args[-1]}") from None
-    finally:
-        posix.close(source)
     if size > _MOST_BYTES:
         raise IpvsError(f"{path} has more than {_MOST_BYTES >> 20} MiB")
     return b"".join(data)

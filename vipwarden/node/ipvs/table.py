@@ -1,8 +1,10 @@
-"""What is a table of virtual services and real servers? Columns for who writes them all, objects for who shows them."""
+"""What is in the kernel's IPVS table? Columns for those who print all of it, objects for those who show one."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -15,86 +17,56 @@ class IpvsError(Exception):
 
 
 class IpvsMissingError(IpvsError):
-    """The kernel of this node does no IPVS."""
+    """This kernel has no IPVS."""
 
 
 class IpvsTornError(IpvsError):
-    """The table changed while it was read: the same again may be whole."""
+    """The table changed while it was read; the next read may succeed."""
 
 
+@dataclass(slots=True)
 class Server:
-    """A real server: ``forward`` is Masq, Route, Tunnel, Local or Bypass; connections are those open now.
+    """A real server: ``forward`` is one of FORWARDS; connections are those open now.
 
-    ``persistent`` are its connection templates, ``counters`` those of COUNTERS since it was added. Both are known by
+    ``persistent`` counts connection templates, ``counters`` are those of COUNTERS since it was added. Both come by
     netlink only; else they are None and empty.
     """
 
-    __slots__ = ("active", "address", "counters", "forward", "inactive", "persistent", "port", "weight")
-
-    def __init__(
-        self,
-        address: str,
-        port: int,
-        forward: str,
-        weight: int,
-        active: int,
-        inactive: int,
-        persistent: int | None = None,
-        counters: Sequence[int] = (),
-    ) -> None:
-        self.address = address
-        self.port = port
-        self.forward = forward
-        self.weight = weight
-        self.active = active
-        self.inactive = inactive
-        self.persistent = persistent
-        self.counters = counters
+    address: str
+    port: int
+    forward: str
+    weight: int
+    active: int
+    inactive: int
+    persistent: int | None = None
+    counters: Sequence[int] = ()
 
 
+@dataclass(slots=True)
 class Columns:
     """The real servers of a service, column by column: numbers as decimal text or as int.
 
-    ``endpoints`` are address and port as text. While the servers of a service stay the same a reader gives the same
-    list again, so that what was made of it can be kept. ``persistent`` and ``counters`` are empty where they are not
-    known.
+    ``endpoints`` are address and port as text: the same list again while the servers stay the same, so that what was
+    made of it can be kept. ``persistent`` and ``counters`` are empty where they are not known.
     """
 
-    __slots__ = ("active", "counters", "endpoints", "forward", "inactive", "persistent", "weight")
-
-    def __init__(
-        self,
-        endpoints: list[tuple[str, str]],
-        forward: Sequence[str],
-        weight: Sequence[bytes | int],
-        active: Sequence[bytes | int],
-        inactive: Sequence[bytes | int],
-        persistent: Sequence[int] = (),
-        counters: Sequence[Sequence[int]] = (),
-    ) -> None:
-        self.endpoints = endpoints
-        self.forward = forward
-        self.weight = weight
-        self.active = active
-        self.inactive = inactive
-        self.persistent = persistent
-        self.counters = counters
+    endpoints: list[tuple[str, str]]
+    forward: Sequence[str]
+    weight: Sequence[bytes | int]
+    active: Sequence[bytes | int]
+    inactive: Sequence[bytes | int]
+    persistent: Sequence[int] = ()
+    counters: Sequence[Sequence[int]] = ()
 
     def servers(self) -> list[Server]:
         """Return them as objects."""
         counters = list(zip(*self.counters, strict=True)) or [()] * len(self.endpoints)
+        persistent: Sequence[int | None] = self.persistent or [None] * len(self.endpoints)
         return [
-            Server(
-                address,
-                int(port),
-                self.forward[index],
-                int(self.weight[index]),
-                int(self.active[index]),
-                int(self.inactive[index]),
-                self.persistent[index] if self.persistent else None,
-                counters[index],
+            Server(address, int(port), forward, int(weight), int(active), int(inactive), *rest)
+            for (address, port), forward, weight, active, inactive, *rest in zip(
+                self.endpoints, self.forward, self.weight, self.active, self.inactive, persistent, counters, strict=True
             )
-            for index, (address, port) in enumerate(self.endpoints)
         ]
 
     def joined(self, other: Columns) -> Columns:
@@ -110,34 +82,22 @@ class Columns:
         )
 
 
+@dataclass(slots=True)
 class Service:
     """A virtual service, by address and port or, where ``proto`` is FWM, by firewall mark (8 hexadecimal digits).
 
-    The services of one mark for IPv4 and for IPv6 are one here, with the servers of both: /proc cannot tell them
-    apart. ``counters`` are as those of a Server.
+    The services of one mark for IPv4 and IPv6 are one, with the servers of both: /proc cannot tell them apart.
+    ``counters`` are as those of a Server.
     """
 
-    __slots__ = ("address", "columns", "counters", "mark", "persistent", "port", "proto", "scheduler")
-
-    def __init__(
-        self,
-        proto: str,
-        address: str,
-        port: int,
-        mark: str,
-        scheduler: str,
-        persistent: bool,
-        columns: Columns,
-        counters: Sequence[int] = (),
-    ) -> None:
-        self.proto = proto
-        self.address = address
-        self.port = port
-        self.mark = mark
-        self.scheduler = scheduler
-        self.persistent = persistent
-        self.columns = columns
-        self.counters = counters
+    proto: str
+    address: str
+    port: int
+    mark: str
+    scheduler: str
+    persistent: bool
+    columns: Columns
+    counters: Sequence[int] = ()
 
     @property
     def servers(self) -> list[Server]:
@@ -146,18 +106,17 @@ class Service:
 
 
 def whole(services: Iterable[Service]) -> list[Service]:
-    """Return the services with each mark once; raises IpvsTornError where another or a server comes twice."""
-    found: dict[tuple[str, str, int, str], Service] = {}
+    """Return the services with each mark once; raises IpvsTornError where another service or a server comes twice."""
+    known: dict[tuple[str, str, int, str], Service] = {}
     for service in services:
-        key = (service.proto, service.address, service.port, service.mark)
-        before = found.setdefault(key, service)
-        if before is service:
+        first = known.setdefault((service.proto, service.address, service.port, service.mark), service)
+        if first is service:
             continue
         if not service.mark:
             raise IpvsTornError(f"the service {service.proto} {service.address}:{service.port} came twice")
-        before.columns = before.columns.joined(service.columns)
-        before.counters = [one + two for one, two in zip(before.counters, service.counters, strict=True)]
-    for service in found.values():
+        first.columns = first.columns.joined(service.columns)
+        first.counters = [own + more for own, more in zip(first.counters, service.counters, strict=True)]
+    for service in known.values():
         if len(set(service.columns.endpoints)) != len(service.columns.endpoints):
             raise IpvsTornError("a real server came twice")
-    return list(found.values())
+    return list(known.values())

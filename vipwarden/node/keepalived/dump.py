@@ -1,21 +1,18 @@
-"""What is there to know of keepalived's VRRP instances and scripts, whichever dump tells it?
+"""What do keepalived's dumps tell of its VRRP instances and scripts?
 
-The dumps hold auth_pass in clear text: what has no place here never leaves their readers, not even in an error.
+The dumps hold auth_pass in clear text: only what has a field here leaves their readers, also in an error.
 """
 
 from __future__ import annotations
 
-from vipwarden.core.result import one_line
-from vipwarden.node.keepalived.vips import plain_address
+from dataclasses import dataclass, field
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Container
+from vipwarden.core.result import one_line
 
 STATES = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}  # vrrp.h
 STATUSES = {"BAD": 0, "GOOD": 1, "INIT/FAILED": 0}  # the last until 2.1.5; init_fail
 RUNS = {"idle": 0, "running": 1, "requested termination": 2, "forcing termination": 3}
-COUNTERS = {  # by their names in json; where the same number stands in stats
+COUNTERS = {  # the names in json, and where the same number is in stats
     "advert_rcvd": ("Advertisements", "Received"),
     "advert_sent": ("Advertisements", "Sent"),
     "become_master": ("", "Became master"),
@@ -31,7 +28,7 @@ COUNTERS = {  # by their names in json; where the same number stands in stats
     "pri_zero_rcvd": ("Priority Zero", "Received"),
     "pri_zero_sent": ("Priority Zero", "Sent"),
 }
-WITHOUT_AUTH = {"authtype_mismatch", "auth_failure"}  # missing where keepalived was built without authentication
+NEEDED = COUNTERS.keys() - {"authtype_mismatch", "auth_failure"}  # which a build without authentication lacks
 _MOST_NAME = 200
 
 
@@ -39,58 +36,39 @@ class DumpError(Exception):
     """A dump is not whole, or not understood; the text never quotes it."""
 
 
-class Instance:
-    """A VRRP instance. None, or a counter that is missing, is what the dump does not tell.
-
-    ``interface`` is the one that it speaks on, a VMAC's own where it has one; ``vips`` and ``excluded`` are pairs of
-    address and interface. ``changed`` is when its state last changed, in seconds of the epoch; ``delay`` how long
-    after becoming MASTER it sends gratuitous ARP again, in seconds.
-    """
-
-    __slots__ = (
-        *("base_priority", "changed", "counters", "delay", "effective_priority", "excluded", "group", "interface"),
-        *("name", "state", "vips", "vrid"),
-    )
-
-    def __init__(self, name: str) -> None:
-        self.name = shown(name)
-        self.vrid = self.interface = self.group = ""
-        self.state: int | None = None
-        self.base_priority: int | None = None
-        self.effective_priority: int | None = None
-        self.changed: float | None = None
-        self.delay: float | None = None
-        self.vips: list[tuple[str, str]] = []
-        self.excluded: list[tuple[str, str]] = []
-        self.counters: dict[str, int] = {}
-
-
-class Script:
-    """A vrrp_script: ``status`` of STATUSES, None until it has run; ``run`` of RUNS, None where not told."""
-
-    __slots__ = ("name", "run", "status", "waits")
-
-    def __init__(self, name: str) -> None:
-        self.name = shown(name)
-        self.status: int | None = None
-        self.run: int | None = None
-        self.waits = False
-
-
-def vip_of(text: str) -> tuple[str, str] | None:
-    """Return address and interface of ``192.0.2.1/24 brd 192.0.2.255 dev vrrp.51@eth0 scope global set``."""
-    words = text.split()
-    address = plain_address(words[0]) if words else ""
-    if not address or "dev" not in words[1:-1]:
-        return None
-    return address, shown(words[words.index("dev") + 1].partition("@")[0])
-
-
 def shown(name: str) -> str:
-    """Return a name as it may be shown, on one line."""
+    """Return a name on one line, of a bounded length."""
     return one_line(name, _MOST_NAME)
 
 
-def lacks(counters: Container[str]) -> bool:
-    """Return whether one is missing that every dump has."""
-    return any(name not in counters for name in COUNTERS.keys() - WITHOUT_AUTH)
+@dataclass(slots=True)
+class Instance:
+    """A VRRP instance. The dump does not tell what is None, nor a missing counter.
+
+    ``interface`` is the one that it speaks on: a VMAC's own where it has one; ``vips`` and ``excluded`` are pairs of
+    address and interface. ``changed`` is the last change of state in seconds of the epoch; ``delay`` the seconds
+    between becoming MASTER and the second gratuitous ARP.
+    """
+
+    name: str
+    vrid: str = ""
+    interface: str = ""
+    group: str = ""
+    state: int | None = None
+    base_priority: int | None = None
+    effective_priority: int | None = None
+    changed: float | None = None
+    delay: float | None = None
+    vips: list[tuple[str, str]] = field(default_factory=list)
+    excluded: list[tuple[str, str]] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Script:
+    """A vrrp_script: ``status`` of STATUSES, None before its first run; ``run`` of RUNS, None where unknown."""
+
+    name: str
+    status: int | None = None
+    run: int | None = None
+    waits: bool = False

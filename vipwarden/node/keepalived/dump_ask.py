@@ -1,25 +1,26 @@
-"""How is a dump had that is new and whole, while keepalived still writes it and others ask it as well?
+"""How is a new and whole dump read, while keepalived still writes it and others ask for one too?
 
-keepalived makes each dump as a file of its own, gives it its name, and then fills it (fopen_safe() in lib/utils.c);
-and its VRRP process does one thing after the other. So data is asked for first, and once there is another file than
-before it is held open; then json or stats, and once that is another file than before and whole, data is whole too.
-In /tmp anybody may lay files: only regular files of root or of keepalived's own user, with one name, are read.
+keepalived makes a new file for each dump, names it, and then fills it (fopen_safe() in lib/utils.c), one after the
+other. So data is asked for first and opened once it is a new file; then json or stats: once that is new and whole,
+data is whole too. In /tmp anybody may lay files: only regular files of root or of keepalived's user, with one name,
+are read.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from vipwarden.node.keepalived.dump import DumpError
-from vipwarden.node.keepalived.dump_json import parse_json
-from vipwarden.node.keepalived.dump_text import parse_data, parse_stats
+from vipwarden.node.keepalived.dump_parse import parse_data, parse_json, parse_stats
 from vipwarden.node.keepalived.process import ADVICE, CannotAskError, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
     from typing import TypeVar
 
     from vipwarden.node.keepalived.conf import Block
@@ -33,22 +34,20 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05  # seconds between two looks
 
 
+@dataclass(slots=True)
 class Dump:
-    """What keepalived told of itself; ``source`` is json or stats, whichever the counters come from."""
+    """The instances and scripts of keepalived; ``source`` of the counters is json or stats."""
 
-    __slots__ = ("instances", "scripts", "source")
-
-    def __init__(self, instances: list[Instance], scripts: list[Script], source: str) -> None:
-        self.instances = instances
-        self.scripts = scripts
-        self.source = source
+    instances: list[Instance]
+    scripts: list[Script]
+    source: str
 
 
 class Places:
-    """Where a keepalived writes: the paths of each dump, one of which is it."""
+    """The possible paths of each dump."""
 
     def __init__(self, keepalived: Keepalived, conf: Block | None) -> None:
-        """Find out by its configuration, its command line and its environment, as lib/utils.c and global_data.c do."""
+        """Derive them from configuration, command line and environment, as lib/utils.c and global_data.c do."""
         folder = keepalived.environment("TMPDIR")
         folder = folder.rstrip("/") if folder.startswith("/") else "/tmp"  # noqa: S108 - keepalived's own choice
         values = dict.fromkeys(("state_dump_file", "stats_dump_file", "json_dump_file"), "")
@@ -66,14 +65,14 @@ class Places:
 
 
 def _paths(folder: str, name: str, given: str, own: str) -> list[str]:
-    """Return the default first, with and without data_use_instance, and the same for what was given instead."""
+    """Return the default and the given path, with and without data_use_instance, the default first."""
     path = os.path.join(folder, given + name if given.endswith("/") else given or name)  # noqa: PTH118
-    found = [f"{folder}/{name}", path]
+    paths = [f"{folder}/{name}", path]
     if own:
-        for plain in tuple(found):
+        for plain in tuple(paths):
             stem, dot, suffix = plain.rpartition(".")
-            found.append(f"{stem}.{own}.{suffix}" if dot and "/" not in suffix else f"{plain}.{own}")
-    return list(dict.fromkeys(found))
+            paths.append(f"{stem}.{own}.{suffix}" if dot and "/" not in suffix else f"{plain}.{own}")
+    return list(dict.fromkeys(paths))
 
 
 def ask(keepalived: Keepalived, places: Places, timeout: float) -> Dump:
@@ -86,30 +85,26 @@ def ask(keepalived: Keepalived, places: Places, timeout: float) -> Dump:
         with _Wait(places.json if source == "json" else places.stats, keepalived, until) as second:
             keepalived.send(source.upper())
             second.open()
-            if source == "json":
-                by_json = second.whole(parse_json)
-                instances, scripts = parse_data(data.read())
-                groups = {one.name: one.group for one in instances}
-                for one in by_json:
-                    one.group = groups.get(one.name, "")
-                return Dump(by_json, scripts, source)
-            # all that was there before is whole by now
-            instances, scripts = parse_data(data.read())
-            names = {one.name for one in instances}
-            counters = second.whole(lambda dump: _all_of(names, parse_stats(dump)))
-    for one in instances:
-        one.counters = counters[one.name]
-    return Dump(instances, scripts, source)
+            by_json = second.whole(parse_json) if source == "json" else []
+            instances, scripts = parse_data(data.read())  # whole by now, as all that was there before
+            by_name = {instance.name: instance for instance in instances}
+            if source == "stats":
+                counters = second.whole(lambda dump: _all_of(by_name.keys(), parse_stats(dump)))
+                for instance in instances:
+                    instance.counters = counters[instance.name]
+    for instance in by_json:
+        instance.group = by_name[instance.name].group if instance.name in by_name else ""
+    return Dump(by_json or instances, scripts, source)
 
 
-def _all_of(names: set[str], counters: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+def _all_of(names: AbstractSet[str], counters: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     if not names <= counters.keys():
         raise DumpError("not all is there")
     return counters
 
 
 class _Wait:
-    """A look at some paths before a dump is asked for, and then a wait for another file at one of them."""
+    """Notes the files at some paths before a dump is asked for, then waits for a new one."""
 
     def __init__(self, paths: Sequence[str], keepalived: Keepalived, until: float) -> None:
         self.paths = paths
@@ -162,7 +157,7 @@ class _Wait:
         return b"".join(parts)
 
     def _open(self, path: str) -> int:
-        """Return a descriptor, -1 where the file is gone again or nobody's to trust."""
+        """Return a descriptor, -1 where the file is gone again or not to be trusted."""
         try:
             file = os.open(path, _FLAGS)
         except PermissionError:
@@ -173,28 +168,27 @@ class _Wait:
         except OSError as error:  # ELOOP: a link
             self.why = f"{path} cannot be opened ({error.strerror})"
             return -1
-        found = os.fstat(file)
-        if stat.S_ISREG(found.st_mode) and found.st_uid in (0, self.keepalived.uid) and found.st_nlink <= 1:
+        status = os.fstat(file)
+        if stat.S_ISREG(status.st_mode) and status.st_uid in (0, self.keepalived.uid) and status.st_nlink <= 1:
             return file
         os.close(file)
-        self.why = f"{path} is no file of keepalived's: it belongs to user {found.st_uid}"
+        self.why = f"{path} is no file of keepalived's: it belongs to user {status.st_uid}"
         return -1
 
     def _rest(self) -> None:
         if monotonic() + self.pause > self.until:
-            if not self.keepalived.is_open:
-                raise CannotAskError(
-                    f"keepalived (PID {self.keepalived.pid}) was asked for a dump, but {self.why}, and whether it has "
-                    f"a /tmp of its own may not be seen by user {os.geteuid()}: {ADVICE}"
-                )
-            raise DumpError(f"keepalived (PID {self.keepalived.pid}) was asked for a dump, but {self.why}")
+            text = f"keepalived (PID {self.keepalived.pid}) was asked for a dump, but {self.why}"
+            if self.keepalived.is_open:
+                raise DumpError(text)
+            hidden = f"whether it has a /tmp of its own may not be seen by user {os.geteuid()}"
+            raise CannotAskError(f"{text}, and {hidden}: {ADVICE}")
         sleep(self.pause)
         self.pause = min(2 * self.pause, _LONGEST_PAUSE)
 
 
 def _identity(path: str) -> tuple[int, int, int] | None:
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_mtime_ns

@@ -1,0 +1,127 @@
+"""What does haproxy.cfg say? Sections with lines of words, as HAProxy's configuration manual describes them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_BYTES = 16 << 20
+_PROXIES = ("frontend", "backend", "listen")
+_OTHERS = "peers resolvers mailers userlist cache program ring http-errors log-forward log-profile fcgi-app crt-store"
+_SECTIONS = frozenset(("global", "defaults", *_PROXIES, *_OTHERS.split(), "traces", "acme"))
+_FAMILIES = ("", "ipv4", "ipv6", "tcp", "tcp4", "tcp6", "quic4", "quic6")
+_ALL = ("", "*", "0.0.0.0")  # noqa: S104 - read, not bound
+
+
+class Line:
+    """The words of a line and its number, from 1."""
+
+    __slots__ = ("number", "words")
+
+    def __init__(self, words: list[str], number: int) -> None:
+        self.words = words
+        self.number = number
+
+
+class Section:
+    """A section: its kind, its name, its own lines, and the ``inherited`` ones of the defaults before it."""
+
+    __slots__ = ("inherited", "kind", "lines", "name")
+
+    def __init__(self, kind: str, name: str, inherited: list[Line]) -> None:
+        self.kind = kind
+        self.name = name
+        self.lines: list[Line] = []
+        self.inherited = inherited
+
+    def starting(self, *words: str) -> Iterator[Line]:
+        """Yield the own lines that begin with these words."""
+        return (line for line in self.lines if line.words[: len(words)] == list(words))
+
+    def all_starting(self, *words: str) -> Iterator[Line]:
+        """Yield the inherited and own lines that begin with these words."""
+        return (line for line in (*self.inherited, *self.lines) if line.words[: len(words)] == list(words))
+
+
+class Bind:
+    """An address and port that HAProxy listens on; an empty address is all of IPv4. ``port`` may be a range."""
+
+    __slots__ = ("address", "line", "port")
+
+    def __init__(self, line: Line, address: str, port: str) -> None:
+        self.line = line
+        self.address = address
+        self.port = port
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this node itself can connect."""
+        return self.address.startswith("127.") or self.address in ("::1", "localhost")
+
+
+def sections(text: str) -> list[Section]:
+    """Return the sections of a configuration; whatever makes no sense is left out."""
+    found: list[Section] = []
+    defaults: list[Line] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        words = _words(line)
+        if words and words[0] in _SECTIONS:
+            inherited = defaults if words[0] in _PROXIES else []
+            found.append(Section(words[0], words[1] if len(words) > 1 else "", inherited))
+            if words[0] == "defaults":
+                defaults = found[-1].lines
+        elif words and found:
+            found[-1].lines.append(Line(words, number))
+    return found
+
+
+def _words(line: str) -> list[str]:
+    """Split a line at blanks, as parse_line() of HAProxy's src/tools.c: with quotes, backslashes and comments."""
+    if not ('"' in line or "'" in line or "\\" in line):
+        return line.partition("#")[0].split()
+    words: list[str] = []
+    word: str | None = None
+    quote = ""
+    rest = iter(line)
+    for char in rest:
+        if char == "\\" and quote != "'":
+            word = (word or "") + next(rest, "")
+        elif char == quote:
+            quote = ""
+        elif char in "\"'" and not quote:
+            word, quote = word or "", char
+        elif quote or not (char == "#" or char.isspace()):
+            word = (word or "") + char
+        else:
+            words += [] if word is None else [word]
+            word = None
+            if char == "#":
+                break
+    return words if word is None else [*words, word]
+
+
+def binds(section: Section) -> Iterator[Bind]:
+    """Yield what a frontend or listen section binds, but for unix sockets and inherited descriptors."""
+    for line in section.starting("bind"):
+        for part in (line.words[1] if len(line.words) > 1 else "").split(","):
+            place = listener(part)
+            if place is not None:
+                yield Bind(line, *place)
+
+
+def listener(text: str) -> tuple[str, str] | None:
+    """Return address and port of a listener on the network, None for anything else."""
+    family, _, place = text.rpartition("@")
+    address, colon, port = place.rpartition(":")
+    low, _, high = port.partition("-")
+    if (
+        family not in _FAMILIES
+        or not colon
+        or "/" in address
+        or "$" in address
+        or not (low + (high or low)).isdecimal()
+    ):
+        return None
+    address = address.removeprefix("[").removesuffix("]")
+    return "" if address in _ALL else address, port
