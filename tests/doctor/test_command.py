@@ -92,7 +92,7 @@ def test_it_asks_the_kernel_of_the_node(tmp_path: Path) -> None:
     [
         (("{0}/none.conf",), "none.conf does not exist; the path of a"),
         (("{0}",), "is not a file"),
-        (("{0}/bad.conf",), "bad.conf:2: ${_ENV A} hangs on the environment"),
+        (("{0}/bad.conf",), "bad.conf:2: ${_ENV A} depends on the environment"),
         (("{0}/k.conf", "--peer", "{0}/none.conf"), "none.conf does not exist; the path of a"),
         (("{0}/k.conf", "--peer-priority", "V=256"), "[INSTANCE=]N with N from 1 to 255"),
         (("{0}/k.conf", "--keepalived-version", "2"), "is written as 2.2.7"),

@@ -6,9 +6,9 @@ _BLANKS = " \t"
 
 
 def uncomment(line: str) -> str:
-    """Return a line without blanks around it and without its comment, as decomment() does up to keepalived 2.3.
+    """Return a line without its comment and the blanks around it, as decomment() does up to keepalived 2.3.
 
-    ``!`` and ``#`` begin a comment outside of double quotes. A backslash at the end of a comment still counts.
+    ``!`` and ``#`` begin a comment outside double quotes. A backslash at the end of a comment still counts.
     """
     kept: list[str] = []
     quoted = commented = False

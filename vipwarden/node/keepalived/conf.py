@@ -1,8 +1,4 @@
-"""What does keepalived.conf say?
-
-A statement a line, and blocks in braces, which may stand on the same line or on the next, as keepalived's
-lib/parser.c reads them.
-"""
+"""Which statements and blocks has keepalived.conf, as keepalived's lib/parser.c reads them?"""
 
 from __future__ import annotations
 
@@ -16,11 +12,10 @@ if TYPE_CHECKING:
 
 
 class Block:
-    """A statement: its words, where it stands, and the statements in the braces after it.
+    """A statement: its words, its place, and the statements in the braces after it.
 
-    ``text`` is the statement as keepalived hands it to those of its keywords that read quotes and escapes on their
-    own, as ``quoted()`` does. Both ``path`` and ``number`` are of the line that the statement begins on; one that
-    came out of a definition stands on the line that used it.
+    ``text`` is the unsplit statement, for keywords that read quotes and escapes on their own (``quoted()``).
+    ``path`` and ``number`` are those of its first line, or of the line that used its definition.
     """
 
     __slots__ = ("blocks", "number", "path", "text", "words")
@@ -34,7 +29,7 @@ class Block:
 
     @property
     def name(self) -> str:
-        """The word after the keyword, such as the name of a vrrp_instance, or an empty text."""
+        """The word after the keyword, such as the name of a vrrp_instance, or nothing."""
         return self.words[1] if len(self.words) > 1 else ""
 
     def named(self, *keywords: str) -> Iterator[Block]:
@@ -46,16 +41,14 @@ class Block:
         return next((block for block in reversed(self.blocks) if block.words[0] in keywords), None)
 
     def value(self, keyword: str) -> str:
-        """Return the word after a keyword where it stands last, or an empty text."""
-        values = [block.words[1] for block in self.named(keyword) if len(block.words) > 1]
-        return values[-1] if values else ""
+        """Return the word after the last statement of a keyword that has one, or nothing."""
+        return next((block.words[1] for block in reversed([*self.named(keyword)]) if len(block.words) > 1), "")
 
 
 def parse(path: str, *, root: str = "", config_id: str | None = None) -> Block:
-    """Return a Block without words that holds every statement of the file and of those included; raises ConfError.
+    """Return a Block without words around all statements of a file and its includes; raises ConfError.
 
-    ``root`` stands before the absolute paths that it includes, ``config_id`` for the name of the node, as
-    keepalived's own option does.
+    ``root`` is put before the absolute paths of includes; ``config_id`` is keepalived's own option.
     """
     top = Block([], path=path)
     inside = [top]
@@ -73,7 +66,7 @@ def parse(path: str, *, root: str = "", config_id: str | None = None) -> Block:
 
 
 def _pieces(line: Line) -> list[str]:
-    """Split at every brace that is not quoted: a brace is a statement of its own."""
+    """Split at every brace outside quotes: a brace is a piece of its own."""
     pieces = []
     start = 0
     quoted = False
@@ -100,11 +93,11 @@ _ESCAPES = {"a": "\a", "b": "\b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", 
 
 
 def quoted(text: str, *, escapes: bool = True) -> list[str]:
-    """Return the words of a text with quotes of both kinds and escapes, as alloc_strvec_quoted_escaped() does.
+    """Return the words of a text with quotes and escapes, as alloc_strvec_quoted_escaped() does.
 
-    A command goes through it twice: the statement gives one word for the whole command, and that word the words of
-    the command. From 2.3.2 on the first time leaves the escapes as they are (alloc_strvec_quoted()), as this does
-    without ``escapes``. Where a quote or an escape has no end keepalived ignores the statement: there are no words.
+    A command is split twice: the statement into words, one of them the command, and that into its words. From 2.3.2
+    on the first split keeps escapes (alloc_strvec_quoted()), as this does without ``escapes``. There are no words
+    where a quote or escape has no end: keepalived ignores the statement.
     """
     words: list[str] = []
     word: list[str] = []
@@ -139,7 +132,7 @@ def quoted(text: str, *, escapes: bool = True) -> list[str]:
 
 
 def _escape(text: str, index: int) -> tuple[str, int]:
-    """Return what the escape means whose backslash stands before ``index``, and where it ends."""
+    """Return the character of the escape whose backslash is before ``index``, and where it ends."""
     char, end = text[index], index + 1
     if char == "x" and text[end : end + 1] and text[end] in _HEX:
         while end < len(text) and text[end] in _HEX:

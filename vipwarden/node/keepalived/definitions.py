@@ -1,8 +1,8 @@
-"""Which lines come of a line of keepalived.conf, once definitions, sequences and conditions are applied?
+"""Which lines does a line of keepalived.conf expand to, by definitions, sequences and conditions?
 
-As read_line(), find_definition(), replace_param(), add_seq() and add_lst() in keepalived's lib/parser.c do:
-``$NAME=text`` defines what ``$NAME`` and ``${NAME}`` stand for, and may have several lines; ``~SEQ(var, start, step,
-end) text`` and ``~LST(var, value, ...) text`` repeat a text; ``@id`` and ``@^id`` lines are for (all but) one node.
+As read_line(), find_definition() and replace_param() in keepalived's lib/parser.c do: ``$NAME=text`` defines ``$NAME``
+and ``${NAME}``, and may have several lines; ``~SEQ(var, start, step, end) text`` and ``~LST(var, value, ...) text``
+repeat a text; ``@id`` and ``@^id`` lines are for (all but) one node.
 """
 
 from __future__ import annotations
@@ -21,23 +21,22 @@ _BLANKS = " \t"
 
 
 class ExpansionError(Exception):
-    """A definition has no end, or hangs on what is not known here."""
+    """A definition has no end, or depends on what is not known here."""
 
 
 class Definitions:
-    """The definitions so far; ``folder`` is what ``${_PWD}`` stands for: the folder of the file that is read."""
+    """The definitions so far; ``folder`` is that of the file, ``${_PWD}``."""
 
     def __init__(self, node: str) -> None:
         self.folder = ""
         self._node = node
-        # the lines of each definition: more than one only where it ended in a backslash
         self._known: dict[str, list[str]] = {"_HASH": ["#"], "_BANG": ["!"], "_INSTANCE": [node], "_RANDOM": ["0"]}
         self._open = ""
         self._multiline: set[str] = set()
         self._lines = 0
 
     def lines(self, raw: str) -> Iterator[str]:
-        """Yield what a line of a file stands for; raises ExpansionError."""
+        """Yield the lines that a line of a file expands to; raises ExpansionError."""
         line = uncomment(raw)
         if line:
             yield from self._expand(line)
@@ -70,7 +69,7 @@ class Definitions:
             yield from self._expand(more, depth + 1)
 
     def _mine(self, line: str) -> str:
-        """Return the line without its ``@id``, or nothing where it is for another node."""
+        """Return the line without its ``@id``, nothing where it is for another node."""
         if not line.startswith("@"):
             return line
         name, *rest = line[1:].split(None, 1) or [""]
@@ -78,7 +77,7 @@ class Definitions:
         return rest[0] if rest and mine else ""
 
     def _define(self, line: str) -> bool:
-        """Take a definition in; return whether the line is one. No blank may stand before the equals sign."""
+        """Store a definition; return whether the line is one. No blank may precede the equals sign."""
         name, equals, text = line[1:].partition("=")
         if not equals or not line.startswith("$") or not _is_name(name):
             return False
@@ -107,7 +106,7 @@ class Definitions:
         self._open = ""
 
     def _repeat(self, line: str, depth: int) -> Iterator[str]:
-        """Yield the lines of a ~SEQ or ~LST; keepalived passes over what it does not understand."""
+        """Yield the lines of a ~SEQ or ~LST; keepalived ignores what it does not understand."""
         try:
             turns, text = sequence(line, self._in_numbers)
         except SequenceError:
@@ -125,9 +124,9 @@ class Definitions:
         return text if replaced is None else replaced
 
     def _replace(self, line: str, later: list[str]) -> str | None:
-        """Return the line with its definitions put in, None where it has none.
+        """Return the line with its definitions applied, None where it has none.
 
-        The lines that follow the first line of a definition are put before those in ``later``.
+        The further lines of a definition are put before those in ``later``.
         """
         start = steps = 0
         while (start := line.find("$", start)) >= 0:
@@ -147,13 +146,11 @@ class Definitions:
         return line if steps else None
 
     def _value(self, name: str, arguments: str, _end: int, *, at_end: bool) -> list[str] | None:
-        """Return the lines of a definition; those of several lines count at the end of a line alone."""
+        """Return the lines of a definition; one of several lines counts only at the end of a line."""
         if name == "_PWD" and name not in self._known:
             return None if arguments else [self.folder]
         if name == "_ENV" and arguments and name not in self._known:
-            raise ExpansionError(
-                f"${{_ENV {arguments}}} hangs on the environment of keepalived, which is not known here"
-            )
+            raise ExpansionError(f"${{_ENV {arguments}}} depends on the environment of keepalived")
         if arguments and (name != "_RANDOM" or not arguments.replace(" ", "").isdigit()):
             return None
         if name in self._multiline and not at_end:
@@ -167,7 +164,7 @@ def _is_name(name: str) -> bool:
 
 
 def _place(line: str, start: int) -> tuple[str, str, int] | None:
-    """Return name, arguments and end of the use of a definition whose ``$`` stands at ``start``."""
+    """Return name, arguments and end of the definition used at ``start``, where its ``$`` is."""
     braced = line.startswith("{", start + 1)
     begin = end = start + 1 + braced
     while line[end : end + 1].isalnum() or line[end : end + 1] == "_":
@@ -179,10 +176,12 @@ def _place(line: str, start: int) -> tuple[str, str, int] | None:
         return (name, "", end) if line[end : end + 1] in ("", " ", "\t", ",", ")") else None
     close = line.find("}", end)
     arguments = line[end:close]
+    if close == end:
+        return name, "", end + 1
     if (
         close < 0
         or arguments != arguments.rstrip(_BLANKS)
         or not arguments.replace("_", "").replace(" ", "0").isalnum()
     ):
-        return (name, "", close + 1) if close == end else None
+        return None
     return name, arguments.strip(_BLANKS), close + 1

@@ -1,7 +1,4 @@
-"""Which process is the keepalived of a configuration?
-
-Its pidfile tells, or else the list of processes; either way it must be a keepalived that runs with that file.
-"""
+"""Which process is the keepalived of a configuration: by its pidfile, else by the list of processes?"""
 
 from __future__ import annotations
 
@@ -19,39 +16,37 @@ if TYPE_CHECKING:
 DEFAULT_CONF = "/etc/keepalived/keepalived.conf"
 _RUN = "/run"
 _HIDDEN = "other users' processes are hidden (hidepid): whether keepalived runs cannot be seen"
-_LAST: dict[tuple[str, str], int] = {}  # which process it was: looking for it again costs a look at all of them
+_LAST: dict[tuple[str, str], int] = {}  # the last answer: to search again is to look at all processes
 
 
 def find(conf: str, proc: str = "/proc", pidfile: str = "") -> Keepalived:
     """Return the keepalived that runs with a configuration; raises NoProcessError and CannotAskError.
 
-    The pidfile that is given names it, or else one in the usual places, or else the list of processes.
+    By the given pidfile, else by those in the usual places, else by the list of processes.
     """
-    found = Proc(proc)
+    look = Proc(proc)
     if pidfile:
         pid = _pid(pidfile)
         if pid is None:
             raise NoProcessError(f"keepalived does not run: {pidfile} names no process")
-        process = found.processes.get(pid)
-        if process is None and found.hides:
+        process = look.processes.get(pid)
+        if process is None and look.hides:
             raise CannotAskError(_HIDDEN)
         if process is None or not _is_keepalived(process):
             raise NoProcessError(f"keepalived does not run: PID {pid} of {pidfile} is not keepalived")
         return _hold(process)
-    pids = [pid for path in _pidfiles() if (pid := _pid(path)) is not None]
-    last = _LAST.get((conf, proc), 0)
-    for pid in (last, *pids):
-        if pid in found.processes and _is_ours(found.processes[pid], conf):
-            return _hold(found.processes[pid])
-    parents = [process for process in found.processes.values() if _is_ours(process, conf)]
-    children = {process.pid for process in parents if _parent(process) in {one.pid for one in parents}}
+    for pid in (_LAST.get((conf, proc)), *map(_pid, _pidfiles())):
+        if pid in look.processes and _is_ours(look.processes[pid], conf):
+            return _hold(look.processes[pid])
+    parents = [process for process in look.processes.values() if _is_ours(process, conf)]
+    children = {process.pid for process in parents if _parent(process) in {parent.pid for parent in parents}}
     parents = [process for process in parents if process.pid not in children]
     if len(parents) > 1:
         raise NoProcessError(f"several keepalived run with {conf}: say which by the pidfile")
     if parents:
         _LAST[conf, proc] = parents[0].pid
         return _hold(parents[0])
-    if found.hides:
+    if look.hides:
         raise CannotAskError(_HIDDEN)
     raise NoProcessError(f"no keepalived runs with {conf}")
 
@@ -64,7 +59,7 @@ def _hold(process: Process) -> Keepalived:
 
 
 def _pidfiles() -> Iterator[str]:
-    """Yield the places of core/main.c: with an instance or a network namespace there is a folder of its own."""
+    """Yield the pidfiles of core/main.c: an instance or a network namespace has its own folder."""
     yield f"{_RUN}/keepalived.pid"
     with suppress(OSError):
         yield from sorted(map(str, Path(_RUN, "keepalived").glob("**/keepalived*.pid")))
@@ -79,9 +74,9 @@ def _pid(path: str) -> int | None:
 
 
 def _is_keepalived(process: Process) -> bool:
-    """Return whether it is a living keepalived of root's or our own: none other's program is ever run."""
+    """Return whether it is a living keepalived of root or of this user: nobody else's program is run."""
     try:
-        # the real one as well: a link of this name to a program that is setuid root shows root as the effective one
+        # the real one too: a link of this name to a setuid program has root as the effective one
         own = {process.status.uid, process.status.real_uid} <= {0, os.geteuid()}
         return own and process.comm.startswith(b"keepalived") and not process.is_dead
     except OSError:
@@ -89,7 +84,7 @@ def _is_keepalived(process: Process) -> bool:
 
 
 def _is_ours(process: Process, conf: str) -> bool:
-    """Return whether it is a keepalived outside of containers with that configuration."""
+    """Return whether it is a keepalived outside containers with that configuration."""
     try:
         if not _is_keepalived(process) or process.status.nested:
             return False

@@ -1,7 +1,7 @@
-"""Which lines does keepalived.conf have, once its includes are followed and its definitions put in?
+"""Which lines has keepalived.conf with its includes and definitions applied?
 
-As keepalived's lib/parser.c reads them: ``include`` takes a pattern relative to the file that it stands in. The files
-that a line includes come after all lines that the line stands for, the last one first.
+As keepalived's lib/parser.c reads them: ``include`` takes a pattern relative to its own file. Included files come
+after all lines that the line expands to, the last one first.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _INCLUDES = ("include", *(f"include{letter}" for letter in "rmwba"))
 
 
 class ConfError(Exception):
-    """The configuration cannot be read, or holds what this reader does not understand."""
+    """The configuration cannot be read or understood."""
 
 
 class ConfMissingError(ConfError):
-    """There is no configuration at that path."""
+    """There is no such file."""
 
 
 class Line:
-    """A line without its comment, and the file and the number (from 1) of the line where it begins."""
+    """A line without its comment, with the file and the number (from 1) of its first line."""
 
     __slots__ = ("number", "path", "text")
 
@@ -45,16 +45,14 @@ class Line:
 
 
 def lines(path: str, *, root: str = "", config_id: str | None = None) -> Iterator[Line]:
-    """Yield the lines of the file and of those included, without comments; raises ConfError.
+    """Yield the lines of a file and its includes, without comments; raises ConfError.
 
-    ``root`` stands before absolute paths in the file; ``config_id`` is the name of the node, by default its own.
+    ``root`` is put before absolute paths; ``config_id`` is the name of the node, by default its own.
     """
     return _Reader(root, config_id).lines(path, ())
 
 
 class _Reader:
-    """Lines without comments, with includes followed and definitions put in."""
-
     def __init__(self, root: str, config_id: str | None) -> None:
         # keepalived's default for --config-id is the name of the node up to its first dot
         self.definitions = Definitions(posix.uname()[1].partition(".")[0] if config_id is None else config_id)
@@ -62,7 +60,7 @@ class _Reader:
         self.files = self.bytes = 0
 
     def lines(self, path: str, above: tuple[str, ...]) -> Iterator[Line]:
-        """Yield the lines of a file; ``above`` are the files whose include led here."""
+        """Yield the lines of a file; ``above`` are the files that include it."""
         if len(above) > _MOST_DEPTH:
             raise ConfError(f"{path} is included too deep: does {above[0]} include itself?")
         for number, raw in enumerate(self._read(path, above).split("\n"), 1):
@@ -84,7 +82,7 @@ class _Reader:
                 yield from self.lines(file, (*above, path))
 
     def _included(self, pattern: str, line: Line) -> list[str]:
-        """Return the files of an include, in the order in which they are read."""
+        """Return the files of an include in their order."""
         files = []
         for choice in _alternatives(pattern, line):
             folder = self.root if choice.startswith("/") else line.path[: line.path.rfind("/") + 1]
@@ -118,7 +116,7 @@ class _Reader:
 
 
 def _alternatives(pattern: str, line: Line) -> list[str]:
-    """Return what a pattern with ``{a,b}`` stands for."""
+    """Return the patterns that ``{a,b}`` in one expands to."""
     whole: list[str] = []
     rest = [pattern]
     while rest:

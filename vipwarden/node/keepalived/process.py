@@ -1,7 +1,7 @@
-"""How is a running keepalived asked for its dumps, and where does it write them?
+"""How is a running keepalived asked for its dumps?
 
-It is asked by signals, whose numbers differ between builds: the program itself tells them. A signal that a process
-does not wait for would end it, so that none is sent before the kernel says that it waits.
+By signals, whose numbers the program itself tells, as they differ between builds. A signal without a handler would
+end keepalived, so none is sent before the kernel shows one.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class NoProcessError(Exception):
 
 
 class CannotAskError(Exception):
-    """It lives, but this process cannot ask it, or may not read what it answers."""
+    """It lives, but this process cannot ask it, or may not read its answer."""
 
 
 class Keepalived:
-    """A running keepalived: its parent process, held by a pidfd so that no other can be taken for it.
+    """A running keepalived: its parent process, held by a pidfd.
 
-    Where the kernel has none yet (before 5.3, so on EL8), it is looked at once more right before a signal.
+    Where the kernel has none (before 5.3, so on EL8), its start time is compared right before a signal.
     """
 
     def __init__(self, process: Process) -> None:
-        """Hold a process; raises OSError where it has gone."""
+        """Hold a process; raises OSError where it has ended."""
         self.pid = process.pid
         self.path = os.fsdecode(process.path)
         self._fd = _pidfd(process.pid)
@@ -62,7 +62,7 @@ class Keepalived:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether it works in another network namespace than this process; False where that may not be known."""
+        """Whether it runs in another network namespace than this process; False where this is not visible."""
         try:
             return not Path(self.path, "ns/net").samefile("/proc/thread-self/ns/net")
         except OSError:
@@ -70,7 +70,7 @@ class Keepalived:
 
     @property
     def identity(self) -> tuple[int, int]:
-        """What tells it from every other process since boot."""
+        """What no other process since boot has: its PID and start time."""
         return self.pid, self.start
 
     def send(self, name: str) -> None:
@@ -94,11 +94,11 @@ class Keepalived:
             ) from None
 
     def numbers(self) -> dict[str, int]:
-        """Return the numbers of the signals that it knows, by their names; raises CannotAskError."""
+        """Return the numbers of its signals by name; raises CannotAskError."""
         for program in (f"{self.path}/exe", *(f"{place}/keepalived" for place in PLACES)):
             try:
-                found = os.stat(program)  # noqa: PTH116 - by its kind
-                key = (found.st_dev, found.st_ino, found.st_mtime_ns)
+                status = os.stat(program)  # noqa: PTH116 - by its kind
+                key = (status.st_dev, status.st_ino, status.st_mtime_ns)
                 if key not in _NUMBERS:
                     known = {name: number for name in ("DATA", "STATS", "JSON") if (number := _number(program, name))}
                     if not {"DATA", "STATS"} <= known.keys():
@@ -110,7 +110,7 @@ class Keepalived:
         raise CannotAskError("no keepalived tells its signals: 'keepalived --signum=DATA' gave no number")
 
     def environment(self, name: str) -> str:
-        """Return a variable of its environment; nothing where it has none or shows none."""
+        """Return a variable of its environment, or nothing."""
         with suppress(OSError):
             for word in read(f"{self.path}/environ").split(b"\0"):
                 if word.startswith(name.encode() + b"="):
@@ -119,7 +119,7 @@ class Keepalived:
 
     @property
     def is_open(self) -> bool:
-        """Whether this process sees what it sees: with PrivateTmp it has another /tmp."""
+        """Whether this process sees its root: with PrivateTmp it has another /tmp."""
         try:
             Path(self.path, "root/.").stat()  # access(2) would leave capabilities out
         except OSError:
@@ -127,12 +127,12 @@ class Keepalived:
         return True
 
     def seen(self, path: str) -> str:
-        """Return the path under which a file of its own is seen here, as far as this process may know."""
+        """Return the path by which this process sees one of its files."""
         return f"{self.path}/root{path}" if self.is_open else path
 
 
 def _pidfd(pid: int) -> int:
-    """Return a pidfd, -1 where there are none; raises OSError where there is no such process."""
+    """Return a pidfd, -1 without support; raises OSError where there is no such process."""
     if not hasattr(os, "pidfd_open"):  # Python was built where the kernel had none
         return -1
     try:
@@ -157,7 +157,7 @@ def _number(program: str, name: str) -> int:
 
 
 def option(words: list[str], short: str, long: str) -> str:
-    """Return the value of an option in a command line of keepalived, as getopt_long() finds it; or nothing."""
+    """Return the value of an option of keepalived as getopt_long() finds it, or nothing."""
     value = ""
     for index, word in enumerate(words[1:], 1):
         if word in (f"-{short}", f"--{long}"):

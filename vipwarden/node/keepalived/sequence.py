@@ -1,7 +1,4 @@
-"""Which values does a ~SEQ or ~LST of keepalived.conf go through?
-
-As add_seq() and add_lst() in keepalived's lib/parser.c read them.
-"""
+"""Which values has a ~SEQ or ~LST of keepalived.conf, as add_seq() and add_lst() of lib/parser.c read it?"""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ _BLANKS = " \t"
 
 
 class SequenceError(Exception):
-    """keepalived does not understand this sequence, and passes over it."""
+    """keepalived does not understand this sequence, and ignores it."""
 
 
 class EndlessError(Exception):
@@ -22,9 +19,9 @@ class EndlessError(Exception):
 
 
 def sequence(line: str, replace: Callable[[str], str]) -> tuple[Iterable[dict[str, str]], str]:
-    """Return the values of each turn by their names, and the text that is repeated; raises SequenceError.
+    """Return the values of each turn by name, and the repeated text; raises SequenceError.
 
-    ``replace`` puts the definitions into the numbers of a ~SEQ.
+    ``replace`` applies definitions to the numbers of a ~SEQ.
     """
     kind, rest = line[:4], line[4:]
     base = "d"
@@ -63,7 +60,7 @@ def _numbers(rest: str, base: str, replace: Callable[[str], str]) -> tuple[Itera
 
 
 def _number(text: str) -> int:
-    """Return a number as strtol() with base 0 reads it; raises SequenceError where more stands behind it."""
+    """Return a number as strtol() with base 0 reads it; raises SequenceError for anything after it."""
     text = text.strip(_BLANKS)
     digits = text.lstrip("+-").lower()
     octal = digits[0:1] == "0" and digits[1:].isdigit()
@@ -89,7 +86,7 @@ def _list(rest: str) -> tuple[Iterable[dict[str, str]], str]:
 
 
 def _group(rest: str, ends: str) -> tuple[list[str], str]:
-    """Return a word, or the words in braces, and what stands behind."""
+    """Return a word, or the words in braces, and the rest."""
     braced = rest.startswith("{")
     words: list[str] = []
     while True:

@@ -1,4 +1,4 @@
-"""Which keepalived is on this node? It tells by ``keepalived --version``."""
+"""Which version of keepalived is installed, by ``keepalived --version``?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Version(tuple[int, int, int]):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Version:
-        """Build it from its text; raises ValueError with what is wanted."""
+        """Build it from its text; raises ValueError with the expected form."""
         match = re.fullmatch(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", str(text), re.ASCII)
         if match is None:
             raise ValueError("a version of keepalived is written as 2.2.7")
@@ -27,12 +27,12 @@ class Version(tuple[int, int, int]):
 
 
 def programs() -> list[str]:
-    """Return the paths of the keepalived programs of this node, that of its package first."""
+    """Return the paths of the installed keepalived programs, the package's first."""
     return [path for path in (f"{folder}/keepalived" for folder in PLACES) if Path(path).is_file()]
 
 
 def installed() -> Version | None:
-    """Return the version of the keepalived that is installed, or None where none answers within 5 s."""
+    """Return the version of the installed keepalived, None where none answers within 5 s."""
     for program in programs():
         try:
             done = subprocess.run(  # noqa: S603 - at a fixed place
@@ -45,7 +45,7 @@ def installed() -> Version | None:
             )
         except (OSError, subprocess.TimeoutExpired):
             continue
-        found = re.search(rb"Keepalived v(\d+\.\d+\.\d+)", done.stdout[:4096])
-        if found is not None:
-            return Version(found[1].decode())
+        match = re.search(rb"Keepalived v(\d+\.\d+\.\d+)", done.stdout[:4096])
+        if match is not None:
+            return Version(match[1].decode())
     return None

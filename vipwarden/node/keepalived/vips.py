@@ -1,4 +1,4 @@
-"""Which virtual addresses does keepalived.conf give to this node, and does the kernel hold them?"""
+"""Which VIPs does keepalived.conf configure, and does the kernel hold them?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_NAME = 15  # IFNAMSIZ without its NUL
 
 
 class Vip:
-    """A virtual address and where it belongs: ``prefix`` is that of the names of its VMAC interface, or nothing."""
+    """A VIP and its interface; ``prefix`` is that of the name of its VMAC interface, or nothing."""
 
     __slots__ = ("address", "instance", "interface", "prefix", "vrid")
 
@@ -32,8 +32,8 @@ class Vip:
         return f"Vip({self.address} on {self.interface} of {self.instance}/{self.vrid})"
 
     def is_held(self, own: Iterable[Own]) -> bool:
-        """Return whether one of the addresses is this one, on its interface: on ``lo`` it is a real server's."""
-        return any(one.address == self.address and self._fits(one.interface) for one in own)
+        """Return whether the node holds it on its interface: on ``lo`` it is a real server's."""
+        return any(it.address == self.address and self._fits(it.interface) for it in own)
 
     def _fits(self, interface: str) -> bool:
         if interface == self.interface:
@@ -45,23 +45,20 @@ class Vip:
 
 
 def configured(conf: Block) -> list[Vip]:
-    """Return the VIPs of every vrrp_instance in the order of the file; raises ConfError.
-
-    What keepalived leaves out (no address, no interface) is left out.
-    """
+    """Return the VIPs that have an address and an interface, in the order of the file; raises ConfError."""
     prefixes = {key: value for block in conf.named("global_defs") for key in _PREFIXES if (value := block.value(key))}
-    found: dict[tuple[str, str, str, str], Vip] = {}
+    vips: dict[tuple[str, str, str, str], Vip] = {}
     for block in conf.named("vrrp_instance"):
         for vip in _of(block, prefixes):
-            found.setdefault((vip.instance, vip.vrid, vip.interface, vip.address), vip)
-    return list(found.values())
+            vips.setdefault((vip.instance, vip.vrid, vip.interface, vip.address), vip)
+    return list(vips.values())
 
 
 _PREFIXES = ("vmac_prefix", "vmac_addr_prefix")
 
 
 def _of(block: Block, prefixes: dict[str, str]) -> Iterator[Vip]:
-    name = block.words[1] if len(block.words) > 1 else ""
+    name = block.name
     interface, vrid = block.value("interface"), block.value("virtual_router_id")
     vmac = next(block.named("use_vmac"), None)
     others = any(block.named("use_vmac_addr"))
@@ -86,7 +83,7 @@ def _of(block: Block, prefixes: dict[str, str]) -> Iterator[Vip]:
 
 
 def groups(conf: Block) -> list[tuple[str, str]]:
-    """Return the sync groups and their instances, one pair for each instance."""
+    """Return pairs of sync group and member instance."""
     return [
         (block.name, instance)
         for block in conf.named("vrrp_sync_group")
@@ -97,27 +94,20 @@ def groups(conf: Block) -> list[tuple[str, str]]:
 
 
 def tracked(conf: Block) -> list[tuple[str, str]]:
-    """Return the instances and the vrrp_scripts that each of them or its sync group tracks, one pair for each."""
+    """Return pairs of instance and vrrp_script that it or its sync group tracks."""
     owners = [(block.name, block) for block in conf.named("vrrp_instance")]
     members = groups(conf)
     for block in conf.named("vrrp_sync_group"):
         owners += [(instance, block) for group, instance in members if group == block.name]
-    found = [
-        (instance, line.words[0])
-        for instance, block in owners
-        for scripts in block.named("track_script")
-        for line in scripts.blocks
-        if line.words[0]
-    ]
-    return list(dict.fromkeys(found))
+    tracks = ((owner, scripts) for owner, block in owners for scripts in block.named("track_script"))
+    lines = ((owner, line.words[0]) for owner, scripts in tracks for line in scripts.blocks)
+    return list(dict.fromkeys((owner, script) for owner, script in lines if script))
 
 
 def interfaces(conf: Block) -> dict[str, tuple[str, str]]:
-    """Return the interface and the virtual router id of every vrrp_instance, by its name."""
-    return {
-        block.name: (block.value("interface"), block.value("virtual_router_id"))
-        for block in conf.named("vrrp_instance")
-    }
+    """Return interface and virtual_router_id of every vrrp_instance by its name."""
+    instances = conf.named("vrrp_instance")
+    return {block.name: (block.value("interface"), block.value("virtual_router_id")) for block in instances}
 
 
 def _address(word: str) -> str:
@@ -127,7 +117,7 @@ def _address(word: str) -> str:
 
 
 def plain_address(word: str) -> str:
-    """Return an address without its prefix length, written as the kernel's are; nothing where it is none."""
+    """Return an address without its prefix length, as the kernel writes it; nothing where it is none."""
     text = word.partition("/")[0]
     family = _socket.AF_INET6 if ":" in text else _socket.AF_INET
     try:
