@@ -109,7 +109,7 @@ class Host:
 
     @cached_property
     def own(self) -> list[Own] | None:
-        """The addresses that the node holds, or None where that cannot be told."""
+        """The addresses of the node, None where they are not known."""
         if self.addresses:
             return _listed((slurp(self.addresses, _MOST_BYTES) or b"").decode("utf-8", "replace"))
         try:

@@ -54,6 +54,39 @@ def test_each_habit_of_the_tutorials_is_seen(tmp_path: Path, line: str, rule: st
     assert [(one.path, one.line) for one in found] == [(SCRIPT, 3)]
 
 
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("killall -0 haproxy", "chk_haproxy"),
+        ("ps -ef | grep haproxy | grep -v grep | wc -l", "chk_haproxy"),
+        ("pidof mysqld", "chk_mysql_ping"),
+        ("pgrep -x nginx", "chk_http_digest"),
+        ("ps -C httpd --no-heading | wc -l", "chk_http_digest"),
+        ("pkill -0 bind9", "chk_process -C bind9"),
+        ("ps -C redis-server | wc -l", "chk_process -C redis-server"),
+        ("ps aux | grep -c x", "chk_process -C NAME"),
+    ],
+)
+def test_the_fix_is_the_check_that_asks_the_daemon(tmp_path: Path, line: str, wanted: str) -> None:
+    """A process that is there may be stopped; for a real server no process of this node tells anything."""
+    (finding,) = [it for it in with_script(f"{SH}{line}\n").examine(tmp_path) if it.rule.startswith("idiom")]
+    assert finding.fix.startswith(f'script "/usr/libexec/keepalived/{wanted}')
+    (tmp_path / "real").mkdir()
+    checker = Node(service(misc(SCRIPT)), {FILE: f"{SH}{line}\n"})
+    (finding,) = [it for it in checker.examine(tmp_path / "real") if it.rule.startswith("idiom")]
+    assert "chk_port -H ADDRESS" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("settings_of", "speaks"),
+    [("host {\n}", False), ("connect_timeout 3\n host {\n}", True), ("host {\n}\n host {\n}", True), ("", False)],
+)
+def test_keepalived_hangs_on_each_host_but_a_lone_one(tmp_path: Path, settings_of: str, *, speaks: bool) -> None:
+    """The first host takes the place of connection settings that the SMTP_CHECK itself does not have."""
+    node = Node(service(f"SMTP_CHECK {{\n {settings_of}\n}}"), version="2.3.0")
+    assert ("smtp-check-host" in rules(node, tmp_path)) is speaks
+
+
 def test_a_script_that_a_shell_is_given_is_read_as_well(tmp_path: Path) -> None:
     """Even where it has no first line of its own."""
     node = Node(tracked(f"/bin/sh -e {SCRIPT} x"), {FILE: "nmap localhost\n"})

@@ -11,8 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from doctor import firewall
+from doctor.case import Case
+from doctor.host import Host
+from doctor.tracking import Peers
 from doctor.trial import TrialError, trial
 from tests.commands import CODE, program
+from vipwarden.node.keepalived.conf import parse
 
 ACCEPT, DROP, OPEN = "accept", "firewall-blocks-vrrp", "firewall-untold"
 CONF = "vrrp_instance V {{\n interface v0\n virtual_router_id 7\n {}\n virtual_ipaddress {{\n 192.0.2.10\n }}\n}}\n"
@@ -173,6 +178,26 @@ def test_the_doctor_agrees_with_the_kernel_about_every_set_of_rules(tmp_path: Pa
     assert said == {name: wanted for name, (_, wanted) in sets.items()}
     multicast = {name: came for name, (came, _) in answers.items() if said[name] != OPEN and not name.endswith(".conf")}
     assert {name: said[name] == ACCEPT for name in multicast} == multicast
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has the rules listed")
+@pytest.mark.parametrize(
+    ("programs", "wanted"),
+    [
+        ({}, "the program nft is missing"),
+        ({"nft": "table inet f { chain i { queue num 5; }; }\n}"}, "a rule hands packets to a program"),
+    ],
+)
+def test_what_no_trial_can_decide_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], wanted: str
+) -> None:
+    """A program that is missing is named."""
+    monkeypatch.setattr(firewall, "_place", lambda name: name if name in programs else "")
+    monkeypatch.setattr(firewall, "output", lambda command: programs[command[0]])
+    (tmp_path / "k.conf").write_text(CONF.format(""), encoding="utf-8")
+    case = Case(parse(f"{tmp_path}/k.conf"), Host(), None, Peers())
+    (finding,) = firewall.firewall_untold.findings(case)
+    assert wanted in finding.what
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and raw sockets want root")

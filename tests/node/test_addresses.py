@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.commands import needs_namespaces, program
-from vipwarden.node.netlink.addresses import address_of, messages, own_addresses
+from vipwarden.node.netlink.addresses import address_of, own_addresses
+from vipwarden.node.netlink.socket import messages
 
 ROOT = Path(__file__).parents[2]
 _PRINT = """
@@ -83,7 +84,7 @@ def test_an_address_that_another_node_holds_does_not_count() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_to_an_end(data: bytes) -> None:
     """Lengths that make no sense neither raise nor loop."""
-    for _, _, body in messages(data):
+    for _, _, _, body in messages(data):
         address_of(body)
     address_of(data)
     address_of(b"\x02" + data)

@@ -121,7 +121,7 @@ def test_a_server_without_its_numbers_is_an_error() -> None:
 def test_a_torn_dump_is_no_other_error() -> None:
     """For it is worth another try."""
     assert issubclass(TornError, OSError)
-    assert [kind for kind, _, _ in messages(b"\x10\0\0\0\3\0\0\0" + bytes(8) + b"\1\0")] == [3]
+    assert [kind for kind, _, _, _ in messages(b"\x10\0\0\0\3\0\0\0" + bytes(8) + b"\1\0")] == [3]
 
 
 @st.composite

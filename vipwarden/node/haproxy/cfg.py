@@ -62,18 +62,18 @@ class Bind:
 
 def sections(text: str) -> list[Section]:
     """Return the sections of a configuration; whatever makes no sense is left out."""
-    found: list[Section] = []
+    parsed: list[Section] = []
     defaults: list[Line] = []
     for number, line in enumerate(text.split("\n"), 1):
         words = _words(line)
         if words and words[0] in _SECTIONS:
             inherited = defaults if words[0] in _PROXIES else []
-            found.append(Section(words[0], words[1] if len(words) > 1 else "", inherited))
+            parsed.append(Section(words[0], words[1] if len(words) > 1 else "", inherited))
             if words[0] == "defaults":
-                defaults = found[-1].lines
-        elif words and found:
-            found[-1].lines.append(Line(words, number))
-    return found
+                defaults = parsed[-1].lines
+        elif words and parsed:
+            parsed[-1].lines.append(Line(words, number))
+    return parsed
 
 
 def _words(line: str) -> list[str]:

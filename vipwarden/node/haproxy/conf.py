@@ -50,12 +50,12 @@ def _instances(conf: str, *, pages: bool) -> list[Instance]:
     except OSError as error:
         problem = HaproxyRightError(f"cannot read {conf}: {error.args[-1]}")
     else:
-        found = parse(text)
+        known = parse(text)
         if not pages:
-            found = [_unix_only(instance) for instance in found]
-        found = [instance for instance in found if instance.sources]
-        if found:
-            return found
+            known = [_unix_only(instance) for instance in known]
+        known = [instance for instance in known if instance.sources]
+        if known:
+            return known
         line = f"stats socket {DEFAULT_SOCKETS[0]} mode 660 level user"
         problem = HaproxyError(f"{conf} names no stats socket: add '{line}' to its global section")
     usual = tuple(Source(path) for path in DEFAULT_SOCKETS if _is_socket(path))

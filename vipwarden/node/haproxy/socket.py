@@ -1,7 +1,7 @@
-"""What does HAProxy say of itself on its stats socket?
+"""What does HAProxy report on its stats socket?
 
-The commands are those of HAProxy's management guide; a socket of ``level user`` is enough for them. All are given on
-one connection, so that what is said is one process's, also during a reload.
+The commands are those of HAProxy's management guide and need ``level user``. All go by one connection, so that one
+process answers them, also during a reload.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from vipwarden.core.result import one_line
 from vipwarden.net.stream import NetError
 from vipwarden.node.haproxy import table as haproxy_table
-from vipwarden.node.haproxy.source import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from vipwarden.net.net import Net
+    from vipwarden.node.haproxy.source import Source
     from vipwarden.node.haproxy.table import Table
 
     Page = Callable[[Net, Source], Coroutine[object, None, "Report"]]
@@ -26,11 +26,11 @@ FRONTEND, BACKEND, SERVER, LISTENER = "0", "1", "2", "3"  # the column "type"
 
 
 class HaproxyError(Exception):
-    """HAProxy cannot be asked, or answers what is not understood."""
+    """HAProxy cannot be asked, or its answer is not understood."""
 
 
 class HaproxyRightError(HaproxyError):
-    """It may well run, but this user is not let in, or this node had no means to ask."""
+    """It may run, but this user is not let in, or this node lacks the means to ask."""
 
 
 class HaproxyMissingError(HaproxyError):
@@ -38,11 +38,10 @@ class HaproxyMissingError(HaproxyError):
 
 
 class Report:
-    """What a process answered.
+    """The answer of a process; ``socket`` is its source.
 
-    ``info`` is by name, empty where a stats page does not tell; ``table`` the statistics; ``sticks`` the name, type,
-    size and use of each stick table; ``resolvers`` the section, name server, counter and value of each counter of a
-    name server; ``socket`` who was asked.
+    ``info`` is by name, empty from a stats page; ``table`` the statistics; ``sticks`` name, type, size and use of
+    each stick table; ``resolvers`` section, name server, counter and value.
     """
 
     __slots__ = ("info", "resolvers", "socket", "sticks", "table")
@@ -68,9 +67,9 @@ class Report:
 
 
 async def report(net: Net, sources: Sequence[Source], page: Page | None = None) -> Report:
-    """Ask the first source that answers, within the deadline of the Net; raises HaproxyError with what each said.
+    """Return the answer of the first source that gives one; raises HaproxyError with the errors of all.
 
-    ``page`` reads a stats page. Where one of the sources lacked a right, that is a HaproxyRightError.
+    ``page`` reads a stats page. It is a HaproxyRightError where one of the sources lacked a right.
     """
     kind: type[HaproxyError] = HaproxyError
     errors = []
@@ -80,16 +79,11 @@ async def report(net: Net, sources: Sequence[Source], page: Page | None = None) 
             if page is not None and source.is_page:
                 return await page(net, source)
             if not source.is_page:
-                return _told(str(source), await _answer(net, source, _COMMANDS))
+                return _report(str(source), await _answer(net, source, _COMMANDS))
         except HaproxyError as error:
             errors.append(str(error))
             kind = HaproxyRightError if isinstance(error, HaproxyRightError) else kind
     raise kind("; ".join(errors) or "no stats socket to ask")
-
-
-async def ask(net: Net, path: str, command: str) -> str:
-    """Return the whole answer of a unix socket to one command; raises HaproxyError."""
-    return (await _answer(net, Source(path), command)).decode("utf-8", "replace")
 
 
 async def _answer(net: Net, source: Source, command: str) -> bytes:
@@ -118,12 +112,12 @@ def _advice(text: str) -> str:
     )
 
 
-def _told(name: str, answer: bytes) -> Report:
-    """Take the answers to the commands apart; each ends with an empty line."""
-    said, mark, rest = answer.partition(b"\n# pxname,")
-    info = parse_info(said.decode("utf-8", "replace"))
+def _report(name: str, answer: bytes) -> Report:
+    """Parse the answers to the commands; each ends with an empty line."""
+    head, mark, rest = answer.partition(b"\n# pxname,")
+    info = parse_info(head.decode("utf-8", "replace"))
     if not mark:
-        raise HaproxyError(f"{name} answered 'show stat' with {one_line(said[-200:].decode('utf-8', 'replace'), 60)!r}")
+        raise HaproxyError(f"{name} answered 'show stat' with {one_line(head[-200:].decode('utf-8', 'replace'), 60)!r}")
     end = rest.rfind(b",\n\n")  # the last one: a quoted field may hold anything
     if end < 0:
         raise HaproxyError(f"{name} answered 'show stat' with a table that was cut off")
@@ -133,10 +127,10 @@ def _told(name: str, answer: bytes) -> Report:
 
 def parse_info(text: str) -> dict[str, str]:
     """Return the lines ``name: value`` of "show info"; raises HaproxyError."""
-    found = dict(line.split(": ", 1) for line in text.split("\n") if ": " in line)
-    if "Version" not in found:
+    info = dict(line.split(": ", 1) for line in text.split("\n") if ": " in line)
+    if "Version" not in info:
         raise HaproxyError(f"'show info' was answered with {one_line(text, 60)!r}")
-    return found
+    return info
 
 
 def parse_stat(data: bytes) -> Table:
@@ -148,19 +142,19 @@ def parse_stat(data: bytes) -> Table:
 
 
 def parse_sticks(text: str) -> list[tuple[str, str, str, str]]:
-    """Return name, type, size and use of the lines ``# table: name, type: ip, size:1024, used:0`` of "show table"."""
-    found = []
+    """Return name, type, size and use of lines ``# table: name, type: ip, size:1024, used:0`` of "show table"."""
+    tables = []
     for line in text.split("\n"):
         if line.startswith("# table: "):
             words = [part.partition(":")[2].strip() for part in line.split(", ")]
             if len(words) > 3 and words[2].isdecimal() and words[3].isdecimal():
-                found.append((words[0], words[1], words[2], words[3]))
-    return found
+                tables.append((words[0], words[1], words[2], words[3]))
+    return tables
 
 
 def parse_resolvers(text: str) -> list[tuple[str, str, str, str]]:
-    """Return section, name server, counter and value of the lines ``  sent: 12`` of "show resolvers"."""
-    found = []
+    """Return section, name server, counter and value of lines ``  sent: 12`` of "show resolvers"."""
+    counters = []
     section = server = ""
     for line in text.split("\n"):
         if line.startswith("Resolvers section "):
@@ -171,15 +165,15 @@ def parse_resolvers(text: str) -> list[tuple[str, str, str, str]]:
             counter, _, value = line[2:].partition(":")
             value = value.strip()
             if value.isdecimal() and value.isascii() and len(value) < 20:
-                found.append((section, server, counter, value))
+                counters.append((section, server, counter, value))
         elif line:
             server = ""
-    return found
+    return counters
 
 
 def first_word(status: str) -> str:
     """Return UP, DOWN, MAINT, DRAIN, NOLB and so on from a status such as ``UP 1/3`` or ``MAINT (via be/srv)``.
 
-    A server that is not checked (``no check``) is taken for UP, as HAProxy itself does.
+    A server without a check (``no check``) is UP, as for HAProxy itself.
     """
     return "UP" if status == "no check" else status.partition(" ")[0]

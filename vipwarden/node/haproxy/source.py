@@ -1,4 +1,4 @@
-"""Where can a HAProxy be asked: on its stats socket, over TCP, or at its stats page?"""
+"""By which address is a HAProxy asked: a stats socket, TCP, or a stats page?"""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _NAME = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 class Source:
     """``[NAME=]unix:/PATH``, ``[NAME=]tcp://HOST:PORT`` or ``[NAME=]http[s]://HOST[:PORT]/PATH;csv``.
 
-    ``name`` tells it from other instances and is the whole text unless it is given; ``scheme`` is unix, tcp, http or
-    https; ``path`` that of the socket, or of the page without its ``;csv``. A path alone is a socket's.
+    ``name`` is by default the whole text; ``scheme`` is unix, tcp, http or https; ``path`` that of the socket, or of
+    the page without its ``;csv``. A path alone is a socket's.
     """
 
     __slots__ = ("host", "name", "path", "port", "scheme", "text")
 
     def __init__(self, text: str) -> None:
-        """Build it from its text; raises ValueError with what is wanted."""
+        """Build it from its text; raises ValueError with the expected form."""
         name, equals, rest = text.partition("=")
         if not equals or not name or name.strip(_NAME):
             name, rest = "", text
@@ -38,7 +38,7 @@ class Source:
         if not colon or self.scheme not in ("tcp", "http", "https"):
             raise ValueError(_WANTED)
         where, slash, path = rest.partition("/")
-        if "@" in where:  # in words of our own: the text is not to be repeated
+        if "@" in where:  # a text of its own: the password is not repeated
             raise UsageError("a stats page's user and password belong into haproxy_auth_file, not into its address")
         if self.scheme == "tcp" and slash:
             raise ValueError("tcp:// has a host and a port, and no path")
@@ -47,7 +47,7 @@ class Source:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a stats page, which has less to tell than a socket."""
+        """Whether it is a stats page, which has less data than a socket."""
         return self.scheme in ("http", "https")
 
     def __str__(self) -> str:
@@ -69,14 +69,14 @@ class AuthFile:
     __slots__ = ("name", "path")
 
     def __init__(self, text: str) -> None:
-        """Build it from its text; raises ValueError with what is wanted."""
+        """Build it from its text; raises ValueError with the expected form."""
         self.name, _, self.path = text.rpartition("=")
         if not self.path.startswith("/"):
             raise ValueError("the absolute path of a file with the line USER:PASSWORD is wanted, perhaps NAME=/PATH")
 
 
 class Access:
-    """What a stats page wants: ``user`` as USER:PASSWORD, and the CAs to verify it by (None: the system's)."""
+    """What a stats page needs: ``user`` as USER:PASSWORD, and the CAs that verify it (None: the system's)."""
 
     __slots__ = ("ca_file", "user")
 
@@ -86,7 +86,7 @@ class Access:
 
 
 class Instance:
-    """One HAProxy: the sources to try, in their order, and what its stats page wants if that is known."""
+    """One HAProxy: the sources to try, in order, and what its stats page needs if known."""
 
     __slots__ = ("access", "name", "sources")
 
@@ -97,7 +97,7 @@ class Instance:
 
 
 def _shown(text: str) -> str:
-    """Return it as it may be shown: the query of a stats page may hold a token."""
+    """Return the text without the query of a stats page, which may hold a token."""
     before, mark, query = text.partition("?")
     words, semicolon, csv = query.partition(";")
     secret = mark and words != "stats" and text.startswith("http")  # HAProxy's usual /haproxy?stats is none

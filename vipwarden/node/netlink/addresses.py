@@ -1,16 +1,11 @@
-"""Which addresses does the kernel hold, and on which interface?
-
-Asked by rtnetlink (RTM_GETADDR, linux/if_addr.h), which needs no privilege and tells what /proc cannot.
-"""
+"""Which addresses has this node, on which interfaces? By rtnetlink (RTM_GETADDR), which needs no privilege."""
 
 from __future__ import annotations
 
 import _socket
 import sys
 
-from vipwarden.node.netlink.socket import DUMP, ROUTE, Netlink, TornError, attributes, messages
-
-__all__ = ["AddressesError", "Own", "address_of", "messages", "own_addresses"]
+from vipwarden.node.netlink.socket import DUMP, ROUTE, Netlink, TornError, attributes
 
 _RTM_GETADDR = 22
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
@@ -21,11 +16,11 @@ _TRIES = 5
 
 
 class AddressesError(Exception):
-    """The kernel did not tell."""
+    """The kernel gave no answer."""
 
 
 class Own:
-    """An address that this node holds on an interface."""
+    """An address of this node on an interface."""
 
     __slots__ = ("address", "interface", "prefix")
 
@@ -41,8 +36,7 @@ class Own:
 def own_addresses() -> list[Own]:
     """Return every IPv4 and IPv6 address of this network namespace; raises AddressesError.
 
-    An IPv6 address that another node was found to hold (duplicate address detection failed) is left out: the
-    kernel does not use it.
+    IPv6 addresses whose duplicate address detection failed are left out: the kernel does not use them.
     """
     try:
         with Netlink(ROUTE, _SECONDS) as netlink:
@@ -56,28 +50,28 @@ def own_addresses() -> list[Own]:
     for index, address, prefix in filter(None, map(address_of, bodies)):
         try:
             name = names.get(index) or _socket.if_indextoname(index)
-        except OSError:  # gone in the meantime, and its addresses with it
+        except OSError:  # gone meanwhile
             continue
         names[index] = name
         own.append(Own(name, address, prefix))
     return own
 
 
-def _dump(netlink: Netlink) -> list[bytes]:
-    for _ in range(_TRIES - 1):
-        try:
-            return netlink.ask(_RTM_GETADDR, DUMP, bytes(8))
-        except TornError:
-            continue
-    return netlink.ask(_RTM_GETADDR, DUMP, bytes(8))
+def _dump(netlink: Netlink, tries: int = _TRIES) -> list[bytes]:
+    try:
+        return netlink.ask(_RTM_GETADDR, DUMP, bytes(8))
+    except TornError:
+        if tries == 1:
+            raise
+        return _dump(netlink, tries - 1)
 
 
 def address_of(body: bytes) -> tuple[int, str, int] | None:
-    """Return interface index, address and prefix length from an ifaddrmsg; None where it has no usable address."""
+    """Return interface index, address and prefix length of an ifaddrmsg; None without a usable address."""
     if len(body) < 8 or body[0] not in _LENGTH or body[2] & _IFA_F_DADFAILED:
         return None
-    found = attributes(body, 8)
-    raw = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS) or b""  # with a peer, IFA_ADDRESS is the peer's
+    fields = attributes(body, 8)
+    raw = fields.get(_IFA_LOCAL) or fields.get(_IFA_ADDRESS) or b""  # with a peer, IFA_ADDRESS is the peer's
     if len(raw) != _LENGTH[body[0]]:
         return None
     return int.from_bytes(body[4:8], sys.byteorder), _socket.inet_ntop(body[0], raw), body[1]

@@ -1,7 +1,7 @@
-"""Where in a netlink message are the fields that are wanted? The kernel lays out every entry of a dump alike.
+"""Where are the fields of a netlink message? The kernel lays out every entry of a dump alike.
 
-So the first one tells where the fields of all others are, and each of those is taken apart at once. Its attributes'
-headers are compared with the first one's, so that another layout is never misread.
+The first one shows the place of each field, by which the others are unpacked at once. The headers of the attributes
+are compared with the first one's, so that another layout is never misread.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NUMBERS = {1: "B", 2: "H", 4: "I", 8: "Q"}  # by their size in bytes; other valu
 
 
 class Layout:
-    """Where the fields of one message are: of every other, too, whose attributes have the same kinds and sizes."""
+    """The places of the fields in all messages whose attributes have the same types and sizes."""
 
     __slots__ = ("_heads", "_pick", "_struct", "_wanted")
 
@@ -34,9 +34,8 @@ class Layout:
     ) -> None:
         """Learn it from one message, whose attributes begin at ``start``; one that lacks a field fits nothing.
 
-        A path has the types of the attributes from the outermost on; ``nested`` has the paths of those that hold
-        others. ``wanted`` returns the paths of the fields, given those that there are; ``may_lack`` is one of them
-        that is None where it is missing.
+        A path has the types of the attributes from the outermost on; ``nested`` are paths of those that hold others.
+        ``wanted`` returns the paths of the fields, given the existing ones; ``may_lack`` is None where it is missing.
         """
         self._struct = Struct("")
         self._pick: Callable[[Any], tuple[Any, ...]] | None = None
@@ -51,7 +50,7 @@ class Layout:
             self._wanted = self._heads(self._struct.unpack_from(body))
 
     def row(self, body: bytes) -> tuple[Any, ...] | None:
-        """Return the fields of a message, None where it is laid out differently."""
+        """Return the fields of a message, None where its layout differs."""
         if self._pick is None or self._struct.size != len(body):
             return None
         fields = (*self._struct.unpack(body), None)
@@ -59,7 +58,7 @@ class Layout:
 
 
 class _Walk:
-    """A walk through the attributes of a message: its format, and where in its fields headers and values are."""
+    """A walk through the attributes of a message: its format, and the fields of headers and values."""
 
     def __init__(self, nested: Container[tuple[int, ...]]) -> None:
         self.nested = nested

@@ -1,4 +1,4 @@
-"""How is the kernel asked by netlink? One request at a time; a dump that changed while it was made is told."""
+"""How is the kernel asked by netlink? One request at a time; a dump that changed meanwhile is an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_BYTES = 256 << 20
 
 
 class TornError(OSError):
-    """What was asked for changed while the kernel told it (NLM_F_DUMP_INTR)."""
+    """The data changed during the dump (NLM_F_DUMP_INTR)."""
 
 
 class Netlink:
@@ -45,37 +45,37 @@ class Netlink:
         self._socket.close()
 
     def ask(self, kind: int, flags: int, payload: bytes) -> list[bytes]:
-        """Return the bodies of the answer to one request: one for a dump's every entry.
+        """Return the bodies of the answer to one request: in a dump, one for each entry.
 
-        Raises OSError with the kernel's own number, TimeoutError and TornError among it.
+        Raises OSError with the kernel's error number, TimeoutError and TornError among it.
         """
         self._sequence += 1
         header = _HEADER.pack(_HEADER.size + len(payload), kind, REQUEST | flags, self._sequence, 0)
         self._socket.settimeout(self._remaining())
         self._socket.send(header + payload)
-        found: list[bytes] = []
+        bodies: list[bytes] = []
         torn = False
         size = 0
         while True:
             self._socket.settimeout(self._remaining())
             data, sender = self._socket.recvfrom(_MOST_AT_ONCE)
-            if sender[0] != 0:  # another process: only the kernel is asked
+            if sender[0] != 0:  # not from the kernel
                 continue
             size += len(data)
             if size > _MOST_BYTES:
                 raise OSError(90, "the kernel's answer has no end")  # EMSGSIZE
-            for answer, told, sequence, body in _split(data):
+            for answer, bits, sequence, body in messages(data):
                 if sequence != self._sequence:
                     continue
-                torn = torn or bool(told & _DUMP_INTR)
+                torn = torn or bool(bits & _DUMP_INTR)
                 if answer in (_ERROR, _DONE):
                     number = -_NUMBER.unpack_from(body)[0] if len(body) >= _NUMBER.size else 0
                     if number:
                         raise OSError(number, _reason(number))
                     if torn:
                         raise TornError(4, "it changed while it was read")  # EINTR
-                    return found
-                found.append(body)
+                    return bodies
+                bodies.append(body)
 
     def _remaining(self) -> float:
         left = self._until - monotonic()
@@ -84,12 +84,8 @@ class Netlink:
         return left
 
 
-def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Split what came from a netlink socket into type, flags and body; what is cut off at the end is left out."""
-    return ((kind, flags, body) for kind, flags, _, body in _split(data))
-
-
-def _split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Split data of a netlink socket into type, flags, sequence number and body; a cut-off end is left out."""
     at = 0
     while at + _HEADER.size <= len(data):
         size, kind, flags, sequence, _ = _HEADER.unpack_from(data, at)
@@ -100,15 +96,15 @@ def _split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 
 
 def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
-    """Return the attributes from an offset on by their types; what is cut off at the end is left out."""
-    found: dict[int, bytes] = {}
+    """Return the attributes from an offset on by type; a cut-off end is left out."""
+    values: dict[int, bytes] = {}
     while at + 4 <= len(data):
         size, kind = _ATTRIBUTE.unpack_from(data, at)
         if not 4 <= size <= len(data) - at:
             break
-        found[kind & KIND] = data[at + 4 : at + size]
+        values[kind & KIND] = data[at + 4 : at + size]
         at += (size + 3) & ~3
-    return found
+    return values
 
 
 def attribute(kind: int, value: bytes) -> bytes:

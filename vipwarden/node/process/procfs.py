@@ -1,19 +1,19 @@
-"""What does the kernel tell of its processes? The files of proc(5), as fs/proc/array.c and base.c write them."""
+"""Which processes are there? The files of proc(5), as fs/proc/array.c and base.c write them."""
 
 from __future__ import annotations
 
 import posix
 from time import CLOCK_BOOTTIME, clock_gettime
 
-GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)  # what reading a process that ended raises
+GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)  # raised for a process that ended
 CUT = 15  # bytes that the kernel keeps of a name: TASK_COMM_LEN less its end
-_FLAGS = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC  # a FIFO among the files must not hold us up
-_MOST = 8 << 20  # no command line is longer: fs/exec.c allows it three quarters of an 8 MiB stack
+_FLAGS = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC  # a FIFO must not block
+_MOST = 8 << 20  # fs/exec.c allows a command line three quarters of an 8 MiB stack
 _EBADMSG = 74
 
 
 def read(path: str | bytes, most: int = _MOST) -> bytes:
-    """Return what a file holds, cut at ``most`` bytes or a little above; raises OSError."""
+    """Return the content of a file, cut at ``most`` bytes or a little above; raises OSError."""
     source = posix.open(path, _FLAGS)
     try:
         data = posix.read(source, 4096)
@@ -31,7 +31,7 @@ class Stat:
     __slots__ = ("comm", "start", "state")
 
     def __init__(self, data: bytes) -> None:
-        """Take the line apart; raises ValueError where it is none. The name may hold any byte, ``)`` among them."""
+        """Parse the line; raises ValueError. The name may hold any byte, ``)`` among them."""
         head, _, tail = data.rpartition(b")")
         self.comm = head.partition(b"(")[2]
         fields = tail.split()
@@ -44,14 +44,13 @@ class Stat:
 class Status:
     """/proc/PID/status: the effective ``uid`` and the ``real_uid``, ``rss`` in bytes, and whether it is ``nested``.
 
-    It is nested where it runs in a PID namespace below. Everybody may read this, other than the links in /proc/PID/ns.
-    NSpid (Linux 4.1) has a number for each PID namespace from that of the procfs down to that of the process.
+    Nested is a process in a PID namespace below that of the procfs: NSpid (Linux 4.1) has a number for each of them.
     """
 
     __slots__ = ("nested", "real_uid", "rss", "uid")
 
     def __init__(self, data: bytes) -> None:
-        """Take the lines apart; raises ValueError where they are none. A newline in the name comes escaped."""
+        """Parse the lines; raises ValueError. A newline in the name comes escaped."""
         self.real_uid, self.uid = _number(data, b"Uid", 0), _number(data, b"Uid", 1)
         self.rss = _number(data, b"VmRSS", 0, 0) * 1024
         self.nested = len(_words(data, b"NSpid")) > 1
@@ -63,7 +62,7 @@ def _words(data: bytes, name: bytes) -> list[bytes]:
 
 def _number(data: bytes, name: bytes, index: int, default: int | None = None) -> int:
     words = _words(data, name)
-    if not words and default is not None:  # a kernel thread has no memory of its own
+    if not words and default is not None:  # a kernel thread has no memory
         return default
     if len(words) <= index or not words[index].isdigit() or len(words[index]) > 20:
         raise ValueError(f"no {name.decode()} in /proc/PID/status")
@@ -83,10 +82,10 @@ _FILES = {"comm": _comm, "stat": Stat, "status": Status, "cmdline": _cmdline}
 
 
 class Process:
-    """One process; each of its files is read when it is first asked for, and remembered.
+    """One process; each of its files is read once, when it is first needed.
 
-    Asking raises OSError: one of GONE where the process ended, PermissionError where it is hidden from us.
-    ``cmdline`` is empty for a kernel thread and a zombie, and whatever a process likes to write there for others.
+    That raises OSError: one of GONE where the process ended, PermissionError where it is hidden. ``cmdline`` is empty
+    for a kernel thread and a zombie, and a process may write anything there.
     """
 
     __slots__ = ("cmdline", "comm", "path", "pid", "stat", "status")
@@ -112,41 +111,41 @@ class Process:
 
     @property
     def is_dead(self) -> bool:
-        """Whether it is a zombie or just about to go."""
+        """Whether it is a zombie or about to end."""
         return self.stat.state in (b"Z", b"X", b"x")
 
     def is_called(self, name: bytes) -> bool:
         """Return whether this is its whole name.
 
-        Where the kernel has cut the name, the file that it was started from tells the rest: the program or, for an
-        interpreter, the script. A process that shows neither, since it wrote other words there, is taken at its cut.
+        Where the kernel has cut the name, the program or script in the command line tells the rest. A process that
+        shows neither, as it wrote other words there, is compared by its cut name.
         """
         comm = self.comm
         if comm not in (name, name[:CUT]):
             return False
         if len(comm) != CUT:
             return True
-        told = False
-        for word in (*self.cmdline[:3], self._program()):  # "#!" gives an interpreter one argument before the script
+        is_shown = False
+        for word in (*self.cmdline[:3], self._program()):  # after an interpreter and one argument
             for part in (word, word.partition(b" ")[0].rstrip(b":")):  # "name: worker process", "name (deleted)"
                 base = part.rpartition(b"/")[2]
                 if base == name:
                     return True
-                told = told or base.startswith(comm)
-        return not told
+                is_shown = is_shown or base.startswith(comm)
+        return not is_shown
 
     def _program(self) -> bytes:
         try:
             return posix.readlink(self.path + b"/exe")
-        except OSError:  # not ours to know, or a kernel thread
+        except OSError:  # hidden, or a kernel thread
             return b""
 
 
 class Proc:
-    """One look at a procfs, or at a folder that is laid out as one: its ``processes`` by their numbers.
+    """One look at a procfs, or at a folder like one: its ``processes`` by PID.
 
-    ``own`` is the number of this very process, where the procfs knows it. ``hides`` tells that others are left
-    out, as with the mount option hidepid=2: process 1 of a PID namespace is always there.
+    ``own`` is this process's PID, where the procfs knows it. ``hides`` is whether others are left out, as with the
+    mount option hidepid=2: process 1 always exists.
     """
 
     __slots__ = ("hides", "own", "path", "processes")
@@ -163,11 +162,11 @@ class Proc:
         self.hides = self.own is not None and 1 not in self.processes
 
     def age(self, process: Process) -> float:
-        """Return for how many seconds a process has run; raises OSError."""
+        """Return the seconds since a process started; raises OSError."""
         return max(0.0, self._uptime() - process.stat.start / posix.sysconf("SC_CLK_TCK"))
 
     def _uptime(self) -> float:
-        if self.path == "/proc":  # where LXC puts the uptime of the container in, the starts still count from boot
+        if self.path == "/proc":  # LXC shows the uptime of the container, while start times count from boot
             return clock_gettime(CLOCK_BOOTTIME)
         words = read(f"{self.path}/uptime").split(b".")
         if not words[0].isdigit() or len(words[0]) > 20:

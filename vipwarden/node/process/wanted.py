@@ -18,19 +18,19 @@ class Name(bytes):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Name:
-        """Build it from its text; raises ValueError with what is wanted."""
+        """Build it from its text; raises ValueError with the expected form."""
         if not text or text.startswith("/"):
             raise ValueError("the name of a program is wanted, without its folder, such as haproxy")
         return bytes.__new__(cls, text.encode("utf-8", "surrogateescape"))
 
 
 class Regex:
-    """A regular expression that is searched for in a command line, its words joined by single spaces."""
+    """A regular expression for a command line, its words joined by single spaces."""
 
     __slots__ = ("pattern", "text")
 
     def __init__(self, text: str) -> None:
-        """Compile it; raises ValueError with what is wrong, an empty one among it."""
+        """Compile it; raises ValueError with the reason, also for an empty one."""
         import re
 
         if not text:
@@ -42,10 +42,10 @@ class Regex:
         self.text = text
 
     def fits(self, words: list[bytes]) -> bool:
-        """Return whether it is found in a command line that does not itself ask a process check for it.
+        """Return whether it matches a command line other than that of a process check.
 
-        Other runs of the same check carry the expression with them, and so does the shell, sudo or timeout that
-        started one: they would stand in for what they look for.
+        Runs of the same check have the expression in their command lines, as have the shell, sudo or timeout that
+        started them.
         """
         line = b" ".join(words).decode("utf-8", "surrogateescape")
         if self.pattern.search(line) is None:
@@ -60,7 +60,7 @@ class User:
     __slots__ = ("name", "uid")
 
     def __init__(self, text: str) -> None:
-        """Take a name as it is, to be looked up in a run; raises ValueError for what can be none."""
+        """Keep a name for a later lookup; raises ValueError for what cannot be one."""
         self.name = str(text)
         self.uid: int | None = None
         if self.name.isascii() and self.name.isdigit() and len(self.name) < 11:
@@ -69,9 +69,9 @@ class User:
             raise ValueError("the name of a user is wanted, or a number")
 
     async def find(self, net: Net) -> None:
-        """Look the number up, once: in /etc/passwd, else by NSS, whose daemons may hang.
+        """Look the number up once, in /etc/passwd, else by NSS, whose daemons may hang.
 
-        Raises NetError (local) where there is no such user, and (stuck) at the deadline.
+        Raises NetError (local) where there is no such user, (stuck) at the deadline.
         """
         if self.uid is None:
             uid = _listed(self.name)
@@ -117,28 +117,28 @@ class Wanted:
 
     @property
     def reads_command_lines(self) -> bool:
-        """Whether command lines are read, which hangs where a process does: its memory is its own."""
+        """Whether command lines are read, which may hang: they are in the memory of the process."""
         return self.argument is not None or (self.command is not None and len(self.command) >= CUT)
 
     def command_lines(self, processes: list[Process]) -> dict[int, list[bytes]]:
-        """Read the command lines that miss() will look at, by pid; what cannot be read it will find out."""
-        found = {}
+        """Return the command lines that miss() needs, by PID; those that cannot be read are left out."""
+        lines = {}
         for process in processes:
             try:
                 if self.command is None or process.comm in (self.command, self.command[:CUT]):
-                    found[process.pid] = process.cmdline
+                    lines[process.pid] = process.cmdline
             except OSError:
                 continue
-        return found
+        return lines
 
     def miss(self, process: Process) -> str:
-        """Return by what a process misses: command, argument, user, zombie or container; empty where by nothing.
+        """Return why a process is not the wanted one: command, argument, user, zombie or container; else nothing.
 
-        What most processes miss by comes first, as each question may cost the reading of a file. Raises OSError.
+        The usual reason is checked first, as each may cost the reading of a file. Raises OSError.
         """
         if self.command is not None and not process.is_called(self.command):
             return "command"
-        # a zombie has no command line any more; it is worth its mention where the name tells that it was wanted
+        # a zombie has no command line; it is reported where its name is the wanted one
         if self.argument is not None and not self.argument.fits(process.cmdline):
             return "zombie" if self.command is not None and process.is_dead else "argument"
         if self.user is not None and process.status.uid != self.user.uid:
@@ -148,7 +148,7 @@ class Wanted:
         return "container" if process.status.nested and not self.containers else ""
 
     def unlike(self, process: Process, miss: str) -> str:
-        """Return in words what a process is, and by what it misses; raises OSError."""
+        """Return a process and why it is not the wanted one, in words; raises OSError."""
         if process.is_dead:
             return f"{plain(process.stat.comm)}, a zombie"
         name = process.stat.comm if miss or self.command is None else self.command
@@ -172,5 +172,5 @@ class Wanted:
 
 
 def plain(name: bytes) -> str:
-    """Return the name of a program as it may be shown, whatever bytes it holds."""
+    """Return the name of a program in printable characters."""
     return one_line(name.decode("utf-8", "replace"), 80)
