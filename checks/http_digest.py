@@ -51,33 +51,32 @@ async def http_digest(
 ) -> Result:
     """Is a web page there, and is it the right one?
 
-    The request, the digest and the order of judging are those of keepalived's HTTP_GET and SSL_GET: is there an
-    answer, is its status wanted, is its digest right, does the regular expression match. A redirect is not followed.
-    The digest is taken of the bytes as they travel, chunk sizes included, up to what keepalived takes for the
-    Content-Length; the notes say where that makes it fragile. Stricter than keepalived are two things: a body that
-    is cut off (by its Content-Length or its chunks) fails, and so does a certificate that is not valid.
+    Request, digest and order of the tests are those of keepalived's HTTP_GET and SSL_GET: response, status, digest,
+    regular expression. Redirects are not followed. The digest covers the bytes on the wire, chunk sizes included, up
+    to the Content-Length as keepalived reads it; notes say where that makes it fragile. Two things are stricter than
+    in keepalived: a truncated body (by its Content-Length or its chunks) fails, and so does an invalid certificate.
 
     host: name, IPv4 or IPv6 address, or absolute path of a unix socket
-    port: port, 80 by default, 443 with TLS
-    path: path to ask for
-    virtualhost: what to send in the Host header, by default address:port as keepalived does
-    digest: right digest of the page; given several times, any of them is right
-    status: right status codes, such as 200-299,301
-    regex: regular expression of Python's re that must match in the first 1 MiB of the page
-    http_version: 1.0, 1.0C (with Connection: close) or 1.1 (with it as well)
-    decoded: digest and search the content, without chunks and compression; keepalived cannot
-    algorithm: md5, or sha256 which keepalived cannot
-    max_bytes: longest body in bytes, compressed or not
+    port: port; default 80, with TLS 443
+    path: path to request
+    virtualhost: Host header; default address:port, as in keepalived
+    digest: expected digest of the page; repeat the option to accept several
+    status: accepted status codes, such as 200-299,301
+    regex: Python regular expression that must match in the first 1 MiB of the page
+    http_version: 1.0, 1.0C (1.0 with Connection: close) or 1.1 (with Connection: close)
+    decoded: digest and search the content without chunks and compression; keepalived cannot do this
+    algorithm: md5 or sha256; keepalived has only md5
+    max_bytes: maximum size of the body in bytes, compressed or not
     tls: use TLS, as SSL_GET does
-    sni: server name to ask for in TLS and to find in the certificate, by default the virtualhost, else the host
-    ca_file: file of the CA certificates to trust in place of the system's
+    sni: TLS server name (SNI), also verified in the certificate; default the virtualhost, else the host
+    ca_file: PEM file with the CA certificates to trust instead of the system's
     insecure: accept any certificate, as keepalived does
     ipv4: try IPv4 addresses only
     ipv6: try IPv6 addresses only
-    source: own address to connect from
-    warning: range of seconds that it may take
-    critical: range of seconds that it may take
-    timeout: deadline in seconds for the whole run
+    source: local address to connect from
+    warning: range for the duration in seconds
+    critical: range for the duration in seconds
+    timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
     begun = monotonic()

@@ -75,25 +75,25 @@ async def mysql_ping(
 ) -> Result:
     """Is a MySQL or MariaDB server alive?
 
-    Logs in, sends COM_PING and leaves with COM_QUIT. Whatever happens on the way, it ends its connections so that
-    the server does not count them as connect errors and never blocks this host (max_connect_errors); the one
+    Logs in, sends COM_PING and quits with COM_QUIT. After any fault it still closes its connection in a way that the
+    server does not count as a connect error, so the server never blocks this host (max_connect_errors). The only
     exception is a TLS handshake that breaks off. The password comes from a defaults file or from MYSQL_PWD.
 
-    host: name, IPv4 or IPv6 address; without it and a socket that of the defaults file, else 127.0.0.1
-    port: TCP port, by default that of the defaults file, else 3306
-    socket: absolute path of the unix socket, in place of a host
-    user: account to log in with; without one (here or in the defaults file) expect a refusal, see --ignore-auth
-    password: always refused, for every user of the node can read it: use a defaults file or MYSQL_PWD
-    database: database that must exist and be open to the account
-    defaults_file: MySQL option file with user, password, host, port, socket, database, ssl-ca and the like; mode 0600
-    group: group of the defaults file to read beside [client]
-    ignore_auth: a refused login is proof enough that the server lives
-    tls: encrypt, and verify certificate and host name
-    ca_file: file of CA certificates in PEM form to verify with, in place of the system's; asks for TLS
-    insecure: encrypt but verify nothing, so that who sits between can get at the password; asks for TLS
-    warning: range of seconds that it may take
-    critical: range of seconds that it may take
-    timeout: deadline in seconds for the whole run
+    host: name, IPv4 or IPv6 address; default host or socket of the defaults file, else 127.0.0.1
+    port: TCP port; default that of the defaults file, else 3306
+    socket: absolute path of the unix socket, instead of a host
+    user: account to log in with; without an account the server refuses the login, see --ignore-auth
+    password: always refused, because every user of the node can read it: use a defaults file or MYSQL_PWD
+    database: database that must exist and that the account must be able to use
+    defaults_file: MySQL option file with user, password, host, port, socket, database, ssl-ca and so on; mode 0600
+    group: group of the defaults file to read in addition to [client]
+    ignore_auth: accept a refused login as proof that the server is alive
+    tls: use TLS; verify certificate and host name
+    ca_file: PEM file with the CA certificates to trust instead of the system's; implies TLS
+    insecure: use TLS without verification: a man in the middle can read the password; implies TLS
+    warning: range for the duration in seconds
+    critical: range for the duration in seconds
+    timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
     begun = monotonic()

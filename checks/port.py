@@ -64,20 +64,20 @@ async def port(
 ) -> Result:
     r"""Is a TCP port open?
 
-    Every port must be open, on at least one of the addresses of the host. What is not open is named as nmap
-    would: closed (refused), filtered (no answer) or unreachable.
+    Every port must be open on at least one address of the host. Other ports are reported in nmap's terms: closed
+    (refused), filtered (no answer) or unreachable.
 
     host: name, IPv4 or IPv6 address, or absolute path of a unix socket
-    port: port, or ports and ranges such as 80,443,8000-8010; not for a unix socket
+    port: port, or ports and ranges such as 80,443,8000-8010; none for a unix socket
     ipv4: try IPv4 addresses only
     ipv6: try IPv6 addresses only
-    source: own address to connect from
-    send: text to send to each port once it is open; knows \r \n \t \0 \\ \xHH
-    expect: text that must come back; the same escapes
-    refused: state to answer for a closed port: ok, warning or critical
-    warning: range of seconds that it may take
-    critical: range of seconds that it may take
-    timeout: deadline in seconds for the whole run
+    source: local address to connect from
+    send: text to send to each open port; escapes: \r \n \t \0 \\ \xHH
+    expect: text that the server must send; same escapes
+    refused: state for a closed port: ok, warning or critical
+    warning: range for the duration in seconds
+    critical: range for the duration in seconds
+    timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
     begun = monotonic()

@@ -55,23 +55,23 @@ async def process(
 ) -> Result:
     """Is a program running?
 
-    Counts the processes that are all of what is wanted: at least one of command, argument, pidfile and user.
-    Zombies never count, nor does this check itself (but by a pidfile with a command), nor, for an argument, who runs
-    a process check for it.
-    A script counts by its own name where its first line names the interpreter by path; one that was started as
-    "python3 x.py", "java -jar x.jar" or by "env" is found by its argument.
+    Counts the processes that match all of command, argument, pidfile and user; at least one of these is required.
+    Zombies do not count. Neither does this check itself, except by a pidfile with a command; nor, with an argument,
+    a shell or sudo that runs a process check.
+    A script counts by its own name if its first line names the interpreter by path. Scripts started as "python3 x.py",
+    "java -jar x.jar" or by "env" are found by an argument.
 
-    command: whole name of the program, also where it is longer than the kernel's 15 characters
-    argument: regular expression to find in the command line
-    pidfile: file that names the one process to look at; it is stale unless that one is all else that is wanted
-    user: user, by name or number, with whose rights the process acts
-    containers: count processes in the PID namespaces of containers as well
-    warning: range of how many there may be
-    critical: range of how many there may be, if not at least one
-    age: range of seconds for which each may have run
-    rss: range of bytes of memory that each may hold; knows K, M and G
-    proc: folder where the kernel shows its processes
-    timeout: deadline in seconds for the whole run
+    command: name of the program; may be longer than the kernel's 15 characters
+    argument: regular expression to search for in the command line
+    pidfile: file with the PID of the process to check; stale if that process does not match the other options
+    user: effective user of the process, by name or number
+    containers: also count processes in the PID namespaces of containers
+    warning: range for the number of processes
+    critical: range for the number of processes
+    age: range for the age of each process in seconds
+    rss: range for the resident memory of each process in bytes; suffixes K, M and G
+    proc: where procfs is mounted
+    timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
     wanted = Wanted(command, argument, user, containers)

@@ -27,8 +27,8 @@ _WORDS = ("ok", "warning", "critical", "unknown")
 def front_end(*, name: str | None = None, json: bool = False, help: bool = False) -> None:  # noqa: A002
     """Add the options that every check has in this front end.
 
-    name: publish the verdict under this name, as the agent and the scripts do; without it nothing is published
-    json: print the result as one JSON object
+    name: publish the verdict under this name, as agent and scripts do; default not published
+    json: print the result as a JSON object
     help: show this text
     """
 

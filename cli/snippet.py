@@ -99,13 +99,13 @@ def front_end(
     """Add the options of the snippet to those of the check.
 
     as_: vrrp_script, misc_check, track_file, notify or all of them
-    name: name in keepalived.conf, and of the verdict; by default the command's
-    weight: weight of the vrrp_script or track file; without it a failure is FAULT
-    interval: seconds from one run to the next, by default the next whole second above the check's deadline
-    fall: failures in a row that count, by default 2, or 1 for a service, which counts itself
-    rise: successes in a row that count, by default as many
-    keepalived_version: version to write for, by default the installed one
-    folder: where the commands are
+    name: name in keepalived.conf and of the verdict; default the command's name
+    weight: weight of the vrrp_script or track file; without a weight a failure is FAULT
+    interval: seconds between the starts of two runs; default the next whole second above the check's deadline
+    fall: failures in a row before a failure counts; default 2, for chk_service and chk_haproxy 1
+    rise: successes in a row before a success counts; default the same
+    keepalived_version: keepalived version to write for; default the installed one
+    folder: folder of the commands
     help: show this text
     """
 

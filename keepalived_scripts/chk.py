@@ -51,11 +51,11 @@ def front_end(
 ) -> None:
     """Add the options that every chk_ command has.
 
-    name: name of the verdict, by default the command and its options
-    misc_dynamic: for MISC_CHECK with misc_dynamic: a WARNING answers the code for --warning-weight
-    warning_weight: weight of a real server that is in WARNING, 0 to 253 (keepalived 2.1.5 takes 0 for 1)
-    max_age: seconds for which a verdict speaks for a second copy that finds the first one still running
-    help: show this text; exits 1, for it is no answer to keepalived
+    name: name of the verdict; default the command and its options
+    misc_dynamic: for MISC_CHECK with misc_dynamic: exit with the code for --warning-weight on WARNING
+    warning_weight: weight of a real server in WARNING, 0 to 253 (keepalived 2.1.5 takes 0 for 1)
+    max_age: maximum age in seconds of the verdict with which a second copy answers while the first one runs
+    help: show this text; exits 1, which keepalived takes for a failure
     """
 
 

@@ -55,9 +55,9 @@ def front_end(
 ) -> None:
     """Add the options that every check_ command has.
 
-    timeout: deadline in seconds for the whole run, fractions allowed; N:STATE gives the state when it passes
-    name: name of the verdict, by default the command and its options
-    verbose: say more: -v the notes, -vv the metrics, -vvv the command as it was understood
+    timeout: deadline for the whole run in seconds; N:STATE sets the state when it passes
+    name: name of the verdict; default the command and its options
+    verbose: more output: -v notes, -vv metrics, -vvv the options as parsed
     help: show this text; exits 3
     version: show the version; exits 3
     """

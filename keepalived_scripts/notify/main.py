@@ -31,21 +31,21 @@ def notify(
     check_config: bool = False,
     help: bool = False,  # noqa: A002 - the option's name
 ) -> None:
-    """Record, log and pass on what keepalived says.
+    """Record, log and forward keepalived's events.
 
     As notify script:         notify "/usr/libexec/keepalived/notify"
     As notify_master script:  notify_master "/usr/libexec/keepalived/notify --state MASTER --instance V1"
     As reader of the FIFO:    vrrp_notify_fifo_script "/usr/libexec/keepalived/notify --fifo"
-    Words of your own after the options are passed on to the hooks, before keepalived's.
+    Hooks get your own arguments after the options first, then keepalived's.
 
-    state: MASTER, BACKUP, FAULT, STOP or DELETED, for scripts that keepalived does not tell it
-    instance: name of the vrrp_instance, with state
-    group: name of the vrrp_sync_group, with state
-    fifo: path of the FIFO to read, until SIGTERM
-    keepalived_conf: configuration whose VIPs tell whether an event of the FIFO was lost
-    compare: seconds between two looks at that
-    config: configuration of ours, by default /etc/vipwarden/vipwarden.yaml where there is one
-    check_config: read it, say what is wrong, and end
+    state: MASTER, BACKUP, FAULT, STOP or DELETED, for scripts to which keepalived does not pass it
+    instance: name of the vrrp_instance; needs --state
+    group: name of the vrrp_sync_group; needs --state
+    fifo: path of the FIFO to read until SIGTERM
+    keepalived_conf: keepalived configuration whose VIPs show whether an event of the FIFO was lost
+    compare: seconds between two comparisons with the VIPs that the kernel holds
+    config: configuration file; default /etc/vipwarden/vipwarden.yaml, if it exists
+    check_config: check the configuration, report errors and exit
     help: show this text
     """
 

@@ -100,26 +100,26 @@ def settings(
     retry_first: Seconds = Seconds(2),
     retry_for: Seconds = Seconds(3600),
 ) -> SimpleNamespace:
-    """Return what notify does beyond recording and logging.
+    """Return the settings for hooks, mail and webhook; raises ConfigError where they contradict each other.
 
-    hooks: folder of the folders master, backup, fault, stop and so on, with the site's programs
-    hook_timeout: seconds that each of them may take
-    states: states that are told by mail and webhook, by default MASTER, BACKUP, FAULT and STOP
-    mail_to: who gets a mail
-    mail_from: whose name it carries, by default root at this node
-    sendmail: program that takes the mail, where no smtp_host is given
-    smtp_host: server that takes the mail
-    smtp_port: its port, by default 587, for tls 465 and for none 25
+    hooks: folder with one folder of programs for each state: master, backup, fault, stop and so on
+    hook_timeout: maximum seconds for each hook
+    states: states sent by mail and webhook; default MASTER, BACKUP, FAULT and STOP
+    mail_to: recipients of the mail
+    mail_from: sender of the mail; default root at this node
+    sendmail: program that sends the mail where no smtp_host is set
+    smtp_host: mail server
+    smtp_port: port of the mail server; default 587, with tls 465, with none 25
     smtp_security: starttls, tls or none
-    smtp_user: user to log in as, which is refused without starttls or tls
+    smtp_user: user to log in as; refused without starttls or tls
     smtp_password_file: file whose first line is the password
-    webhook: where each event is posted to as JSON
-    webhook_file: file whose first line is that address, where the address itself is a secret
+    webhook: URL to which each event is posted as JSON
+    webhook_file: file whose first line is the URL, where the URL is a secret
     webhook_token_file: file whose first line is sent as the bearer token
-    ca_file: certificates of authorities to trust in place of the system's, in PEM
-    attempt_timeout: seconds that one attempt to send may take
-    retry_first: seconds until it is tried a second time; each further pause is twice as long, up to 300
-    retry_for: seconds for which it is tried again
+    ca_file: PEM file with the CA certificates to trust instead of the system's
+    attempt_timeout: maximum seconds for one attempt to send
+    retry_first: seconds before the second attempt; each further pause is twice as long, up to 300
+    retry_for: seconds after which a message that cannot be sent is dropped
     """
     given = SimpleNamespace(**locals())
     given.states = given.states or _TOLD[:4]

@@ -49,10 +49,10 @@ class Grace(float):
 def chk_service(*, command: str | None = None, unit: Unit | None = None) -> None:
     """Is a service healthy, and if not, does one restart help?
 
-    Healthy are exit 0 and nothing else. At least one of command and check must be given, and all must be OK.
+    Exit code 0 means healthy. Give --command, --check or both; all of them must be OK.
 
-    command: whole name of the program that must run
-    unit: systemd unit to restart, without waiting for it
+    command: name of the program that must run
+    unit: systemd unit to restart; the check does not wait for the restart
     """
 
 
@@ -67,15 +67,15 @@ def chk_haproxy(
 ) -> None:
     """Is HAProxy healthy, and if not, does one restart help?
 
-    Healthy is a process and an answer to "show info" on its stats socket. A port alone cannot tell a hung HAProxy,
-    for the kernel accepts connections in its place.
+    HAProxy is healthy if its process runs and its stats socket answers "show info". An open port alone proves
+    little: the kernel accepts connections for a hung HAProxy.
 
-    command: whole name of the program that must run
-    conf: its configuration, which names the stats socket
-    socket: path of the stats socket, if not the one in conf
+    command: name of the program that must run
+    conf: HAProxy configuration that names the stats socket
+    socket: path of the stats socket, instead of the one in --conf
     host: address for --port
-    port: port, or ports, that must be open as well; enough where there is no stats socket
-    unit: systemd unit to restart, without waiting for it
+    port: port or ports that must be open as well; enough where there is no stats socket
+    unit: systemd unit to restart; the check does not wait for the restart
     """
 
 
@@ -97,19 +97,19 @@ def front_end(
 ) -> None:
     """Add the options that both have.
 
-    check: a check of ours and its options in one text, such as "port -H 127.0.0.1 -p 80"
-    restart: command that restarts the service, in place of a unit, and ends; no shell runs it
-    restart_timeout: seconds after which a restart that has not ended is ended, with its process group
-    fall: bad runs in a row before anything is done; until then the verdict stays healthy
-    fall_timeout: the same where there was no answer in time, which a short stall is enough for
-    grace: seconds after a restart for which the verdict stays healthy; 0 gives the VIP up with the restart
-    good_for: seconds for which a service must be good before it is called healthy again, and may be restarted again
-    restarts: how many restarts there may be in the window; 0 for none at all
+    check: check with its options in one text, such as "port -H 127.0.0.1 -p 80"
+    restart: command that restarts the service and then ends, instead of a unit; runs without a shell
+    restart_timeout: seconds after which a restart command that still runs is killed with its process group
+    fall: bad runs in a row before the service counts as failed; until then the verdict stays healthy
+    fall_timeout: the same for runs without an answer in time, for which a short stall is enough
+    grace: seconds after a restart for which the verdict stays healthy; 0 gives up the VIP at once
+    good_for: seconds of good runs after which a failed service is healthy again and may be restarted again
+    restarts: maximum number of restarts in the window; 0 for none
     window: seconds in which restarts are counted, also across reboots
-    max_age: seconds for which a verdict speaks for a second copy that finds the first one still running
-    timeout: deadline in seconds for the whole run
-    name: name of the verdict, by default the command and the unit
-    help: show this text; exits 1, for it is no answer to keepalived
+    max_age: maximum age in seconds of the verdict with which a second copy answers while the first one runs
+    timeout: deadline for the whole run in seconds
+    name: name of the verdict; default the command and the unit
+    help: show this text; exits 1, which keepalived takes for a failure
     """
 
 

@@ -107,12 +107,12 @@ def judged(
 ) -> None:
     """Add the keys that every verdict has.
 
-    healthy: the worst state that counts as healthy, ok or warning
-    track: whether keepalived gets a track file
-    weight: the numbers in the track file; without them it holds 1 for healthy and 0, for weight 0 reverse
-    syslog: whether changes go to syslog
-    on_agent_loss: fail, or hold to keep the last verdict in the track file when the agent is lost
-    agent_loss_after: seconds without a look after which the agent is lost, by default two and a half intervals
+    healthy: worst state that counts as healthy: ok or warning
+    track: write a track file for keepalived
+    weight: numbers for the track file; default 1 for healthy and 0 for failed, as weight 0 reverse needs
+    syslog: log changes to syslog
+    on_agent_loss: when the agent is lost: fail, or hold to keep the last verdict in the track file
+    agent_loss_after: seconds without a run after which the agent counts as lost; default two and a half intervals
     """
 
 
@@ -131,16 +131,16 @@ def asked(
 ) -> None:
     """Add the keys that every check has.
 
-    check: which check it is
-    interval: seconds from the start of one run to the start of the next, from 0.1
+    check: name of the check
+    interval: seconds between the starts of two runs, at least 0.1
     fast_interval: seconds between runs while the verdict is about to change
-    rise: how many healthy results in a row make an unhealthy check healthy
-    fall: how many unhealthy results in a row make a healthy check unhealthy
-    retry: how often a failed run is repeated at once before it counts
-    only_if: names of entries that must be healthy, or this one is not asked and UNKNOWN
-    hosts: hosts with a check each, named NAME@HOST; with ports NAME@HOST:PORT
-    ports: ports with a check each
-    real_servers: keepalived.conf whose real servers, of all virtual servers, have a check each
+    rise: healthy results in a row before a failed check is healthy
+    fall: failed results in a row before a healthy check is failed
+    retry: times a failed run is repeated at once before it counts
+    only_if: entries that must be healthy; otherwise the check does not run and is UNKNOWN
+    hosts: hosts, one check for each, named NAME@HOST; with ports NAME@HOST:PORT
+    ports: ports, one check for each
+    real_servers: keepalived.conf; one check for each real server of all its virtual servers
     """
 
 
@@ -153,10 +153,10 @@ def composed(
 ) -> None:
     """Add the keys of a verdict that is composed of others.
 
-    all_of: names of entries of which the worst counts
-    any_of: names of entries of which the best counts
-    at_least: how many of the entries must be healthy
-    of: names of the entries that at_least counts
+    all_of: entries of which the worst state counts
+    any_of: entries of which the best state counts
+    at_least: number of entries that must be healthy
+    of: entries that at_least counts
     """
 
 
