@@ -1,4 +1,4 @@
-"""Which lines of keepalived.conf run a check? Right for one version of keepalived, with comments that say why."""
+"""Which lines of keepalived.conf run a check? For one version of keepalived, with comments that give the reasons."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Lines, and where in keepalived.conf they belong."""
+    """Lines, and their place in keepalived.conf."""
 
     place: str
     text: str
@@ -34,10 +34,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked for: a command by its words, its deadline in seconds, and the settings of keepalived.
+    """A command by its arguments, its deadline in seconds, and the settings of keepalived.
 
-    ``weight`` None is FAULT. ``dynamic`` are the words that the command has besides for misc_dynamic, ``entry`` the
-    check as the agent's configuration has it.
+    ``weight`` None is FAULT. ``dynamic`` are additional arguments for misc_dynamic, ``entry`` is the check in the
+    agent's configuration.
     """
 
     name: str
@@ -53,17 +53,17 @@ class Wish:
 
 
 def command(argv: tuple[str, ...], version: Version) -> str:
-    r"""Return a command in the quotes that keepalived.conf wants, whatever its words hold.
+    r"""Return a command quoted for keepalived.conf.
 
-    keepalived takes quotes away twice, once for the statement and once for the command, and before that knows double
-    quotes alone, for comments, braces and definitions. So a word with something special stands in single quotes, and
-    what those stages would see is written in octal. Up to 2.3.1 escapes are taken away twice as well: each backslash
-    is doubled then. Raises UsageError for a line that is longer than keepalived reads.
+    keepalived removes quotes twice, for the statement and for the command. Before that it looks for comments, braces
+    and definitions, and heeds only double quotes. So a word with special characters stands in single quotes, and
+    characters that those stages would interpret are written in octal. keepalived up to 2.3.1 removes escapes twice as
+    well, so each backslash is doubled. Raises UsageError for a line longer than keepalived reads.
     """
     words = " ".join(_word(word) for word in argv)
     line = '"' + (words if version >= _KEEPS_ESCAPES else words.replace("\\", "\\\\")) + '"'
     if len(line.encode("utf-8", "surrogateescape")) > 900:
-        raise UsageError("the command is longer than the 1024 bytes that keepalived reads of a line")
+        raise UsageError("the command is too long: keepalived reads at most 1024 bytes of a line")
     return line
 
 
@@ -75,10 +75,10 @@ def _word(word: str) -> str:
 
 
 def security() -> Part:
-    """Return what makes keepalived run scripts safely."""
+    """Return the global settings under which keepalived runs scripts safely."""
     lines = [
         "global_defs {",
-        "    enable_script_security    # scripts that others than root can change are not run",
+        "    enable_script_security    # refuse scripts that users other than root can change",
         "    script_user root          # without it keepalived looks for a user keepalived_script",
         "}",
     ]
@@ -91,23 +91,23 @@ def vrrp_script(wish: Wish) -> list[Part]:
     lines = [
         f"vrrp_script {wish.name} {{",
         f"    script {command(wish.argv, wish.version)}",
-        f"    interval {interval:g}    # the check ends by itself after {wish.deadline:g} s, before the next one",
+        f"    interval {interval:g}    # longer than the check's deadline of {wish.deadline:g} s",
     ]
     if _OVERLAPS[0] <= wish.version <= _OVERLAPS[1]:
-        lines.append(f"    # no timeout above it: keepalived {wish.version} would start a second copy beside the first")
-    lines += [f"    fall {wish.fall}        # failures in a row; the first run after a start counts at once"]
+        lines.append(f"    # timeout <= interval: keepalived {wish.version} starts a second copy while the first runs")
+    lines += [f"    fall {wish.fall}        # failures in a row; after a start the first one counts at once"]
     lines += [f"    rise {wish.rise}", *_weight(wish), "}"]
     return [Part(TOP, "\n".join(lines)), Part(INSTANCE, f"track_script {{\n    {wish.name}\n}}")]
 
 
 def _interval(wish: Wish) -> float:
-    """Return the interval in seconds: as asked for, else the next whole second above the deadline."""
+    """Return the interval in seconds, by default the next whole second above the deadline."""
     if wish.interval is None:
         return floor(wish.deadline) + 1
     if wish.interval != int(wish.interval) and wish.version < _FRACTIONS:
-        raise UsageError(f"--interval {wish.interval:g}: keepalived {wish.version} knows whole seconds alone")
+        raise UsageError(f"--interval {wish.interval:g}: keepalived {wish.version} takes whole seconds only")
     if wish.interval < 0.001 or round(wish.interval, 3) != wish.interval:
-        raise UsageError(f"--interval {wish.interval}: keepalived knows three decimal places")
+        raise UsageError(f"--interval {wish.interval}: keepalived takes at most three decimal places")
     if wish.interval <= wish.deadline:
         asked = f"--interval {wish.interval:g} is not above the deadline of the check, {wish.deadline:g} s"
         raise UsageError(f"{asked}: give a shorter --timeout")
@@ -116,81 +116,81 @@ def _interval(wish: Wish) -> float:
 
 def _weight(wish: Wish) -> list[str]:
     if not wish.weight:
-        return ["    # no weight: a failure is FAULT, which gives the VIP up in any case"]
-    change = "added while it succeeds" if wish.weight > 0 else "taken off while it fails"
+        return ["    # without a weight a failure is FAULT: the VIP moves in any case"]
+    change = "added while the check succeeds" if wish.weight > 0 else "subtracted while the check fails"
     return [
-        f"    weight {wish.weight}    # {change}: must be above the gap of the priorities, or nothing is handed over",
+        f"    weight {wish.weight}    # {change}; must exceed the gap between the priorities",
         "    # in a vrrp_sync_group it counts only with sync_group_tracking_weight",
     ]
 
 
 def misc_check(wish: Wish) -> list[Part]:
     """Return a MISC_CHECK."""
-    limit = floor(wish.deadline) + 2  # a second for a node under load: what is ended by keepalived tells less
+    limit = floor(wish.deadline) + 2  # a second more for a loaded node: keepalived's kill leaves no message
     lines = [
         "MISC_CHECK {",
         f"    misc_path {command((*wish.argv, *wish.dynamic), wish.version)}",
-        f"    misc_timeout {limit}    # never met: the check ends by itself after {wish.deadline:g} s",
+        f"    misc_timeout {limit}    # longer than the check's deadline of {wish.deadline:g} s",
     ]
     if wish.dynamic:
         lines.append(
-            "    misc_dynamic      # a WARNING answers a weight; without it all but exit 0 takes the server out"
+            "    misc_dynamic      # WARNING sets a weight; without misc_dynamic any code but 0 takes the server out"
         )
         if wish.version <= _ZERO_IS_ONE:
-            lines.append(f"    # keepalived {wish.version} makes weight 0 to 1: ask for 1 or more")
+            lines.append(f"    # keepalived {wish.version} turns weight 0 into 1: use 1 or more")
         if _WEIGHT_GROWS[0] <= wish.version <= _WEIGHT_GROWS[1]:
-            lines.append(f"    # with keepalived {wish.version} each time-out would let the weight grow")
+            lines.append(f"    # keepalived {wish.version} raises the weight with each time-out")
     return [Part(SERVER, "\n".join([*lines, "}"]))]
 
 
 def track_file(wish: Wish) -> list[Part]:
-    """Return a track file that the agent writes and what tracks it, and what asks the agent for a real server."""
+    """Return a track file of the agent with its tracking, and a MISC_CHECK that reads the agent's verdict."""
     if wish.version < _REVERSE and not wish.weight:
         raise UsageError(f"keepalived {wish.version} has no reverse: a track file without weight cannot fail closed")
     keyword = "track_file" if wish.version >= _TRACK_FILE else "vrrp_track_file"
     weight = f"weight {abs(wish.weight)}" if wish.weight else "weight 0 reverse"
-    why = "added while it is 1: a file that is lost adds nothing"
+    why = "added while the file holds 1; a missing file adds nothing"
     if not wish.weight:
-        why = "0, an empty and a lost file are FAULT; without reverse they read as healthy"
+        why = "0, an empty or missing file is FAULT; without reverse it reads as healthy"
     lines = [
-        "# In place of a vrrp_script, with no process at all: the agent runs what vipwarden.yaml says:",
+        "# Instead of a vrrp_script, without a process for each run: the agent runs this check of vipwarden.yaml:",
         *(f"#   {line}" for line in _entry(wish)),
         f"{keyword} {wish.name} {{",
         f"    file {TRACKS}/{wish.name}    # the agent writes 1 for healthy, else 0",
-        "    # the folder has to be there when keepalived starts: without it the file is dropped, and the VIP held",
+        "    # the folder must exist when keepalived starts: otherwise it drops the file and holds the VIP",
         f"    {weight}    # {why}",
-        "    # no init_file: with it versions before 2.3.3 overwrite what the agent wrote",
+        "    # no init_file: keepalived before 2.3.3 overwrites the agent's value with it",
         "}",
     ]
     parts = [Part(TOP, "\n".join(lines)), Part(INSTANCE, f"track_file {{\n    {wish.name}\n}}")]
-    # not by FILE_CHECK: no form of it is right for a file that is lost, at keepalived's start and with a sorry_server
+    # no FILE_CHECK: none of its forms handles a lost file, the start of keepalived and a sorry_server
     reader = wish.argv[0].rpartition("/")[0] + "/chk_verdict"
     lines = [
-        "# In place of another MISC_CHECK, with no process but sh: what the agent said last.",
-        "# A verdict that is lost or old takes the server out; a FILE_CHECK would let it in, or never let it in.",
+        "# Instead of another MISC_CHECK, with no process but sh: the last verdict of the agent.",
+        "# A missing or old verdict takes the server out. A FILE_CHECK would let it in, or never let it in.",
         "MISC_CHECK {",
         f"    misc_path {command((reader, wish.name), wish.version)}",
         "    misc_timeout 2",
-        "    alpha    # out until the first run: it begins as what is not known",
+        "    alpha    # out until the first run",
         "}",
     ]
     return [*parts, Part(SERVER, "\n".join(lines))]
 
 
 def _entry(wish: Wish) -> list[str]:
-    """Return the check as the agent's configuration has it."""
+    """Return the check for the agent's configuration."""
     text: str = yaml.safe_dump({"checks": {wish.name: dict(wish.entry)}}, sort_keys=False, width=10_000)
     # keepalived sees a backslash at the end of a line even in a comment
     return [f"{line} " if line.endswith("\\") else line for line in text.splitlines()]
 
 
 def can_fail_closed(wish: Wish) -> bool:
-    """Return whether a track file can, in that version of keepalived."""
+    """Return whether a track file can fail closed in that version of keepalived."""
     return bool(wish.weight) or wish.version >= _REVERSE
 
 
 def notify(folder: str, version: Version) -> list[Part]:
-    """Return what tells our notify of every change of state."""
+    """Return the line that calls notify at every change of state."""
     lines = [
         "# MASTER, BACKUP, FAULT and STOP go to one program, which runs the hooks of /etc/vipwarden/notify.d in order",
         f"notify {command((f'{folder}/notify',), version)}",

@@ -179,7 +179,7 @@ def test_the_reader_gets_back_any_words(tmp_path: Path, words: list[str], versio
         (("port", "-H", "a", "--as", "vrrp_script", "--misc-dynamic"), "for --as misc_check"),
         (("port", "-H", "a", "--as", "track_file", "--keepalived-version", "2.0.17"), "cannot fail closed"),
         (("port", "-H", "a", "--keepalived-version", "two"), "2.2.7"),
-        (("port", "-H", "/" + "a" * 1000), "longer than"),
+        (("port", "-H", "/" + "a" * 1000), "too long"),
         (("nothing",), "there is no check"),
         (("service",), "nothing to ask"),
     ],
@@ -200,8 +200,8 @@ def test_the_version_decides_on_words_and_warnings(capsys: pytest.CaptureFixture
     assert "\ntrack_file chk_port {" in printed(capsys, *ask, "2.1.0")
     assert "track_file" not in printed(capsys, *ask, "2.0.17")
     dynamic = ("--as", "misc_check", "--misc-dynamic")
-    assert "makes weight 0 to 1" in printed(capsys, *ask, "2.1.5", *dynamic)
-    assert "let the weight grow" in printed(capsys, *ask, "2.2.8", *dynamic)
+    assert "turns weight 0 into 1" in printed(capsys, *ask, "2.1.5", *dynamic)
+    assert "raises the weight" in printed(capsys, *ask, "2.2.8", *dynamic)
     assert "second copy" in printed(capsys, *ask, "2.2.7")
     assert "second copy" not in printed(capsys, *ask, "2.3.3")
 
