@@ -30,7 +30,7 @@ _NEW = f"""\
 
 {part("options")}
 
-and those that [every check has](README.md#options-of-chk_).
+and the [options that every check has](README.md#options-of-chk_).
 """
 
 

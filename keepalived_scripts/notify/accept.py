@@ -1,8 +1,8 @@
-"""Is it news? Each event is put in its place among the others, recorded, logged and handed on to a worker.
+"""Is an event new? It is ordered among the others, recorded, logged and passed to a worker.
 
-keepalived starts a script for each event without waiting for the last one, so two of them race. The time at which
-the kernel says that keepalived started each tells the older from the newer, and an older one that comes late is
-logged and goes no further: what is done last is always what keepalived said last.
+keepalived starts a script for each event without waiting for the previous one, so scripts race. The kernel's start
+times of the scripts give the order. An old event that comes late is logged and dropped: the last state that is acted
+on is always keepalived's last state.
 """
 
 from __future__ import annotations
@@ -32,45 +32,44 @@ _SEVERITY = {"FAULT": journal.WARNING, "DOWN": journal.WARNING}
 
 
 class Next(enum.Enum):
-    """What a worker has to do about an event."""
+    """The work that is left for a worker."""
 
     NOTHING = enum.auto()
     SPOOLED = enum.auto()
-    AT_ONCE = enum.auto()  # it has to be handed the event itself, which is in no spool
+    AT_ONCE = enum.auto()  # the event is in no spool: pass it to the worker
 
 
 def started() -> tuple[float, int]:
-    """Return when this process was started, in seconds since boot to a hundredth, and its number."""
+    """Return the start of this process in seconds since boot, to a hundredth, and its PID."""
     ticks = Stat(Path("/proc/self/stat").read_bytes()).start
     return ticks / os.sysconf("SC_CLK_TCK"), os.getpid()
 
 
 def accept(event: Event, *, wanted: bool = True) -> Next:
-    """Take an event and return what a worker has to do about it.
+    """Record and log an event, and spool it if it is ``wanted``; return the work that is left.
 
-    One that is not ``wanted`` is recorded and logged, and nothing more is to be done about it. Where it cannot be
-    recorded or spooled, as in a full /run, that is logged, and its hooks run all the same.
+    If it cannot be recorded or spooled, as in a full /run, that is logged, and its hooks run all the same.
     """
     event.since = wall() - max(0.0, boot() - event.order[0])
     try:
-        with _alone():
+        with _lock():
             if event.kind in vrrp_state.TYPES and not _record(event):
                 return Next.NOTHING
             _log(event)
-            if not wanted or event.is_rank:
+            if not wanted or event.is_priority:
                 return Next.NOTHING
             dropped = Spool("hooks").add(event.as_dict())
     except OSError as error:
-        journal.log(journal.ERROR, f"{event} cannot be put aside, its hooks run at once: {error}", _fields(event))
-        return Next.AT_ONCE if wanted and not event.is_rank else Next.NOTHING
+        journal.log(journal.ERROR, f"{event} cannot be spooled, its hooks run at once: {error}", event.fields())
+        return Next.AT_ONCE if wanted and not event.is_priority else Next.NOTHING
     if dropped:
-        journal.log(journal.ERROR, f"{dropped} of the oldest events are dropped: a hook holds the others up")
+        journal.log(journal.ERROR, f"{dropped} of the oldest events are dropped: a hook blocks the others")
     return Next.SPOOLED
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Let events be recorded one by one; raises OSError."""
+def _lock() -> Iterator[None]:
+    """Record one event at a time; raises OSError."""
     files.ready(paths.vrrp())
     with open(files.lock(f"{paths.vrrp()}/.lock"), "rb") as lock:  # noqa: PTH123 - a descriptor
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -78,9 +77,9 @@ def _alone() -> Iterator[None]:
 
 
 def go_on(config: str | None, at_once: Sequence[Event] = ()) -> None:
-    """Let a worker of its own do the rest; ``config`` is the configuration that it reads.
+    """Start a worker, which reads the configuration ``config``; without a process for it, this process does the work.
 
-    ``at_once`` are the events that are in no spool. Where no process can be made for it, the work is done by this one.
+    ``at_once`` are the events that are in no spool.
     """
     try:
         background(lambda: work(config, at_once))
@@ -90,17 +89,17 @@ def go_on(config: str | None, at_once: Sequence[Event] = ()) -> None:
 
 
 def _record(event: Event) -> bool:
-    """Put the state on record, and return whether it is news; raises OSError, and then nothing is on record."""
+    """Record the state and return whether it is new; raises OSError, and then nothing is recorded."""
     before = vrrp_state.read(vrrp_state.path_of(event.kind, event.name))
     if before is not None and before.order[0] > boot():  # from before the boot
         before.order, before.ranked = (0.0, 0), 0.0
     if before is not None:
         event.previous = before.state
-        if event.is_rank:
-            _rank(event, before)
+        if event.is_priority:
+            _record_priority(event, before)
             return True
         if event.order < before.order:
-            journal.log(journal.NOTICE, f"{event} comes after a newer event ({before.state})", _fields(event))
+            journal.log(journal.NOTICE, f"{event} comes after a newer event ({before.state})", event.fields())
             return False
     if not event.is_state:
         return True
@@ -121,8 +120,8 @@ def _record(event: Event) -> bool:
     return not same
 
 
-def _rank(event: Event, state: VrrpState) -> None:
-    """Put a priority on record. It says nothing of the state: an older change of state may still be on its way."""
+def _record_priority(event: Event, state: VrrpState) -> None:
+    """Record a priority, but not its time as that of the state: an older change of state may still come."""
     if event.order[0] >= max(state.ranked, state.order[0]):
         state.priority, state.ranked = event.priority, event.order[0]
         _publish(state)
@@ -131,21 +130,16 @@ def _rank(event: Event, state: VrrpState) -> None:
 def _publish(state: VrrpState) -> None:
     try:
         vrrp_state.publish(state)
-    except OSError:  # a state that is no longer true would make news of the next change look old
+    except OSError:  # an old record would hide the next change
         Path(vrrp_state.path_of(state.kind, state.name)).unlink(missing_ok=True)
         raise
 
 
 def _log(event: Event) -> None:
-    severity = _SEVERITY.get(event.state, journal.INFO if event.is_rank else journal.NOTICE)
+    severity = _SEVERITY.get(event.state, journal.INFO if event.is_priority else journal.NOTICE)
     text = f"{event}, priority {event.priority}" if event.priority else str(event)
     if event.previous and event.is_state:
         text += f" (was {event.previous})"
     if event.source == "kernel":
-        text += ": keepalived's own word was lost, the addresses of the kernel show it"
-    journal.log(severity, text, _fields(event))
-
-
-def _fields(event: Event) -> dict[str, object]:
-    names = ("kind", "name", "state", "previous", "priority", "source")
-    return {("type" if name == "kind" else name): getattr(event, name) for name in names}
+        text += ": keepalived's event was lost, the addresses of the kernel show the state"
+    journal.log(severity, text, event.fields())

@@ -1,7 +1,7 @@
-"""Was an event lost? The addresses that the kernel holds tell, for keepalived writes to its FIFO without looking.
+"""Was an event lost? keepalived writes to its FIFO without a check, but the kernel's addresses show the state.
 
-An instance on record as MASTER holds one of its VIPs, any other none. Where it is the other way round twice in a row,
-with no word from keepalived in between, its word was lost.
+An instance recorded as MASTER holds one of its VIPs, others hold none. If this is wrong twice in a row, without an
+event of keepalived in between, an event was lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vipwarden.state.clock import boot
 
 
 class Comparison:
-    """What was odd at the last look: the orders on record of the instances that did not fit, by their names."""
+    """Compares twice: ``odd`` are the instances that did not fit last time, with the order of their last event."""
 
     def __init__(self, conf: str) -> None:
         self.conf = conf
@@ -28,7 +28,7 @@ class Comparison:
         self.complaint = ""
 
     def look(self) -> list[Event]:
-        """Return an event for each instance whose last one was lost; ``complaint`` tells why it cannot be known."""
+        """Return an event for each instance whose last one was lost; ``complaint`` is why this cannot be known."""
         before, self.odd, self.complaint = self.odd, {}, ""
         try:
             held = _held(self.conf)
@@ -39,19 +39,19 @@ class Comparison:
         events = []
         for name, is_held in held.items():
             state = vrrp_state.read(vrrp_state.path_of("INSTANCE", name))
-            truth = _truth("" if state is None else state.state, is_held, runs)
-            if truth is None:
+            actual = _actual("" if state is None else state.state, is_held, runs)
+            if actual is None:
                 continue
             self.odd[name] = (0, 0) if state is None else state.order
             if before.get(name) == self.odd[name]:
-                event = Event("INSTANCE", name, truth, 0 if state is None else state.priority)
+                event = Event("INSTANCE", name, actual, 0 if state is None else state.priority)
                 event.source, event.order = "kernel", (boot(), 0)
                 events.append(event)
         return events
 
 
 def _held(conf: str) -> dict[str, bool]:
-    """Return for each instance with VIPs whether one of them is held."""
+    """Return for each instance with VIPs whether the kernel holds one of them."""
     own = own_addresses()
     held: dict[str, bool] = {}
     for vip in configured(parse(conf)):
@@ -59,11 +59,11 @@ def _held(conf: str) -> dict[str, bool]:
     return held
 
 
-def _truth(recorded: str, held: bool, runs: bool) -> str | None:
-    """Return the state that an instance must be in, or None where what is on record may be right."""
+def _actual(recorded: str, held: bool, runs: bool) -> str | None:
+    """Return the state that an instance must be in; None if the record may be right."""
     if recorded == "DELETED":
         return None
-    if not runs:  # killed, it leaves its VIPs behind
+    if not runs:  # killed, it leaves its VIPs in place
         return None if recorded in ("", "STOP") else "STOP"
     if held:
         return None if recorded == "MASTER" else "MASTER"

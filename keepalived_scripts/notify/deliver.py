@@ -1,4 +1,4 @@
-"""How is an event told to people and programs elsewhere? By mail and by a webhook, one attempt at a time."""
+"""How does an event get to people and programs elsewhere? By mail and by a webhook, one attempt at a time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from platform import node
 from time import gmtime, strftime
 from typing import TYPE_CHECKING, Any
 
-from keepalived_scripts.notify.apart import apart
-from keepalived_scripts.notify.errors import LaterError, NeverError
+from keepalived_scripts.notify.hooks import with_rights
 from keepalived_scripts.notify.settings import secret
 from vipwarden import VERSION
 from vipwarden.core.result import one_line
@@ -25,8 +24,16 @@ from vipwarden.net.tls import by_policy
 if TYPE_CHECKING:
     from keepalived_scripts.notify.event import Event
 
-_AGAIN = (408, 425, 429)  # these of 4xx may pass
+_AGAIN = (408, 425, 429)  # of 4xx: may pass
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
+class LaterError(Exception):
+    """A temporary failure: try again."""
+
+
+class NeverError(Exception):
+    """A permanent refusal."""
 
 
 def mail(event: Event, given: Any) -> None:
@@ -45,7 +52,10 @@ def mail(event: Event, given: Any) -> None:
         else:
             _by_smtp(message, given)
     except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
-        codes = [error.smtp_code] if isinstance(error, smtplib.SMTPResponseException) else _codes(error)
+        if isinstance(error, smtplib.SMTPResponseException):
+            codes = [error.smtp_code]
+        else:
+            codes = [code for code, _ in error.recipients.values()]
         kind = NeverError if min(codes) >= 500 else LaterError
         raise kind(one_line(str(error), 200)) from None
     except smtplib.SMTPNotSupportedError as error:
@@ -54,13 +64,9 @@ def mail(event: Event, given: Any) -> None:
         raise LaterError(one_line(f"{given.smtp_host or given.sendmail}: {error}", 200)) from None
 
 
-def _codes(error: smtplib.SMTPRecipientsRefused) -> list[int]:
-    return [code for code, _ in error.recipients.values()]
-
-
 def _by_sendmail(message: EmailMessage, given: Any) -> None:
     subprocess.run(  # noqa: S603 - the operator's
-        apart([given.sendmail, "-i", "-t"], {}, given.attempt_timeout),
+        with_rights([given.sendmail, "-i", "-t"], {}, given.attempt_timeout),
         input=message.as_bytes(),
         capture_output=True,
         check=True,
@@ -70,7 +76,7 @@ def _by_sendmail(message: EmailMessage, given: Any) -> None:
 
 def _by_smtp(message: EmailMessage, given: Any) -> None:
     security, timeout = given.smtp_security, given.attempt_timeout
-    port = int(given.smtp_port or _PORTS[security])  # getaddrinfo() takes nothing but a plain int
+    port = int(given.smtp_port or _PORTS[security])  # getaddrinfo() takes only a plain int
     server: smtplib.SMTP
     if security == "tls":
         server = smtplib.SMTP_SSL(given.smtp_host, port, _own_name(), timeout=timeout, context=_context(given))
@@ -85,20 +91,20 @@ def _by_smtp(message: EmailMessage, given: Any) -> None:
 
 
 def _own_name() -> str:
-    """Return what to say in EHLO without asking DNS, which may hang just when a node is in trouble."""
+    """Return the name for EHLO without asking DNS, which may hang when a node is in trouble."""
     return node() or "localhost"
 
 
 def webhook(event: Event, given: Any) -> None:
-    """Post the event as JSON; raises LaterError or NeverError. A secret address is never in their texts."""
-    what = given.webhook or given.webhook_file
+    """Post the event as JSON; raises LaterError or NeverError, whose texts never hold a secret address."""
+    name = given.webhook or given.webhook_file
     try:
         headers = {"Content-Type": "application/json", "User-Agent": f"vipwarden/{VERSION}"}
         if given.webhook_token_file is not None:
             headers["Authorization"] = f"Bearer {secret(given.webhook_token_file)}"
         url = given.webhook or secret(given.webhook_file)
         if not url.startswith(("http://", "https://")):
-            raise NeverError(f"{what} holds no address that begins with http:// or https://")
+            raise NeverError(f"{name} holds no address that begins with http:// or https://")
         request = urllib.request.Request(url, json.dumps(as_json(event)).encode(), headers)  # noqa: S310
         handlers = [_NoRedirect(), urllib.request.HTTPSHandler(context=_context(given))]
         with urllib.request.build_opener(*handlers).open(request, timeout=given.attempt_timeout):
@@ -106,24 +112,24 @@ def webhook(event: Event, given: Any) -> None:
     except urllib.error.HTTPError as error:
         error.close()
         kind = LaterError if error.code >= 500 or error.code in _AGAIN else NeverError
-        raise kind(f"{what} was answered with {error.code} {one_line(error.reason, 60)}") from None
+        raise kind(f"{name} was answered with {error.code} {one_line(error.reason, 60)}") from None
     except urllib.error.URLError as error:
-        raise LaterError(f"{what}: {error.reason}") from None
+        raise LaterError(f"{name}: {error.reason}") from None
     except OSError as error:
-        raise LaterError(f"{what}: {type(error).__name__} {one_line(str(error), 100)}") from None
+        raise LaterError(f"{name}: {type(error).__name__} {one_line(str(error), 100)}") from None
     except http.client.InvalidURL:  # its text holds the address
-        raise NeverError(f"{what} holds no address that can be used") from None
+        raise NeverError(f"{name} holds no address that can be used") from None
     except http.client.HTTPException as error:
-        raise LaterError(f"{what}: {type(error).__name__}") from None
+        raise LaterError(f"{name}: {type(error).__name__}") from None
     except ValueError:
-        raise NeverError(f"{what} or its token cannot be used") from None
+        raise NeverError(f"{name} or its token cannot be used") from None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A POST that is sent elsewhere would become a GET, and carry the token to a stranger."""
+    """A redirected POST would become a GET, and carry the token to a stranger."""
 
     def redirect_request(self, *_: object) -> None:
-        """Make it an error."""
+        """Make the redirect an error."""
 
 
 def _context(given: Any) -> ssl.SSLContext:
@@ -131,7 +137,7 @@ def _context(given: Any) -> ssl.SSLContext:
 
 
 def as_json(event: Event) -> dict[str, object]:
-    """Return an event as others are told it."""
+    """Return an event as mail and webhook carry it."""
     return {
         "node": node(),
         "type": event.kind,

@@ -1,8 +1,8 @@
-"""How are the events read that keepalived writes to its FIFO, without missing any?
+"""How are keepalived's events read from its FIFO without a loss?
 
-keepalived opens the FIFO without waiting for a reader, drops what does not fit, and makes a new one at each reload and
-start. So it is kept open for reading and writing (an end of file never comes), made as large as the kernel allows, read
-at once, looked for at its path again and again, and now and then the kernel's addresses are asked what was missed.
+keepalived opens the FIFO without waiting for a reader, drops what does not fit, and creates a new FIFO at each start
+and reload. So the reader keeps it open for reading and writing (which avoids the end of file), makes it as large as the
+kernel allows, reads at once, checks the path for a new FIFO, and compares the record with the kernel's addresses.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
     from keepalived_scripts.notify.event import Event
 
-_TURN = 0.25  # seconds between two looks whether the FIFO is still the one at its path
+_TURN = 0.25  # seconds between two checks for a new FIFO
 _MOST_LINE = 4096
-_ROOM = 1 << 20  # bytes that the pipe is to hold: thousands of real servers may go down at once
-_ALIVE = 1.0  # seconds between two words to systemd's watchdog
-_LAST_WORDS = 0.3  # seconds in which keepalived may say STOP after it told us to end
+_ROOM = 1 << 20  # bytes of the pipe: thousands of real servers may go down at once
+_ALIVE = 1.0  # seconds between two messages to systemd's watchdog
+_LAST_WORDS = 0.3  # seconds in which keepalived may write STOP after our SIGTERM
 
 
 class Lines:
-    """Puts together the lines of what was read in pieces."""
+    """Joins pieces of data into lines."""
 
     def __init__(self) -> None:
         self.rest = b""
 
     def feed(self, data: bytes) -> list[str]:
-        """Return the lines that are whole now; one without an end is dropped."""
+        """Return the complete lines; an endless line is dropped."""
         *lines, self.rest = (self.rest + data).split(b"\n")
         if len(self.rest) > _MOST_LINE:
             self.rest = b""
@@ -53,7 +53,7 @@ class Lines:
 
 
 class Reader:
-    """Reads the FIFO at ``path`` until it is told to end; ``every`` is the seconds between two comparisons."""
+    """Reads the FIFO at ``path`` until SIGTERM; ``every`` is the seconds between two comparisons."""
 
     def __init__(self, path: str, config: str | None, conf: str, every: float) -> None:
         self.path = path
@@ -66,34 +66,33 @@ class Reader:
         self.ending = False
 
     def run(self) -> None:
-        """Read until SIGTERM, and then what keepalived still has to say."""
+        """Read until SIGTERM, and then keepalived's last events."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, lambda *_: None)  # not SIG_IGN, which the hooks would inherit
-        compared, complained = boot(), ""
-        told = 0.0
+        compared, alive, complaint = boot(), 0.0, ""
         notify("READY=1", f"STATUS=reads {self.path}")
         while not self.ending:
             self._turn(_TURN)
-            if boot() - told >= _ALIVE:
-                told = boot()
+            if boot() - alive >= _ALIVE:
+                alive = boot()
                 notify("WATCHDOG=1")
             if boot() - compared < self.every:
                 continue
             compared = boot()
             self._take_up()
             self._take_all(self.comparison.look())
-            if self.comparison.complaint != complained:
-                complained = self.comparison.complaint
-                if complained:
-                    journal.log(journal.WARNING, complained)
+            if self.comparison.complaint != complaint:
+                complaint = self.comparison.complaint
+                if complaint:
+                    journal.log(journal.WARNING, complaint)
         notify("STOPPING=1")
         until = boot() + _LAST_WORDS
         while (left := until - boot()) > 0:
             self._turn(min(left, 0.05))
 
     def _turn(self, seconds: float) -> None:
-        """Wait for data on the FIFO, read all that is there, and see whether it was replaced."""
+        """Wait for data on the FIFO, read all of it, and open a new FIFO if there is one."""
         if self.source is None:
             self._open()
         poll = select.poll()
@@ -102,7 +101,7 @@ class Reader:
         poll.poll(seconds * 1000)
         if self.source is None:
             return
-        replaced = self._is_replaced()  # looked at first: what came before the new one is still read
+        replaced = self._is_replaced()  # first: then nothing written to the old one is missed
         while data := self._read(self.source):
             self._take_all(filter(None, map(self._event, self.lines.feed(data))))
         if replaced:
@@ -114,10 +113,10 @@ class Reader:
         try:
             source = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
-            return  # keepalived has not made it yet
+            return  # keepalived has not created it yet
         if stat.S_ISFIFO(os.fstat(source).st_mode):
             self.source, self.lines = source, Lines()
-            with contextlib.suppress(OSError):  # more than an operator's limit allows
+            with contextlib.suppress(OSError):  # above the limit of the system
                 fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, _ROOM)
         else:
             os.close(source)
@@ -128,7 +127,7 @@ class Reader:
         try:
             there = Path(self.path).stat()
         except OSError:
-            return False  # it may still be written to until the new one is there
+            return False  # keepalived may still write to it until the new one is there
         here = os.fstat(self.source)
         return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
 
@@ -149,12 +148,12 @@ class Reader:
         return event
 
     def _take_all(self, events: Iterable[Event]) -> None:
-        """Take all that there is, and then start one worker for it.
+        """Accept all events, and then start one worker for them.
 
-        A director that loses its network tells of thousands of real servers at once; where that is nobody's
-        concern it is logged and no more.
+        A director that loses its network writes thousands of events of real servers at once; without hooks and
+        receivers for them they are only logged.
         """
-        todo = set()
+        todo: set[Next] = set()
         at_once = []
         wanted: dict[str, bool] = {}
         for event in events:
@@ -168,7 +167,7 @@ class Reader:
             go_on(self.config, at_once)
 
     def _take_up(self) -> None:
-        """See to work that a worker left behind: one that was killed, or found no room."""
+        """Finish the work of a worker that was killed, or had no room."""
         with contextlib.suppress(OSError):
             if Spool("hooks").names() or Spool("outbox").names():
                 go_on(self.config)

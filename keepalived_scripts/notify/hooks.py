@@ -1,7 +1,7 @@
-"""Which programs of the site are run at an event, and what keeps one of them from holding up the others?
+"""Which programs of the site run at an event, and how does one that hangs not hold up the others?
 
 Those in the folder of the state, such as /etc/vipwarden/notify.d/master/, in the order of their names. As keepalived
-does with its scripts (check_security() in its lib/notify.c), what somebody other than root could change is refused.
+does for its scripts (check_security() in its lib/notify.c), a program that others than root could change is refused.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keepalived_scripts.notify import journal
-from keepalived_scripts.notify.apart import apart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from keepalived_scripts.notify.event import Event
 
-LEFT_BEHIND = ("~", ".rpmnew", ".rpmsave", ".rpmorig", ".dpkg-old", ".dpkg-dist", ".dpkg-new", ".dpkg-tmp", ".swp")
-_TO_LEAVE = 2  # seconds between SIGTERM and SIGKILL
+LEFTOVERS = ("~", ".rpmnew", ".rpmsave", ".rpmorig", ".dpkg-old", ".dpkg-dist", ".dpkg-new", ".dpkg-tmp", ".swp")
+_POLITE = 2  # seconds between SIGTERM and SIGKILL
 
 
 def find(folder: str, state: str) -> Iterator[Path]:
-    """Yield the programs for a state in their order; what is refused is logged."""
+    """Yield the programs for a state in their order; log those that are refused."""
     place = Path(folder, state.lower())
     try:
         paths = sorted(place.iterdir())
@@ -36,17 +35,17 @@ def find(folder: str, state: str) -> Iterator[Path]:
         journal.log(journal.ERROR, f"no hooks are run: {place}: {error.strerror}")
         return
     for path in paths:
-        if path.name.startswith(".") or path.name.endswith(LEFT_BEHIND):
+        if path.name.startswith(".") or path.name.endswith(LEFTOVERS):
             continue
-        why = refusal(path)
-        if why:
-            journal.log(journal.ERROR, f"the hook {path} is not run: {why}")
+        reason = refusal(path)
+        if reason:
+            journal.log(journal.ERROR, f"the hook {path} is not run: {reason}")
         else:
             yield path
 
 
 def refusal(path: Path) -> str:
-    """Return why a program is not run, naming the element of its path that others could change, or nothing."""
+    """Return why a program is not run, with the element of its path that others could change; "" if it is run."""
     try:
         whole = path.resolve(strict=True)
         for element in (whole, *whole.parents, path, *path.parents):
@@ -66,20 +65,19 @@ def refusal(path: Path) -> str:
 
 
 def run(path: Path, event: Event, timeout: float) -> None:
-    """Run one program to its end or to the limit in seconds, and log how it ended where that is not well."""
+    """Run one program to its end, or for ``timeout`` seconds; log a failure."""
     arguments = [*event.words, event.kind, event.name, event.state, str(event.priority)]
-    told = {"type": event.kind, "name": event.name, "state": event.state, "previous": event.previous}
-    told |= {"priority": str(event.priority), "since": f"{event.since:.3f}", "source": event.source}
-    fields: dict[str, object] = {**told, "hook": path}
-    said = {f"VIPWARDEN_{name.upper()}": value for name, value in told.items()}
+    fields: dict[str, object] = {**event.fields(), "since": f"{event.since:.3f}"}
+    environ = {f"VIPWARDEN_{name.upper()}": str(value) for name, value in fields.items()}
+    fields["hook"] = path
     output = journal.stream(path.name)
     try:
-        process = subprocess.Popen(  # noqa: S603 - it was looked at
-            apart([str(path), *arguments], said, timeout),
+        process = subprocess.Popen(  # noqa: S603 - refusal() has accepted it
+            with_rights([str(path), *arguments], environ, timeout),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if output is None else output.fileno(),
             stderr=subprocess.STDOUT,
-            env=os.environ | said,
+            env=os.environ | environ,
             start_new_session=True,
         )
     except OSError as error:
@@ -99,11 +97,30 @@ def run(path: Path, event: Event, timeout: float) -> None:
         journal.log(journal.ERROR, f"the hook {path} {how} at {event}", fields)
 
 
+def with_rights(command: Sequence[str], environ: Mapping[str, str], timeout: float) -> list[str]:
+    """Return the command that runs a program of the site with full rights for at most ``timeout`` seconds.
+
+    The FIFO reader's unit has few rights and sets $VIPWARDEN_APART: then systemd runs the program as a unit of its
+    own, and systemd-run(1) waits for it. Scripts of keepalived have its rights and run it directly.
+    """
+    if os.environ.get("VIPWARDEN_APART") != "1":
+        return list(command)
+    return [
+        "systemd-run",
+        *("--quiet", "--collect", "--wait", "--pipe"),
+        # a STOP at shutdown has hooks as well, when systemd no longer starts ordinary units
+        *("--property=DefaultDependencies=no", f"--property=RuntimeMaxSec={timeout:g}", "--property=TimeoutStopSec=2"),
+        *(f"--setenv={name}={value}" for name, value in environ.items()),
+        "--",
+        *command,
+    ]
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it started, politely at first."""
+    """End a program and all that it started, first by SIGTERM."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
-            process.wait(_TO_LEAVE)
+            process.wait(_POLITE)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue

@@ -1,4 +1,4 @@
-"""How do events get into the journal with fields of their own? By its native protocol, else as a line to syslog.
+"""How do events get into the journal with their fields? By its native protocol, otherwise as a line to syslog.
 
 The protocol is one datagram of NAME=value lines (systemd's JOURNAL_NATIVE_PROTOCOL); a value with a newline would
 need a length, and ours have none.
@@ -19,7 +19,7 @@ _FOLDER = "/run/systemd/journal"
 
 
 def log(severity: int, text: str, fields: dict[str, object] | None = None, folder: str = _FOLDER) -> None:
-    """Send one entry, without ever waiting; where there is no journal the fields are left out."""
+    """Send one entry without waiting; without a journal the fields are dropped."""
     text = one_line(text)
     entry: dict[str, object] = {
         "MESSAGE": text,
@@ -37,9 +37,9 @@ def log(severity: int, text: str, fields: dict[str, object] | None = None, folde
 
 
 def stream(identifier: str, folder: str = _FOLDER) -> socket.socket | None:
-    """Return a connection that makes each line written to it an entry of the journal, or None without a journal.
+    """Return a connection that makes each line an entry of the journal, or None without a journal.
 
-    What a hook starts and leaves behind may go on writing to it, other than to a pipe of ours.
+    Daemons that a hook starts can keep writing to it, unlike to a pipe of ours.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

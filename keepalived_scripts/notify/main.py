@@ -1,10 +1,10 @@
-"""What did keepalived say, and what follows? The program behind notify, notify_master and the others, and the FIFOs."""
+"""What does an event of keepalived lead to? The program for notify, notify_master and the like, and for the FIFOs."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keepalived_scripts.notify import journal
 from keepalived_scripts.notify.accept import Next, accept, go_on, started
@@ -51,7 +51,7 @@ def notify(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what is asked; return 0 where it is done, 1 where it cannot be and 2 for a wrong command line."""
+    """Run notify; return 0 for success, 1 for a failure and 2 for a wrong command line."""
     os.umask(0o022)  # keepalived's is 0177
     try:
         return _run(arguments)
@@ -64,23 +64,23 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     count = _options(arguments)
     known = options(notify)
-    values = {name: option.default for name, option in known.items()} | parse(known, arguments[:count])
+    values: dict[str, Any] = {name: option.default for name, option in known.items()}
+    values |= parse(known, arguments[:count])
     words = [word for index, word in enumerate(arguments[count:]) if index or word != "--"]
     if values["help"]:
         from vipwarden.core.usage import usage
 
         sys.stdout.write(usage("notify", notify) + "\n")
         return 0
-    config = None if values["config"] is None else str(values["config"])
+    config = values["config"]
     if values["check_config"]:
         return _check(config)
     if values["fifo"] is not None:
         from keepalived_scripts.notify.fifo import Reader
 
         if words:
-            raise UsageError(f"{words[0]!r}: a FIFO has its own words")
-        every = float(str(values["compare"]))
-        Reader(str(values["fifo"]), config, str(values["keepalived_conf"]), every).run()
+            raise UsageError(f"{words[0]!r}: --fifo takes no arguments")
+        Reader(values["fifo"], config, values["keepalived_conf"], values["compare"]).run()
         return 0
     event = _event(values, words)
     event.order = started()
@@ -88,13 +88,13 @@ def _run(arguments: Sequence[str]) -> int:
     if todo is not Next.NOTHING:
         go_on(config, [event] if todo is Next.AT_ONCE else ())
     if todo is Next.AT_ONCE:
-        sys.stderr.write(f"notify: {event} cannot be put aside in {paths.vrrp()}; its hooks run at once\n")
+        sys.stderr.write(f"notify: {event} cannot be spooled in {paths.vrrp()}; its hooks run at once\n")
         return 1
     return 0
 
 
 def _options(arguments: Sequence[str]) -> int:
-    """Return how many of the arguments are options and their values: they stand first."""
+    """Return the number of leading arguments that are options and their values."""
     count = 0
     while count < len(arguments) and arguments[count].startswith("-") and arguments[count] != "--":
         alone = "=" in arguments[count] or arguments[count] in ("--help", "-h", "--check-config")
@@ -102,39 +102,37 @@ def _options(arguments: Sequence[str]) -> int:
     return count
 
 
-def _event(values: dict[str, object], words: Sequence[str]) -> Event:
-    given = [(kind.upper(), str(values[kind])) for kind in ("instance", "group") if values[kind] is not None]
+def _event(values: dict[str, Any], words: Sequence[str]) -> Event:
+    given = [(kind.upper(), values[kind]) for kind in ("instance", "group") if values[kind] is not None]
     if values["state"] is None and not given:
         return from_words(words)
     if values["state"] is None or len(given) != 1:
-        raise UsageError("--state wants either --instance or --group, and they want --state")
-    if str(values["state"]) not in STATES:
-        raise UsageError(f"--state {str(values['state'])!r}: one of {', '.join(STATES)} is wanted")
-    return Event(*given[0], str(values["state"]), words=words)
+        raise UsageError("--state needs --instance or --group, and they need --state")
+    if values["state"] not in STATES:
+        raise UsageError(f"--state {values['state']!r}: one of {', '.join(STATES)} is wanted")
+    return Event(*given[0], values["state"], words=words)
 
 
 def _check(config: str | None) -> int:
-    from keepalived_scripts.notify.settings import load
-    from keepalived_scripts.notify.trouble import trouble
+    from keepalived_scripts.notify.settings import load, problems
     from vipwarden.config.document import ConfigError
 
     try:
-        found = list(trouble(load(config)))
+        texts = list(problems(load(config)))
     except ConfigError as error:
         return _failed(str(error), 2)
-    if found:
-        sys.stderr.writelines(f"notify: {one_line(text)}\n" for text in found)
-        return 2
-    sys.stdout.write("nothing wrong\n")
-    return 0
+    sys.stderr.writelines(f"notify: {one_line(text)}\n" for text in texts)
+    if not texts:
+        sys.stdout.write("nothing wrong\n")
+    return 2 if texts else 0
 
 
 def _failed(text: str, code: int) -> int:
-    """Tell what is wrong, to the journal as well: keepalived throws away what a script writes."""
+    """Report an error, to the journal as well: keepalived discards the output of scripts."""
     try:
         sys.stderr.write(f"notify: {text}\n")
     except (OSError, AttributeError):
-        pass  # nobody listens
+        pass  # there is no terminal
     journal.log(journal.ERROR, text)
     return code
 

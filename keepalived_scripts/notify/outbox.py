@@ -1,20 +1,21 @@
-"""Who sends the mails and webhooks, and tries again what did not get through? One worker, by the settings as they are.
+"""Who sends the mails and webhooks, and tries again after a failure? One worker, with the current configuration.
 
-Each way has its order and its pauses for itself. The configuration is read again when it has changed, and then all is
-tried at once: what waited for a mended address need not wait for the end of a pause.
+Each way has its own order and pauses. The worker reads the configuration again when it has changed, and then tries
+everything at once: after a correction no message waits for the end of a pause.
 """
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import sys
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from keepalived_scripts.notify import journal
-from keepalived_scripts.notify.attempt import attempt
-from keepalived_scripts.notify.errors import LaterError, NeverError
+from keepalived_scripts.notify import deliver, journal
+from keepalived_scripts.notify.deliver import LaterError, NeverError
 from keepalived_scripts.notify.settings import load, ways
 from keepalived_scripts.notify.spool import Spool, read_event
 from vipwarden.config.document import PATH, ConfigError
@@ -27,29 +28,30 @@ if TYPE_CHECKING:
 
 _LONGEST_PAUSE = 300.0  # seconds between two attempts
 _TURN = 0.25  # seconds between two looks at the outbox
+_MOST = 4096  # bytes of the reason for a failure
 
 
 class Post:
-    """The settings as they are now, and for each way how long the next attempt has to wait."""
+    """The current settings, and for each way the time of the next attempt."""
 
     def __init__(self, config: str | None) -> None:
         self._path = Path(config or PATH)
         self._config = config
-        self._seen: object = None
+        self._stamp: object = None
         self.given: Any = None
         self.pauses: dict[str, float] = {}
         self.due: dict[str, float] = {}
 
-    def look(self) -> None:
-        """Read the configuration where it has changed. While there is a mistake in it, the settings before it hold."""
+    def reload(self) -> None:
+        """Read the configuration if it has changed. While it has an error, the settings before it hold."""
         try:
             status = self._path.stat()
-            seen: object = (status.st_ino, status.st_size, status.st_mtime_ns)
+            stamp: object = (status.st_ino, status.st_size, status.st_mtime_ns)
         except OSError as error:
-            seen = error.errno
-        if seen == self._seen:
+            stamp = error.errno
+        if stamp == self._stamp:
             return
-        self._seen = seen
+        self._stamp = stamp
         try:
             self.given = load(self._config)
         except ConfigError as error:
@@ -58,8 +60,8 @@ class Post:
         self.pauses, self.due = {}, {}
 
     def turn(self, outbox: Spool, _first: str) -> None:
-        """Try whatever is due once, and then let some time pass."""
-        self.look()
+        """Try all messages that are due once, then wait for a moment."""
+        self.reload()
         blocked = {way for way, time in self.due.items() if time > boot()}
         for name in outbox.names():
             data = outbox.get(name)
@@ -70,13 +72,13 @@ class Post:
             sleep(_TURN)
 
     def _try(self, outbox: Spool, name: str, way: str, until: float) -> bool:
-        """Try to send one event, and return whether the way is open."""
+        """Try to send one event; return whether the way is open."""
         event = read_event(outbox, name)
         if event is None:
             outbox.done(name)
             return True
         try:
-            if self.given is None:  # a configuration that cannot be read since the start
+            if self.given is None:  # there was an error in the configuration from the start
                 raise LaterError("the configuration cannot be read")
             if way not in ways(self.given):
                 raise NeverError("it is no longer configured")
@@ -100,17 +102,73 @@ class Post:
 
 
 def send(config: str | None) -> None:
-    """Send what is in the outbox in its order, each way for itself, and try again what did not get through."""
+    """Send the messages of the outbox in their order, each way for itself, and repeat failed attempts."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # the outbox stays for the next event's worker
     Spool("outbox").work_off(Post(config).turn)
 
 
-def send_once(config: str | None, events: Sequence[tuple[str, Event]]) -> None:
-    """Try to send what is in no outbox, as there is no room for it."""
+def send_once(config: str | None, messages: Sequence[tuple[str, Event]]) -> None:
+    """Try once to send messages for which the outbox has no room."""
     post = Post(config)
-    post.look()
-    for way, event in events if post.given is not None else ():
+    post.reload()
+    for way, event in messages if post.given is not None else ():
         try:
             attempt(way, event, post.given)
         except (LaterError, NeverError) as error:
             journal.log(journal.ERROR, f"{way} for {event} is dropped: {error}")
+
+
+def attempt(way: str, event: Event, given: Any) -> None:
+    """Send an event by mail or webhook within ``attempt_timeout`` seconds; raises LaterError or NeverError.
+
+    It runs in a process of its own: the time-out of a socket starts again with each byte, that of a name server may
+    never end.
+    """
+    source, sink = os.pipe()
+    try:
+        child = os.fork()
+    except OSError as error:
+        os.close(source)
+        os.close(sink)
+        raise LaterError(f"no process for it: {error.strerror}") from None
+    if child == 0:
+        _send(way, event, given, sink)
+    os.close(sink)
+    reply: bytes | None = None
+    try:
+        if select.select([source], [], [], given.attempt_timeout)[0]:
+            reply = os.read(source, _MOST) or b"later the attempt died"
+    finally:
+        os.close(source)
+        _end(child)
+    if reply is None:
+        raise LaterError(f"it took longer than {given.attempt_timeout:g} s")
+    kind, _, text = reply.decode("utf-8", "replace").partition(" ")
+    if kind != "sent":
+        raise (LaterError if kind == "later" else NeverError)(text or "the attempt was killed")
+
+
+def _send(way: str, event: Event, given: Any, sink: int) -> None:
+    """Send, as a child process, and exit."""
+    try:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        {"mail": deliver.mail, "webhook": deliver.webhook}[way](event, given)
+        reply = "sent"
+    except LaterError as error:
+        reply = f"later {error}"
+    except NeverError as error:
+        reply = f"never {error}"
+    except Exception as error:  # noqa: BLE001 - a bug must not block the other messages
+        reply = f"never internal error: {type(error).__name__}"
+    os.write(sink, reply.encode("utf-8", "replace")[:_MOST])
+    os._exit(0)
+
+
+def _end(child: int) -> None:
+    """End the child and what it started, such as sendmail."""
+    try:
+        os.killpg(child, signal.SIGKILL)
+    except ProcessLookupError:  # it has no group of its own yet
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)

@@ -1,30 +1,36 @@
-"""What did the operator configure for notify? The section ``notify`` of vipwarden.yaml."""
+"""What did the operator configure for notify? The section ``notify`` of vipwarden.yaml, and the faults in it."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keepalived_scripts.notify import journal
+from keepalived_scripts.notify.hooks import LEFTOVERS, refusal
 from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
-from vipwarden.core.values import Port, Seconds
+from vipwarden.core.values import Choice, Port, Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HOOKS = "/etc/vipwarden/notify.d"
-_TOLD = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED", "UP", "DOWN")
 _MOST_SECRET = 4096
 
 
-class Told(str):
-    """A state that is told by mail and webhook."""
+class State(Choice):
+    """A state that mail and webhook can carry."""
 
     __slots__ = ()
+    choices = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED", "UP", "DOWN")
 
-    def __new__(cls, text: str) -> Told:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text.upper() not in _TOLD:
-            raise ValueError(f"one of {', '.join(_TOLD)} is wanted")
-        return str.__new__(cls, text.upper())
+
+class Security(Choice):
+    """Encryption of the connection to the mail server."""
+
+    __slots__ = ()
+    choices = ("starttls", "tls", "none")
 
 
 class Mailbox(str):
@@ -40,29 +46,18 @@ class Mailbox(str):
         return str.__new__(cls, text)
 
 
-class Security(str):
-    """How the connection to the mail server is kept secret."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> Security:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text not in ("starttls", "tls", "none"):
-            raise ValueError("starttls, tls or none is wanted")
-        return str.__new__(cls, text)
-
-
 class Url(str):
-    """The address that a webhook is posted to."""
+    """The address of a webhook."""
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> Url:
         """Build it from its text; raises ValueError with what is wanted."""
         scheme, _, rest = text.partition("://")
-        if scheme not in ("http", "https") or not rest.partition("/")[0] or not text.isprintable() or " " in text:
+        host = rest.partition("/")[0]
+        if scheme not in ("http", "https") or not host or not text.isprintable() or " " in text:
             raise ValueError("an address such as https://example.org/hook is wanted")
-        if "@" in rest.partition("/")[0]:
+        if "@" in host:
             raise ValueError("a password in it would be shown: put the whole address into webhook_file")
         return str.__new__(cls, text)
 
@@ -83,7 +78,7 @@ def settings(
     *,
     hooks: Place = Place(HOOKS),  # noqa: B008 - a text, as all that follow
     hook_timeout: Seconds = Seconds(30),
-    states: tuple[Told, ...] = (),
+    states: tuple[State, ...] = (),
     mail_to: tuple[Mailbox, ...] = (),
     mail_from: Mailbox | None = None,
     sendmail: Place = Place("/usr/sbin/sendmail"),  # noqa: B008
@@ -122,7 +117,7 @@ def settings(
     retry_for: seconds after which a message that cannot be sent is dropped
     """
     given = SimpleNamespace(**locals())
-    given.states = given.states or _TOLD[:4]
+    given.states = given.states or State.choices[:4]
     if (smtp_user is None) is not (smtp_password_file is None):
         raise ConfigError("notify: smtp_user and smtp_password_file belong together")
     if smtp_user is not None and smtp_security == "none":
@@ -133,10 +128,7 @@ def settings(
 
 
 def load(path: str | None) -> Any:
-    """Return the settings of a file; what is wrong is raised as ConfigError.
-
-    Without a file, also where the usual one is not there, everything is as by default.
-    """
+    """Return the settings of a file, by default of PATH; the defaults where PATH is missing. Raises ConfigError."""
     if path is None and not Path(PATH).exists():
         return settings()
     values: dict[str, Any] = Document(path or PATH, sections=SECTIONS).section("notify", settings)
@@ -147,7 +139,7 @@ def load(path: str | None) -> Any:
 
 
 def load_anyway(path: str | None) -> Any:
-    """Return the settings, or those by default with a word in the journal: hooks run whatever was mistyped."""
+    """Return the settings, or after an error the defaults, with a log entry: hooks always run."""
     try:
         return load(path)
     except ConfigError as error:
@@ -156,13 +148,13 @@ def load_anyway(path: str | None) -> Any:
 
 
 def ways(given: Any) -> tuple[str, ...]:
-    """Return the ways by which events are told: ``mail``, ``webhook``."""
-    wanted = (("mail", given.mail_to), ("webhook", given.webhook or given.webhook_file))
-    return tuple(way for way, receiver in wanted if receiver)
+    """Return the configured ways to send an event: ``mail``, ``webhook``."""
+    receivers = (("mail", given.mail_to), ("webhook", given.webhook or given.webhook_file))
+    return tuple(way for way, receiver in receivers if receiver)
 
 
 def wants(given: Any, state: str) -> bool:
-    """Return whether there are hooks for a state, or anybody to be told of it."""
+    """Return whether a state has hooks, or is sent."""
     return Path(given.hooks, state.lower()).is_dir() or bool(ways(given) and state in given.states)
 
 
@@ -173,3 +165,29 @@ def secret(path: str) -> str:
     if not line:
         raise ValueError(f"{path} is empty")
     return line
+
+
+def problems(given: Any) -> Iterator[str]:
+    """Yield the faults of the files and programs that the settings name; nothing is sent."""
+    for key in ("smtp_password_file", "webhook_file", "webhook_token_file"):
+        path = getattr(given, key)
+        if path is not None:
+            try:
+                secret(path)
+            except (OSError, ValueError) as error:
+                yield f"{key}: {error}"
+    if given.ca_file is not None:
+        import ssl
+
+        try:
+            ssl.create_default_context(cafile=given.ca_file)
+        except OSError as error:
+            yield f"ca_file: {given.ca_file}: {error.strerror or error}"
+    if given.mail_to and given.smtp_host is None and not os.access(given.sendmail, os.X_OK):
+        yield f"mail_to: there is no {given.sendmail} to take the mail: name smtp_host, or sendmail"
+    if not given.mail_to and (given.smtp_host is not None or given.mail_from is not None):
+        yield "smtp_host and mail_from are of no use without mail_to"
+    for path in sorted(Path(given.hooks).glob("*/*")):
+        reason = "" if path.name.startswith(".") or path.name.endswith(LEFTOVERS) else refusal(path)
+        if reason:
+            yield f"the hook {path} would not be run: {reason}"

@@ -1,8 +1,8 @@
-"""How does work get from the script that keepalived started to a process that outlives it?
+"""How does work get from keepalived's script to a process that outlives it?
 
-Through a folder of small files, in the order of their names. Who adds one also starts a worker, and the one worker
-that gets the lock works them off. It looks again after it has let go of the lock, so that what came in between, and
-whose worker found the lock taken, is not left lying. A second one waits for the lock, in case the first one dies.
+By a folder of small files, in the order of their names. Each process that adds a file also starts a worker; the worker
+that gets the lock works the files off. It looks again after it has released the lock, for files whose worker found the
+lock taken. A second worker waits for the lock, in case the first one dies.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Spool:
         self.lock = f"{top}/.{name}"
 
     def add(self, data: dict[str, object]) -> int:
-        """Add a piece of work and return how many of the oldest had to make room for it; raises OSError."""
+        """Add a file and return how many of the oldest files it displaced; raises OSError."""
         name = f"{int(boot() * 1e9):020d}"
         while (self.path / name).exists():
             name = f"{int(name) + 1:020d}"
@@ -50,11 +50,11 @@ class Spool:
         return len(surplus)
 
     def names(self) -> list[str]:
-        """Return the names of what is to be done, oldest first."""
+        """Return the names of the files, oldest first."""
         return files.names(str(self.path))
 
     def get(self, name: str) -> dict[str, Any]:
-        """Return a piece of work, or nothing where it is gone or broken."""
+        """Return the content of a file, {} if it is gone or broken."""
         try:
             data = json.loads(files.read(f"{self.path}/{name}", _MOST_BYTES))
         except (OSError, ValueError):
@@ -62,7 +62,7 @@ class Spool:
         return data if isinstance(data, dict) else {}
 
     def done(self, name: str) -> None:
-        """Forget a piece of work."""
+        """Delete a file."""
         (self.path / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -76,15 +76,15 @@ class Spool:
             else:
                 yield True
 
-    def work_off(self, one: Callable[[Spool, str], None]) -> None:
-        """Do what there is with ``one``, unless others do; raises OSError.
+    def work_off(self, work: Callable[[Spool, str], None]) -> None:
+        """Call ``work`` for each file, unless another process does; raises OSError.
 
-        Who holds the lock may be about to die, and one process waits for that: it takes up what is left.
+        The holder of the lock may be about to die, so one process waits for the lock and takes over.
         """
         while self.names():
             with self.alone() as mine:
                 while mine and (names := self.names()):
-                    one(self, names[0])
+                    work(self, names[0])
             if not mine:
                 with self.alone(place="next") as is_next:
                     if not is_next:
@@ -94,7 +94,7 @@ class Spool:
 
 
 def background(work: Callable[[], None]) -> None:
-    """Run ``work`` in a process that belongs to nobody: no parent, session, terminal or descriptor is shared."""
+    """Run ``work`` in a daemon process, with its own session and without shared descriptors."""
     child = os.fork()
     if child:
         os.waitpid(child, 0)
@@ -108,14 +108,14 @@ def background(work: Callable[[], None]) -> None:
             for descriptor in (0, 1, 2):
                 os.dup2(nothing, descriptor)
             work()
-    except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+    except Exception as error:  # noqa: BLE001 - no other process would log it
         journal.log(journal.ERROR, f"internal error: {type(error).__name__}: {error}")
     finally:
         os._exit(0)
 
 
 def read_event(spool: Spool, name: str) -> Event | None:
-    """Return the event of a piece of work, None with a word in the journal where it is broken."""
+    """Return the event of a file; None, with a log entry, if it is broken."""
     try:
         return Event.from_dict(spool.get(name))
     except EventError as error:

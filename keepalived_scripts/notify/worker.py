@@ -1,8 +1,8 @@
-"""Who runs the hooks, once keepalived's script has ended? A worker, one at a time.
+"""Who runs the hooks after keepalived's script has ended? One worker at a time.
 
-All hooks run, in the order of their events. Only those of an event that had to wait for longer than one hook may take
-are skipped where a newer event of the same instance or group waits: they would bring about a state that is long gone.
-What is to be sent is handed on to an outbox, so that no mail server holds up a hook.
+All hooks run, in the order of their events. Only if an event waited longer than one hook may take, and a newer event
+of the same instance or group is waiting, its hooks are skipped: they would act on an outdated state. Messages go to an
+outbox, so that a mail server never blocks a hook.
 """
 
 from __future__ import annotations
@@ -21,47 +21,81 @@ if TYPE_CHECKING:
     from keepalived_scripts.notify.event import Event
 
 
-def work(config: str | None, at_once: Sequence[Event] = ()) -> None:
-    """Run the hooks of what is in the spool, or is in none as there is no room, and hand it on to be sent."""
-    from keepalived_scripts.notify.settings import load_anyway
+class Worker:
+    """Runs hooks and fills the outbox, by the configuration at its start."""
 
-    # sent to the whole service when it is stopped: STOP has hooks too. Not SIG_IGN, which the hooks would inherit
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    given = load_anyway(config)
-    with contextlib.ExitStack() as alone:
-        if at_once:
-            with contextlib.suppress(OSError):  # where even that lock cannot be made
-                alone.enter_context(Spool("hooks").alone(wait=True))
-        for event in at_once:
-            _run(event, given)
-            _hand_on(event, given, config)
-    try:
-        Spool("hooks").work_off(lambda spool, name: _hooks(spool, name, given, config))
-        if Spool("outbox").names():
-            _send(config)
-    except OSError as error:
-        journal.log(journal.ERROR, f"events are left undone: {error}")
+    def __init__(self, config: str | None) -> None:
+        from keepalived_scripts.notify.settings import load_anyway
 
+        self.config = config
+        self.given: Any = load_anyway(config)
 
-def _hooks(spool: Spool, name: str, given: Any, config: str | None) -> None:
-    event = read_event(spool, name)
-    try:
-        if event is None:
-            return
-        if boot() - event.order[0] > given.hook_timeout and _is_superseded(spool, name, event):
-            journal.log(journal.NOTICE, f"no hooks for {event}: it waited too long, and a newer event waits")
+    def work(self, at_once: Sequence[Event]) -> None:
+        """Work off ``at_once``, which are in no spool, and then the spool."""
+        with contextlib.ExitStack() as lock:
+            if at_once:
+                with contextlib.suppress(OSError):  # not even the lock can be made
+                    lock.enter_context(Spool("hooks").alone(wait=True))
+            for event in at_once:
+                self._run(event)
+        try:
+            Spool("hooks").work_off(self._work_off)
+            if Spool("outbox").names():
+                self._send()
+        except OSError as error:
+            journal.log(journal.ERROR, f"events are left undone: {error}")
+
+    def _work_off(self, spool: Spool, name: str) -> None:
+        event = read_event(spool, name)
+        try:
+            if event is not None:
+                late = boot() - event.order[0] > self.given.hook_timeout
+                self._run(event, hooks=not (late and _is_superseded(spool, name, event)))
+        finally:
+            spool.done(name)
+
+    def _run(self, event: Event, *, hooks: bool = True) -> None:
+        """Run the hooks of an event and put its messages into the outbox."""
+        if hooks:
+            from keepalived_scripts.notify.hooks import find, run
+
+            for path in find(self.given.hooks, event.state):
+                run(path, event, self.given.hook_timeout)
         else:
-            _run(event, given)
-        _hand_on(event, given, config)
-    finally:
-        spool.done(name)
+            journal.log(journal.NOTICE, f"no hooks for {event}: it waited too long, and a newer event waits")
+        from keepalived_scripts.notify.settings import ways
+
+        wanted = ways(self.given) if event.state in self.given.states else ()
+        for way in wanted:
+            message = event.as_dict() | {"way": way, "until": boot() + self.given.retry_for}
+            try:
+                if Spool("outbox").add(message):
+                    journal.log(journal.ERROR, "the outbox is full: the oldest mail or webhook is dropped")
+            except OSError as error:
+                journal.log(journal.ERROR, f"{way} for {event} cannot be spooled and is tried only once: {error}")
+                self._send([(way, event)])
+        if wanted:
+            self._send()
+
+    def _send(self, once: Sequence[tuple[str, Event]] = ()) -> None:
+        """Start the outbox's worker, which loads the modules for mail and HTTP."""
+
+        def run() -> None:
+            from keepalived_scripts.notify.outbox import send, send_once
+
+            if once:
+                send_once(self.config, once)
+            else:
+                send(self.config)
+
+        background(run)
 
 
-def _run(event: Event, given: Any) -> None:
-    from keepalived_scripts.notify import hooks
-
-    for path in hooks.find(given.hooks, event.state):
-        hooks.run(path, event, given.hook_timeout)
+def work(config: str | None, at_once: Sequence[Event] = ()) -> None:
+    """Run the hooks of all events in the spool, and of ``at_once``, and pass their messages to the outbox."""
+    # systemd sends SIGTERM to the whole service, but STOP has hooks too. SIG_IGN would be inherited by the hooks
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    Worker(config).work(at_once)
 
 
 def _is_superseded(spool: Spool, name: str, event: Event) -> bool:
@@ -70,26 +104,3 @@ def _is_superseded(spool: Spool, name: str, event: Event) -> bool:
         if (data.get("kind"), data.get("name")) == (event.kind, event.name):
             return True
     return False
-
-
-def _hand_on(event: Event, given: Any, config: str | None) -> None:
-    """Put what is to be sent into the outbox, and start its worker if none is there."""
-    from keepalived_scripts.notify.settings import ways
-
-    wanted = ways(given) if event.state in given.states else ()
-    for way in wanted:
-        data = event.as_dict() | {"way": way, "until": boot() + given.retry_for}
-        try:
-            if Spool("outbox").add(data):
-                journal.log(journal.ERROR, "the outbox is full: the oldest mail or webhook is dropped")
-        except OSError as error:
-            journal.log(journal.ERROR, f"{way} for {event} cannot be put aside and is tried but once: {error}")
-            _send(config, [(way, event)])
-    if wanted:
-        _send(config)
-
-
-def _send(config: str | None, once: Sequence[tuple[str, Event]] = ()) -> None:
-    from keepalived_scripts.notify.outbox import send, send_once
-
-    background(lambda: send_once(config, once) if once else send(config))

@@ -372,11 +372,11 @@ def test_priorities_change_without_a_change_of_state(site: Site) -> None:
         ("", "GROUP|INSTANCE NAME STATE PRIORITY"),
         ("INSTANCE V1 MASTRE 100", "'MASTRE' is no state"),
         ("INSTANCE V1 MASTER many", "'many' is no priority"),
-        ("--state MASTER", "either --instance or --group"),
-        ("--instance V1", "want --state"),
+        ("--state MASTER", "needs --instance or --group"),
+        ("--instance V1", "need --state"),
         ("--state MASTRE --instance V1", "one of MASTER"),
         ("--nosuch x INSTANCE V1 MASTER 100", "no option '--nosuch'"),
-        ("--fifo /x INSTANCE V1 MASTER 100", "its own words"),
+        ("--fifo /x INSTANCE V1 MASTER 100", "takes no arguments"),
     ],
 )
 def test_a_wrong_command_line_says_what_is_wanted(site: Site, arguments: str, said: str) -> None:

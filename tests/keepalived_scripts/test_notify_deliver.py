@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keepalived_scripts.notify.deliver import as_json
+from keepalived_scripts.notify.deliver import NeverError, as_json
 from keepalived_scripts.notify.deliver import webhook as webhook_out
-from keepalived_scripts.notify.errors import NeverError
 from keepalived_scripts.notify.event import Event
 from keepalived_scripts.notify.settings import Place, settings
 from tests.commands import program, shell

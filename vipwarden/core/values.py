@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_pton
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 _LABEL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 _HEX = "0123456789abcdef"
 
@@ -48,6 +52,20 @@ class Count(int):
         if digits.isascii() and digits.isdigit() and len(digits) < 19:
             return int.__new__(cls, digits)
         raise ValueError("a whole number from 0 up is wanted")
+
+
+class Choice(str):
+    """One word of ``choices``, in any case; a subclass sets them."""
+
+    __slots__ = ()
+    choices: tuple[str, ...] = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Build it from its text; raises ValueError with what is wanted."""
+        for choice in cls.choices:
+            if choice.lower() == text.lower():
+                return str.__new__(cls, choice)
+        raise ValueError(f"one of {', '.join(cls.choices)} is wanted")
 
 
 class Host(str):
