@@ -1,4 +1,4 @@
-"""How does a node become a real server, and cease to be one? All or nothing, and no more than was begun."""
+"""How does a node become a real server, and cease to be one? Each change is complete or undone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import copy
 import signal
 from typing import TYPE_CHECKING
 
-from keepalived_scripts.realserver import arp
-from keepalived_scripts.realserver.status import wrong
+from keepalived_scripts.realserver.status import WANTED, arp, is_enough, problems, set_arp
 from keepalived_scripts.realserver.vip import is_name
 
 if TYPE_CHECKING:
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class FailedError(Exception):
-    """It cannot be done; the text says why."""
+    """The change is not possible; the text says why."""
 
 
 def start(loopback: Loopback, record: Record, wanted: Mapping[str, Sequence[Vip]]) -> None:
-    """Make the node a real server for what each word stands for, and for nothing that it stood for before.
+    """Make the node a real server for the VIPs of each address or list, and drop VIPs that left a list.
 
     Raises FailedError or OSError, and then nothing is changed.
     """
@@ -33,11 +32,11 @@ def start(loopback: Loopback, record: Record, wanted: Mapping[str, Sequence[Vip]
     every = list(dict.fromkeys(vip for vips in wanted.values() for vip in vips))
     try:
         if any(vip.version == 4 for vip in every):
-            for key in arp.WANTED:
+            for key in WANTED:
                 _set(key, record, undo)
-        problems = wrong(loopback, every)  # before the address is there: ARP must never tell it
-        if problems:
-            raise FailedError("; ".join(problems))
+        faults = problems(loopback, every)  # before the address is there: ARP must never announce it
+        if faults:
+            raise FailedError("; ".join(faults))
         held = loopback.held()
         for name, vips in wanted.items():
             for vip in vips:
@@ -56,9 +55,9 @@ def start(loopback: Loopback, record: Record, wanted: Mapping[str, Sequence[Vip]
         record.write()
     except BaseException as error:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)  # what has begun to be undone is undone
+            signal.signal(number, signal.SIG_IGN)  # the rollback is not interrupted
         for step in reversed(undo):
-            with contextlib.suppress(OSError):  # a step that was not taken, for want of the right to it
+            with contextlib.suppress(OSError):  # a step that was not taken, for lack of rights
                 step()
         record.vips, record.settings = before
         record.write()
@@ -69,22 +68,22 @@ def start(loopback: Loopback, record: Record, wanted: Mapping[str, Sequence[Vip]
 
 
 def _set(key: str, record: Record, undo: list[Callable[[], None]]) -> None:
-    before, ours = arp.read(key), arp.WANTED[key]
-    if arp.is_enough(key, before):
+    before, ours = arp(key), WANTED[key]
+    if is_enough(key, before):
         return
     record.settings[key] = before, ours
     record.write()
-    undo.append(lambda: arp.write(key, before))
-    arp.write(key, ours)
+    undo.append(lambda: set_arp(key, before))
+    set_arp(key, ours)
 
 
 def stop(loopback: Loopback, record: Record, wanted: Mapping[str, Sequence[Vip]]) -> list[str]:
-    """End it, and return what there is to say of what stays; raises FailedError and OSError.
+    """Undo the start, and return notes on what stays; raises FailedError and OSError.
 
-    A list gives up what was started by it, whatever it holds now, unless another word started that too; an address
-    that is named goes whoever started it. What was on lo before the start stays.
+    A list gives up the VIPs that it started, whatever it holds now, unless another list or address started them too.
+    An address given by itself is removed in any case. What was on lo before the start stays.
     """
-    said = []
+    notes = []
     held = loopback.held()
     for name, vips in wanted.items():
         known = record.of(name) if is_name(name) else []
@@ -99,22 +98,22 @@ def stop(loopback: Loopback, record: Record, wanted: Mapping[str, Sequence[Vip]]
                 if str(vip) in loopback.held():
                     raise FailedError(f"lo still holds {vip} with another prefix: remove it with ip address del")
             elif str(vip) in held:
-                said.append(f"{vip} stays on lo: it was not put there by a start; ip address del takes it away")
+                notes.append(f"{vip} stays on lo: no start has put it there; remove it by ip address del")
     record.write()
-    return said + _put_back(record)
+    return notes + _put_back(record)
 
 
 def _put_back(record: Record) -> list[str]:
-    """Put the settings back with the last IPv4 address, and return what somebody else changed meanwhile."""
-    said = []
+    """Restore the settings after the last IPv4 address; return notes on those that somebody else has changed."""
+    notes = []
     if any(vip.version == 4 for vip in record.vips):
         return []
     for key, (before, ours) in list(record.settings.items()):
-        now = arp.read(key)
+        now = arp(key)
         if now == ours:
-            arp.write(key, before)
+            set_arp(key, before)
         else:
-            said.append(f"{key} is left at {now}: it was {before} before the start, and {ours} after it")
+            notes.append(f"{key} is left at {now}: it was {before} before the start, and {ours} after it")
         del record.settings[key]
     record.write()
-    return said
+    return notes

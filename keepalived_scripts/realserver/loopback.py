@@ -1,7 +1,7 @@
-"""Which addresses does lo hold, and how does it get another? By rtnetlink, for ``ip`` may be missing on a node.
+"""Which addresses does lo hold, and how is a VIP added? By rtnetlink, because a node may have no ``ip``.
 
-A VIP here is no address to speak from: for IPv4 its scope is the host, for IPv6 its preferred lifetime is over, so
-that the kernel does not choose it as the source of a connection to elsewhere while it has another (RFC 6724, rule 3).
+A VIP on lo is no source address: for IPv4 its scope is host, for IPv6 its preferred lifetime is over, so that the
+kernel does not choose it for connections to other nodes while it has another address (RFC 6724, rule 3).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import errno
 import fcntl
 import socket
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vipwarden.node.netlink.addresses import address_of
 from vipwarden.node.netlink.socket import ACK, DUMP, ROUTE, Netlink, attribute
@@ -28,12 +28,11 @@ _SIOCGIFFLAGS, _IFF_UP, _IFF_NOARP = 0x8913, 0x1, 0x80
 _SECONDS = 5  # that the kernel may take for one answer
 
 
-class Held:
-    """How an interface holds an address: ``prefix`` length and ``scope`` as in /etc/iproute2/rt_scopes."""
+class Held(NamedTuple):
+    """An address of an interface: ``prefix`` length, and ``scope`` as in /etc/iproute2/rt_scopes."""
 
-    def __init__(self, prefix: int, scope: int) -> None:
-        self.prefix = prefix
-        self.scope = scope
+    prefix: int
+    scope: int
 
 
 class Loopback:
@@ -44,23 +43,23 @@ class Loopback:
 
     def held(self) -> dict[str, Held]:
         """Return the addresses of lo."""
-        found = {}
+        held = {}
         for body in _ask(_RTM_GETADDR, DUMP, bytes(8)):
-            one = address_of(body)
-            if one is not None and one[0] == self.index:
-                found[one[1]] = Held(one[2], body[3])
-        return found
+            entry = address_of(body)
+            if entry is not None and entry[0] == self.index:
+                held[entry[1]] = Held(entry[2], body[3])
+        return held
 
     def add(self, vip: Vip) -> None:
         """Add a VIP."""
         more = b""
-        if vip.version == 6:  # neither is asked for twice on lo, nor does a neighbour solicitation ever get there
+        if vip.version == 6:  # lo needs no duplicate address detection
             more = attribute(_IFA_FLAGS, struct.pack("=I", _NODAD))
             more += attribute(_IFA_CACHEINFO, struct.pack("=IIII", 0, _FOREVER, 0, 0))
         self._change(_RTM_NEWADDR, ACK | _CREATE | _EXCL, vip, more)
 
     def remove(self, vip: Vip) -> None:
-        """Remove a VIP; one that is not there is gone already."""
+        """Remove a VIP, if it is there."""
         try:
             self._change(_RTM_DELADDR, ACK, vip, b"")
         except OSError as error:
@@ -68,11 +67,11 @@ class Loopback:
                 raise
 
     def is_up(self) -> bool:
-        """Return whether lo is up; an address on one that is down is of no use."""
+        """Return whether lo is up; otherwise its addresses have no effect."""
         return bool(_flags("lo") & _IFF_UP)
 
     def does_arp(self, interface: str) -> bool:
-        """Return whether an interface speaks ARP at all; one that has just gone does not."""
+        """Return whether an interface uses ARP; one that has just gone does not."""
         try:
             return not _flags(interface) & _IFF_NOARP
         except OSError:
@@ -93,6 +92,6 @@ def _ask(kind: int, flags: int, body: bytes) -> list[bytes]:
 
 def _flags(interface: str) -> int:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:  # any socket will do
-        asked = struct.pack("16sH22x", interface.encode(), 0)
-        flags: int = struct.unpack("16xH", fcntl.ioctl(sock, _SIOCGIFFLAGS, asked)[:18])[0]
+        request = struct.pack("16sH22x", interface.encode(), 0)
+        flags: int = struct.unpack("16xH", fcntl.ioctl(sock, _SIOCGIFFLAGS, request)[:18])[0]
     return flags

@@ -1,4 +1,4 @@
-"""Is this node a real server for these VIPs? Makes it one, ends that, and tells: realserver start|stop|status VIP..."""
+"""Is this node a real server for these VIPs? realserver start|stop|status VIP... makes it one, ends it, or reports."""
 
 from __future__ import annotations
 
@@ -12,35 +12,30 @@ from keepalived_scripts.realserver.status import status
 from keepalived_scripts.realserver.vip import FOLDER, Vip, VipError, is_name, listed, vips
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import Folder  # noqa: TC001 - options() looks it up
+from vipwarden.core.values import Choice
 from vipwarden.node.netlink.addresses import AddressesError
 
 _DONE, _FAILED, _USAGE, _DENIED = 0, 1, 2, 4  # LSB, of an init script's actions
 _UNKNOWN = 4  # and of its "status"
 
 
-class Action(str):
-    """What is to be done."""
+class Action(Choice):
+    """An action on VIPs."""
 
     __slots__ = ()
     choices = ("start", "stop", "status")
-
-    def __new__(cls, text: str) -> Action:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text not in cls.choices:
-            raise ValueError("start, stop or status is wanted")
-        return str.__new__(cls, text)
 
 
 def realserver(action: Action, *vip: str, conf: Folder = FOLDER) -> int:
     """Make this node a real server for VIPs (direct routing), end that, or report it.
 
-    start   puts each VIP on lo and sets arp_ignore=1 and arp_announce=2 where they are not in effect; all or nothing.
-            What left a list since its last start is taken away
-    stop    takes away what start put there, and with the last VIP puts the settings back as they were before
-    status  tells what is in effect: exit code 0 all of it, 1 a part, 3 nothing, 4 cannot be told
+    start   puts each VIP on lo and sets arp_ignore=1 and arp_announce=2 if they are not in effect; on an error changes
+            nothing. Removes VIPs that have left a list since its last start
+    stop    removes VIPs that start has added, and with the last one restores the settings
+    status  reports what is in effect: exit code 0 everything, 1 a part, 3 nothing, 4 unknown
 
-    action: what to do
-    vip: IPv4 or IPv6 address, or the name of a list: a file with an address on each line
+    action: action
+    vip: IPv4 or IPv6 address, or the name of a list: a file with one address on each line
     conf: folder of the lists
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -55,8 +50,7 @@ def realserver(action: Action, *vip: str, conf: Folder = FOLDER) -> int:
             if action == "start":
                 start(loopback, record, {_name(word): listed(word, conf) for word in vip})
             else:
-                said = stop(loopback, record, {_name(word): _known(record, word, conf) for word in vip})
-                for line in said:
+                for line in stop(loopback, record, {_name(word): _known(record, word, conf) for word in vip}):
                     _say(line, _DONE)
     except VipError as error:
         return _say(str(error), _USAGE)
@@ -75,7 +69,7 @@ def _name(word: str) -> str:
 
 
 def _known(record: Record, word: str, folder: str) -> list[Vip]:
-    """Return what a word stands for, without its list where that is gone but what was started by it is known."""
+    """Return the VIPs of an address or list; none if the list is gone, but the record has its VIPs."""
     try:
         return listed(word, folder)
     except VipError:

@@ -1,7 +1,8 @@
-"""What did we change, and what was there before? A file in the runtime folder, gone with the boot like the changes.
+"""What did a start change, and what was there before? A file in the runtime folder, which ends with the boot.
 
-One for each network namespace, as lines: ``vip ADDRESS NAME...`` for what we put on lo, ``there ADDRESS NAME...`` for
-what was on it already, each with the words that it was started by, and ``arp KEY BEFORE OURS`` for settings.
+One for each network namespace, with lines ``vip ADDRESS NAME...`` for a VIP that a start put on lo, ``there ADDRESS
+NAME...`` for one that lo already had, with the names of the lists or addresses that started it, and ``arp KEY BEFORE
+OURS`` for settings.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keepalived_scripts.realserver.arp import WANTED
 from vipwarden.state import files, paths
 
 if TYPE_CHECKING:
@@ -23,23 +23,24 @@ if TYPE_CHECKING:
     from keepalived_scripts.realserver.vip import Vip
 
 
+SETTINGS = ("arp_ignore", "arp_announce")
 _MOST = 1 << 20  # bytes
 
 
 class RecordError(ValueError):
-    """The record is there but cannot be understood."""
+    """The record exists but cannot be read."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """How a VIP came to be on lo: put there by us or not, and by which words it was started."""
+    """The origin of a VIP on lo: put there by a start or not, and the names of the lists or addresses."""
 
     ours: bool
     names: set[str]
 
 
 class Record:
-    """The VIPs that were started, and of each setting the value ``before`` and the one that we wrote."""
+    """The started VIPs, and for each changed setting the value before and ours."""
 
     def __init__(self, path: str) -> None:
         """Read it; raises OSError and RecordError."""
@@ -54,7 +55,7 @@ class Record:
             for kind, name, *values in (line.split() for line in lines if line):
                 if kind in ("vip", "there"):
                     self.vips[ipaddress.ip_address(name)] = Entry(kind == "vip", set(values))
-                elif kind == "arp" and name in WANTED:
+                elif kind == "arp" and name in SETTINGS:
                     before, ours = map(int, values)
                     self.settings[name] = before, ours
                 else:
@@ -63,17 +64,17 @@ class Record:
             raise RecordError(f"{path} is broken: what was there before the start is not known; remove it") from None
 
     def of(self, name: str) -> list[Vip]:
-        """Return the VIPs that were started by a word."""
+        """Return the VIPs that a list or address started."""
         return [vip for vip, entry in self.vips.items() if name in entry.names]
 
     def add(self, vip: Vip, name: str, *, held: bool) -> None:
-        """Remember that a VIP is started by a word; ``held`` by lo already, it is ours only where it was before."""
+        """Record that ``name`` started a VIP; one that lo already ``held`` is ours only if it was before."""
         entry = self.vips.setdefault(vip, Entry(not held, set()))
         entry.ours = entry.ours or not held
         entry.names.add(name)
 
     def write(self) -> None:
-        """Write it aside and rename it; without anything to remember there is no file; raises OSError."""
+        """Replace the file; an empty record has none; raises OSError."""
         lines = [
             " ".join(("vip" if entry.ours else "there", str(vip), *sorted(entry.names)))
             for vip, entry in sorted(self.vips.items(), key=str)
@@ -88,7 +89,7 @@ class Record:
 
 @contextlib.contextmanager
 def locked() -> Iterator[Record]:
-    """Hold the record of this network namespace, so that units that start at once follow each other; raises OSError."""
+    """Lock the record of this network namespace, so that units do not start at the same time; raises OSError."""
     place = paths.realserver()
     files.ready(place)
     space = os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116 - a link that leads to no path

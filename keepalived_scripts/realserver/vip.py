@@ -1,4 +1,4 @@
-"""Which virtual addresses are meant? They stand on the command line, or in a file that is named there."""
+"""Which virtual addresses are meant? Those of the command line, and of the files that it names."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _MOST = 65536
 
 
 class VipError(ValueError):
-    """What was given is neither an address nor the name of a file with addresses."""
+    """The text is neither an address nor the name of a file with addresses."""
 
 
 def is_name(text: str) -> bool:
-    """Return whether a word of the command line is the name of a list rather than an address."""
+    """Return whether an argument is the name of a list, not an address."""
     return not (":" in text or "/" in text or text[:1].isdigit())
 
 
 def vips(given: Sequence[str], folder: str) -> list[Vip]:
-    """Return the addresses, each once; a name stands for the file of that name in ``folder``; raises VipError."""
+    """Return the addresses, each once; a name is that of a file in ``folder``; raises VipError."""
     return list(dict.fromkeys(vip for text in given for vip in listed(text, folder)))
 
 
 def listed(text: str, folder: str) -> list[Vip]:
-    """Return what one word of the command line stands for; raises VipError."""
+    """Return the addresses of one argument; raises VipError."""
     return _from(text, folder) if is_name(text) else [_vip(text, "")]
 
 
@@ -43,10 +43,10 @@ def _from(name: str, folder: str) -> list[Vip]:
     except (OSError, ValueError) as error:
         raise VipError(f"{name!r} is no address, and {path} cannot be read: {error}") from None
     texts = [(number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)]
-    found = [_vip(text, f"{path}:{number}: ") for number, text in texts if text]
-    if not found:
+    addresses = [_vip(text, f"{path}:{number}: ") for number, text in texts if text]
+    if not addresses:
         raise VipError(f"{path} holds no address")
-    return found
+    return addresses
 
 
 def _vip(text: str, where: str) -> Vip:

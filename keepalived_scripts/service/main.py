@@ -1,7 +1,7 @@
 """Is a service healthy, and if not, does one restart help? chk_service and chk_haproxy, for keepalived.
 
-They never stop keepalived: the exit code gives the VIP up. What they remember of a service is kept for all who ask
-about the same unit, so that two keepalived instances that run them at once restart it once.
+They never stop keepalived: the exit code gives up the VIP. All runs for one unit share one memory, so that two
+instances of keepalived restart it only once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from keepalived_scripts.chk import FAILED, HEALTHY, leave, say
 from keepalived_scripts.service import memory, rules
 from keepalived_scripts.service.options import PRESETS, front_end
 from keepalived_scripts.service.parts import Ask, ask
-from keepalived_scripts.service.single import Busy, single
 from vipwarden.core.options import UsageError, complete, options, parse
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
 from vipwarden.net.blocking import end
@@ -30,32 +29,32 @@ if TYPE_CHECKING:
 
     from keepalived_scripts.service.parts import Part
 
-_LATELY = 60  # seconds from a healthy verdict within which a bad run is one to be lenient with
-_FOR_THE_END = 0.35  # the part of the deadline that is left for deciding and writing down what follows
+_LATELY = 60  # seconds after a healthy verdict in which a service may have fall and grace
+_FOR_THE_END = 0.35  # the part of the deadline for the rules and the record
 
 
 def main(preset: str, arguments: Sequence[str]) -> NoReturn:
-    """Run one of PRESETS for keepalived and leave with its answer, HEALTHY or FAILED."""
+    """Run one of PRESETS for keepalived and exit with HEALTHY or FAILED."""
     code = FAILED
     begun = monotonic()
     try:
         _signal.signal(_signal.SIGTERM, end)  # a script that exits 0 on SIGTERM would count as a success
         posix.umask(0o022)  # keepalived's is 0177
         code = _answer(preset, arguments, begun)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is not healthy
+    except BaseException as error:  # noqa: BLE001 - any error is a failure
         say(2, f"chk_{preset}: {error or type(error).__name__}; see chk_{preset} --help")
     posix._exit(code)
 
 
 class Service:
-    """What is asked about: its parts, the way to restart it and the names under which it is known."""
+    """A service: its parts, its restart, and the names of its verdict and memory."""
 
     def __init__(self, preset: str, values: dict[str, Any]) -> None:
-        """Take it from the values of the options; raises UsageError."""
+        """Build it from the values of the options; raises UsageError."""
         self.program = f"chk_{preset}"
         self.parts: list[Part] = []
         if values["command"] is not None:
-            self.parts.append(Ask.of("process", "--command", values["command"]))
+            self.parts.append(Ask(("process", "--command", values["command"])))
         if preset == "haproxy":
             from keepalived_scripts.service.stats import haproxy
 
@@ -69,17 +68,18 @@ class Service:
         if self.unit:
             self.restart = ("systemctl", "--no-block", "restart", self.unit)
         self.restart_timeout: float = values["restart_timeout"]
-        self.limits = rules.Limits(
-            fall=values["fall"],
-            fall_timeout=values["fall_timeout"],
-            grace=values["grace"],
-            good_for=values["good_for"],
-            restarts=values["restarts"],
-            window=values["window"],
-        )
+        names = ("fall", "fall_timeout", "grace", "good_for", "restarts", "window")
+        self.limits = rules.Limits(**{name: values[name] for name in names})
         whole = " ".join(values["restart"] or ([unit.removesuffix(".service")] if unit else map(str, values["check"])))
         self.name = values["name"] or f"{self.program} {whole or values['command']}"
         self.key = paths.file_name(whole if self.restart else self.name)
+
+    def log(self, state: State, text: str) -> None:
+        """Log a line to syslog."""
+        from vipwarden.core import syslog
+
+        severity = syslog.NOTICE if state == OK else syslog.WARNING if state == WARNING else syslog.ERROR
+        syslog.log(self.program, severity, f"{self.name}: {text}")
 
 
 def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
@@ -97,61 +97,65 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
     values = {name: values.get(name, option.default) for name, option in known.items()}
     service = Service(preset, values)
     until = begun + values["timeout"]
-    _signal.signal(_signal.SIGALRM, leave)
-    _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
+    _set_alarm(until)
     folder = paths.verdicts()
+    lock = None
     try:
-        lock = single(folder, service.key, service.name, values["max_age"], until)
-    except Busy as busy:
-        say(1, busy.result.text)
-        return _code(busy.result)
+        lock = memory.lock(folder, service.key, service.name, values["max_age"], until)
+    except memory.Busy as busy:
+        result = busy.result
     except OSError as error:
         say(2, f"{service.program}: no restart, for nothing can be locked in {folder}: {error.strerror}")
         result = ask(service.parts, until)
-        say(1, result.text)
-        return _code(result if result.state == OK else Result(CRITICAL, result.text))
-    result = _judge(service, lock, begun, until)
+        if result.state != OK:
+            result.state = CRITICAL
+    else:
+        result = _judge(service, lock, begun, until)
     say(1, result.text)
-    _publish(service, folder, result, monotonic() - begun)
+    if lock is not None:
+        _publish(service, folder, result, monotonic() - begun)
     return _code(result)
 
 
+def _set_alarm(until: float) -> None:
+    _signal.signal(_signal.SIGALRM, leave)
+    _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
+
+
 def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
-    """Ask the parts, follow the rules and do what they say."""
+    """Run the parts, apply the rules and carry out the consequence."""
     path = f"{paths.services()}/{service.key}"
     known = None
     try:
         before = known = memory.recall(path)
     except memory.LostError as error:
-        _log(service, CRITICAL, f"{error}; down until it has been good for {service.limits.good_for:g} s")
+        service.log(CRITICAL, f"{error}; down until it has been good for {service.limits.good_for:g} s")
         before = memory.lost(service.limits)
-    found = ask(service.parts, until - (until - begun) * _FOR_THE_END)
-    _signal.signal(_signal.SIGALRM, leave)  # the checks set an alarm of their own
-    _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
-    step, why = _follow(service, path, before, found, until)
-    said = ": ".join(part for part in (step.said, why) if part)
-    text = found.text + (f" ({said})" if said else "")
+    result = ask(service.parts, until - (until - begun) * _FOR_THE_END)
+    _set_alarm(until)  # the checks have set their own
+    step, why = _follow(service, path, before, result, until)
+    reason = ": ".join(part for part in (step.reason, why) if part)
+    text = result.text + (f" ({reason})" if reason else "")
     if step.memory != known:
         from keepalived_scripts.service.restart import Restart, record
 
         restart = None
         if step.restart:
-            _log(service, WARNING, f"restart: {' '.join(service.restart)}: {found.text}")
+            service.log(WARNING, f"restart: {' '.join(service.restart)}: {result.text}")
             restart = Restart(service.program, service.restart, service.restart_timeout, step.memory.at)
-        failed = record(path, memory.text_of(step.memory), lock, until - 0.02, restart)
-        if failed:
-            text += f"; {failed}" + (", so no restart" if step.restart else "")
-            return Result(CRITICAL, text)
+        failure = record(path, memory.text_of(step.memory), lock, until - 0.02, restart)
+        if failure:
+            return Result(CRITICAL, f"{text}; {failure}" + (", so no restart" if step.restart else ""))
     if step.healthy:
-        state: State = OK if found.state == OK else WARNING
+        state: State = OK if result.state == OK else WARNING
     else:
-        state = UNKNOWN if found.state == UNKNOWN else CRITICAL
+        state = UNKNOWN if result.state == UNKNOWN else CRITICAL
     return Result(state, text, [Metric("restarts", len(step.memory.restarts), minimum=0)])
 
 
-def _follow(service: Service, path: str, before: rules.Memory, found: Result, until: float) -> tuple[rules.Step, str]:
-    """Follow the rules; where a restart or the VIP hangs on it, see first what else is known, which is told too."""
-    good, may = found.state == OK, bool(service.restart) and found.state == CRITICAL
+def _follow(service: Service, path: str, before: rules.Memory, result: Result, until: float) -> tuple[rules.Step, str]:
+    """Apply the rules; before a restart or a change of the verdict also ask for the state of the unit."""
+    good, may = result.state == OK, bool(service.restart) and result.state == CRITICAL
     now, today = boot(), wall()
     if not good and before.phase == rules.GOOD and not _was_healthy(service):
         before = before.copy()
@@ -159,7 +163,7 @@ def _follow(service: Service, path: str, before: rules.Memory, found: Result, un
 
     def step(fate: str = "") -> rules.Step:
         return rules.step(
-            before, service.limits, good=good, may=may, now=now, today=today, expired=found.expired, fate=fate
+            before, service.limits, good=good, may=may, now=now, today=today, expired=result.expired, fate=fate
         )
 
     plain = step()
@@ -170,28 +174,23 @@ def _follow(service: Service, path: str, before: rules.Memory, found: Result, un
 
 
 def _was_healthy(service: Service) -> bool:
-    """Return whether it was healthy lately: what was not has nothing to keep, as when keepalived starts."""
+    """Return whether it was healthy lately; otherwise, as when keepalived starts, there is no VIP to keep."""
     last = standing(read(f"{paths.verdicts()}/{paths.file_name(service.name)}"), _LATELY)
     return last.is_valid and last.state in (OK, WARNING)
 
 
 def _fate(service: Service, path: str, before: rules.Memory, until: float) -> tuple[str, str]:
-    """Return what is known of the last restart and of the unit, for rules.step(), and the words for it."""
-    if before.tried:
-        from keepalived_scripts.service.restart import failure
+    """Return the state of the last restart and of the unit for rules.step(), and the text for it."""
+    from keepalived_scripts.service.restart import failure, fate
 
-        why = failure(path, before.at)
-        if why:
-            return rules.BROKEN, why
-    if not service.unit:
-        return "", ""
-    from keepalived_scripts.service.unit import fate
-
-    return fate(service.unit, until)
+    why = failure(path, before.at) if before.tried else ""
+    if why:
+        return rules.BROKEN, why
+    return fate(service.unit, until) if service.unit else ("", "")
 
 
 def _code(result: Result) -> int:
-    """Translate: a WARNING is bad within what the operator allowed (fall, grace)."""
+    """Return the exit code: a WARNING is a failure within fall or grace."""
     return HEALTHY if result.state in (OK, WARNING) else FAILED
 
 
@@ -199,15 +198,8 @@ def _publish(service: Service, folder: str, result: Result, duration: float) -> 
     try:
         before = publish(folder, service.name, service.program.removeprefix("chk_"), result, duration)
     except OSError as error:
-        _log(service, WARNING, f"cannot publish the verdict: {error.strerror}")
+        service.log(WARNING, f"cannot publish the verdict: {error.strerror}")
         return
     old: State | str = before.result.state if before is not None else "first run"
     if old != result.state:
-        _log(service, result.state, f"{old} -> {result.state}: {result.text}")
-
-
-def _log(service: Service, state: State, text: str) -> None:
-    from vipwarden.core import syslog
-
-    severity = syslog.NOTICE if state == OK else syslog.WARNING if state == WARNING else syslog.ERROR
-    syslog.log(service.program, severity, f"{service.name}: {text}")
+        service.log(result.state, f"{old} -> {result.state}: {result.text}")

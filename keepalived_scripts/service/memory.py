@@ -1,29 +1,72 @@
-"""What does a service's file remember, and how is it kept from lying?
+"""What does a service's file remember, and how is it protected from damage and from a second copy?
 
-Two lines of text: ``vipwarden-service-1 PHASE BAD TRIED AT GOOD BOOT``, as rules.Memory has them and with the kernel's
-boot id, and then the times of the restarts. A file that is torn, from somebody else or from the future is a memory
-that was lost: the service is then down until it has been good for a while, and every restart of the window is used up.
+Two lines of text: ``vipwarden-service-1 PHASE BAD TRIED AT GOOD BOOT``, the fields of rules.Memory and the kernel's
+boot id, and then the times of the restarts. If the file is torn, belongs to another user or is dated in the future,
+the memory is lost: the service is down until it has been good for a while, and all restarts of the window are used.
 """
 
 from __future__ import annotations
 
+import fcntl
 import posix
+import select
 
 from keepalived_scripts.service.rules import DOWN, GOOD, TRYING, Limits, Memory
+from vipwarden.core.result import UNKNOWN, Result
 from vipwarden.state import files
-from vipwarden.state.clock import boot, wall
+from vipwarden.state.clock import boot, monotonic, wall
+from vipwarden.state.paths import file_name
+from vipwarden.state.standing import standing
+from vipwarden.state.verdict import read
 
 _MAGIC = "vipwarden-service-1"
 _MOST = 8192
 _BOOT = "/proc/sys/kernel/random/boot_id"
+_TURN = 0.01  # seconds between two tries to get the lock
 
 
 class LostError(ValueError):
-    """The memory is there and cannot be trusted; the text says why."""
+    """The memory exists but cannot be trusted; the text says why."""
+
+
+class Busy(Exception):  # noqa: N818 - no error: another copy has the answer
+    """Another copy runs, or just did; ``result`` is its answer."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.text)
+        self.result = result
+
+
+def lock(folder: str, key: str, name: str, max_age: float, until: float) -> int:
+    """Return the lock of a service as a descriptor, which a child shares; raises Busy, or OSError without a lock.
+
+    A copy that finds the lock taken answers with the last fresh verdict, and waits for one if there is none: at a
+    start two instances of keepalived run the script at the same time, and one failure counts at once.
+    """
+    files.ready(folder)
+    descriptor = files.lock(f"{folder}/.service.{key}.lock")
+    waited = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = True
+        except BlockingIOError:
+            taken = False
+        if taken and not waited:
+            return descriptor
+        last = read(f"{folder}/{file_name(name)}")
+        if last is not None and standing(last, max_age).is_valid:
+            raise Busy(last.result)
+        if taken:
+            return descriptor
+        if monotonic() + _TURN + 0.02 > until:
+            raise Busy(Result(UNKNOWN, "another copy is running and left no fresh verdict"))
+        waited = True
+        select.poll().poll(_TURN * 1000)
 
 
 def recall(path: str) -> Memory:
-    """Return what is remembered, and a fresh Memory where nothing is; raises LostError."""
+    """Return the memory, a new one if there is no file; raises LostError."""
     try:
         return _memory(files.read(path, _MOST, closed=True).decode("ascii", "replace"))
     except FileNotFoundError:
@@ -35,18 +78,18 @@ def recall(path: str) -> Memory:
 
 
 def lost(limits: Limits) -> Memory:
-    """Return the memory to go on with where the real one is lost."""
+    """Return the memory to continue with after a loss."""
     return Memory(DOWN, tried=True, restarts=(wall(),) * limits.restarts)
 
 
 def text_of(memory: Memory) -> bytes:
     """Return the file's content."""
     head = f"{_MAGIC} {memory.phase} {memory.bad} {int(memory.tried)} {memory.at:.2f} {memory.good:.2f} {_boot_id()}"
-    return f"{head}\n{' '.join(f'{one:.3f}' for one in memory.restarts)}\n".encode()
+    return f"{head}\n{' '.join(f'{restart:.3f}' for restart in memory.restarts)}\n".encode()
 
 
 def write(path: str, data: bytes) -> None:
-    """Put the content in place so that a crash leaves the old one or the new one; raises OSError."""
+    """Replace the file so that a crash leaves the old or the new content; raises OSError."""
     above = path.rpartition("/")[0]
     for step in (above.rpartition("/")[0], above):
         try:

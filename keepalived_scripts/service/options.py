@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from keepalived_scripts.service.parts import Ask  # noqa: TC001 - options() looks it up
-from keepalived_scripts.service.words import Words  # noqa: TC001
+from keepalived_scripts.service.parts import Ask, Words  # noqa: TC001 - options() looks them up
 from vipwarden.core.values import Count, Seconds
 
 TYPE_CHECKING = False
@@ -95,7 +94,7 @@ def front_end(
     name: str | None = None,
     help: bool = False,  # noqa: A002 - the option's name
 ) -> None:
-    """Add the options that both have.
+    """Add the options of both commands.
 
     check: check with its options in one text, such as "port -H 127.0.0.1 -p 80"
     restart: command that restarts the service and then ends, instead of a unit; runs without a shell

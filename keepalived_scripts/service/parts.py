@@ -1,10 +1,9 @@
-"""Is each part of a service healthy? They share one deadline."""
+"""Is each part of a service healthy? A part is a check with its options; all parts share one deadline."""
 
 from __future__ import annotations
 
 from time import monotonic
 
-from keepalived_scripts.service.words import Words
 from vipwarden.core.options import UsageError
 from vipwarden.core.registry import names
 from vipwarden.core.result import CRITICAL, OK, WARNING, Result
@@ -15,56 +14,90 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
-    Part: TypeAlias = Callable[[float], Result]  # asks within so many seconds
+    Part: TypeAlias = Callable[[float], Result]  # runs for at most so many seconds
+
+_SHELL = "|&;<>`$("
 
 
-def no_front_end() -> None:
-    """Add no options to those of a check."""
+class Words(tuple[str, ...]):
+    """The words of a command line, split as by sh, though no shell runs it.
+
+    Unquoted pipes, redirections and variables are refused: without a shell they would be plain arguments.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Words:
+        """Build it from its text; raises ValueError with what is wrong."""
+        words = tuple.__new__(cls, _split(text))
+        if not words or not words[0]:
+            raise ValueError("a command and its arguments are wanted")
+        return words
+
+    def __str__(self) -> str:
+        return " ".join(self)
+
+
+def _split(text: str) -> list[str]:
+    words: list[str] = []
+    word: str | None = None
+    quote = ""
+    rest = iter(text)
+    for char in rest:
+        if char == "\\" and quote != "'":
+            after = next(rest, "")
+            if not after:
+                raise ValueError("the backslash at the end escapes nothing")
+            word = (word or "") + (after if not quote or after in '"\\$`' else char + after)
+        elif quote:
+            quote, word = ("", word) if char == quote else (quote, (word or "") + char)
+        elif char in "'\"":
+            quote, word = char, word or ""
+        elif char.isspace():
+            words += [word] if word is not None else []
+            word = None
+        elif char in _SHELL:
+            raise ValueError(f"{char} means something to a shell, and none runs this; quote it, or write a script")
+        else:
+            word = (word or "") + char
+    if quote:
+        raise ValueError(f"a {quote} is not closed")
+    return [*words, word] if word is not None else words
 
 
 class Ask:
-    """One of our checks with its options, such as ``port -H 127.0.0.1 -p 80``."""
+    """A check with its options, such as ``port -H 127.0.0.1 -p 80``."""
 
     __slots__ = ("command", "words")
 
-    def __init__(self, text: str) -> None:
-        """Build it from its text; raises ValueError with what is wrong."""
-        self._set(Words(text))
-
-    def _set(self, words: tuple[str, ...]) -> None:
-        self.words = words
+    def __init__(self, text: str | tuple[str, ...]) -> None:
+        """Build it from its text or words; raises ValueError with what is wrong."""
+        self.words = words = Words(text) if isinstance(text, str) else text
         if words[0] not in names():
             raise ValueError(f"there is no check {words[0]!r}; there are {', '.join(names())}")
         try:
-            self.command = Command(words[0], words[0], no_front_end, words[1:])
+            self.command = Command(words[0], words[0], lambda: None, words[1:])
         except UsageError as error:
             raise ValueError(f"{words[0]}: {error}") from None
-
-    @classmethod
-    def of(cls, *words: str) -> Ask:
-        """Build it from its words; raises ValueError with what is wrong."""
-        made = cls.__new__(cls)
-        made._set(words)
-        return made
 
     def __str__(self) -> str:
         return " ".join(self.words)
 
     def __call__(self, seconds: float) -> Result:
-        """Ask it."""
+        """Run the check."""
         command = self.command
         command.timeout = command.values["timeout"] = min(command.timeout, seconds)
         return command.run()[0]
 
 
 def ask(parts: Sequence[Part], until: float) -> Result:
-    """Return the worst of the parts' results, with the words of all that are as bad; each has its share of time."""
+    """Run all parts, each with its share of the time; return the worst result, with the texts of all bad parts."""
     results = []
     for index, part in enumerate(parts):
         results.append(part(max(0.001, (until - monotonic()) / (len(parts) - index))))
     state = max(result.state for result in results)
     texts = [result.text for result in results if result.state != OK] or [result.text for result in results]
-    # nothing that could not be asked may pass for seen to be bad, nor hide what was
-    seen = CRITICAL if any(result.state == CRITICAL for result in results) else state
+    # a check that could not run (UNKNOWN) proves no failure, but must not hide one
+    state = CRITICAL if any(result.state == CRITICAL for result in results) else state
     expired = all(result.expired for result in results if result.state not in (OK, WARNING))
-    return Result(seen, "; ".join(texts), expired=expired and seen != OK)
+    return Result(state, "; ".join(texts), expired=expired and state != OK)

@@ -1,9 +1,9 @@
-"""How is a restart recorded and begun without waiting for it, and out of reach of keepalived's kill?
+"""What does systemd say of a failed unit, and how is a restart recorded and started without waiting for it?
 
-A child in a session of its own writes the memory to the disk and tells so; only then it starts the command, in a
-process group of its own. The child holds the lock of the run that it comes from until the memory is safe, so that no
-other run acts on the old one. A command that fails, or has not ended in its time, is told to syslog and noted beside
-the memory for the runs that follow.
+A child in its own session, out of reach of keepalived's kill, writes the memory to disk and reports that; only then
+does it start the command, in its own process group. It holds the lock of its run until the memory is safe, so that no
+other run acts on the old memory. If the command fails, or does not end in time, the child logs it to syslog and writes
+the reason beside the memory for later runs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import select
 from time import monotonic
 
 from keepalived_scripts.service import memory
+from keepalived_scripts.service.rules import BROKEN, BUSY, STOPPED
 from vipwarden.core.result import one_line
 from vipwarden.core.syslog import ERROR, log
 from vipwarden.state import files
@@ -23,10 +24,57 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _POLITE = 1  # second from SIGTERM to SIGKILL
+_MOST = 4096  # bytes of systemctl's output
+_SHOW = ("systemctl", "show", "--property=LoadState,ActiveState,Result,Job")
+_AT_WORK = ("activating", "deactivating", "reloading", "refreshing")
+
+
+def fate(unit: str, until: float) -> tuple[str, str]:
+    """Return BUSY, STOPPED, BROKEN or "" for a unit, and the text for it; "" also without an answer in time.
+
+    A unit that is inactive after a successful run was stopped, by ``systemctl stop`` or by its own clean end. One
+    that died has failed, or is about to be started again (systemd.service(5), Restart= and Result=).
+    """
+    values = dict(line.split("=", 1) for line in _show(unit, until).splitlines() if "=" in line)
+    state, result = values.get("ActiveState", ""), values.get("Result", "")
+    if state in _AT_WORK or values.get("Job", "0") not in ("", "0"):
+        return BUSY, f"unit {unit} is {state}"
+    if state == "inactive" and result == "success" and values.get("LoadState") == "loaded":
+        return STOPPED, f"unit {unit} is inactive"
+    if state == "failed":
+        return BROKEN, f"unit {unit} has failed ({result})"
+    return "", ""
+
+
+def _show(unit: str, until: float) -> str:
+    """Return systemctl's output for a unit; "" if it is not complete in time."""
+    reading, writing = posix.pipe()
+    null = posix.open("/dev/null", posix.O_RDWR | posix.O_CLOEXEC)
+    actions = [(posix.POSIX_SPAWN_DUP2, *pair) for pair in ((null, 0), (writing, 1), (null, 2))]
+    try:
+        child = posix.posix_spawnp(_SHOW[0], [*_SHOW, unit], posix.environ, file_actions=actions, setsigmask=())
+    except OSError:
+        return ""  # no systemd here
+    finally:
+        posix.close(writing)
+        posix.close(null)
+    poll, output = select.poll(), b""
+    poll.register(reading, select.POLLIN)
+    while len(output) < _MOST and poll.poll(max(0.0, until - monotonic()) * 1000):
+        more = posix.read(reading, _MOST)
+        if not more:
+            break
+        output += more
+    else:
+        output = b""  # incomplete
+    posix.close(reading)
+    posix.kill(child, _signal.SIGKILL)
+    posix.waitpid(child, 0)
+    return output.decode("utf-8", "replace")
 
 
 def record(path: str, data: bytes, lock: int, until: float, restart: Restart | None = None) -> str:
-    """Write a memory and then restart, if that is wanted; return why it was not done by ``until``, or nothing."""
+    """Write a memory, then restart if there is a restart; return why this failed by ``until``, or ""."""
     reading, writing = posix.pipe()
     if posix.fork() == 0:
         code = 1
@@ -44,22 +92,22 @@ def record(path: str, data: bytes, lock: int, until: float, restart: Restart | N
     poll.register(reading, select.POLLIN)
     if not poll.poll(max(0.0, until - monotonic()) * 1000):
         return f"{path} could not be written in time"
-    said = posix.read(reading, 1000).decode("utf-8", "replace")
+    reply = posix.read(reading, 1000).decode("utf-8", "replace")
     posix.close(reading)
-    return "" if said == "recorded" else said or f"{path} was not written"
+    return "" if reply == "recorded" else reply or f"{path} was not written"
 
 
 def failure(path: str, at: float) -> str:
-    """Return why the restart that the memory at ``path`` tells of, begun at ``at``, failed, or nothing."""
+    """Return why the last restart of the memory at ``path``, begun at ``at``, failed; "" if it did not."""
     try:
-        begun, _, why = files.read(_note(path), 1000).decode("utf-8", "replace").partition(" ")
+        begun, _, reason = files.read(_note(path), 1000).decode("utf-8", "replace").partition(" ")
     except OSError:
         return ""
-    return one_line(why, 300) if begun == f"{at:.2f}" else ""
+    return one_line(reason, 300) if begun == f"{at:.2f}" else ""
 
 
 class Restart:
-    """A command that restarts a service, begun at ``at`` (as the memory has it), with ``timeout`` seconds to end."""
+    """A command that restarts a service, begun at ``at`` (Memory.at), with ``timeout`` seconds to end."""
 
     __slots__ = ("at", "command", "program", "timeout")
 
@@ -70,25 +118,25 @@ class Restart:
         self.at = at
 
     def supervise(self, path: str) -> None:
-        """Run the command to its end, and tell where it failed: nobody else sees that."""
-        why = self._run()
-        if why:
-            log(self.program, ERROR, f"restart failed: {why}")
-            memory.write(_note(path), f"{self.at:.2f} {why}\n".encode("utf-8", "replace"))
+        """Run the command to its end; log and record a failure, which no other process sees."""
+        reason = self._run()
+        if reason:
+            log(self.program, ERROR, f"restart failed: {reason}")
+            memory.write(_note(path), f"{self.at:.2f} {reason}\n".encode("utf-8", "replace"))
 
     def _run(self) -> str:
-        """Return what went wrong, or nothing."""
-        asked = repr(" ".join(self.command))
+        """Return the failure, or ""."""
+        command = repr(" ".join(self.command))
         _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGCHLD,))
         try:
             child = posix.posix_spawnp(self.command[0], list(self.command), posix.environ, setpgroup=0, setsigmask=())
         except OSError as error:
-            return f"cannot run {asked}: {error.strerror}"
+            return f"cannot run {command}: {error.strerror}"
         code = _wait(child, self.timeout)
         if code is None:
             _end(child)
-            return f"{asked} did not end within {self.timeout:g} s: it was ended, with all that it had started"
-        return f"{asked} failed with code {code}: run it by hand to see why" if code else ""
+            return f"{command} did not end within {self.timeout:g} s: it was ended, with all that it had started"
+        return f"{command} failed with code {code}: run it by hand to see why" if code else ""
 
 
 def _note(path: str) -> str:
@@ -99,9 +147,9 @@ def _note(path: str) -> str:
 def _detach() -> None:
     for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGALRM, _signal.SIGPIPE, _signal.SIGXFSZ):
         _signal.signal(number, _signal.SIG_DFL)
-    nothing = posix.open("/dev/null", posix.O_RDWR)
+    null = posix.open("/dev/null", posix.O_RDWR)
     for descriptor in (0, 1, 2):
-        posix.dup2(nothing, descriptor)
+        posix.dup2(null, descriptor)
 
 
 def _recorded(path: str, data: bytes, writing: int, lock: int) -> int:
@@ -117,7 +165,7 @@ def _recorded(path: str, data: bytes, writing: int, lock: int) -> int:
 
 
 def _wait(child: int, seconds: float) -> int | None:
-    """Return the exit code of a child, below 0 for a signal, or None where it has not ended in so many seconds."""
+    """Return the exit code of a child, negative for a signal; None if it still runs after so many seconds."""
     until = monotonic() + seconds
     while True:
         pid, status = posix.waitpid(child, posix.WNOHANG)
@@ -130,7 +178,7 @@ def _wait(child: int, seconds: float) -> int | None:
 
 
 def _end(child: int) -> None:
-    """End a child and what is left of its process group."""
+    """End a child and its process group."""
     for number in (_signal.SIGTERM, _signal.SIGKILL):
         try:
             posix.killpg(child, number)
@@ -142,7 +190,7 @@ def _end(child: int) -> None:
 
 
 def _leave_time(child: int) -> None:
-    """Wait a moment for a child to end, and leave it a zombie, so that its number stays the group's."""
+    """Wait a moment for the end of a child; it stays a zombie, so that its PID remains the group's."""
     until = monotonic() + _POLITE
     while posix.waitid(posix.P_PID, child, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT) is None:
         left = until - monotonic()

@@ -1,29 +1,35 @@
-"""What follows from what was seen? The rules by which a service is called healthy, restarted and given up.
+"""What follows from a result? The rules by which a service is healthy, restarted and failed.
 
-A service that turns bad opens an episode, which ends when it has been good for a while. An episode has one restart
-(the window may allow none), and after it a grace time. Beyond that the service is down, and stays so until the
-episode ends: a VIP that comes back at the first good answer comes back to a service in a crash loop.
+A service that turns bad starts an episode, which ends when it has been good for a while. An episode has one restart
+(if the window allows it), and after it a grace time. Then the service is down until the episode ends: if the VIP came
+back with the first good answer, it might come back to a service in a crash loop.
 
-What is known besides the checks comes before that: a service that its operator stopped is down without a restart, one
-that systemd is at work on needs none for the grace time, and a restart that failed has no grace time left.
+The state of the unit comes first: a service that its operator stopped is down without a restart, one that systemd is
+starting or stopping needs no restart for the grace time, and a failed restart ends the grace time.
 """
 
 from __future__ import annotations
 
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+else:
+    SimpleNamespace = type(sys.implementation)  # without loading types
+
 GOOD, TRYING, DOWN = "good", "trying", "down"
-# what is known besides the checks: systemd is at work on the unit, it was stopped, it or its restart has failed
+# the state of the unit: systemd is at work on it, it was stopped, it or its restart has failed
 BUSY, STOPPED, BROKEN = "busy", "stopped", "broken"
 
 
-class Memory:
-    """What one run leaves to the next.
+class Memory(SimpleNamespace):
+    """The state that one run leaves to the next.
 
-    ``bad`` counts the bad runs in a row, ``tried`` tells whether this episode had its restart, ``at`` since when the
-    grace time runs. Like ``good`` (since when it has been good, or 0) that is in seconds since boot. ``restarts`` are
-    in seconds of the epoch, for they outlive a boot.
+    ``bad`` counts the bad runs in a row. ``tried`` is whether this episode had its restart. ``at`` is the start of the
+    grace time and ``good`` that of the good runs (or 0), in seconds since boot. ``restarts`` are in seconds of the
+    epoch, because they outlive a boot.
     """
-
-    __slots__ = ("at", "bad", "good", "phase", "restarts", "tried")
 
     def __init__(
         self,
@@ -35,52 +41,37 @@ class Memory:
         good: float = 0,
         restarts: tuple[float, ...] = (),
     ) -> None:
-        self.phase = phase
-        self.bad = bad
-        self.tried = tried
-        self.at = at
-        self.good = good
-        self.restarts = restarts
+        super().__init__(phase=phase, bad=bad, tried=tried, at=at, good=good, restarts=restarts)
 
     def copy(self) -> Memory:
-        """Return another one that says the same."""
-        return Memory(self.phase, bad=self.bad, tried=self.tried, at=self.at, good=self.good, restarts=self.restarts)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Memory) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
-
-    __hash__ = None  # type: ignore[assignment]
+        """Return a copy."""
+        return Memory(**vars(self))
 
 
-class Limits:
-    """What the operator allows.
+class Limits(SimpleNamespace):
+    """The operator's limits.
 
-    ``fall`` bad runs in a row, ``fall_timeout`` where the last had no answer in time; ``restarts`` in ``window``
+    ``fall`` bad runs in a row, ``fall_timeout`` if the last one had no answer in time; ``restarts`` in ``window``
     seconds; ``grace`` and ``good_for`` in seconds.
     """
-
-    __slots__ = ("fall", "fall_timeout", "good_for", "grace", "restarts", "window")
 
     def __init__(
         self, *, fall: int, fall_timeout: int, grace: float, good_for: float, restarts: int, window: float
     ) -> None:
-        self.fall = fall
-        self.fall_timeout = max(fall, fall_timeout)
-        self.grace = grace
-        self.good_for = good_for
+        super().__init__(fall=fall, fall_timeout=max(fall, fall_timeout), grace=grace, good_for=good_for)
         self.restarts = restarts
         self.window = window
 
 
 class Step:
-    """What is to be done: ``healthy`` is the verdict, ``said`` the reason for it, ``restart`` whether to do one."""
+    """The consequence of a run: ``healthy`` is the verdict, ``reason`` explains it, ``restart`` asks for a restart."""
 
-    __slots__ = ("healthy", "memory", "restart", "said")
+    __slots__ = ("healthy", "memory", "reason", "restart")
 
-    def __init__(self, memory: Memory, healthy: bool, said: str = "", *, restart: bool = False) -> None:
+    def __init__(self, memory: Memory, healthy: bool, reason: str = "", *, restart: bool = False) -> None:
         self.memory = memory
         self.healthy = healthy
-        self.said = said
+        self.reason = reason
         self.restart = restart
 
 
@@ -95,14 +86,14 @@ def step(
     expired: bool = False,
     fate: str = "",
 ) -> Step:
-    """Return what follows; ``now`` is in seconds since boot, ``today`` in seconds of the epoch.
+    """Return the consequence of a run; ``now`` is in seconds since boot, ``today`` in seconds of the epoch.
 
-    ``may`` tells whether a restart can help: there is a way to do one, and something was really seen to be bad.
-    ``expired`` tells that there was no answer in time, ``fate`` is BUSY, STOPPED, BROKEN or nothing.
+    ``may`` is whether a restart can help: there is a way to restart, and a check has seen a failure.
+    ``expired`` means no answer in time; ``fate`` is BUSY, STOPPED, BROKEN or "".
     """
     memory = before.copy()
-    # a clock that was set back must neither forget a restart nor hold it for years
-    memory.restarts = tuple(min(one, today) for one in before.restarts if today - one < limits.window)
+    # after a clock is set back no restart is forgotten, or counts for years
+    memory.restarts = tuple(min(time, today) for time in before.restarts if today - time < limits.window)
     if good:
         return _good(memory, limits, now)
     memory.good = 0

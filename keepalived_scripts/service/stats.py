@@ -1,4 +1,4 @@
-"""Does HAProxy answer on its stats socket? A hung one does not, though the kernel goes on accepting connections."""
+"""Does HAProxy answer on its stats socket? A hung one does not, although the kernel still accepts connections."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _MOST_ANSWER = 65536
 
 
 def haproxy(conf: str, socket: str | None, host: str, port: str | None) -> list[Part]:
-    """Return what tells that HAProxy answers: its stats socket where there is one, and the port where one is given.
+    """Return the parts that show that HAProxy answers: its stats socket, if any, and the port, if given.
 
-    Raises UsageError where there is neither.
+    Raises UsageError without both.
     """
     try:
-        found = [socket] if socket is not None else discover(conf)
+        sockets = [socket] if socket is not None else discover(conf)
     except HaproxyError:
-        found = []
-    parts: list[Part] = [stats_socket(found)] if found else []
+        sockets = []
+    parts: list[Part] = [stats_socket(sockets)] if sockets else []
     if port is not None:
         try:
-            parts.append(Ask.of("port", "--host", host, "--port", port))
+            parts.append(Ask(("port", "--host", host, "--port", port)))
         except ValueError as error:
             raise UsageError(str(error)) from None
     if not parts:
@@ -48,12 +48,12 @@ def haproxy(conf: str, socket: str | None, host: str, port: str | None) -> list[
 
 
 def stats_socket(paths: Sequence[str]) -> Part:
-    """Return the part that asks for ``show info`` on the first of the sockets that answers."""
+    """Return the part that sends ``show info`` to the first socket that answers."""
 
     def ask(seconds: float) -> Result:
         try:
             return run(_info(BlockingNet(), paths, seconds), seconds)
-        except Exception as error:  # noqa: BLE001 - a bug of ours must have a result as well
+        except Exception as error:  # noqa: BLE001 - a bug of ours needs a result as well
             return bug("haproxy", error)
 
     return ask
@@ -65,9 +65,9 @@ async def _info(net: Net, paths: Sequence[str], timeout: float) -> Result:
     asked, expired = False, True
     for index, path in enumerate(paths):
         net.share(len(paths) - index)
-        why = _closed_to_us(path)
-        if why:
-            errors.append(why)
+        reason = _closed_to_us(path)
+        if reason:
+            errors.append(reason)
             continue
         asked = True
         try:
@@ -81,7 +81,7 @@ async def _info(net: Net, paths: Sequence[str], timeout: float) -> Result:
 
 
 def _closed_to_us(path: str) -> str:
-    """Return why a socket cannot even be tried, which says nothing of HAProxy's health and calls for no restart."""
+    """Return why a socket cannot be tried, which says nothing about HAProxy and justifies no restart."""
     try:
         there = S_ISSOCK(posix.stat(path).st_mode)
     except OSError:
@@ -94,7 +94,7 @@ def _closed_to_us(path: str) -> str:
 
 
 async def _version(net: Net, path: str) -> str:
-    """Return the version that "show info" tells; raises NetError."""
+    """Return the version in the reply to "show info"; raises NetError."""
     with await net.connect(await net.resolve(path)) as stream:
         await stream.send(b"show info\n")
         answer = b""

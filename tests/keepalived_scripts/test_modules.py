@@ -16,10 +16,10 @@ from tests.servers import misbehaving as servers
 if TYPE_CHECKING:
     from pathlib import Path
 
-OWN = {"main", "memory", "options", "parts", "rules", "single", "words"}
+OWN = {"main", "memory", "options", "parts", "rules"}
 
 
-def test_a_healthy_run_loads_the_checks_and_its_own_seven_files(tmp_path: Path) -> None:
+def test_a_healthy_run_loads_the_checks_and_its_own_five_files(tmp_path: Path) -> None:
     """And nothing that costs milliseconds."""
     code = RUN.replace("keepalived_scripts.chk", "keepalived_scripts.service.main").format(
         code=str(CODE), check="service"

@@ -395,7 +395,7 @@ def test_a_wrong_command_line_says_what_is_wanted(site: Site, arguments: str, sa
         ("webhook: ftp://x", "an address such as"),
         ("webhook: https://user:password@example.org/", "webhook_file"),
         ("hooks: relative", "an absolute path"),
-        ("states: [MASTRE]", "one of MASTER"),
+        ("states: [MASTRE]", "MASTER, BACKUP"),
         ("smtp_security: some", "starttls, tls or none"),
         ("smtp_user: me", "belong together"),
     ],

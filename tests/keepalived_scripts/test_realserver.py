@@ -278,7 +278,7 @@ def test_an_address_that_was_there_before_the_start_stays(server: Server, *, nam
     (server.folder / "web").write_text(f"{VIP}\n{OTHER}\n")
     words = ("--conf", str(server.folder), "web") if named else (VIP, OTHER)
     server.run("ip", "addr", "add", f"{VIP}/32", "dev", "lo", "scope", "host")
-    stays = f"realserver: {VIP} stays on lo: it was not put there by a start; ip address del takes it away\n"
+    stays = f"realserver: {VIP} stays on lo: no start has put it there; remove it by ip address del\n"
     for _ in range(2):
         assert [server("start", *words).returncode for _ in range(2)] == [0, 0]
         assert server.settings() == (1, 2)

@@ -137,7 +137,7 @@ def test_restarts_beyond_the_window_count_no_more() -> None:
         run.at(second + 1, good=True)
         run.at(second + 2, good=True)
     assert [one.restart for one in found] == [True, True, False]
-    assert "no restart: 2 in the last 100 s" in found[-1].said
+    assert "no restart: 2 in the last 100 s" in found[-1].reason
     assert run.at(110, good=False).restart
 
 

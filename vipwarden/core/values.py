@@ -65,7 +65,7 @@ class Choice(str):
         for choice in cls.choices:
             if choice.lower() == text.lower():
                 return str.__new__(cls, choice)
-        raise ValueError(f"one of {', '.join(cls.choices)} is wanted")
+        raise ValueError(f"{', '.join(cls.choices[:-1])} or {cls.choices[-1]} is wanted")
 
 
 class Host(str):
