@@ -132,11 +132,14 @@ class Restart:
             child = posix.posix_spawnp(self.command[0], list(self.command), posix.environ, setpgroup=0, setsigmask=())
         except OSError as error:
             return f"cannot run {command}: {error.strerror}"
-        code = _wait(child, self.timeout)
-        if code is None:
-            _end(child)
-            return f"{command} did not end within {self.timeout:g} s: it was ended, with all that it had started"
-        return f"{command} failed with code {code}: run it by hand to see why" if code else ""
+        if _ends(child, self.timeout):
+            code = posix.waitstatus_to_exitcode(posix.waitpid(child, 0)[1])
+            return f"{command} failed with code {code}: run it by hand to see why" if code else ""
+        posix.killpg(child, _signal.SIGTERM)
+        _ends(child, _POLITE)
+        posix.killpg(child, _signal.SIGKILL)
+        posix.waitpid(child, 0)
+        return f"{command} did not end within {self.timeout:g} s: it was killed with its process group"
 
 
 def _note(path: str) -> str:
@@ -164,36 +167,12 @@ def _recorded(path: str, data: bytes, writing: int, lock: int) -> int:
     return 0
 
 
-def _wait(child: int, seconds: float) -> int | None:
-    """Return the exit code of a child, negative for a signal; None if it still runs after so many seconds."""
+def _ends(child: int, seconds: float) -> bool:
+    """Return whether a child ends in time; it stays a zombie, so that its PID remains that of the group."""
     until = monotonic() + seconds
-    while True:
-        pid, status = posix.waitpid(child, posix.WNOHANG)
-        if pid:
-            return posix.waitstatus_to_exitcode(status)
-        left = until - monotonic()
-        if left <= 0:
-            return None
-        _signal.sigtimedwait((_signal.SIGCHLD,), left)
-
-
-def _end(child: int) -> None:
-    """End a child and its process group."""
-    for number in (_signal.SIGTERM, _signal.SIGKILL):
-        try:
-            posix.killpg(child, number)
-        except ProcessLookupError:
-            return
-        if number == _signal.SIGTERM:
-            _leave_time(child)
-    posix.waitpid(child, 0)
-
-
-def _leave_time(child: int) -> None:
-    """Wait a moment for the end of a child; it stays a zombie, so that its PID remains the group's."""
-    until = monotonic() + _POLITE
     while posix.waitid(posix.P_PID, child, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT) is None:
         left = until - monotonic()
         if left <= 0:
-            return
+            return False
         _signal.sigtimedwait((_signal.SIGCHLD,), left)
+    return True

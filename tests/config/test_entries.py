@@ -135,7 +135,7 @@ def test_a_check_has_its_keys_or_their_defaults() -> None:
         ("a: {check: port, host: h, fast_interval: 0.01}", "a.fast_interval is below 0.1 s"),
         ("a: {check: port, host: h, interval: 1, agent_loss_after: 1}", "a.agent_loss_after is not above the interval"),
         ("a: {check: port, host: h, rise: 0}", "a.rise is '0', but a whole number from 1 up is wanted"),
-        ("a: {check: port, host: h, on_agent_loss: keep}", "a.on_agent_loss is 'keep', but it is fail, which is safe"),
+        ("a: {check: port, host: h, on_agent_loss: keep}", "a.on_agent_loss is 'keep', but fail or hold is wanted"),
         ("a: {check: port, host: h, weight: 5}", "a.weight is '5', but a weight is a number for each state"),
         ("a: {check: port, host: h, weight: ok=1}", "critical is missing"),
         ("a: {check: port, host: h, weight: 'ok=254, critical=0'}", "'254' is no whole number from -253 to 253"),

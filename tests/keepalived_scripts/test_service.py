@@ -310,7 +310,7 @@ def test_a_restart_that_hangs_is_ended_with_all_it_started_and_told(asked: Asked
         line = own.healthy_before("-C", "no-such-program", *command, "--restart-timeout", "0.2", "--grace", "30")
         assert own(*line).code == 0
         must_come(lambda own=own, line=line: own(*line).code == 1)  # type: ignore[misc]
-        assert "did not end within 0.2 s: it was ended, with all that it had started" in own.verdict().result.text
+        assert "did not end within 0.2 s: it was killed with its process group" in own.verdict().result.text
         must_come(lambda pids=pids: not _runs(int(pids.read_text())))  # type: ignore[misc]
 
 

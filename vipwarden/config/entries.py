@@ -1,7 +1,8 @@
-"""Which checks does the section "checks" of the configuration stand for? Patterns are written out, names followed."""
+"""Which checks does the section "checks" of the configuration define? Expands patterns and resolves names."""
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import yaml
@@ -12,9 +13,9 @@ from vipwarden.core.registry import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
-    from vipwarden.config.document import Document
+    from vipwarden.config.document import ConfigError, Document
     from vipwarden.core.options import Option
 
     RealServers: TypeAlias = Callable[[str], Iterable[tuple[str, int]]]
@@ -25,14 +26,14 @@ _MOST = 100_000  # checks
 
 
 def no_real_servers(_path: str) -> Iterable[tuple[str, int]]:
-    """Read no keepalived.conf: that is for who runs the checks."""
+    """Read no keepalived.conf: only the agent does."""
     return ()
 
 
 def checks(document: Document, real_servers: RealServers = no_real_servers) -> list[Entry]:
-    """Return the checks that a document configures; raises ConfigError.
+    """Return the checks of a document; raises ConfigError.
 
-    ``real_servers`` reads those of a keepalived.conf, and raises ValueError.
+    ``real_servers`` returns those of a keepalived.conf, and raises ValueError.
     """
     node = document.top("checks")
     return [] if node is None else _Builder(document, real_servers).build(node)
@@ -49,16 +50,16 @@ class _Builder:
         self.nodes: dict[str, yaml.Node] = {}
 
     def build(self, node: yaml.Node) -> list[Entry]:
-        """Return all entries, those that are composed behind those that they are composed of; raises ConfigError."""
+        """Return all entries, each after those that it depends on; raises ConfigError."""
         for name, (key, value) in self.document.pairs(node, "checks"):
             if name == RESERVED:
-                raise self.document.error(key, f"checks.{name}", "is the name of the agent's own verdict")
+                raise self._error(key, name, "is the name of the agent's own verdict")
             self.groups[name] = []
             for entry in self._entries(name, key, value):
                 if entry.name in self.entries:
-                    raise self.document.error(key, f"checks.{entry.name}", "is given twice")
+                    raise self._error(key, entry.name, "is given twice")
                 if len(self.entries) >= _MOST:
-                    raise self.document.error(key, f"checks.{name}", f"is beyond the limit of {_MOST} checks")
+                    raise self._error(key, name, f"is beyond the limit of {_MOST} checks")
                 self.entries[entry.name] = entry
                 self.nodes[entry.name] = key
                 self.groups[name].append(entry.name)
@@ -67,108 +68,99 @@ class _Builder:
             entry.only_if = self._follow(entry, entry.only_if, "only_if")
         return self._sorted()
 
+    def _error(self, node: yaml.Node, where: str, text: str) -> ConfigError:
+        return self.document.error(node, f"checks.{where}", text)
+
     def _entries(self, name: str, key: yaml.Node, node: yaml.Node) -> Iterator[Entry]:
-        where = f"checks.{name}"
-        pairs = dict(self.document.pairs(node, where))
-        if "check" in pairs:
+        pairs = dict(self.document.pairs(node, f"checks.{name}"))
+        if "check" in pairs and isinstance(pairs["check"][1], yaml.ScalarNode):
             yield from self._asked(name, key, node, pairs["check"][1])
             return
-        if not pairs.keys() & options(composed).keys():
-            raise self.document.error(key, where, "has no check: say which one it is, such as check: port")
-        keys = self.document.values(key, node, where, {**options(composed), **options(judged)})
+        if "check" in pairs or not pairs.keys() & options(composed).keys():
+            raise self._error(key, name, "has no check: say which one it is, such as check: port")
+        keys = self.document.values(key, node, f"checks.{name}", options(composed, judged))
         entry = Entry(name, keys)
         try:
             entry.compose(keys)
         except ValueError as error:
-            raise self.document.error(key, where, str(error)) from None
+            raise self._error(key, name, str(error)) from None
         yield entry
 
-    def _asked(self, name: str, key: yaml.Node, node: yaml.Node, chosen: yaml.Node) -> Iterator[Entry]:
-        where = f"checks.{name}"
-        if not isinstance(chosen, yaml.ScalarNode):
-            raise self.document.error(key, where, "has no check: say which one it is, such as check: port")
+    def _asked(self, name: str, key: yaml.Node, node: yaml.Node, chosen: yaml.ScalarNode) -> Iterator[Entry]:
         try:
             function = load(chosen.value)
         except UsageError as error:
-            raise self.document.error(chosen, f"{where}.check", str(error)) from None
-        own, ours = options(function), {**options(judged), **options(asked)}
+            raise self._error(chosen, f"{name}.check", str(error)) from None
+        own, ours = options(function), options(judged, asked)
         known = {**own, **ours}
-        for one, several in (("host", ("hosts", "real_servers")), ("port", ("ports", "real_servers"))):
-            given = {text for text, _ in self.document.pairs(node, where)}
-            for many in given.intersection(several):
-                if one not in own:
-                    raise self.document.error(
-                        key, f"{where}.{many}", f"means nothing to {chosen.value}, which has no {one}"
-                    )
-                if one in given or ("real_servers" in given and many != "real_servers"):
-                    raise self.document.error(key, f"{where}.{many}", "cannot stand beside what it takes the place of")
-                known.pop(one, None)
-        keys = self.document.values(key, node, where, known)
+        given = {text for text, _ in self.document.pairs(node, f"checks.{name}")}
+        for single, several in (("host", ("hosts", "real_servers")), ("port", ("ports", "real_servers"))):
+            for pattern in given.intersection(several):
+                if single not in own:
+                    text = f"means nothing to {chosen.value}, which has no {single}"
+                    raise self._error(key, f"{name}.{pattern}", text)
+                if single in given or ("real_servers" in given and pattern != "real_servers"):
+                    raise self._error(key, f"{name}.{pattern}", "cannot stand beside what it takes the place of")
+                known.pop(single, None)
+        keys: dict[str, Any] = self.document.values(key, node, f"checks.{name}", known)
         values = {text: value for text, value in keys.items() if text in own and text not in ours}
-        for suffix, place in self._places(where, key, keys, own):
+        for suffix, place in self._places(name, key, keys, own):
             entry = Entry(f"{name}{suffix}", keys)
             entry.ask(function, keys, {**values, **place})
-            self._judge_times(key, where, entry)
+            self._judge_times(key, name, entry)
             yield entry
 
     def _places(
-        self, where: str, key: yaml.Node, keys: dict[str, object], own: dict[str, Option]
+        self, name: str, key: yaml.Node, keys: dict[str, Any], own: dict[str, Option]
     ) -> Iterator[tuple[str, dict[str, object]]]:
-        """Yield the end of the name and the place of each check that a pattern stands for."""
+        """Yield the name's suffix, and host and port, of each check of a pattern."""
         path = keys.get("real_servers")
-        if isinstance(path, str):
+        if path is not None:
             try:
-                for address, number in self.real_servers(path):
-                    named = f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
-                    yield f"@{named}", {"host": own["host"].build(address), "port": own["port"].build(str(number))}
+                for address, port in self.real_servers(path):
+                    yield (
+                        _suffix(address, port),
+                        {"host": own["host"].build(address), "port": own["port"].build(str(port))},
+                    )
             except ValueError as error:
-                raise self.document.error(key, f"{where}.real_servers", str(error)) from None
+                raise self._error(key, f"{name}.real_servers", str(error)) from None
             return
-        hosts = [str(host) for item in _items(keys.get("hosts")) for host in _items(item)]
-        ports = [str(port) for item in _items(keys.get("ports")) for port in _items(item)]
-        for host in hosts or [""]:
-            one: dict[str, object] = {}
+        hosts = [host for item in keys.get("hosts", ()) for host in item]
+        ports = [port for item in keys.get("ports", ()) for port in item]
+        for host, port in product(hosts or [""], ports or [""]):
+            place: dict[str, object] = {"port": own["port"].build(str(port))} if port else {}
             if host:
                 try:
-                    one["host"] = own["host"].build(host)
+                    place["host"] = own["host"].build(host)
                 except ValueError as error:
-                    raise self.document.error(key, f"{where}.hosts", f"names {host!r}: {error}") from None
-            for port in ports or [""]:
-                place = dict(one)
-                named = f"[{host}]" if ":" in host and port else host
-                if port:
-                    place["port"] = own["port"].build(port)
-                    named += f":{port}"
-                yield f"@{named}" if named else "", place
+                    raise self._error(key, f"{name}.hosts", f"names {host!r}: {error}") from None
+            yield _suffix(host, port), place
 
-    def _judge_times(self, key: yaml.Node, where: str, entry: Entry) -> None:
-        for name in ("interval", "fast_interval"):
-            if getattr(entry, name) < _LEAST_INTERVAL:
-                raise self.document.error(key, f"{where}.{name}", f"is below {_LEAST_INTERVAL} s")
+    def _judge_times(self, key: yaml.Node, name: str, entry: Entry) -> None:
+        for option in ("interval", "fast_interval"):
+            if getattr(entry, option) < _LEAST_INTERVAL:
+                raise self._error(key, f"{name}.{option}", f"is below {_LEAST_INTERVAL} s")
         if entry.timeout > entry.interval:
             above = f"is {entry.timeout:g} s, above the interval of {entry.interval:g} s"
-            raise self.document.error(key, f"{where}.timeout", above)
+            raise self._error(key, f"{name}.timeout", above)
         if entry.loss_after <= entry.interval:
-            raise self.document.error(key, f"{where}.agent_loss_after", "is not above the interval")
+            raise self._error(key, f"{name}.agent_loss_after", "is not above the interval")
 
     def _follow(self, entry: Entry, names: tuple[str, ...], key: str) -> tuple[str, ...]:
-        """Return the names of entries, those of patterns written out; raises ConfigError."""
-        found: dict[str, None] = {}
+        """Return the names of entries, with those of patterns expanded; raises ConfigError."""
+        members: dict[str, None] = {}
         for name in names:
-            members = self.groups.get(name) or ([name] if name in self.entries else None)
-            if members is None:
-                raise self.document.error(
-                    self.nodes[entry.name], f"checks.{entry.name}.{key}", f"names {name!r}, which there is not"
-                )
-            found |= dict.fromkeys(members)
-        if entry.needed > len(found) and key == "at_least":
-            raise self.document.error(
-                self.nodes[entry.name], f"checks.{entry.name}.at_least", f"is {entry.needed}, of only {len(found)}"
-            )
-        return tuple(found)
+            group = self.groups.get(name) or ([name] if name in self.entries else None)
+            if group is None:
+                raise self._error(self.nodes[entry.name], f"{entry.name}.{key}", f"names {name!r}, which there is not")
+            members |= dict.fromkeys(group)
+        if entry.needed > len(members) and key == "at_least":
+            text = f"is {entry.needed}, of only {len(members)}"
+            raise self._error(self.nodes[entry.name], f"{entry.name}.at_least", text)
+        return tuple(members)
 
     def _sorted(self) -> list[Entry]:
-        """Return the entries in an order in which each comes behind those that it depends on."""
+        """Return the entries, each after those that it depends on."""
         done: dict[str, Entry] = {}
         for first in self.entries.values():
             path = [first]
@@ -179,14 +171,13 @@ class _Builder:
                     self._settle(entry)
                     done[entry.name] = path.pop()
                 elif any(entry.name == open_[0] for entry in path):
-                    where = f"checks.{entry.name}"
-                    raise self.document.error(self.nodes[entry.name], where, f"depends on itself, by {open_[0]!r}")
+                    raise self._error(self.nodes[entry.name], entry.name, f"depends on itself, by {open_[0]!r}")
                 else:
                     path.append(self.entries[open_[0]])
         return list(done.values())
 
     def _settle(self, entry: Entry) -> None:
-        """Give what is composed the pace of its slowest member."""
+        """Give a composed entry the pace of its slowest member."""
         if entry.members:
             members = [self.entries[name] for name in entry.members]
             entry.needed = entry.needed or len(members)
@@ -195,5 +186,7 @@ class _Builder:
             entry.loss_after = entry.loss_after or max(member.loss_after for member in members)
 
 
-def _items(value: object) -> tuple[object, ...]:
-    return value if isinstance(value, tuple) else ()
+def _suffix(host: str, port: object) -> str:
+    """Return the end of the name of a pattern's check, such as @192.0.2.1:80 or @[2001:db8::1]:80."""
+    host = f"[{host}]" if ":" in host and port else host
+    return f"@{host}:{port}" if port else f"@{host}" if host else ""

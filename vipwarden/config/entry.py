@@ -1,13 +1,13 @@
-"""What may stand in one entry of the configuration beside the check's own options?"""
+"""Which keys does an entry of the configuration have besides the check's own options?"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vipwarden.config.weight import Weight
+from vipwarden.config.weight import Weight  # noqa: TC001 - options() looks it up
 from vipwarden.core.options import options
 from vipwarden.core.result import State
-from vipwarden.core.values import Count, Port, Seconds
+from vipwarden.core.values import Choice, Count, Port, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from vipwarden.core.registry import Check
 
 _MOST = 100_000  # checks that one pattern may stand for
-LOSS_INTERVALS = 2.5  # in a row without a look, after which a verdict no longer counts
+LOSS_INTERVALS = 2.5  # without a run, after which a verdict no longer counts
 
 
 class Healthy(State):
-    """The worst state that is healthy: what is critical, or not known, must never be."""
+    """The worst state that is healthy, never CRITICAL or UNKNOWN."""
 
     __slots__ = ()
 
@@ -42,22 +42,17 @@ class Times(Count):
         return super().__new__(cls, text)  # type: ignore[return-value]
 
 
-class Loss(str):
-    """What happens to the track file when the agent is lost: fail or hold."""
+class Loss(Choice):
+    """The consequence for the track file when the agent is lost."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str) -> Loss:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text not in ("fail", "hold"):
-            raise ValueError("it is fail, which is safe, or hold, which keeps the last verdict")
-        return str.__new__(cls, text)
+    choices = ("fail", "hold")
 
 
 class Hosts(tuple[str, ...]):
     """A host, or several by ranges in brackets: 192.0.2.[11-30], web[01-12].example.
 
-    Numbers are written as wide as a first one that begins with a zero, which makes no address: Host refuses it.
+    If the first number starts with a zero, all numbers have its width. Such an address is refused by Host.
     """
 
     __slots__ = ()
@@ -75,25 +70,25 @@ class Hosts(tuple[str, ...]):
         if first > last or last - first >= _MOST:
             raise ValueError(f"the range {span} runs backwards or is too long")
         width = len(low) if low.startswith("0") else 1
-        found = [f"{head}{number:0{width}d}{end}" for number in range(first, last + 1) for end in Hosts(tail)]
-        return tuple.__new__(cls, found)
+        numbers = range(first, last + 1)
+        return tuple.__new__(cls, [f"{head}{number:0{width}d}{end}" for number in numbers for end in Hosts(tail)])
 
 
 class PortList(tuple[Port, ...]):
-    """Ports and ranges of ports, each of them for a check of its own: 80,443,8000-8010."""
+    """Ports and ranges of ports, one check for each: 80,443,8000-8010."""
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> PortList:
         """Build it from its text; raises ValueError with what is wanted."""
-        found: dict[Port, None] = {}
+        ports: dict[Port, None] = {}
         for part in text.split(","):
             low, dash, high = part.strip().partition("-")
             first, last = Port(low), Port(high if dash else low)
             if first > last:
                 raise ValueError(f"the range {part.strip()} runs backwards")
-            found |= {Port(number): None for number in range(first, last + 1)}
-        return tuple.__new__(cls, found)
+            ports |= {Port(number): None for number in range(first, last + 1)}
+        return tuple.__new__(cls, ports)
 
 
 def judged(
@@ -151,7 +146,7 @@ def composed(
     at_least: Times | None = None,
     of: tuple[str, ...] = (),
 ) -> None:
-    """Add the keys of a verdict that is composed of others.
+    """Add the keys of a verdict composed of others.
 
     all_of: entries of which the worst state counts
     any_of: entries of which the best state counts
@@ -161,9 +156,9 @@ def composed(
 
 
 class Entry:
-    """One configured check: its ``name``, the function to call with ``values``, and when. Times are in seconds.
+    """A configured check: its ``name``, its function with ``values``, and its times in seconds.
 
-    Where it is composed of others it has no function, and ``needed`` is how many of its ``members`` must be healthy.
+    An entry composed of others has no function; ``needed`` is how many of its ``members`` must be healthy.
     """
 
     __slots__ = (
@@ -173,15 +168,15 @@ class Entry:
     function: Check
 
     def __init__(self, name: str, keys: Mapping[str, object]) -> None:
-        """Take what the keys of judged() say."""
-        found = _complete(judged, keys)
+        """Take the keys of judged()."""
+        given = _complete(judged, keys)
         self.name = name
-        self.healthy = State(str(found["healthy"]))
-        self.track = bool(found["track"])
-        self.weight = found["weight"] if isinstance(found["weight"], Weight) else None
-        self.syslog = bool(found["syslog"])
-        self.hold = found["on_agent_loss"] == "hold"
-        self.loss_after = _seconds(found["agent_loss_after"])
+        self.healthy = State(str(given["healthy"]))
+        self.track: bool = given["track"]
+        self.weight: Weight | None = given["weight"]
+        self.syslog: bool = given["syslog"]
+        self.hold = given["on_agent_loss"] == "hold"
+        self.loss_after: float = given["agent_loss_after"] or 0.0
         self.check = ""
         self.values: dict[str, object] = {}
         self.interval = self.fast_interval = self.timeout = 0.0
@@ -190,30 +185,27 @@ class Entry:
         self.only_if: tuple[str, ...] = ()
         self.members: tuple[str, ...] = ()
 
-    def ask(self, function: Check, keys: Mapping[str, object], values: dict[str, object]) -> None:
-        """Make it a check that calls a function with values, by the keys of asked()."""
-        found = _complete(asked, keys)
-        self.check = str(found["check"])
+    def ask(self, function: Check, keys: Mapping[str, object], values: dict[str, Any]) -> None:
+        """Make it a check that calls ``function`` with ``values``, by the keys of asked()."""
+        given = _complete(asked, keys)
         self.function = function
         self.values = values
-        self.interval = _seconds(found["interval"])
-        self.fast_interval = _seconds(found["fast_interval"]) or self.interval
-        self.rise, self.fall, self.retry = (int(str(found[name])) for name in ("rise", "fall", "retry"))
-        self.only_if = _texts(found["only_if"])
-        default = _seconds(options(function)["timeout"].default)
-        self.timeout = _seconds(values.get("timeout")) or min(default, self.interval)
-        values["timeout"] = self.timeout
+        for name in ("check", "interval", "rise", "fall", "retry", "only_if"):
+            setattr(self, name, given[name])
+        self.fast_interval = given["fast_interval"] or self.interval
+        default: Any = options(function)["timeout"].default
+        self.timeout = values["timeout"] = values.get("timeout") or min(default, self.interval)
         self.loss_after = self.loss_after or LOSS_INTERVALS * self.interval
 
     def compose(self, keys: Mapping[str, object]) -> None:
-        """Compose it of others, by the keys of composed(); raises ValueError where they make no sense."""
-        found = _complete(composed, keys)
-        ways = [name for name in ("all_of", "any_of", "at_least") if found[name]]
-        if len(ways) != 1 or bool(found["of"]) is not (ways == ["at_least"]):
+        """Compose it of others, by the keys of composed(); raises ValueError where they contradict each other."""
+        given = _complete(composed, keys)
+        ways = [name for name in ("all_of", "any_of", "at_least") if given[name]]
+        if len(ways) != 1 or bool(given["of"]) is not (ways == ["at_least"]):
             raise ValueError("wants one of all_of, any_of, or at_least with of")
         self.check = ways[0]
-        self.members = _texts(found["of"] or found[ways[0]])
-        self.needed = int(str(found["at_least"] or 1)) if ways != ["all_of"] else 0
+        self.members = given["of"] or given[ways[0]]
+        self.needed = (given["at_least"] or 1) if ways != ["all_of"] else 0
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Entry) and all(
@@ -223,13 +215,5 @@ class Entry:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _complete(function: Callable[..., object], keys: Mapping[str, object]) -> dict[str, object]:
+def _complete(function: Callable[..., object], keys: Mapping[str, object]) -> dict[str, Any]:
     return {name: keys.get(name, option.default) for name, option in options(function).items()}
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, tuple) else ()
-
-
-def _seconds(value: object) -> float:
-    return float(str(value)) if value else 0.0
