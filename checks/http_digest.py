@@ -119,17 +119,17 @@ async def http_digest(
     notes = [f"the {algorithm} digest of {page.size} bytes is {page.digest}"]
     notes += [f"fragile: {reason}" for reason in page.fragile]
     state = judge(taken.value, warning, critical)
-    said = f"status {page.header.status}, {page.size} B"
+    text = f"status {page.header.status}, {page.size} B"
     if digest:
-        said += f", right {'but fragile ' if page.fragile else ''}digest"
+        text += f", right {'but fragile ' if page.fragile else ''}digest"
     if digest and page.digest not in digest:
-        state, said = CRITICAL, f"wrong digest {page.digest}, wanted {' or '.join(digest)}"
+        state, text = CRITICAL, f"wrong digest {page.digest}, wanted {' or '.join(digest)}"
     elif regex:
         if regex.compile().search(page.content):
-            said += ", regex matched"
+            text += ", regex matched"
         else:
-            state, said = CRITICAL, f"status {page.header.status}, but regex missed in {len(page.content)} bytes"
-    return Result(state, f"{url}: {said} ({taken.value * 1000:.3g} ms)", metrics, notes=notes)
+            state, text = CRITICAL, f"status {page.header.status}, but regex missed in {len(page.content)} bytes"
+    return Result(state, f"{url}: {text} ({taken.value * 1000:.3g} ms)", metrics, notes=notes)
 
 
 def _time(begun: float, warning: Range | None, critical: Range | None, timeout: float) -> Metric:

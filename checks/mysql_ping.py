@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
     from vipwarden.protocol.mysql.codec import Greeting
 
-# What refuses an account and so proves that the server lives: access denied (1044, 1045, 1698), host without an
+# Errors that refuse an account and so prove that the server is alive: access denied (1044, 1045, 1698), host without an
 # account (1130), method not loaded or too old (1251, 1524), password expired (1820, 1862), account locked (3118, 3955
 # of MySQL, 4151 of MariaDB), TLS wanted (3159)
 _LOGIN_REFUSED = (1044, 1045, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 3955, 4151)
@@ -42,7 +42,7 @@ _ADVICE[1698] = _ADVICE[1045]
 
 
 class Password(str):
-    """A password as an option: there is no such thing."""
+    """A password as an option, which is always refused."""
 
     __slots__ = ()
 
@@ -61,7 +61,7 @@ async def mysql_ping(
     port: Port | None = None,
     socket: str | None = None,
     user: str | None = None,
-    password: Password | None = None,  # noqa: ARG001 - nobody ever gets one past its type
+    password: Password | None = None,  # noqa: ARG001 - its type refuses every text
     database: str | None = None,
     defaults_file: str | None = None,
     group: str = "client",
@@ -99,12 +99,12 @@ async def mysql_ping(
     begun = monotonic()
     try:
         settings = Tls(tls, ca_file, insecure)
-        found: tuple[dict[str, str], bool] = ({}, False)
+        given: tuple[dict[str, str], bool] = ({}, False)
         if defaults_file is not None:
             from vipwarden.protocol.mysql.option_file import read
 
-            found = await read(net, defaults_file, group)
-        target = Target(host, port, socket, user, database, defaults_file, found, settings)
+            given = await read(net, defaults_file, group)
+        target = Target(host, port, socket, user, database, defaults_file, given, settings)
     except NetError as error:
         return error.result("cannot read the defaults file")
     except ValueError as error:
@@ -132,7 +132,7 @@ async def mysql_ping(
 
 
 class _Ping:
-    """One run, and what it has learned so far."""
+    """One run and its results so far."""
 
     __slots__ = ("connected", "greeting", "name", "net", "notes", "target", "unspoken")
 
@@ -170,7 +170,7 @@ class _Ping:
     async def _encrypt(
         self, session: Session, greeting: Greeting, contexts: tuple[ssl.SSLContext, ssl.SSLContext | None]
     ) -> None:
-        """Go over to TLS and verify the certificate; leaves in good order where that does not work out."""
+        """Start TLS and verify the certificate; after a failure leave without a connect error."""
         if not greeting.offers_tls:
             await session.leave(greeting)
             raise NetError("tls", f"{self.name} offers no TLS")
@@ -193,8 +193,8 @@ class _Ping:
             raise
 
     def explain(self, refusal: RefusalError) -> str:
-        """Return what an error of the server means for who reads it."""
-        if self.unspoken and self.target.user:  # nobody is asked for whatever comes to the server's mind
+        """Return the meaning of an error of the server."""
+        if self.unspoken and self.target.user:  # without a user the server asks for any plugin
             return f"{self.name} {self.unspoken}"
         advice = _ADVICE.get(refusal.code)
         if advice is None:

@@ -29,16 +29,16 @@ class Ports(tuple[int, ...]):
 
     def __new__(cls, text: str) -> Ports:
         """Build it from its text; raises ValueError with what is wanted."""
-        found: dict[int, None] = {}
+        ports: dict[int, None] = {}
         for part in str(text).split(","):
             low, dash, high = part.strip().partition("-")
             first, last = _port(low), _port(high if dash else low)
             if first > last:
                 raise ValueError(f"the range {part} runs backwards")
-            found.update(dict.fromkeys(range(first, last + 1)))
-        if len(found) > _MOST_PORTS:
+            ports.update(dict.fromkeys(range(first, last + 1)))
+        if len(ports) > _MOST_PORTS:
             raise ValueError(f"at most {_MOST_PORTS} ports in one check")
-        return tuple.__new__(cls, found)
+        return tuple.__new__(cls, ports)
 
 
 def _port(text: str) -> int:
@@ -113,7 +113,7 @@ async def port(
 async def _try(
     net: Net, targets: list[Address], port: int, source: str | None, send: bytes | None, expect: bytes | None
 ) -> str:
-    """Return what an open port is worth saying; raises NetError for any other."""
+    """Return the text for an open port; raises NetError for others."""
     with await net.connect(targets, port, source, mute=not (send or expect)) as stream:
         if send:
             await stream.send(send)
@@ -136,5 +136,5 @@ async def _try(
 
 
 def _unexpected(name: str, answer: bytes, expect: bytes) -> str:
-    said = one_line(repr(answer)[1:], 120) if answer else "nothing"
-    return f"{name} is open but sent {said}, not {one_line(repr(expect)[1:], 60)}"
+    reply = one_line(repr(answer)[1:], 120) if answer else "nothing"
+    return f"{name} is open but sent {reply}, not {one_line(repr(expect)[1:], 60)}"

@@ -17,13 +17,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vipwarden.net.net import Net
 
-_MANY = 10**9  # more processes than there can be
-_TURN = 256  # processes to read, in about 2 ms, before others on the same loop have their turn
+_MANY = 10**9  # more than any node has
+_TURN = 256  # processes to read, in about 2 ms, before other checks of the same loop run
 _MOST_NOTES = 100
 
 
 class Size(Range):
-    """A range of bytes; K, M and G behind a number stand for 1024 bytes, 1024 K and 1024 M."""
+    """A range of bytes; the suffixes K, M and G are 1024 bytes, 1024 K and 1024 M."""
 
     __slots__ = ()
 
@@ -89,58 +89,52 @@ async def process(
         look = net.once(proc, lambda: Proc(proc))
         if not look.processes:
             return Result(UNKNOWN, f"{proc} shows no process at all: is it mounted?")
-        every = look.processes.values()
-        # a pidfile that names this very process is right where the program is: an agent that checks itself
+        processes = [process for process in look.processes.values() if named in (None, process.pid)]
+        # a pidfile with the PID of this process is right if the program is: an agent that checks itself
         own = None if named is not None and str(wanted) else look.own
         if wanted.reads_command_lines:
-            asked = [one for one in every if named in (None, one.pid)]
-            lines = await net.away(f"a command line in {proc}", lambda: wanted.command_lines(asked))
-            for one in asked:
-                if one.pid in lines:
-                    one.cmdline = lines[one.pid]
-        piles = await _sort(net, [one for one in every if named in (None, one.pid)], wanted, own)
-        found = sorted(piles.get("", ()), key=lambda process: process.pid)
-        ages = [look.age(process) for process in found]
-        text = _counted(found, wanted) if pidfile is None else f"pidfile {pidfile} {_told(named, piles, wanted)}"
+            lines = await net.away(f"a command line in {proc}", lambda: wanted.command_lines(processes))
+            for process in processes:
+                if process.pid in lines:
+                    process.cmdline = lines[process.pid]
+        piles = await _sort(net, processes, wanted, own)
+        matches = sorted(piles.get("", ()), key=lambda process: process.pid)
+        ages = [look.age(process) for process in matches]
+        text = _counted(matches, wanted) if pidfile is None else f"pidfile {pidfile} {_owner(named, piles, wanted)}"
     except NetError as error:
         return Result(UNKNOWN, error.text if error.kind == "stuck" else f"{proc}: {error.text}", expired=True)
     except OSError as error:
         return Result(UNKNOWN, f"cannot read {proc}: {error.strerror}")
-    state = judge(len(found), warning, critical)
+    count = len(matches)
+    state = judge(count, warning, critical)
     hidden = len(piles.get("hidden", ()))
     if look.hides and not isinstance(named, str) and named not in look.processes:
         hidden = _MANY
-    if hidden and max(state, judge(len(found) + hidden, warning, critical)) != OK:
+    if hidden and max(state, judge(count + hidden, warning, critical)) != OK:
         return Result(UNKNOWN, f"{text}, but {proc} hides processes from this user (hidepid or SELinux)")
-    if state != OK and found:
-        text += f", range {critical if critical.alerts(len(found)) else warning}"
+    if state != OK and count:
+        text += f", range {critical if critical.alerts(count) else warning}"
     if state != OK and pidfile is None:
         text += _left_out(piles)
-    beyond = [
-        f"pid {one.pid} is {seconds:.0f} s old, range {age}"
-        for one, seconds in zip(found, ages, strict=True)
-        if age is not None and age.alerts(seconds)
-    ]
-    beyond += [
-        f"pid {one.pid} holds {one.status.rss} B, range {rss}"
-        for one in found
-        if rss is not None and rss.alerts(one.status.rss)
-    ]
+    metrics = [Metric("processes", count, warn=warning, crit=critical, minimum=0)]
+    if matches:
+        metrics.append(Metric("age", max(ages), "s", minimum=0))
+        metrics.append(Metric("rss", sum(match.status.rss for match in matches), "B", minimum=0))
+    beyond, notes = [], []
+    for match, seconds in zip(matches, ages, strict=True):
+        pid, held = f"pid {match.pid}", match.status.rss
+        notes.append(f"{pid} {plain(match.stat.comm)}: {seconds:.0f} s old, {held} B")
+        if age is not None and age.alerts(seconds):
+            beyond.append(f"{pid} is {seconds:.0f} s old, range {age}")
+        if rss is not None and rss.alerts(held):
+            beyond.append(f"{pid} holds {held} B, range {rss}")
     if beyond:
         state, text = CRITICAL, "; ".join([text, *beyond[:3]])
-    metrics = [Metric("processes", len(found), warn=warning, crit=critical, minimum=0)]
-    if found:
-        metrics.append(Metric("age", max(ages), "s", minimum=0))
-        metrics.append(Metric("rss", sum(one.status.rss for one in found), "B", minimum=0))
-    notes = [
-        f"pid {one.pid} {plain(one.stat.comm)}: {seconds:.0f} s old, {one.status.rss} B"
-        for one, seconds in zip(found[:_MOST_NOTES], ages, strict=False)
-    ]
-    return Result(state, text, metrics, notes=notes)
+    return Result(state, text, metrics, notes=notes[:_MOST_NOTES])
 
 
 async def _named(net: Net, pidfile: str) -> int | str:
-    """Return the number in the first line of a pidfile, or what is wrong with the file; raises OSError, NetError."""
+    """Return the PID in the first line of a pidfile, or the fault of the file; raises OSError, NetError."""
     try:
         first = (await net.file(pidfile, 4096))[1].partition(b"\n")[0].strip()
     except (FileNotFoundError, NotADirectoryError):
@@ -149,28 +143,29 @@ async def _named(net: Net, pidfile: str) -> int | str:
 
 
 async def _sort(net: Net, processes: list[Process], wanted: Wanted, own: int | None) -> dict[str, list[Process]]:
-    """Put processes on piles by what they miss; raises NetError at the deadline, OSError where reading fails."""
+    """Sort processes by the criterion that they miss, "" for none; raises NetError at the deadline, and OSError."""
     piles: dict[str, list[Process]] = {}
-    for count, one in enumerate(processes, 1):
+    for count, process in enumerate(processes, 1):
         if net.remaining() <= 0:
             raise net.expired(f"only {count - 1} of {len(processes)} processes could be read")
         if count % _TURN == 0:
             await net.pause(0)
         try:
-            miss = wanted.miss(one) if one.pid != own else "own"
+            miss = wanted.miss(process) if process.pid != own else "own"
         except GONE:
             continue
         except PermissionError:
             miss = "hidden"
-        piles.setdefault(miss, []).append(one)
+        piles.setdefault(miss, []).append(process)
     return piles
 
 
-def _counted(found: list[Process], wanted: Wanted) -> str:
-    if not found:
+def _counted(matches: list[Process], wanted: Wanted) -> str:
+    if not matches:
         return f"no process {wanted}"
-    pids = ", ".join(str(one.pid) for one in found[:5]) + (", ..." if len(found) > 5 else "")
-    return f"1 process {wanted} (pid {pids})" if len(found) == 1 else f"{len(found)} processes {wanted} (pids {pids})"
+    pids = ", ".join(str(match.pid) for match in matches[:5]) + (", ..." if len(matches) > 5 else "")
+    count = len(matches)
+    return f"1 process {wanted} (pid {pids})" if count == 1 else f"{count} processes {wanted} (pids {pids})"
 
 
 def _left_out(piles: dict[str, list[Process]]) -> str:
@@ -180,13 +175,13 @@ def _left_out(piles: dict[str, list[Process]]) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _told(named: int | str | None, piles: dict[str, list[Process]], wanted: Wanted) -> str:
-    """Return what a pidfile points to; raises OSError."""
+def _owner(named: int | str | None, piles: dict[str, list[Process]], wanted: Wanted) -> str:
+    """Return what the PID in a pidfile belongs to; raises OSError."""
     if isinstance(named, str):
         return named
-    for miss, (one,) in piles.items():
+    for miss, (process,) in piles.items():
         try:
-            which = {"own": "this check itself", "hidden": "hidden"}.get(miss) or wanted.unlike(one, miss)
+            which = {"own": "this check itself", "hidden": "hidden"}.get(miss) or wanted.unlike(process, miss)
         except GONE:
             break
         return f"names {named}, which is {which}"

@@ -1,7 +1,7 @@
-"""Is it well, in the words of Nagios? The front end of every check for Nagios, by nagiosplugin.
+"""Is it OK, in the terms of Nagios? The front end of every check for Nagios and Icinga, by nagiosplugin.
 
-The deadline, the state and the text are the check's own; nagiosplugin puts them together. Its time-out is never
-used (whole seconds, and swallowed by a probe), nor its way to print numbers (1e-07, True, NaN).
+Deadline, state and text are the check's own; nagiosplugin prints them. Its time-out is not used (whole seconds, and a
+probe can swallow it), nor its number format (1e-07, True, NaN).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _STATES = (nagiosplugin.Ok, nagiosplugin.Warn, nagiosplugin.Critical, nagiosplug
 
 
 class Timeout(float):
-    """A deadline N in seconds, or N:STATE with the state to answer when it passes, by name or number."""
+    """A deadline N in seconds, or N:STATE with the state for a time-out, by name or number."""
 
     state: State
 
@@ -112,7 +112,7 @@ class _Words(nagiosplugin.Summary):  # type: ignore[misc]
 
 
 def performance(metric: Metric) -> nagiosplugin.Performance:
-    """Return perfdata by the guidelines: plain decimal numbers, and U for what is no number."""
+    """Return perfdata by the guidelines: plain decimal numbers, and U for values that are no numbers."""
     label = one_line(metric.name.replace("'", "").replace("=", "_").replace("|", "_")) or "value"
     warn, crit = ("" if limit is None else str(limit) for limit in (metric.warn, metric.crit))
     low, high = ("" if limit is None else _number(limit).strip("U") for limit in (metric.minimum, metric.maximum))
@@ -124,7 +124,7 @@ def _number(value: float) -> str:
 
 
 def main(check: str, arguments: Sequence[str]) -> NoReturn:
-    """Run a check for Nagios and leave with 0 to 3 as the guidelines have it, UNKNOWN where we cannot tell."""
+    """Run a check for Nagios and exit with 0 to 3 by the guidelines, UNKNOWN for our own errors."""
     code = int(UNKNOWN)
     try:
         _signal.signal(_signal.SIGTERM, end)
@@ -134,7 +134,7 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
     except Ended:
         code = int(UNKNOWN)
         _say(f"{check.upper()} UNKNOWN - terminated from outside before the check had ended")
-    except BaseException as error:  # noqa: BLE001 - a plugin must not leave with anything but its four codes
+    except BaseException as error:  # noqa: BLE001 - a plugin has only four exit codes
         code = int(UNKNOWN)
         hint = f"; see check_{check} --help" if isinstance(error, UsageError) else ""
         _say(f"{check.upper()} UNKNOWN - {str(error) or type(error).__name__}{hint}")
@@ -153,7 +153,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     timeout = command.front_end["timeout"]
     if result.expired and isinstance(timeout, Timeout):
         result.state = timeout.state
-    with contextlib.suppress(OSError):  # a plugin's answer does not hang on who else may read it
+    with contextlib.suppress(OSError):  # the plugin's result does not depend on the verdict file
         files.ready(paths.verdicts())
         publish(paths.verdicts(), command.name, command.check, result, duration)
     verbose = int(command.number("verbose"))

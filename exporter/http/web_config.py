@@ -187,7 +187,7 @@ class WebConfig(Document):
                 found = {header: text for header, text in given if text}
             elif name != "http2":
                 raise self.error(key, f"{where}.{name}", "is not known; known are http2, headers")
-            elif self._one(options(http_server_config)["http2"], node, f"{where}.http2"):
+            elif self._scalar(options(http_server_config)["http2"], node, f"{where}.http2"):
                 self.warnings.append(f"{self.path}: http2 is not spoken here: clients get HTTP/1.1")
         return found
 
@@ -223,7 +223,7 @@ class WebConfig(Document):
         return {} if node is None or node.tag.endswith(":null") else dict(self.pairs(node, name))
 
     def _text(self, node: yaml.Node, where: str) -> str:
-        return str(self._one(_TEXT, node, where))
+        return str(self._scalar(_TEXT, node, where))
 
 
 def _any(*, text: str = "") -> str:

@@ -1,7 +1,7 @@
-"""What did the operator configure? Reads the one YAML file, /etc/vipwarden/vipwarden.yaml.
+"""What did the operator configure? Reads the YAML file /etc/vipwarden/vipwarden.yaml.
 
-Every mapping in it is read by the signature of the function that it will be passed to, with the same types and
-words as on the command line. What is wrong is refused with the file, the line and the key.
+The signature of the function that gets a mapping describes it, with the same types and names as on the command line.
+Errors have file, line and key.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 PATH = "/etc/vipwarden/vipwarden.yaml"
-SECTIONS = ("agent", "exporter", "notify")  # beside "checks"; each reader of the file takes its own
+SECTIONS = ("agent", "exporter", "notify")  # besides "checks"; each reader of the file takes its own
 _MOST_BYTES = 4 << 20
 _TAG = "tag:yaml.org,2002:"
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be; the text begins with file, line and key."""
+    """An error in the configuration; the text starts with file, line and key."""
 
 
 class Document:
-    """A configuration file, or a text in its place; ``sections`` are the keys that it may have beside ``checks``."""
+    """A configuration file, or its text; ``sections`` are the keys that it may have besides ``checks``."""
 
-    keys: tuple[str, ...] = ("checks",)  # that it may have in any case; none in a file of another kind
+    keys: tuple[str, ...] = ("checks",)  # always allowed
 
     def __init__(self, path: str, text: str | None = None, sections: Sequence[str] = ()) -> None:
         """Read the file (or the text, named ``path`` in errors); raises ConfigError."""
@@ -42,12 +42,12 @@ class Document:
                 raise self.error(node, key, f"is not known; known are {', '.join((*self.keys, *sections))}")
 
     def top(self, name: str) -> yaml.Node | None:
-        """Return what stands at a key of the file itself, None where nothing does."""
+        """Return the node of a top-level key, None if there is none."""
         node = self._top.get(name, (None, None))[1]
         return None if node is None or _is_null(node) else node
 
     def section(self, name: str, function: Callable[..., object]) -> dict[str, object]:
-        """Return the values of one section for the function whose signature describes it; raises ConfigError."""
+        """Return the values of a section by the signature of a function; raises ConfigError."""
         node = self.top(name)
         return {} if node is None else self.values(self._top[name][0], node, name, options(function))
 
@@ -67,10 +67,10 @@ class Document:
     def _value(self, option: Option, node: yaml.Node, where: str) -> object:
         if option.repeats:
             items = node.value if isinstance(node, yaml.SequenceNode) and node.value else [node]
-            return tuple(self._one(option, item, where) for item in items)
-        return self._one(option, node, where)
+            return tuple(self._scalar(option, item, where) for item in items)
+        return self._scalar(option, node, where)
 
-    def _one(self, option: Option, node: yaml.Node, where: str) -> object:
+    def _scalar(self, option: Option, node: yaml.Node, where: str) -> object:
         if not isinstance(node, yaml.ScalarNode) or _is_null(node) or not node.value:
             raise self.error(node, where, "wants one value")
         if option.is_flag:
@@ -80,13 +80,13 @@ class Document:
             return flag
         try:
             return option.build(node.value)
-        except UsageError as error:  # in the type's own words
+        except UsageError as error:  # has its own text
             raise self.error(node, where, str(error)) from None
         except ValueError as error:
             raise self.error(node, where, f"is {node.value!r}, but {error}") from None
 
     def pairs(self, node: yaml.Node, where: str) -> Iterator[tuple[str, tuple[yaml.Node, yaml.Node]]]:
-        """Yield the pairs of a mapping by key, each key once."""
+        """Yield key, and key node with value node, of a mapping; each key once."""
         if not isinstance(node, yaml.MappingNode):
             raise self.error(node, where or "the file", "must be a mapping of keys to values")
         seen = set()
@@ -103,7 +103,7 @@ class Document:
             yield text, (key, value)
 
     def error(self, node: yaml.Node, where: str, text: str) -> ConfigError:
-        """Return the error of a place in the file."""
+        """Return an error with its place in the file."""
         return ConfigError(f"{self.path}:{node.start_mark.line + 1}: {one_line(f'{where} {text}')}")
 
 
@@ -134,7 +134,7 @@ def _compose(path: str, text: str) -> yaml.Node | None:
         line, problem = (error.problem_mark or loader).line, error.problem
     except RecursionError:
         line, problem = loader.line, "nested too deeply"
-    except (ValueError, OverflowError) as error:  # PyYAML's own, of an escape or a version beyond all bounds
+    except (ValueError, OverflowError) as error:  # by PyYAML, for an escape or version out of range
         line, problem = loader.line, str(error)
     raise ConfigError(f"{path}:{line + 1}: is not YAML: {problem}")
 

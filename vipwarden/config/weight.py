@@ -1,4 +1,4 @@
-"""Which number stands for a verdict in a track file? As the operator scaled it, by state or by a metric."""
+"""Which number does a verdict have in a track file? By its state, or scaled by a metric."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-LOWEST, HIGHEST = -254, 253  # -254 is keepalived's fault
+LOWEST, HIGHEST = -254, 253  # -254 is keepalived's FAULT
 _WANTED = (
     "a weight is a number for each state, such as ok=50, warning=20, critical=0, or a metric's range and what it "
     "becomes, such as time 0.05:1 = 50:10, critical=0"
@@ -21,11 +21,11 @@ _WANTED = (
 
 
 class Weight:
-    """Numbers from -253 to 253, or -254 for a fault, by state; ``critical`` has to be given.
+    """Numbers from -253 to 253, or -254 for a fault, by state; ``critical`` is required.
 
-    A state that is not given has the number of the next worse one that is, UNKNOWN that of CRITICAL. A term such as
-    ``time 0.05:1 = 50:10`` gives healthy states the number between 50 and 10 that the metric's place between 0.05
-    and 1 gives; beyond them it goes no further.
+    A missing state has the number of the next worse state, UNKNOWN that of CRITICAL. A term such as
+    ``time 0.05:1 = 50:10`` scales healthy states: the metric's values from 0.05 to 1 become 50 to 10, and values
+    beyond these limits count as the limits.
     """
 
     __slots__ = ("metric", "numbers", "scale", "text")
@@ -69,7 +69,7 @@ class Weight:
         return self.numbers[State.UNKNOWN]
 
     def value(self, state: State, healthy: bool, metrics: Sequence[Metric]) -> int:
-        """Return the number for a verdict; a metric that is missing or no number is worth as much as UNKNOWN."""
+        """Return the number for a verdict; if the metric is missing or not a number, that of UNKNOWN."""
         if not healthy or not self.metric:
             return self.numbers[state]
         low, high, first, last = self.scale

@@ -1,4 +1,4 @@
-"""What is the content of a body, without the chunks and the compression that it travelled in?"""
+"""What is the content of a body, without chunks and compression?"""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class DecodedBody:
     __slots__ = ("_flaw", "_frame", "_inflate", "fragile")
 
     def __init__(self, transfer: str, coding: str, length: int | None, most: int) -> None:
-        """Begin with the header's Transfer-Encoding, Content-Encoding and Content-Length."""
-        self.fragile: list[str] = []  # none of it is keepalived's
+        """Take Transfer-Encoding, Content-Encoding and Content-Length of the header."""
+        self.fragile: list[str] = []  # keepalived does not decode
         transfer, coding = transfer.lower(), coding.lower()
         self._flaw = ""
         if transfer not in ("", "identity", "chunked"):
@@ -29,12 +29,12 @@ class DecodedBody:
         self._inflate = Inflate(coding == "deflate", most) if coding not in ("", "identity") else None
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next piece of the body and return the content in it."""
+        """Return the content of the next piece of the body."""
         data = self._frame.feed(data)
         return self._inflate.feed(data) if self._inflate is not None else data
 
     def flaw(self, ended: bool) -> str:
-        """Return what is wrong with the body, "" if nothing; ``ended`` tells that no more of it comes."""
+        """Return the fault of the body, or ""; ``ended`` if it has no more pieces."""
         return self._flaw or self._frame.flaw(ended) or (self._inflate.flaw(ended) if self._inflate else "")
 
 
@@ -48,20 +48,20 @@ class Counted:
         self._seen = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Return what of the next piece is body."""
+        """Return the part of the next piece that is body."""
         before = self._seen
         self._seen += len(data)
         return data if self._length is None else data[: max(0, self._length - before)]
 
     def flaw(self, ended: bool) -> str:
-        """Return what is wrong with it."""
+        """Return the fault, or ""."""
         if ended and self._length is not None and self._seen < self._length:
             return f"short body: {self._seen} of {self._length} bytes"
         return ""
 
 
 class Chunks:
-    """A body in chunks; what follows the last one is no part of it."""
+    """A body in chunks; data after the last chunk is not part of it."""
 
     __slots__ = ("_flaw", "_left", "_line", "_state", "_trailer")
 
@@ -115,7 +115,7 @@ class Chunks:
                 self._state = "done"
 
     def flaw(self, ended: bool) -> str:
-        """Return what is wrong with it."""
+        """Return the fault, or ""."""
         return self._flaw or ("short body: its last chunk is missing" if ended and self._state != "done" else "")
 
 
@@ -159,11 +159,11 @@ class Inflate:
         return content
 
     def flaw(self, ended: bool) -> str:
-        """Return what is wrong with it."""
+        """Return the fault, or ""."""
         whole = self._stream.eof if self._stream is not None else not self._begun
         return self._flaw or ("short body: its compression has no end" if ended and not whole else "")
 
 
 def _window(begin: bytes) -> int:
-    """Return zlib's name for zlib data or raw deflate, whichever begins so (RFC 1950, section 2.2)."""
+    """Return zlib's window bits for zlib data or raw deflate, by the first bytes (RFC 1950, section 2.2)."""
     return 15 if begin[0] & 15 == 8 and (begin[0] << 8 | begin[1]) % 31 == 0 else -15

@@ -1,4 +1,4 @@
-"""What does keepalived ask of a web server, and which bytes of the answer does it take for the page?
+"""What does keepalived send to a web server, and which bytes of the response are the page?
 
 The rules are those of keepalived's checker: ``check_http.c`` (http_request, http_process_response) and ``html.c``
 (extract_html, extract_status_code, extract_content_length) of 2.2.7, which have stayed the same up to 2.4.3. Its
@@ -29,7 +29,7 @@ def _visible(text: str, most: int) -> str:
 
 
 class HttpVersion(str):
-    """A protocol as keepalived names it: 1.0, 1.0C (with ``Connection: close``) or 1.1 (with it as well)."""
+    """A protocol in keepalived's terms: 1.0, 1.0C (1.0 with ``Connection: close``) or 1.1 (always with it)."""
 
     __slots__ = ()
 
@@ -44,9 +44,9 @@ HTTP_1_0 = HttpVersion("1.0")
 
 
 class Path(str):
-    """What stands after GET: a path that begins with a slash, or a whole URL for a proxy; at most 1700 bytes.
+    """The target of the request: a path with a leading slash, or a URL for a proxy; at most 1700 bytes.
 
-    The request is to fit the 2047 bytes at which keepalived cuts its own off.
+    keepalived truncates requests at 2047 bytes.
     """
 
     __slots__ = ()
@@ -62,7 +62,7 @@ ROOT = Path("/")
 
 
 class VirtualHost(str):
-    """What stands in the Host header, at most 255 bytes."""
+    """The Host header, at most 255 bytes."""
 
     __slots__ = ()
 
@@ -72,7 +72,7 @@ class VirtualHost(str):
 
     @property
     def name(self) -> str:
-        """The name alone, without a port and without the brackets of an IPv6 address."""
+        """The name without port, and without the brackets of an IPv6 address."""
         if self.startswith("["):
             return self[1:].partition("]")[0]
         return self.partition(":")[0]
@@ -86,10 +86,10 @@ def request(path: str, host: str, version: str) -> bytes:
 
 
 class Header:
-    """The header of an answer.
+    """The header of a response.
 
-    ``length`` is that of the body by RFC 9112, section 6.3, None where it ends with the connection; ``cut`` is where
-    keepalived ends the body, None where it sees no Content-Length.
+    ``length`` is that of the body (RFC 9112, section 6.3), None if the body ends with the connection; ``cut`` is the
+    length that keepalived uses, None if it recognizes no Content-Length.
     """
 
     __slots__ = ("_lowered", "cut", "length", "raw", "status")
@@ -103,7 +103,7 @@ class Header:
 
     @property
     def status_line(self) -> str:
-        """The first line, as it came."""
+        """The first line."""
         return self.raw.partition(b"\r")[0].decode("latin-1")
 
     def field(self, name: bytes) -> str:
@@ -140,26 +140,28 @@ class Header:
         return None
 
     def fragile(self) -> list[str]:
-        """Return why keepalived's digest of this answer may change, or not be had, while the page stays the same."""
-        found = []
+        """Return why keepalived's digest may change or fail although the page stays the same."""
+        reasons = []
         if not 200 <= self.status <= 299:
-            found.append(f"genhash digests an answer of status {self.status}, HTTP_GET wants it in status_code")
+            reasons.append(f"genhash digests an answer of status {self.status}, HTTP_GET wants it in status_code")
         if self.chunked:
-            found.append("the body is chunked: how the server cuts the chunks is part of the digest")
+            reasons.append("the body is chunked: how the server cuts the chunks is part of the digest")
         if self.field(b"content-encoding").lower() not in ("", "identity"):
-            found.append("the body is compressed: the digest changes with the server's compression")
+            reasons.append("the body is compressed: the digest changes with the server's compression")
         length = self.length
         if self.cut is not None and self.cut != length and self.status not in _BODILESS:
-            found.append(f"keepalived cuts the body at {self.cut} bytes: its first 'Content-Length:' says so")
+            reasons.append(f"keepalived cuts the body at {self.cut} bytes: its first 'Content-Length:' says so")
         if self.cut is None and length is not None and self.status not in _BODILESS:
-            found.append("keepalived overlooks this Content-Length: it wants just these letters and a bare number")
+            reasons.append("keepalived overlooks this Content-Length: it wants just these letters and a bare number")
         if len(self.raw) > _KEEPALIVED_HEADER:
-            found.append(f"keepalived reads headers of up to {_KEEPALIVED_HEADER} bytes, this one has {len(self.raw)}")
-        return found
+            reasons.append(
+                f"keepalived reads headers of up to {_KEEPALIVED_HEADER} bytes, this one has {len(self.raw)}"
+            )
+        return reasons
 
 
 class Answer:
-    """An answer in whatever pieces the network makes of it; ``header`` is None until its end has come."""
+    """A response in pieces; ``header`` is None until it is complete."""
 
     __slots__ = ("_begun", "header")
 
@@ -169,13 +171,13 @@ class Answer:
 
     @property
     def begun(self) -> bytes:
-        """What came while there is no header."""
+        """The incomplete header."""
         return bytes(self._begun)
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next piece and return what of it belongs to the body.
+        """Take the next piece and return its part of the body.
 
-        A header has to end in its first 64 KiB, by CR LF CR LF: an empty line in bare line feeds ends none.
+        A header must end within 64 KiB, by CR LF CR LF; bare line feeds do not end it.
         """
         if self.header is not None:
             return data
@@ -195,14 +197,14 @@ class Answer:
 
     @property
     def endless(self) -> bool:
-        """Whether the header is longer than any that is read."""
+        """Whether the header exceeds the limit."""
         return len(self._begun) >= MOST_HEADER
 
 
 class RawBody:
-    """The bytes that keepalived digests: those after the header up to its Content-Length, chunk framing and all.
+    """The bytes that keepalived digests: all after the header up to its Content-Length, with the chunk framing.
 
-    The framing is followed beside that, for it alone tells that a body in chunks was cut off.
+    The framing is also parsed, because only it shows that a chunked body was truncated.
     """
 
     __slots__ = ("_chunks", "_cut", "_length", "_seen", "fragile")
@@ -219,9 +221,9 @@ class RawBody:
         self.fragile = header.fragile()
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next piece of the body and return what of it is to be digested."""
+        """Take the next piece of the body and return the bytes to digest."""
         before = self._seen
-        if not before and self._cut is None and _FIELD in data:  # the search runs on behind the header
+        if not before and self._cut is None and _FIELD in data:  # keepalived's search does not stop at the header
             self.fragile.append("keepalived takes 'Content-Length:' in the page for the header, if it comes early")
         self._seen += len(data)
         if self._chunks is not None:
@@ -229,30 +231,30 @@ class RawBody:
         return data if self._cut is None or self._seen <= self._cut else data[: max(0, self._cut - before)]
 
     def flaw(self, ended: bool) -> str:
-        """Return what is wrong with the body, "" if nothing; ``ended`` tells that no more of it comes."""
+        """Return the fault of the body, or ""; ``ended`` if it has no more pieces."""
         if ended and self._length is not None and self._seen < self._length:
             return f"short body: {self._seen} of {self._length} bytes"
         return self._chunks.flaw(ended) if self._chunks is not None else ""
 
 
 def _status(header: bytes) -> int:
-    """Return the status code, 0 where keepalived finds none: it wants three digits between two blanks."""
+    """Return the status code, 0 if keepalived finds none: it wants three digits between two blanks."""
     line = header.partition(b"\r")[0]
     _, _, rest = line.partition(b" ")
     return int(rest[:3]) if rest[3:4] == b" " and not rest[:3].strip(_DIGITS) else 0
 
 
 def _content_length(header: bytes) -> int | None:
-    """Do as strstr("Content-Length:") and strtoul() do: any field whose name ends in just these letters is taken."""
-    _, found, value = header.partition(b"\0")[0].partition(_FIELD)
-    if not found:
+    """Return the number by strstr("Content-Length:") and strtoul(), which accept any field whose name ends so."""
+    _, name, value = header.partition(b"\0")[0].partition(_FIELD)
+    if not name:
         return None
     text = value.lstrip(_SPACE)
     sign = text[:1] if text[:1] in (b"+", b"-") else b""
     after = text[len(sign) :].lstrip(_DIGITS)
     digits = text[len(sign) : len(text) - len(after)]
     if not digits:
-        after = value  # strtoul() that finds no number ends where it began, with 0
+        after = value  # without digits strtoul() returns 0 and its start
     if after[:1] not in (b"", b"\r", b"\n"):
         return None
     digits = digits.lstrip(b"0")

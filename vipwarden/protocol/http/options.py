@@ -1,6 +1,8 @@
-"""What does an operator want of a web page: which digest, which status, which text in it?"""
+"""What must a web page be? The types for its digest, status and text."""
 
 from __future__ import annotations
+
+from vipwarden.core.values import Choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Digest(str):
-    """A digest in hexadecimal, in lower case: 32 digits of MD5 or 64 of SHA-256."""
+    """A hexadecimal digest in lower case: 32 digits of MD5 or 64 of SHA-256."""
 
     __slots__ = ()
 
@@ -20,41 +22,26 @@ class Digest(str):
         return str.__new__(cls, text.lower())
 
 
-class Algorithm(str):
-    """The name of a digest: md5, or sha256, which keepalived does not know."""
+class Algorithm(Choice):
+    """A digest algorithm; keepalived has only md5."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str) -> Algorithm:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text.lower() not in ("md5", "sha256"):
-            raise ValueError("an algorithm is md5 or sha256")
-        return str.__new__(cls, text.lower())
+    choices = ("md5", "sha256")
 
     def start(self) -> _Hash:
         """Return a new digest; the built-in modules load in a tenth of hashlib's time, but a FIPS build has none."""
-        try:
-            if self == "md5":
-                from _md5 import md5 as new  # type: ignore[import-not-found]
-            else:
-                new = _sha256()
-        except ImportError:
-            from hashlib import new as by_name
+        for module in (f"_{self}", "_sha2"):  # _sha256 up to Python 3.11
+            try:
+                digest: _Hash = getattr(__import__(module), self)()
+            except (ImportError, AttributeError):
+                continue
+            return digest
+        from hashlib import new
 
-            return by_name(self, usedforsecurity=False)
-        digest: _Hash = new()
-        return digest
+        return new(self, usedforsecurity=False)
 
 
 MD5 = Algorithm("md5")
-
-
-def _sha256() -> object:
-    try:
-        from _sha2 import sha256  # type: ignore[import-not-found]
-    except ImportError:
-        from _sha256 import sha256  # type: ignore[import-not-found]  # up to Python 3.11
-    return sha256
 
 
 def _is_status(text: str) -> bool:
@@ -95,12 +82,12 @@ class Regex(str):
         return regex
 
     def compile(self) -> re.Pattern[bytes]:
-        """Return it ready to search with."""
+        """Return the compiled expression."""
         import re
         import warnings
 
         try:
-            with warnings.catch_warnings():  # of what a later Python may read in another way
+            with warnings.catch_warnings():  # about changes in later Pythons
                 warnings.simplefilter("ignore")
                 return re.compile(self.encode("utf-8", "surrogateescape"))
         except (re.error, OverflowError, RecursionError) as error:

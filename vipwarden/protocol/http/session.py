@@ -1,4 +1,4 @@
-"""How is a page fetched and digested, over a Net, as keepalived would?"""
+"""How is a page fetched and digested as by keepalived, over a Net?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_BYTES = Count(16777216)
 
 
 class Page:
-    """A whole answer; ``content`` is its beginning, as far as it was wanted, ``fragile`` as in RawBody."""
+    """A complete response; ``content`` holds its first bytes, as many as were asked for, ``fragile`` as in RawBody."""
 
     __slots__ = ("content", "digest", "fragile", "header", "size")
 
@@ -53,10 +53,10 @@ async def fetch(
     family: int = 0,
     source: str | None = None,
 ) -> Page:
-    """Ask for a page and digest it; raises NetError for all but a whole answer with a status that is wanted.
+    """Fetch a page and digest it; raises NetError for anything but a complete response with an accepted status.
 
-    ``keep`` is how many bytes of the content are wanted back. A short body is no whole answer here, while keepalived
-    digests what came of it; a certificate has to be valid unless ``insecure``, while keepalived looks at none.
+    ``keep`` is the number of bytes of the content to return. A short body is an error, while keepalived digests what
+    arrived; a certificate must be valid unless ``insecure``, while keepalived verifies none.
     """
     local = host.startswith("/")
     settings = None
@@ -92,7 +92,7 @@ async def _encrypt(stream: Stream, server: str, settings: ssl.SSLContext) -> Str
 
 
 async def _read(stream: Stream, status: Statuses, algorithm: Algorithm, most: int, keep: int, *, decoded: bool) -> Page:
-    """Read up to the end of the connection, as keepalived does, whatever the header says of the end of the body."""
+    """Read to the end of the connection, as keepalived does, whatever the header says."""
     answer = Answer()
     digest = algorithm.start()
     body: RawBody | DecodedBody | None = None
@@ -144,7 +144,7 @@ def _no_header(answer: Answer) -> str:
 
 
 def _interrupted(error: NetError, stream: Stream, answer: Answer, received: int) -> NetError:
-    """Return the error of a connection with how far the answer had come."""
+    """Return the error of a connection, with what had arrived of the response."""
     header = answer.header
     if header is None:
         after = f"{len(answer.begun)} bytes of the header" if answer.begun else ""

@@ -1,4 +1,4 @@
-"""What do the packets of the MySQL protocol hold? Nothing here reads or sends.
+"""What do the packets of the MySQL protocol hold? Without I/O.
 
 The layouts are those of "Client/Server Protocol" in the MySQL source documentation, protocol version 10.
 """
@@ -18,11 +18,11 @@ _UTF8MB4 = 45
 
 
 class PacketError(ValueError):
-    """What a server sent is no packet of the protocol; the text goes on after the name of the server."""
+    """The data is no packet of the protocol; the text follows the name of the server."""
 
 
 class RefusalError(Exception):
-    """The server answered an error: ``code`` is its number, ``text`` what it said."""
+    """The server sent an error: its number is ``code``, its message ``text``."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -31,7 +31,7 @@ class RefusalError(Exception):
 
 
 class Greeting:
-    """The first packet of a server: its version, its challenge and the way it would like to check passwords."""
+    """The first packet of a server: its version, its challenge and its default plugin for passwords."""
 
     __slots__ = ("nonce", "offers_tls", "plugin", "version")
 
@@ -43,7 +43,7 @@ class Greeting:
 
     @property
     def product(self) -> str:
-        """Name and version, such as MariaDB 10.11.6; what a distribution appends to the version is left out."""
+        """Name and version, such as MariaDB 10.11.6, without the suffix of a distribution."""
         text = self.version.removeprefix("5.5.5-")  # MariaDB 10 puts it there for replicas of old MySQL servers
         return f"{'MariaDB' if 'mariadb' in text.lower() else 'MySQL'} {text.partition('-')[0]}".rstrip()
 
@@ -54,7 +54,7 @@ def frame(payload: bytes, sequence: int) -> bytes:
 
 
 def size(header: bytes, sequence: int) -> int:
-    """Return how many bytes follow the four of a header; raises PacketError."""
+    """Return the number of bytes after the header; raises PacketError."""
     length = int.from_bytes(header[:3], "little")
     if len(header) != 4 or length > MOST_BYTES:
         raise PacketError(f"sent {shown(header)}, which is no packet of MySQL")
@@ -64,7 +64,7 @@ def size(header: bytes, sequence: int) -> int:
 
 
 def greeting(payload: bytes) -> Greeting:
-    """Read the first packet; raises PacketError, and RefusalError for the error that a server may greet with."""
+    """Read the first packet; raises PacketError, and RefusalError if it is an error."""
     if payload[:1] == b"\xff":
         raise refusal(payload)
     if payload[:1] != b"\x0a":
@@ -87,8 +87,8 @@ def refusal(payload: bytes) -> RefusalError:
     """Read an error packet, with or without an SQL state; raises PacketError."""
     if len(payload) < 3:
         raise PacketError("sent an error that is cut short")
-    said = payload[3:]
-    return RefusalError(int.from_bytes(payload[1:3], "little"), _text(said[6:] if said[:1] == b"#" else said, 200))
+    text = payload[9:] if payload[3:4] == b"#" else payload[3:]
+    return RefusalError(int.from_bytes(payload[1:3], "little"), _text(text, 200))
 
 
 def switch(payload: bytes) -> tuple[str, bytes]:
@@ -105,15 +105,12 @@ def switch(payload: bytes) -> tuple[str, bytes]:
 
 
 def tls_request(database: bool) -> bytes:
-    """Return what asks for TLS: the head of a login.
-
-    It must announce already whether a database will be named: MySQL reads the login by the flags of this packet.
-    """
+    """Return the request for TLS: the head of a login, with the flags by which MySQL will read the login."""
     return _head(_ALWAYS | _SSL | (_CONNECT_WITH_DB if database else 0))
 
 
 def login(user: bytes, answer: bytes, plugin: str, database: bytes | None = None, tls: bool = False) -> bytes:
-    """Return a complete login (HandshakeResponse41); ``answer`` is the one to the challenge, at most 255 bytes."""
+    """Return a complete login (HandshakeResponse41); ``answer`` is that to the challenge, at most 255 bytes."""
     flags = _ALWAYS | (_SSL if tls else 0) | (_CONNECT_WITH_DB if database is not None else 0)
     parts = [_head(flags), _ended(user), bytes((len(answer),)), answer]
     if database is not None:
@@ -122,7 +119,7 @@ def login(user: bytes, answer: bytes, plugin: str, database: bytes | None = None
 
 
 def shown(payload: bytes) -> str:
-    """Return the begin of a packet as one short line, for who must read what it should not have been."""
+    """Return the start of a wrong packet as a short line."""
     return one_line(repr(payload[:16])[1:], 40)
 
 

@@ -19,15 +19,14 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "s": " ", '"': '"', "'":
 
 
 class DefaultsError(ValueError):
-    """A defaults file cannot be used; the text says which one, in which line and why."""
+    """A defaults file cannot be used; the text has file, line and reason."""
 
 
 async def read(net: Net, path: str, group: str) -> tuple[dict[str, str], bool]:
     """Return the options of [client] and of ``group``, and whether others than its owner may read the file.
 
-    Raises DefaultsError, and NetError where the file does not answer. A name has its dashes as underscores; an option
-    without a value has an empty one. Where an option is given twice the last one counts, whichever of the two groups it
-    stands in.
+    Raises DefaultsError, and NetError if reading takes too long. Names have underscores for dashes; an option without
+    a value has an empty one. If an option is given twice the last one counts, in either group.
     """
     try:
         mode, raw = await net.file(path, _MOST_BYTES)
@@ -51,7 +50,7 @@ async def read(net: Net, path: str, group: str) -> tuple[dict[str, str], bool]:
 
 def parse(text: str, group: str) -> dict[str, str]:
     """Read the text of a file; raises DefaultsError that begins with the line, such as ":3: what is wrong"."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     wanted: bool | None = None  # None before the first group
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip(_SPACE)
@@ -69,8 +68,8 @@ def parse(text: str, group: str) -> dict[str, str]:
         elif wanted:
             key, _, value = _uncommented(line).partition("=")
             name = key.strip(_SPACE).replace("-", "_").removeprefix("loose_")
-            found[name] = _value(value.strip(_SPACE))
-    return found
+            values[name] = _value(value.strip(_SPACE))
+    return values
 
 
 def _uncommented(line: str) -> str:

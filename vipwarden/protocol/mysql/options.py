@@ -1,4 +1,4 @@
-"""Which server is asked, as whom and how: what the operator said, filled up from a defaults file."""
+"""Which server, account and TLS settings apply? Those of the options, completed from a defaults file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _NO = ("0", "off", "false", "no")
 
 
 class TargetError(ValueError):
-    """The options, or they and the defaults file, do not go together; the text says why."""
+    """The options contradict each other or the defaults file; the text says how."""
 
 
 class Target:
-    """Where to connect to and as whom; ``socket`` is a path, or empty for TCP."""
+    """Server and account; ``socket`` is a path, or empty for TCP."""
 
     __slots__ = ("database", "host", "notes", "password", "port", "socket", "tls", "user")
 
@@ -36,17 +36,17 @@ class Target:
         read: tuple[Mapping[str, str], bool],
         tls: Tls,
     ) -> None:
-        """Join options and what my_cnf.read() found; raises TargetError."""
+        """Join the options and the result of option_file.read(); raises TargetError."""
         values, exposed = read
         self.notes: list[str] = []
         if exposed and values.get("password"):
             self.notes.append(f"{defaults_file} holds a password and others can read it: chmod 600 it")
         if host and socket:
             raise TargetError("a host and a socket at once: give one of them")
-        if not host and not socket:  # one on the command line puts both of the file aside
+        if not host and not socket:  # a host or socket option overrides both of the file
             host, socket = values.get("host"), values.get("socket")
             if host and host != "localhost" and not host.startswith("/"):
-                socket = None  # as MySQL reads it: the socket is for the local host
+                socket = None  # as in MySQL: the socket is for the local host
         if host and host.startswith("/"):
             host, socket = None, host
         if socket and not socket.startswith("/"):
@@ -71,7 +71,7 @@ class Target:
 
 
 class Tls:
-    """How to encrypt: ``wanted`` at all, against which CA, and whether chain and name of the certificate count."""
+    """TLS settings: whether it is ``wanted``, CA file, and which parts of the certificate to check."""
 
     __slots__ = ("asked", "ca_file", "cert_file", "check_chain", "check_name", "key_file", "wanted")
 
@@ -83,7 +83,7 @@ class Tls:
         self.check_chain = self.check_name = not insecure
 
     def read(self, values: Mapping[str, str]) -> None:
-        """Add what a defaults file says: ssl-mode of MySQL, ssl and ssl-verify-server-cert of MariaDB, ssl-ca etc."""
+        """Add the options of a defaults file: ssl-mode of MySQL, ssl-verify-server-cert of MariaDB, ssl-ca etc."""
         authority = values.get("ssl_ca") or None
         self.cert_file, self.key_file = values.get("ssl_cert") or None, values.get("ssl_key") or None
         mode = values.get("ssl_mode", "").upper()
@@ -99,7 +99,7 @@ class Tls:
         self.ca_file = self.ca_file or authority
 
     async def contexts(self, net: Net) -> tuple[ssl.SSLContext, ssl.SSLContext | None]:
-        """Return the settings of the handshake, and those to verify the certificate with; raises NetError."""
+        """Return the contexts for the handshake and for verifying the certificate; raises NetError."""
         from vipwarden.net.tls import context, readable
         from vipwarden.protocol.tls.certificate import unverified_context
 

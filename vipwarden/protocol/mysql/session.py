@@ -1,10 +1,9 @@
-"""How does a client log in to a MySQL server and leave it without being counted as a connect error?
+"""How does a client log in to a MySQL server and leave without a connect error?
 
-A server counts every connection that ends before a whole login, or in the middle of one, and once there were
-max_connect_errors (100) of them in a row it blocks the host. So whoever has to give up here still sends a login
-without user and password, which the server refuses and does not count, even where it has not said a word yet: it
-will find the packet when it wakes up. A signal, or an agent that stops, is a deadline that came early. What cannot be
-mended is a TLS handshake that breaks off.
+A server counts every connection that ends before or during the login, and blocks the host after max_connect_errors
+(100) of them in a row. So after a deadline, a signal or the end of the agent this client still sends a login without
+user and password. The server refuses that and does not count it, even if it has sent nothing yet: it will find the
+packet later. The only exception is a TLS handshake that breaks off.
 """
 
 from __future__ import annotations
@@ -25,26 +24,23 @@ _MOST_STEPS = 8  # of one login; MariaDB tries each of the methods of an account
 
 
 class Session:
-    """One connection to a server, for a database or None.
-
-    ``secure`` tells whether a password may go over it as it is.
-    """
+    """A connection to a server, for a database or None; ``secure`` if it may carry a plain password."""
 
     __slots__ = ("_database", "_owed", "_sequence", "_tls", "secure", "stream", "unspoken")
 
     def __init__(self, stream: Stream, secure: bool, database: bytes | None) -> None:
         self.stream = stream
         self.secure = secure
-        self.unspoken = ""  # why the account's method could not be used, to go on after the server's name
+        self.unspoken = ""  # why the account's plugin cannot be used; follows the server's name
         self._database = database
         self._tls = False
         self._sequence = 0
-        # what the server has to find where we leave now. As nobody, for wrong passwords could lock an account; a server
-        # that asks nobody for anything but mysql_native_password counts, which cannot be helped without its greeting
+        # what the server must find if we leave now: a login without user, as wrong passwords could lock an account.
+        # Before its greeting, a server with another plugin than mysql_native_password for this counts nevertheless
         self._owed = mysql.frame(mysql.login(b"", b"", mysql_auth.NATIVE), 1)
 
     async def greet(self) -> Greeting:
-        """Wait for the greeting; raises NetError, and RefusalError where the server turns this host away."""
+        """Return the greeting; raises NetError, and RefusalError if the server refuses this host."""
         payload = await self._read()
         try:
             return mysql.greeting(payload)
@@ -52,10 +48,10 @@ class Session:
             raise self._broken(error) from None
 
     async def encrypt(self, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
-        """Go over to TLS; raises NetError, after which the server has counted."""
+        """Start TLS; raises NetError, which the server counts."""
         from vipwarden.net.tls import start_tls
 
-        self._owed = b""  # in a handshake there is nothing that could be said
+        self._owed = b""  # nothing can be sent in a handshake
         await self._write(mysql.tls_request(self._database is not None))
         self.stream = encrypted = await start_tls(self.stream, context, server_name)
         self._tls = self.secure = True
@@ -65,14 +61,14 @@ class Session:
 
     async def login(self, greeting: Greeting, user: bytes, password: bytes) -> None:
         """Log in; raises NetError, and RefusalError with what the server says."""
-        plugin = greeting.plugin if mysql_auth.can_answer(greeting.plugin) else mysql_auth.NATIVE
+        plugin = greeting.plugin if greeting.plugin in mysql_auth.ANSWERS else mysql_auth.NATIVE
         answer = mysql_auth.answer(plugin, password, greeting.nonce)
         payload = mysql.login(user, answer, plugin, self._database, self._tls)
         for _ in range(_MOST_STEPS):
             await self._write(payload)
             try:
                 reply = await self._reply(plugin)
-                while reply == b"\1\3" and plugin == mysql_auth.CACHING:  # the quick way did it, OK follows
+                while reply == b"\1\3" and plugin == mysql_auth.CACHING:  # authenticated from the cache, OK follows
                     reply = await self._reply(plugin)
                 if reply[:1] == b"\0":
                     self._owed, self.unspoken = b"", ""
@@ -91,7 +87,7 @@ class Session:
         raise self._broken(mysql.PacketError("asks for ever more in one login"))
 
     async def leave(self, greeting: Greeting) -> None:
-        """Log in as nobody, to be refused: the way out for who may not or cannot log in."""
+        """Leave by a login without user, which the server refuses."""
         if self._database is not None:
             self._database = b""
         try:
@@ -101,7 +97,7 @@ class Session:
             pass
 
     async def ping(self) -> None:
-        """Ask whether the server lives; raises NetError, and RefusalError."""
+        """Ping the server; raises NetError, and RefusalError."""
         self._sequence = 0
         await self._write(mysql.PING)
         reply = await self._read()
@@ -111,21 +107,21 @@ class Session:
             raise self._broken(mysql.PacketError(f"answered the ping with {mysql.shown(reply)}"))
 
     def part(self) -> None:
-        """Leave at once, whatever was going on, with what the server has to find in order not to count."""
+        """Leave at once, with the packet that keeps the server from counting."""
         if self._owed:
             self.stream.part(self._owed)
             self._owed = b""
 
     async def quit(self) -> None:
-        """Say goodbye; there is no answer to wait for."""
+        """Send COM_QUIT, which has no reply."""
         self._sequence = 0
         try:
             await self._write(mysql.QUIT)
         except NetError:
-            pass  # it has answered all that was asked
+            pass  # the ping was answered
 
     def _answer(self, plugin: str, password: bytes, nonce: bytes) -> bytes:
-        if mysql_auth.can_answer(plugin):
+        if plugin in mysql_auth.ANSWERS:
             return mysql_auth.answer(plugin, password, nonce)
         if plugin in mysql_auth.IN_CLEAR:
             return self._plain(plugin, password)
@@ -135,17 +131,17 @@ class Session:
         if self.secure:
             return password + b"\0"
         self.unspoken = "asks for the password in full, which needs TLS (-S) or the unix socket (-s)"
-        if plugin != mysql_auth.CLEAR:  # MySQL asks who it does not know, or gave a wrong one, in the same way
+        if plugin != mysql_auth.CLEAR:  # MySQL asks the same after a wrong user or password
             self.unspoken += ", or user or password is wrong"
-        return mysql_auth.wrong_answer(plugin)
+        return mysql_auth.WRONG_ANSWERS.get(plugin, b"")
 
     def _give_up(self, plugin: str) -> bytes:
         self.unspoken = f"wants {plugin} of this account, which this check does not speak, or has no such account"
-        return mysql_auth.wrong_answer(plugin)
+        return mysql_auth.WRONG_ANSWERS.get(plugin, b"")
 
     async def _reply(self, plugin: str) -> bytes:
-        """Read the next packet of a login; who leaves before owes an answer to what the server may ask then."""
-        self._owed = mysql.frame(mysql_auth.parting_answer(plugin), self._sequence + 1)
+        """Return the next packet of a login; prepares an answer to the next question, in case of an early end."""
+        self._owed = mysql.frame(mysql_auth.PARTING_ANSWERS.get(plugin, b""), self._sequence + 1)
         reply = await self._read()
         if reply[:1] == b"\xff":
             self._owed = b""

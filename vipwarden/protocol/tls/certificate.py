@@ -1,10 +1,9 @@
-"""Is a certificate valid, asked after a handshake that did not look at it?
+"""Is a certificate valid, after a handshake that did not verify it?
 
-Who breaks a handshake off because of the certificate has opened a connection and left it, which some servers hold
-against the client. So the handshake is made without verification, and OpenSSL judges the chain afterwards: a
-second client that talks to nobody is handed a ServerHello with these certificates. TLS 1.2 (RFC 5246, section 7.4)
-has them in clear and verifies them before anything else is due. That the server owns the key of its certificate
-was proved in the real handshake.
+A client that breaks off a handshake because of the certificate leaves an unused connection, which some servers count
+as an error. So the handshake runs without verification, and OpenSSL verifies the chain afterwards: a second client,
+without a peer, gets a ServerHello with these certificates. In TLS 1.2 (RFC 5246, section 7.4) they are in clear, and
+are verified first. The real handshake has proved that the server owns the key of its certificate.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ _RENEGOTIATION_INFO = b"\xff\x01\x00\x01\x00"
 
 
 def unverified_context(cert_file: str | None = None, key_file: str | None = None) -> ssl.SSLContext:
-    """Return settings that verify nothing, with the client's own certificate if there is one.
+    """Return a context that verifies nothing, with the client's certificate, if any.
 
-    Raises NetError (local) where its files cannot be read.
+    Raises NetError (local) if its files cannot be read.
     """
     context = by_policy(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     context.check_hostname = False
@@ -43,7 +42,7 @@ def unverified_context(cert_file: str | None = None, key_file: str | None = None
 def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | None, name: str) -> None:
     """Verify certificates in DER form, the server's own first, as the context would in a handshake.
 
-    The context is client_context()'s with ``judges``. Raises NetError (tls) with the reason where they are not valid;
+    The context comes from net.tls.context() with ``judges``. Raises NetError (tls) with the reason if they are invalid;
     ``name`` is the peer's name in it.
     """
     nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -56,7 +55,7 @@ def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | N
         except ssl.SSLError as error:  # most likely the key does not fit this cipher
             reason = (error.reason or str(error)).replace("_", " ").lower()
             continue
-        try:  # who trusts nobody must object, else this library looks at certificates later than OpenSSL does
+        try:  # a context without CAs must refuse; otherwise this library verifies later than OpenSSL
             _present(chain, cipher, nobody, "localhost")
         except ssl.SSLCertVerificationError:
             return
@@ -65,7 +64,7 @@ def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | N
 
 
 def _present(chain: Sequence[bytes], cipher: bytes, context: ssl.SSLContext, server_name: str | None) -> None:
-    """Hand the certificates to a client; raises ssl.SSLError if it does not go on to wait for the keys."""
+    """Give the certificates to a client; raises ssl.SSLError unless it accepts them and waits for the keys."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
     for flight in (b"", _record(_server_hello(cipher)) + _record(_certificates(chain))):
@@ -91,6 +90,6 @@ def _message(kind: int, body: bytes) -> bytes:
 
 
 def _record(message: bytes) -> bytes:
-    """Return a handshake message in as many records as it takes, of 16 KiB each."""
+    """Return a handshake message in records of at most 16 KiB."""
     pieces = [message[start : start + 16384] for start in range(0, len(message), 16384)]
     return b"".join(b"\x16\3\3" + len(piece).to_bytes(2, "big") + piece for piece in pieces)
