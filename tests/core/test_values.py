@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vipwarden.core.values import Count, Escaped, Host, Port, Seconds, Source
+from vipwarden.core.values import Choice, Count, Escaped, Host, Port, Seconds, Source
 
 ANY_TEXT = st.text(st.characters(codec=None)) | st.text("0123456789.-+eE_ \u0663\n")
 
@@ -165,3 +165,15 @@ def test_an_address_is_the_one_that_is_written(text: str) -> None:
     except (OSError, UnicodeError, ValueError):
         return
     assert socket.inet_ntoa(packed) == host
+
+
+def test_a_choice_is_one_of_its_words_in_any_case() -> None:
+    """Written as the class has it."""
+
+    class Security(Choice):
+        choices = ("starttls", "tls", "None")
+
+    assert [Security(text) for text in ("TLS", "starttls", "none")] == ["tls", "starttls", "None"]
+    for text in ("", "ssl", "tls "):
+        with pytest.raises(ValueError, match="starttls, tls or None is wanted"):
+            Security(text)
