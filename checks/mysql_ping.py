@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 _LOGIN_REFUSED = (1044, 1045, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 3955, 4151)
 _ADVICE = {
     1040: "has no connection left: see what holds them, or raise max_connections",
-    1045: "refused the login of {user}: check password and grants, or give -n if a refused login is proof enough",
+    1045: "refused the login of {user}: check password and grants, or give -n if a refused login is enough",
     1044: "does not let {user} use the database {database}",
     1049: "has no database {database}",
     1129: "blocks this host for its connect errors: run 'mariadb-admin flush-hosts' (mysqladmin) on it, and find out "
     "what connects from here without logging in",
-    1130: "has no account for this host: create one, or give -n if a refused login is proof enough",
+    1130: "has no account for this host: create one, or give -n if a refused login is enough",
     3159: "takes logins by TLS only: give -S",
 }
 _ADVICE[1698] = _ADVICE[1045]
@@ -121,7 +121,7 @@ async def mysql_ping(
     except RefusalError as refusal:
         text = ping.explain(refusal)
         if ignore_auth and refusal.code in _LOGIN_REFUSED:
-            state, text = judge(monotonic() - begun, warning, critical), f"{ping.name} lives, it refused the login"
+            state, text = judge(monotonic() - begun, warning, critical), f"{ping.name} is alive: it refused the login"
             target.notes.append(ping.explain(refusal))
     time = monotonic() - begun
     metrics = [Metric("time", time, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)]

@@ -82,7 +82,7 @@ async def port(
     net.begin(timeout)
     begun = monotonic()
     if host.startswith("/") is (port is not None):
-        return Result(State.UNKNOWN, f"{host} has no ports" if port else f"{host}: no port to try was given")
+        return Result(State.UNKNOWN, f"{host} has no ports" if port else f"{host}: no port given")
     try:
         targets = await net.resolve(host, 0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6)
     except NetError as error:

@@ -76,13 +76,13 @@ async def process(
     net.begin(timeout)
     wanted = Wanted(command, argument, user, containers)
     if command is None and argument is None and pidfile is None and user is None:
-        return Result(UNKNOWN, "nothing to look for: a command, an argument, a pidfile or a user is wanted")
+        return Result(UNKNOWN, "nothing to search for: give a command, an argument, a pidfile or a user")
     try:
         if user is not None:
             await user.find(net)
         named = await _named(net, pidfile) if pidfile is not None else None
     except NetError as error:
-        return error.result("nothing could be looked for")
+        return error.result("cannot search for processes")
     except OSError as error:
         return Result(UNKNOWN, f"cannot read the pidfile {pidfile}: {error.strerror}")
     try:

@@ -140,7 +140,7 @@ def _snippet(check: str, arguments: Sequence[str]) -> str:
         return usage(f"vipwarden snippet {check}", *functions) + "\n"
     complete(known, values)
     if check == "service" and not ("command" in values or "check" in values):
-        raise UsageError("nothing to ask: --command or --check is wanted")
+        raise UsageError("nothing to check: give --command or --check")
     own = {name: option for name, option in known.items() if name not in options(front_end)}
     given = {name: values.get(name, option.default) for name, option in known.items()}
     folder = given["folder"].rstrip("/")

@@ -133,7 +133,7 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
         os._exit(code)
     except Ended:
         code = int(UNKNOWN)
-        _say(f"{check.upper()} UNKNOWN - terminated from outside before the check had ended")
+        _say(f"{check.upper()} UNKNOWN - terminated before the check ended")
     except BaseException as error:  # noqa: BLE001 - a plugin has only four exit codes
         code = int(UNKNOWN)
         hint = f"; see check_{check} --help" if isinstance(error, UsageError) else ""

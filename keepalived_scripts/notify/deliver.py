@@ -104,7 +104,7 @@ def webhook(event: Event, given: Any) -> None:
             headers["Authorization"] = f"Bearer {secret(given.webhook_token_file)}"
         url = given.webhook or secret(given.webhook_file)
         if not url.startswith(("http://", "https://")):
-            raise NeverError(f"{name} holds no address that begins with http:// or https://")
+            raise NeverError(f"{name} has no address that starts with http:// or https://")
         request = urllib.request.Request(url, json.dumps(as_json(event)).encode(), headers)  # noqa: S310
         handlers = [_NoRedirect(), urllib.request.HTTPSHandler(context=_context(given))]
         with urllib.request.build_opener(*handlers).open(request, timeout=given.attempt_timeout):
@@ -118,7 +118,7 @@ def webhook(event: Event, given: Any) -> None:
     except OSError as error:
         raise LaterError(f"{name}: {type(error).__name__} {one_line(str(error), 100)}") from None
     except http.client.InvalidURL:  # its text holds the address
-        raise NeverError(f"{name} holds no address that can be used") from None
+        raise NeverError(f"{name} has no address that can be used") from None
     except http.client.HTTPException as error:
         raise LaterError(f"{name}: {type(error).__name__}") from None
     except ValueError:

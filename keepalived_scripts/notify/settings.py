@@ -121,7 +121,7 @@ def settings(
     if (smtp_user is None) is not (smtp_password_file is None):
         raise ConfigError("notify: smtp_user and smtp_password_file belong together")
     if smtp_user is not None and smtp_security == "none":
-        raise ConfigError("notify: a password is not sent over an open connection: smtp_security must not be none")
+        raise ConfigError("notify: no password is sent unencrypted: smtp_security must not be none")
     if webhook is not None and webhook_file is not None:
         raise ConfigError("notify: webhook and webhook_file are the same: give one")
     return given

@@ -43,7 +43,7 @@ class Worker:
             if Spool("outbox").names():
                 self._send()
         except OSError as error:
-            journal.log(journal.ERROR, f"events are left undone: {error}")
+            journal.log(journal.ERROR, f"events are left over: {error}")
 
     def _work_off(self, spool: Spool, name: str) -> None:
         event = read_event(spool, name)

@@ -61,7 +61,7 @@ class Record:
                 else:
                     raise ValueError(kind)
         except ValueError:
-            raise RecordError(f"{path} is broken: what was there before the start is not known; remove it") from None
+            raise RecordError(f"{path} is broken: the state before the start is unknown; remove it") from None
 
     def of(self, name: str) -> list[Vip]:
         """Return the VIPs that a list or address started."""

@@ -61,7 +61,7 @@ class Service:
             self.parts += haproxy(values["conf"], values["socket"], values["host"], values["port"])
         self.parts += values["check"]
         if not self.parts:
-            raise UsageError("nothing to ask: --command or --check is wanted")
+            raise UsageError("nothing to check: give --command or --check")
         unit: str | None = values["unit"]
         self.restart: tuple[str, ...] = values["restart"] or ()
         self.unit = unit if unit and not self.restart else ""
@@ -92,7 +92,7 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
         say(1, usage(f"chk_{preset}", own, front_end))
         return FAILED
     if values.get("restart") and values.get("unit"):
-        raise UsageError("--unit and --restart are two ways to do the same: give one")
+        raise UsageError("--unit and --restart exclude each other: give one")
     complete(known, values)
     values = {name: values.get(name, option.default) for name, option in known.items()}
     service = Service(preset, values)
@@ -105,7 +105,7 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
     except memory.Busy as busy:
         result = busy.result
     except OSError as error:
-        say(2, f"{service.program}: no restart, for nothing can be locked in {folder}: {error.strerror}")
+        say(2, f"{service.program}: no restart, because there is no lock in {folder}: {error.strerror}")
         result = ask(service.parts, until)
         if result.state != OK:
             result.state = CRITICAL

@@ -105,12 +105,12 @@ def _memory(text: str) -> Memory:
     head, times = text[:-1].split("\n")
     magic, phase, bad, tried, at, good, of_boot = head.split(" ")
     if magic != _MAGIC or phase not in (GOOD, TRYING, DOWN) or tried not in ("0", "1") or not bad.isdigit():
-        raise ValueError("it is not one of ours")
+        raise ValueError("it has another format")
     memory = Memory(phase, bad=int(bad), tried=tried == "1", restarts=tuple(map(_time, times.split())))
     stamps = _time(at), _time(good)
     if phase != GOOD and of_boot == _boot_id():
         if max(stamps) > boot():
-            raise ValueError("it is dated into the future")
+            raise ValueError("it is dated in the future")
         memory.at, memory.good = stamps
     return memory
 

@@ -57,7 +57,7 @@ def _split(text: str) -> list[str]:
             words += [word] if word is not None else []
             word = None
         elif char in _SHELL:
-            raise ValueError(f"{char} means something to a shell, and none runs this; quote it, or write a script")
+            raise ValueError(f"{char} is for a shell, but no shell runs this; quote it, or write a script")
         else:
             word = (word or "") + char
     if quote:

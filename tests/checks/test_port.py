@@ -78,7 +78,7 @@ def test_a_path_too_long_for_a_socket_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(("-H", "127.0.0.1"), "no port to try"), (("-H", "/run/x", "-p", "80"), "has no ports")]
+    ("arguments", "said"), [(("-H", "127.0.0.1"), "no port given"), (("-H", "/run/x", "-p", "80"), "has no ports")]
 )
 def test_a_host_wants_a_port_and_a_path_wants_none(arguments: tuple[str, ...], said: str) -> None:
     """What was asked makes no sense: UNKNOWN."""

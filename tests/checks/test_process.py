@@ -230,14 +230,14 @@ def test_a_user_that_is_not_there_is_unknown() -> None:
     """It is looked up in the run, and so within its deadline."""
     assert told(ask("-u", "no such user here")) == (
         UNKNOWN,
-        "nothing could be looked for: this node has no user no such user here",
+        "cannot search for processes: this node has no user no such user here",
     )
 
 
 def test_at_least_one_thing_to_look_for_is_wanted() -> None:
     assert told(ask("-c", "1:", "--age", "10:")) == (
         UNKNOWN,
-        "nothing to look for: a command, an argument, a pidfile or a user is wanted",
+        "nothing to search for: give a command, an argument, a pidfile or a user",
     )
 
 

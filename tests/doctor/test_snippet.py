@@ -181,7 +181,7 @@ def test_the_reader_gets_back_any_words(tmp_path: Path, words: list[str], versio
         (("port", "-H", "a", "--keepalived-version", "two"), "2.2.7"),
         (("port", "-H", "/" + "a" * 1000), "too long"),
         (("nothing",), "there is no check"),
-        (("service",), "nothing to ask"),
+        (("service",), "nothing to check"),
     ],
 )
 def test_what_cannot_be_is_refused(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], wanted: str) -> None:

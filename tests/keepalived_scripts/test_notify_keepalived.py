@@ -109,6 +109,8 @@ def test_a_storm_of_twenty_transitions_ends_in_the_right_state(cluster: Cluster)
             before = cluster.own.times("Entering (FAULT|BACKUP) STATE")
             cluster.mood((number + 1) % 2)
             cluster.own.must_come(lambda before=before: cluster.own.times("Entering (FAULT|BACKUP) STATE") > before)  # type: ignore[misc]
+        calm = time.time()
+        cluster.own.must_come(lambda: cluster.state(since=calm) == "MASTER")
         changed = time.time()
         cluster.mood(1)
         cluster.own.must_come(lambda: cluster.state(since=changed) == "FAULT")  # older events change nothing any more

@@ -344,7 +344,7 @@ def test_a_restart_that_cannot_be_run_is_told_to_syslog(asked: Asked) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "nothing to ask"),
+        ((), "nothing to check"),
         (("--check", "nosuch -H x"), "there is no check 'nosuch'"),
         (("--check", "port -H 127.0.0.1 --prot 80"), "no option '--prot'"),
         (("--check", "port -H 127.0.0.1 | wc -l"), "none runs this"),

@@ -36,7 +36,7 @@ def test_words_are_those_of_a_shell_or_an_error(text: str) -> None:
 @pytest.mark.parametrize("text", ["a | b", "a && b", "a > /dev/null", "a; b", "echo $HOME", "a `b`", "(a)", "a <b"])
 def test_what_only_a_shell_could_do_is_refused(text: str) -> None:
     """It would silently become a plain word of the command."""
-    with pytest.raises(ValueError, match=r"none runs this"):
+    with pytest.raises(ValueError, match=r"no shell runs this"):
         Words(text)
 
 

@@ -146,7 +146,7 @@ def test_terminated_is_unknown(tmp_path: Path) -> None:
                 process.terminate()
                 out = process.communicate()[0]
             assert process.returncode == UNKNOWN
-            assert out == "PORT UNKNOWN - terminated from outside before the check had ended\n"
+            assert out == "PORT UNKNOWN - terminated before the check ended\n"
 
 
 def _sends_syn(pid: int) -> bool:

@@ -100,7 +100,7 @@ class _Builder:
                     text = f"means nothing to {chosen.value}, which has no {single}"
                     raise self._error(key, f"{name}.{pattern}", text)
                 if single in given or ("real_servers" in given and pattern != "real_servers"):
-                    raise self._error(key, f"{name}.{pattern}", "cannot stand beside what it takes the place of")
+                    raise self._error(key, f"{name}.{pattern}", "cannot be combined with what it replaces")
                 known.pop(single, None)
         keys: dict[str, Any] = self.document.values(key, node, f"checks.{name}", known)
         values = {text: value for text, value in keys.items() if text in own and text not in ours}
@@ -152,7 +152,8 @@ class _Builder:
         for name in names:
             group = self.groups.get(name) or ([name] if name in self.entries else None)
             if group is None:
-                raise self._error(self.nodes[entry.name], f"{entry.name}.{key}", f"names {name!r}, which there is not")
+                text = f"names {name!r}, which does not exist"
+                raise self._error(self.nodes[entry.name], f"{entry.name}.{key}", text)
             members |= dict.fromkeys(group)
         if entry.needed > len(members) and key == "at_least":
             text = f"is {entry.needed}, of only {len(members)}"

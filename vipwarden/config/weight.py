@@ -42,11 +42,11 @@ class Weight:
                 raise ValueError(_WANTED)
             if " " in left:
                 if self.metric:
-                    raise ValueError("one metric only can be scaled")
+                    raise ValueError("only one metric can be scaled")
                 self.metric, _, ends = left.partition(" ")
                 self.scale = (*_pair(ends, _float), *_pair(right, _number))
                 if self.scale[0] >= self.scale[1]:
-                    raise ValueError("the range of the metric goes from its lower end to its higher one")
+                    raise ValueError("the range of the metric must go from low to high")
             else:
                 state = State(left)
                 if state in given:

@@ -44,7 +44,7 @@ def standing(verdict: Verdict | None, max_age: float = 0) -> Standing:
         return Standing(GONE, UNKNOWN, "has no verdict yet")
     said, age, ttl = verdict.result, verdict.age, max_age or verdict.ttl
     if age < 0:
-        return Standing(FUTURE, UNKNOWN, f"it is dated into the future; it said {said.state}: {said.text}")
+        return Standing(FUTURE, UNKNOWN, f"it is dated in the future; it said {said.state}: {said.text}")
     if ttl and age > ttl:
         return Standing(STALE, UNKNOWN, f"no verdict for {_span(age)}; it was {said.state}: {said.text}")
     word = FRESH if ttl or age <= _FRESH_FOR else PAST if age <= LEFT_AFTER else LEFT

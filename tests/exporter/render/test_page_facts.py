@@ -211,7 +211,7 @@ def test_a_stale_verdict_and_one_from_the_future_no_longer_count(show: Any) -> N
     known.verdicts[2].stamp += 1000
     text = show(outcomes(checks=known)).text
     assert "? stale ldap no verdict for 2 s; it was OK" in text
-    assert "? not credible haproxy_alive it is dated into the future; it said OK" in text
+    assert "? not credible haproxy_alive it is dated in the future; it said OK" in text
 
 
 def test_a_large_haproxy_has_a_page_of_bounded_size(show: Any) -> None:

@@ -22,7 +22,7 @@ _DIGITS = b"0123456789"
 
 def _visible(text: str, most: int) -> str:
     if not text or " " in text or not text.isprintable():
-        raise ValueError("visible characters are wanted, a blank is written %20")
+        raise ValueError("only visible characters are allowed; write a blank as %20")
     if len(text.encode()) > most:
         raise ValueError(f"at most {most} bytes are sent")
     return text

@@ -88,7 +88,7 @@ async def _encrypt(stream: Stream, server: str, settings: ssl.SSLContext) -> Str
     try:
         return await start_tls(stream, settings, server)
     except ValueError:  # from the ssl module, before a byte is sent
-        raise NetError("local", f"{server!r} is no name to ask a TLS server for, see --sni") from None
+        raise NetError("local", f"{server!r} is no TLS server name, see --sni") from None
 
 
 async def _read(stream: Stream, status: Statuses, algorithm: Algorithm, most: int, keep: int, *, decoded: bool) -> Page:

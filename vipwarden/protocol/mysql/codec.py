@@ -57,7 +57,7 @@ def size(header: bytes, sequence: int) -> int:
     """Return the number of bytes after the header; raises PacketError."""
     length = int.from_bytes(header[:3], "little")
     if len(header) != 4 or length > MOST_BYTES:
-        raise PacketError(f"sent {shown(header)}, which is no packet of MySQL")
+        raise PacketError(f"sent {shown(header)}, which is no MySQL packet")
     if header[3] != sequence & 0xFF:
         raise PacketError(f"sent packet {header[3]} where {sequence & 0xFF} was due")
     return length
@@ -100,7 +100,7 @@ def switch(payload: bytes) -> tuple[str, bytes]:
         return "mysql_old_password", b""
     plugin, end, nonce = payload[1:].partition(b"\0")
     if not end:
-        raise PacketError("changed the authentication without saying to what")
+        raise PacketError("changed the authentication without naming a plugin")
     return _text(plugin, 60), nonce
 
 

@@ -84,7 +84,7 @@ class Session:
                     raise mysql.PacketError(f"answered the login with {mysql.shown(reply)}")
             except mysql.PacketError as error:
                 raise self._broken(error) from None
-        raise self._broken(mysql.PacketError("asks for ever more in one login"))
+        raise self._broken(mysql.PacketError("does not end the login"))
 
     async def leave(self, greeting: Greeting) -> None:
         """Leave by a login without user, which the server refuses."""
