@@ -60,5 +60,5 @@ def test_its_paths_answer(tmp_path: Path) -> None:
     paths: list[str] = re.findall(r"^\| `(/[^`]*)`", TEXT, re.MULTILINE)
     assert len(paths) == 6
     assert [answer.status for answer in ask(nowhere(tmp_path), *paths)] == [200] * 6
-    (names,) = re.findall(r"those of some collectors: (.*) \|", TEXT)
+    (names,) = re.findall(r"series of some collectors: (.*) \|", TEXT)
     assert re.findall(r"`([a-z]+)`", names) == [collector.name for collector in sources()]
