@@ -310,7 +310,7 @@ def test_time_has_thresholds(server: RawHttp) -> None:
         (("--digest", "0" * 32, "--algorithm", "sha256"), "sha256 digests have 64 digits"),
         (("--sni", "a"), "are for TLS"),
         (("-H", "/run/x"), "no ports"),
-        (("-S", "-V", ".x"), "no name to ask a TLS server for"),
+        (("-S", "-V", ".x"), "no TLS server name"),
         (("-S", "--ca-file", "/nowhere"), "cannot read CA certificates"),
     ],
 )

@@ -129,7 +129,7 @@ class TestLogin:
         assert refused.state == CRITICAL
         assert "refused the login of 'nat': check password and grants, or give -n" in refused.text
         assert ignored.state == OK
-        assert "lives, it refused the login" in ignored.text
+        assert "is alive: it refused the login" in ignored.text
 
     def test_without_a_user_n_is_enough(self, server: MariaDB) -> None:
         """No account is needed to know that the server lives."""
@@ -551,7 +551,7 @@ class TestHostile:
         ("raw", "said"),
         [
             (b"SSH-2.0-OpenSSH_9.2\r\n", "sent 'SSH-', which is no MySQL packet"),
-            (b"\xff\xff\xff\0", "which is no packet of MySQL"),
+            (b"\xff\xff\xff\0", "which is no MySQL packet"),
             (b"\1\0\0\7\x0a", "sent packet 7 where 0 was due"),
             (b"\0\0\0\0", "sent an empty greeting"),
             (b"\2\0\0\0\x09x", "greets with protocol 9, not 10"),

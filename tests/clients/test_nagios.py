@@ -39,8 +39,8 @@ FOLLOWING = {
 # what does not: service, check_command, state and what is said; PORT3306 and FOLDER stand for what they are
 CONSTANTS = {
     "late": ("check_vipwarden_port!-p PORT3306 -w @0:9", WARNING, "is open"),
-    "lives": ("check_vipwarden_mysql_alive!PORT3306", OK, "lives, it refused the login"),
-    "mysql": ("check_vipwarden_mysql_ping!-p PORT3306 -n", OK, "lives, it refused the login"),
+    "lives": ("check_vipwarden_mysql_alive!PORT3306", OK, "is alive: it refused the login"),
+    "mysql": ("check_vipwarden_mysql_ping!-p PORT3306 -n", OK, "is alive: it refused the login"),
     "mysql at": ("check_vipwarden_mysql_ping_at!FOLDER/s!-f FOLDER/my.cnf", OK, "answered the ping"),
     "mysql login": ("check_vipwarden_mysql_login!FOLDER/my.cnf", OK, "answered the ping"),
     "no login": ("check_vipwarden_mysql_ping!-p PORT3306", CRITICAL, "nobody (give -u)"),

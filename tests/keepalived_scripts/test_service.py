@@ -347,7 +347,7 @@ def test_a_restart_that_cannot_be_run_is_told_to_syslog(asked: Asked) -> None:
         ((), "nothing to check"),
         (("--check", "nosuch -H x"), "there is no check 'nosuch'"),
         (("--check", "port -H 127.0.0.1 --prot 80"), "no option '--prot'"),
-        (("--check", "port -H 127.0.0.1 | wc -l"), "none runs this"),
+        (("--check", "port -H 127.0.0.1 | wc -l"), "no shell runs this"),
         (("-C", "x", "--unit", "../x"), "a unit of systemd"),
         (("-C", "x", "--unit", "-x"), "a unit of systemd"),
         (("-C", "x", "--unit", "x", "--restart", "y"), "give one"),
