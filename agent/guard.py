@@ -66,21 +66,19 @@ class Guard:
 
     async def _start(self) -> None:
         """Start one and wait until it is ready; one that is not ready in time is gone then."""
-        numbers = [os.getpid()]
+        own = None
         try:
             own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-        except OSError as error:
-            raise GuardError(error.errno, f"cannot start the watchdog: {error.strerror}") from None
-        with other:
-            numbers += [other.fileno(), self._memory, len(self.guarded)]
-            arguments = [self.runtime, self.owner, manifest.owner(self.runtime), *map(str, numbers)]
-            try:
+            with other:
+                numbers = (os.getpid(), other.fileno(), self._memory, len(self.guarded))
+                arguments = [self.runtime, self.owner, manifest.owner(self.runtime), *map(str, numbers)]
                 self._child = Child("agent.watchdog", arguments, (other.fileno(), self._memory))
-            except OSError as error:
+        except OSError as error:
+            if own is not None:
                 own.close()
-                raise GuardError(error.errno, f"cannot start the watchdog: {error.strerror}") from None
+            raise GuardError(error.errno, f"cannot start the watchdog: {error.strerror}") from None
         self._socket = own
-        if await _answer(own, _START) != READY:
+        if await _word(own, _START) != READY:
             self._let_go()
             raise GuardError(0, f"the watchdog did not start within {_START:.0f} s or ended at once")
         self._seen = (0.0, 0)
@@ -162,7 +160,7 @@ class Guard:
             until = monotonic() + _ANSWER
             answer = READY
             while answer == READY and monotonic() < until:
-                answer = await _answer(self._socket, max(0.0, until - monotonic()))
+                answer = await _word(self._socket, max(0.0, until - monotonic()))
             if answer == TAKEN:
                 self._socket.close()
                 os.close(self._memory)
@@ -189,7 +187,7 @@ class Guard:
             await asyncio.wait({keeping})
 
 
-async def _answer(sock: socket.socket, seconds: float) -> bytes:
+async def _word(sock: socket.socket, seconds: float) -> bytes:
     """Wait for a word of the watchdog; return nothing where it has ended or sends none."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import asyncio
 
 _MOST = 1000  # lines that wait
-_LAST = 0.5  # seconds for what waits, at the end
+_LAST = 0.5  # seconds for the waiting lines, at the end
 
 
 class Log:
@@ -40,7 +40,7 @@ class Log:
             self._changed.notify_all()
 
     def close(self, seconds: float = _LAST) -> None:
-        """Wait until what was said is written, but no longer than so many seconds."""
+        """Wait until all lines are written, for so many seconds at most."""
         with self._changed:
             self._changed.wait_for(lambda: self._idle, seconds)
 

@@ -54,12 +54,12 @@ def real_servers(path: str) -> Iterator[tuple[str, int]]:
         top = parse(path)
     except ConfError as error:
         raise ValueError(str(error)) from None
-    found: dict[tuple[str, int], None] = {}
+    servers: dict[tuple[str, int], None] = {}
     for service in top.named("virtual_server"):
         for server in service.named("real_server"):
             if len(server.words) < 3 or not server.words[2].isdigit():  # a service by fwmark may have none
                 raise ValueError(f"{server.path}:{server.number}: the real server {server.name} has no port to check")
-            found[server.words[1], int(server.words[2])] = None
-    if not found:
+            servers[server.words[1], int(server.words[2])] = None
+    if not servers:
         raise ValueError(f"{path} has no real servers")
-    yield from found
+    yield from servers

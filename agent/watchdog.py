@@ -149,7 +149,7 @@ def main(runtime: str, owner: str, before: str, *numbers: str) -> None:
         now = monotonic_ns()
         posix.utime(post, ns=(now, now))
 
-    signal(SIGCONT, answer)  # who asks whether a watchdog lives, and is not about to die, looks at this time
+    signal(SIGCONT, answer)  # ExecStopPost looks at this time: a watchdog that is about to die does not answer
     pthread_sigmask(SIG_SETMASK, [])
     if manifest.owner(runtime) in ("", owner, before):  # else a successor's watchdog was ready before this one
         pid, agent, memory, count = map(int, numbers)

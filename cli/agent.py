@@ -57,7 +57,7 @@ def agent(*, config: File = PATH, check_config: bool = False, fail_closed: bool 
 
 
 class AgentService:
-    """The agent by a plan; what can be reloaded is for a subclass to say."""
+    """The agent by a plan; a subclass knows what a reload reads."""
 
     def __init__(self, plan: Plan, log: Log) -> None:
         self.plan = plan
@@ -113,7 +113,7 @@ def raise_limits() -> None:
 
 
 def complain(text: str) -> None:
-    """Say on standard error why it ends; whoever does not read holds nothing up."""
+    """Write to standard error why it ends; a reader that hangs holds nothing up."""
     log = Log(2)
     log.say(text)
     log.close()
