@@ -1,4 +1,4 @@
-"""How does one check run in a command, with no event loop and next to nothing imported?"""
+"""How does a command run one check, without an event loop and with few imports?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_PATIENCE = 0.2  # seconds until other name servers are asked as well
+_PATIENCE = 0.2  # seconds of silence until the other name servers are asked as well
 _TURN = 0.02  # seconds
 
 
@@ -29,7 +29,7 @@ class BlockingNet(Net):
     __slots__ = ()
 
     async def wait(self, sock: socket | int, write: bool, until: float) -> bool:
-        """Wait in poll(); an error or a hang-up counts as ready, the next call on the socket tells which."""
+        """Wait in poll(); an error or a hang-up counts as ready: the next call on the socket returns it."""
         poll = select.poll()
         poll.register(sock, select.POLLOUT if write else select.POLLIN)
         return bool(poll.poll(max(0.0, until - monotonic()) * 1000))
@@ -45,10 +45,10 @@ class BlockingNet(Net):
         return look(path, most) if is_near(path) else await super().file(path, most)
 
     async def away(self, what: str, work: Callable[[], T]) -> T:
-        """Work in a child that is left behind at the deadline."""
+        """Work in a child process, which is abandoned at the deadline."""
         if _count():  # a child would inherit the locks of other threads
             return await self.beside(what, work)
-        from vipwarden.net.file import heard, tell
+        from vipwarden.net.file import be_child, result_of
 
         source, sink = posix.pipe()
         try:
@@ -58,7 +58,7 @@ class BlockingNet(Net):
             posix.close(sink)
             return await self.beside(what, work)
         if not child:
-            tell(work, sink)
+            be_child(work, sink)
         posix.close(sink)
         answer, ended = b"", False
         try:
@@ -71,21 +71,21 @@ class BlockingNet(Net):
             _reap(child, ended)
         if not ended:
             raise self.stuck(what)
-        found: T = heard(answer)  # type: ignore[assignment]
-        return found
+        result: T = result_of(answer)  # type: ignore[assignment]
+        return result
 
     async def beside(self, what: str, work: Callable[[], T]) -> T:
-        """Work in a thread that is left behind at the deadline."""
+        """Work in a thread, which is abandoned at the deadline."""
         thread = _Thread(work)
         if not thread.wait(self.remaining()):
             raise self.stuck(what)
-        found: T = thread.found()
-        return found
+        result: T = thread.result()
+        return result
 
     async def lookup(self, host: bytes, family: int) -> list[Address]:
-        """Resolve in a thread that is left behind at the deadline: getaddrinfo() itself cannot be bounded.
+        """Resolve in a thread, which is abandoned at the deadline: getaddrinfo() itself has no timeout.
 
-        Where it says nothing for a while, the name servers behind the first one are asked as well.
+        While it waits for a silent name server, the others of /etc/resolv.conf are asked as well.
         """
         thread = _Thread(lambda: addresses(host, family))
         if not thread.wait(min(_PATIENCE, self.remaining())):
@@ -93,12 +93,12 @@ class BlockingNet(Net):
             if others:
                 return others
         if thread.wait(0):
-            found: list[Address] = thread.found()
-            return found
+            result: list[Address] = thread.result()
+            return result
         raise self.expired(f"the name {host.decode()} could not be resolved")
 
     def _others(self, host: str, family: int, thread: _Thread) -> list[Address]:
-        """Return what other name servers say before the thread says anything."""
+        """Return the addresses that other name servers give before the thread has an answer."""
         from vipwarden.net.dns import Others
 
         others = Others(host, family)
@@ -110,74 +110,74 @@ class BlockingNet(Net):
             while not others.complete and monotonic() < until and not thread.wait(0 if others.sockets else _TURN):
                 if others.sockets and poll.poll(_TURN * 1000):
                     others.take()
-                if others.found:  # the other family may be a moment later
+                if others.addresses:  # the other family may be a moment later
                     until = min(until, monotonic() + _TURN)
-            return [one for found in others.found.values() for text in found for one in numeric(text, 0)]
+            return [address for texts in others.addresses.values() for text in texts for address in numeric(text, 0)]
         finally:
             others.close()
 
 
 class _Thread:
-    """Work that may be left behind."""
+    """Work in a thread that may be abandoned."""
 
-    __slots__ = ("_done", "_failed", "_found")
+    __slots__ = ("_done", "_errors", "_results")
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self._done = allocate_lock()
         self._done.acquire()
-        self._found: list[Any] = []
-        self._failed: list[BaseException] = []
+        self._results: list[Any] = []
+        self._errors: list[BaseException] = []
         start_new_thread(self._run, (work,))
 
     def _run(self, work: Callable[[], Any]) -> None:
         try:
-            self._found.append(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            self._failed.append(error)
+            self._results.append(work())
+        except BaseException as error:  # noqa: BLE001 - result() raises it
+            self._errors.append(error)
         self._done.release()
 
     def wait(self, seconds: float) -> bool:
-        """Return whether it is done, after so many seconds at most."""
-        if self._found or self._failed:
+        """Wait for so many seconds at most; return whether the work is done."""
+        if self._results or self._errors:
             return True
         return self._done.acquire(timeout=seconds) if seconds > 0 else self._done.acquire(blocking=False)
 
-    def found(self) -> Any:
-        """Return what it found; raises what it raised."""
-        if self._failed:
-            raise self._failed[0]
-        return self._found[0]
+    def result(self) -> Any:
+        """Return the result of the work, or raise its exception."""
+        if self._errors:
+            raise self._errors[0]
+        return self._results[0]
 
 
 def _reap(child: int, ended: bool) -> None:
-    """Let go of a child, which may be stuck in the kernel unless it has ended."""
+    """Reap a child that has ended; kill any other and do not wait, as it may be stuck in the kernel."""
     try:
         if not ended:
             posix.kill(child, _signal.SIGKILL)
         posix.waitpid(child, 0 if ended else posix.WNOHANG)
     except OSError:
-        pass  # whoever started us ignores SIGCHLD, and so the kernel has reaped it
+        pass  # SIGCHLD is ignored, so the kernel has reaped it
 
 
 class Ended(BaseException):
-    """A signal ends the command: whatever runs leaves in good order, as at its deadline."""
+    """A signal ends the command: the check closes its connections as at its deadline."""
 
 
 def end(number: int, _frame: object) -> None:
-    """Be the handler of a signal that ends the command; a second one ends it on the spot."""
+    """Handle a signal that ends the command; a second one kills it."""
     _signal.signal(number, _signal.SIG_DFL)
     raise Ended
 
 
 class _Overrun(BaseException):
-    """The run took longer than its deadline outside of any wait."""
+    """The run passed its deadline outside of any wait."""
 
 
 def run(check: Coroutine[object, None, Result], timeout: float) -> Result:
     """Drive a check on a BlockingNet to its end and return its Result; its own bugs pass through as exceptions.
 
-    A run that hangs outside of the network (a stuck /proc, a regular expression gone wild) is ended by a timer
-    within a tenth of a second after the deadline.
+    A timer ends a run that hangs outside of the network (a stuck /proc, a runaway regular expression) within a tenth
+    of a second after the deadline.
     """
     late = False
 
@@ -185,7 +185,7 @@ def run(check: Coroutine[object, None, Result], timeout: float) -> Result:
         nonlocal late
         if late:
             raise _Overrun
-        late = True  # a node under load may have woken us too late: a moment to say what came of the wait
+        late = True  # on a busy node the wait may have ended late: leave a moment to report its outcome
         _signal.setitimer(_signal.ITIMER_REAL, 0.05)
 
     handler = _signal.signal(_signal.SIGALRM, alarm)

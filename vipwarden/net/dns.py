@@ -1,8 +1,8 @@
-"""What do the other name servers say, while the first one is silent? For a command, whose deadline is short.
+"""What do the other name servers answer while the first one is silent? For a command, whose deadline is short.
 
-getaddrinfo() waits for seconds before it asks the second server of /etc/resolv.conf (resolv.conf(5), timeout), and so
-a first one that is mute would fail every check that is given a name. Only addresses count here: that there is no such
-name is for getaddrinfo() to say, which goes by nsswitch.conf and by the order of the servers.
+getaddrinfo() waits for seconds before it asks the second server of /etc/resolv.conf (resolv.conf(5), timeout), so a
+silent first server would fail every check of a name. Only addresses count here: whether a name exists is left to
+getaddrinfo(), which follows nsswitch.conf and the order of the servers.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _A, _AAAA = (AF_INET, 1, 4), (AF_INET6, 28, 16)  # family, type of record, bytes
 
 
 class Others:
-    """The servers behind the first one, all of them asked at once; ``found`` holds the addresses, by family."""
+    """The servers behind the first one, all asked at once; ``addresses`` holds their answers by family."""
 
-    __slots__ = ("_asked", "_kinds", "found", "sockets")
+    __slots__ = ("_asked", "_kinds", "addresses", "sockets")
 
     def __init__(self, host: str, family: int) -> None:
-        """Ask; whoever cannot be asked is left out."""
-        self.found: dict[int, list[str]] = {}
+        """Ask every server that can be reached."""
+        self.addresses: dict[int, list[str]] = {}
         self.sockets: list[socket] = []
         self._kinds = [kind for kind in (_AAAA, _A) if family in (0, kind[0])]
         servers, names = _conf(host)
@@ -48,42 +48,42 @@ class Others:
             for ident, (question, _) in self._asked.items():
                 sock.send(ident + b"\1\0\0\1\0\0\0\0\0\0" + question)  # recursion is wanted, one question
         except OSError:
-            pass  # it answers nothing then
+            pass  # it will not answer
 
     @property
     def complete(self) -> bool:
-        """Whether nothing more is to be waited for."""
-        return len(self.found) == len(self._kinds)
+        """Whether there is an answer for each family."""
+        return len(self.addresses) == len(self._kinds)
 
     def take(self) -> None:
-        """Take what has come."""
+        """Read the answers that have arrived."""
         for sock in self.sockets:
             try:
                 while True:
                     self._read(sock.recv(65536))
             except OSError:
-                continue  # no more, or nobody there
+                continue  # no more answers, or nobody listens
 
     def _read(self, data: bytes) -> None:
         question, kind = self._asked.get(data[:2], (b"", _A))
         if not question or len(data) < 12 or not data[2] & 0x80 or data[3] & 0x0F:
-            return  # not asked for, no answer, or an error
+            return  # no answer to a question of ours, or an error
         if data[12 : 12 + len(question)].lower() != question.lower():
             return
         addresses = _addresses(data, 12 + len(question), kind)
         if addresses:
-            self.found.setdefault(kind[0], addresses)
+            self.addresses.setdefault(kind[0], addresses)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close all sockets."""
         for sock in self.sockets:
             sock.close()
 
 
 def _addresses(data: bytes, at: int, kind: tuple[int, int, int]) -> list[str]:
-    """Return the addresses in an answer (RFC 1035, section 4.1), as far as it can be read."""
+    """Return the addresses in an answer (RFC 1035, section 4.1) up to the first broken record."""
     family, wanted, size = kind
-    found = []
+    texts = []
     for _ in range(int.from_bytes(data[6:8], "big")):
         while at < len(data) and 0 < data[at] < 0xC0:
             at += data[at] + 1
@@ -93,13 +93,13 @@ def _addresses(data: bytes, at: int, kind: tuple[int, int, int]) -> list[str]:
         if len(record) < length or at + 10 > len(data):
             break
         if data[at : at + 4] == wanted.to_bytes(2, "big") + b"\0\1" and length == size:
-            found.append(inet_ntop(family, record))
+            texts.append(inet_ntop(family, record))
         at += 10 + length
-    return found
+    return texts
 
 
 def _conf(host: str) -> tuple[list[str], list[str]]:
-    """Return the servers, and the names that a host may stand for, in the order of resolv.conf(5)."""
+    """Return the servers, and the names to try for a host, in the order of resolv.conf(5)."""
     servers, search, ndots = [], [], 1
     try:
         with open(CONF, "rb") as file:  # noqa: PTH123

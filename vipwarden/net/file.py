@@ -1,8 +1,8 @@
-"""How is something read that may lie on a mount that hangs? By a child that can be left behind.
+"""How is a file read whose mount may hang? By a child process that can be abandoned.
 
-A process that waits for a file system that does not answer may not even be killed. That is the child's fate then; its
-parent leaves in time. A thread in that state would keep the whole process from ending, and with it the verdict:
-keepalived waits for the end of its script. A child costs as much as half a run, so what is_near() is read at once.
+A process that waits for a file system which does not answer often cannot be killed. Then the child stays, and its
+parent leaves in time. A thread in that state would keep the whole process from ending, and keepalived waits for the end
+of its script. A child costs as much as half a run, so a file that is_near() is read without one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-_FLAGS = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC  # a FIFO in its place must not hold us up
+_FLAGS = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC  # a FIFO in its place must not block
 _NO_ANSWER = 5  # EIO
 _TYPE, _LINK = 0o170000, 0o120000  # S_IFMT, S_IFLNK
 _IN_MEMORY = (b"tmpfs", b"devtmpfs", b"ramfs")
@@ -37,9 +37,9 @@ def look(path: str, most: int) -> tuple[int, bytes]:
 
 
 def is_near(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
-    """Return whether a file lies on the root file system, which this command comes from, or in memory.
+    """Return whether a file lies on the root file system, from which this command was loaded, or in memory.
 
-    What is mounted on the way is told by ``mounts`` (proc(5)), without touching it. A link may lead anywhere.
+    ``mounts`` (proc(5)) lists what is mounted, without touching it. A path through a symbolic link is not near.
     """
     steps = path.split("/")
     if path[:1] != "/" or _ODD.intersection(steps[1:]) or _ESCAPED.intersection(path):
@@ -57,44 +57,44 @@ def is_near(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
 
 
 def _far(mounts: str) -> set[str]:
-    """Return where file systems are mounted that may not answer; raises OSError and ValueError."""
+    """Return the mount points of file systems that may hang; raises OSError and ValueError."""
     source = posix.open(mounts, _FLAGS)
     try:
         data = b"".join(iter(lambda: posix.read(source, 65536), b""))  # the kernel gives a page at a time
     finally:
         posix.close(source)
-    found, root = set(), b""
+    points, root = set(), b""
     for line in data.splitlines():
         words, _, kind = line.partition(b" - ")
         _, _, device, _, point, _ = words.split(b" ", 5)
         if point == b"/":
             root = device
         elif device != root and kind.partition(b" ")[0] not in _IN_MEMORY:
-            found.add(point.decode("utf-8", "surrogateescape"))
+            points.add(point.decode("utf-8", "surrogateescape"))
     if not root:
         raise ValueError("no root")
-    return found
+    return points
 
 
-def tell(work: Callable[[], object], sink: int) -> NoReturn:
-    """Be the child: do the work, tell through a pipe what came of it, and never return."""
+def be_child(work: Callable[[], object], sink: int) -> NoReturn:
+    """Be the child: do the work, write its result to a pipe, and never return."""
     try:
-        posix.closerange(0, sink)  # whoever waits for the end of our outputs must not wait for this child
+        posix.closerange(0, sink)  # a reader of the outputs must not wait for this child
         posix.closerange(sink + 1, sink + 1024)
         try:
-            found: Any = (0, work())
+            result: Any = (0, work())
         except OSError as error:
-            found = (error.errno or _NO_ANSWER, None)
-        answer = marshal.dumps(found)
+            result = (error.errno or _NO_ANSWER, None)
+        answer = marshal.dumps(result)
         while answer:
             answer = answer[posix.write(sink, answer) :]
     finally:
         posix._exit(0)
 
 
-def heard(answer: bytes) -> object:
-    """Return what a child found; raises OSError, also where it died."""
-    code, found = marshal.loads(answer) if answer else (_NO_ANSWER, None)  # noqa: S302 - from our own child
+def result_of(answer: bytes) -> object:
+    """Return the result of a child; raises its OSError, and EIO where it died."""
+    code, result = marshal.loads(answer) if answer else (_NO_ANSWER, None)  # noqa: S302 - from our own child
     if code:
         raise OSError(code, posix.strerror(code))
-    return found
+    return result

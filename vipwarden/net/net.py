@@ -1,8 +1,8 @@
 """How does a check reach the network without knowing who drives it?
 
-A check awaits the methods of a Net and of the Streams that it opens. All sockets are non-blocking; what a driver
-supplies is how to wait and how to look a name up: by poll() for a command that runs one check, by an event loop
-for an agent that runs thousands. Every wait ends at the one deadline of the run.
+A check awaits the methods of a Net and of the Streams that it opens. All sockets are non-blocking. The driver supplies
+how to wait and how to look up a name: by poll() for a command that runs one check, by an event loop for an agent that
+runs thousands. Every wait ends at the deadline of the run.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Address:
 class Net(Clock):
     """The network as one run of a check sees it.
 
-    A driver that ``knocks`` leaves a server that it has nothing to say to before the server's program is bothered:
-    the handshake's last ACK is held back and the connection reset, as HAProxy's own checks do.
+    With ``knocks``, a connect-only check resets the connection before the application's accept(): it holds back the
+    last ACK of the handshake, as HAProxy's own checks do.
     """
 
     __slots__ = ()
@@ -79,18 +79,18 @@ class Net(Clock):
         return await self.away(path, lambda: look(path, most))
 
     async def away(self, what: str, work: Callable[[], T]) -> T:
-        """Return what ``work`` finds, which reads ``what`` and may hang in the kernel: plain data, as of marshal.
+        """Return the result of ``work``, which reads ``what`` and may hang in the kernel: data that marshal knows.
 
         Raises its OSError, and NetError (stuck) at the deadline.
         """
         return await self.beside(what, work)
 
     async def beside(self, what: str, work: Callable[[], T]) -> T:
-        """Do the same in a thread: for what is no plain data, and reads what has just answered."""
+        """Do the same in a thread: for a result that marshal does not know, from a file that has just answered."""
         raise NotImplementedError
 
     def once(self, _what: str, look: Callable[[], T]) -> T:
-        """Return what ``look`` finds; a driver of many runs shares it among those that begin in one moment."""
+        """Return the result of ``look``; a driver of many runs shares it among those that start at the same time."""
         return look()
 
     async def lookup(self, host: bytes, family: int) -> list[Address]:
@@ -127,9 +127,9 @@ class Net(Clock):
     ) -> Stream:
         """Connect to the first address that answers; raises NetError with what each of them did.
 
-        The time that is left is shared out among the addresses, so that a silent one cannot use up the time of
-        those behind it. ``source`` is an own address; ``first`` says that we speak first, so that the handshake's last
-        ACK may travel with what we say, ``mute`` that nothing will be sent or received.
+        The remaining time is shared among the addresses, so that a silent one leaves time for the next. ``source`` is
+        the local address. ``first`` tells that the client speaks first, so that the last ACK of the handshake may
+        travel with its data; ``mute`` that nothing will be sent or received.
         """
         mute = mute and self.knocks
         errors: list[NetError] = []
@@ -148,7 +148,7 @@ class Net(Clock):
     ) -> Stream:
         name = address.name(port)
         begun = monotonic()
-        sock, said = None, ""
+        sock, message = None, ""
         try:
             sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
             if source is not None and address.family != _socket.AF_UNIX:
@@ -165,34 +165,34 @@ class Net(Clock):
                 ready = await self.wait(sock, True, until)
                 code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR) if ready else _ETIMEDOUT
             if not code and sock.getsockname() == address.at(port):
-                code = _ECONNREFUSED  # nobody listens: the kernel chose this very port for us, and we met ourselves
+                code = _ECONNREFUSED  # nobody listens: the kernel gave us this very port, and we connected to ourselves
             if not code:
                 stream, sock = Stream(self, sock, name), None
                 return stream
         except NetError:
             raise
         except OSError as error:  # from socket(): no IPv6 on this node, or no descriptors left
-            code, said = error.errno or 0, str(error.args[-1])
+            code, message = error.errno or 0, str(error.args[-1])
         finally:
             if sock is not None:
                 sock.close()
         kind = _KINDS.get(code, "unreachable")
-        reason = f"no answer in {monotonic() - begun:.2g} s" if kind == "filtered" else said or strerror(code)
+        reason = f"no answer in {monotonic() - begun:.2g} s" if kind == "filtered" else message or strerror(code)
         raise NetError(kind, f"{name} is {kind} ({reason})" if kind != "local" else f"cannot try {name}: {reason}")
 
 
 def numeric(host: str, family: int) -> list[Address]:
-    """Return what is_address() takes for an address; raises OSError where it is of the other family."""
+    """Return the Address of a text that is_address() accepts; raises OSError where it is of the other family."""
     return addresses(host.encode("ascii" if host.isascii() else "idna"), family, _socket.AI_NUMERICHOST)
 
 
 def addresses(host: bytes, family: int, flags: int = 0) -> list[Address]:
-    """Resolve by getaddrinfo() on the spot, which may block unless ``flags`` keep it from asking; raises OSError."""
-    found: dict[tuple[object, ...], Address] = {}
+    """Resolve by getaddrinfo(), which may block unless ``flags`` keep it from asking servers; raises OSError."""
+    unique: dict[tuple[object, ...], Address] = {}
     for entry in _socket.getaddrinfo(host, 0, family, _socket.SOCK_STREAM, 0, flags):
         where = entry[4]
-        found.setdefault(where, Address(entry[0], str(where[0]), tuple(int(part) for part in where[2:])))
-    return list(found.values())
+        unique.setdefault(where, Address(entry[0], str(where[0]), tuple(int(part) for part in where[2:])))
+    return list(unique.values())
 
 
 def _bind(sock: _socket.socket, family: int, source: str) -> None:

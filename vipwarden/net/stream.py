@@ -1,4 +1,4 @@
-"""How are bytes sent and received on a connection, whoever drives the check?"""
+"""How are bytes sent and received on a connection, with any driver?"""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class NetError(OSError):
-    """What came back in place of an answer, in words fit for the operator.
+    """What happened in place of an answer, in words for the operator.
 
     ``kind`` is one of: closed (refused), filtered (no answer to the connection), unreachable, unresolved (the
-    name), reset (cut off), expired (no answer within the deadline), tls, local (this node's own trouble), stuck (its
-    own files do not answer within the deadline).
+    name), reset (cut off), expired (no answer within the deadline), tls, local (a fault of this node), stuck (a file
+    of this node does not answer within the deadline).
     """
 
     def __init__(self, kind: str, text: str) -> None:
@@ -30,16 +30,16 @@ class NetError(OSError):
 
     @property
     def state(self) -> State:
-        """UNKNOWN where the other side was never asked, else CRITICAL."""
+        """UNKNOWN where no server was asked, else CRITICAL."""
         return UNKNOWN if self.kind in ("unresolved", "local", "stuck") else CRITICAL
 
     @property
     def expired(self) -> bool:
-        """Whether the deadline came first."""
+        """Whether it met the deadline."""
         return self.kind in ("expired", "filtered", "stuck")
 
     def result(self, what: str, metrics: Sequence[Metric] = ()) -> Result:
-        """Return the Result of a check that tried ``what`` and got this."""
+        """Return the Result of a check that tried ``what``."""
         return Result(self.state, f"{what}: {self.text}", metrics, expired=self.expired)
 
 
@@ -54,7 +54,7 @@ class Clock:
         self.deadline = self.end = monotonic() + timeout
 
     def share(self, parts: int) -> None:
-        """Give what comes next one of so many equal parts of the time that the run has left."""
+        """Give the next step one of so many equal parts of the time that is left."""
         now = monotonic()
         self.timeout = max(0.0, self.end - now) / parts
         self.deadline = now + self.timeout
@@ -64,11 +64,11 @@ class Clock:
         return self.deadline - monotonic()
 
     def expired(self, what: str) -> NetError:
-        """Return the error of a run that met its deadline with ``what`` as the last thing to say."""
+        """Return the error of a run that met its deadline; ``what`` names what it waited for."""
         return NetError("expired", f"{what} within {self.timeout:.3g} s")
 
     def stuck(self, what: str) -> NetError:
-        """Return the error of a run that waits for this node's own files, with ``what`` does not answer."""
+        """Return the error of a run that met its deadline while it read the file ``what``."""
         return NetError("stuck", f"{what} could not be read within {self.timeout:.3g} s: is a mount dead?")
 
     def wait(self, sock: _socket.socket, write: bool, until: float) -> Awaitable[bool]:
@@ -76,7 +76,7 @@ class Clock:
         raise NotImplementedError
 
     def pause(self, seconds: float) -> Awaitable[None]:
-        """Let time pass."""
+        """Wait for so many seconds."""
         raise NotImplementedError
 
 
@@ -104,11 +104,11 @@ class Stream:
                 raise self._broken(error) from None
 
     def part(self, data: bytes) -> None:
-        """Send last words, as far as the kernel takes them at once: for who has to leave and may not wait."""
+        """Send what the kernel takes at once, without waiting: for a run that has to end."""
         try:
             self.sock.send(data, MSG_NOSIGNAL)
         except OSError:
-            pass  # nothing more can be done
+            pass  # the run ends anyway
 
     async def receive(self, size: int = 65536) -> bytes:
         """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""
@@ -121,7 +121,7 @@ class Stream:
             except OSError as error:
                 raise self._broken(error) from None
             else:
-                # a peer that drips or pours never makes us wait for long: look at the clock, and let others run
+                # a peer that sends a byte at a time, or without end, must not hold the run or its neighbours
                 if self.clock.remaining() <= 0:
                     raise self.clock.expired(f"no whole answer from {self.name}")
                 self._reads += 1
@@ -130,7 +130,7 @@ class Stream:
                 return data
 
     async def receive_exactly(self, size: int) -> bytes:
-        """Return just that many bytes; raises NetError, also where the stream ends before."""
+        """Return exactly that many bytes; raises NetError, also where the stream ends before."""
         data = b""
         while len(data) < size:
             more = await self.receive(size - len(data))

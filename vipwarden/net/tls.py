@@ -1,4 +1,4 @@
-"""How is a connection encrypted, whoever drives the check? Imported only by who speaks TLS."""
+"""How is a connection encrypted, with any driver? Imported only where TLS is used."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 _CONTEXT_LIFE = 60.0  # seconds
 _MOST_CONTEXTS = 1000
-_LOOK = 5.0  # seconds for which an agent does not look whether a CA file has changed
+_LOOK = 5.0  # seconds between two looks of an agent whether a CA file has changed
 _contexts: dict[tuple[str | None, bool, bool, bool], tuple[float, int, float, ssl.SSLContext]] = {}
-# The same on every Python, for an upgrade is not to take a server out of service: 3.13 asks more of certificates than
-# RFC 5280 lets their readers ask (VERIFY_X509_STRICT), and trusts a CA file's intermediate without its root.
+# The same on every Python, so that an upgrade takes no server out of service: 3.13 demands more of certificates than
+# RFC 5280 does of their readers (VERIFY_X509_STRICT), and trusts an intermediate in a CA file without its root.
 _FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 class TlsStream(Stream):
-    """A Stream inside TLS, by memory buffers, so that it needs no more of the driver than a plain one."""
+    """A Stream inside TLS, by memory buffers: it needs nothing of the driver that a plain one does not."""
 
     __slots__ = ("_incoming", "_outgoing", "_tls", "plain")
 
@@ -36,7 +36,7 @@ class TlsStream(Stream):
 
     @property
     def version(self) -> str:
-        """The protocol that was agreed upon, such as TLSv1.3."""
+        """The negotiated protocol, such as TLSv1.3."""
         return self._tls.version() or "TLS"
 
     def certificate(self) -> bytes:
@@ -48,8 +48,8 @@ class TlsStream(Stream):
         if hasattr(self._tls, "get_unverified_chain"):
             return list(self._tls.get_unverified_chain())
         inner = getattr(self._tls, "_sslobj", None)  # only Python 3.13 has it in public
-        found = inner.get_unverified_chain() if inner is not None else None
-        return [certificate.public_bytes(2) for certificate in found or ()]  # 2 is DER
+        chain = inner.get_unverified_chain() if inner is not None else None
+        return [certificate.public_bytes(2) for certificate in chain or ()]  # 2 is DER
 
     async def handshake(self) -> None:
         """Agree on keys and verify the certificate; raises NetError."""
@@ -58,22 +58,22 @@ class TlsStream(Stream):
         except NetError as error:
             if error.kind != "reset":
                 raise
-            raise self._left() from None  # whether it closed or reset is a matter of who was faster
+            raise self._left() from None  # whether it closed or reset depends on which side was faster
 
     async def send(self, data: bytes) -> None:
         """Send all of it; raises NetError."""
         try:
             self._tls.write(data)
-        except ssl.SSLError:  # the peer has said goodbye
+        except ssl.SSLError:  # the peer sent close_notify
             raise NetError("reset", f"{self.name} closed the connection") from None
         await self.plain.send(self._outgoing.read())
 
     def part(self, data: bytes) -> None:
-        """Send last words, as far as the kernel takes them at once."""
+        """Send what the kernel takes at once, without waiting."""
         try:
             self._tls.write(data)
         except ssl.SSLError:
-            return  # the peer has said goodbye
+            return  # the peer sent close_notify
         self.plain.part(self._outgoing.read())
 
     async def receive(self, size: int = 65536) -> bytes:
@@ -115,7 +115,7 @@ class TlsStream(Stream):
 
 
 def by_policy(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Have a client speak TLS 1.2 at least, and judge certificates by the policy of docs/security.md."""
+    """Set TLS 1.2 as the least version of a client, and the policy of docs/security.md for certificates."""
     context.verify_flags = _FLAGS
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     return context
@@ -124,7 +124,7 @@ def by_policy(context: ssl.SSLContext) -> ssl.SSLContext:
 async def context(
     net: Net, ca_file: str | None = None, insecure: bool = False, *, check_name: bool = True, judges: bool = False
 ) -> ssl.SSLContext:
-    """Return client_context() without being held up by a file that does not answer; raises NetError as well."""
+    """Return client_context(), but give up at the deadline where a file does not answer; raises NetError."""
     if ca_file is not None:
         made = _contexts.get((ca_file, insecure, check_name, judges))
         if made is not None and monotonic() < made[2]:
@@ -135,7 +135,7 @@ async def context(
 
 
 async def readable(net: Net, *paths: str | None) -> None:
-    """See whether files answer before OpenSSL reads them; raises NetError (stuck) where one does not."""
+    """Check that files answer before OpenSSL reads them; raises NetError (stuck) where one does not."""
     for path in paths:
         try:
             if path:
@@ -143,13 +143,13 @@ async def readable(net: Net, *paths: str | None) -> None:
         except NetError:
             raise
         except OSError:
-            pass  # whoever reads it will say so
+            pass  # OpenSSL will say so
 
 
 def client_context(
     ca_file: str | None = None, insecure: bool = False, check_name: bool = True, judges: bool = False
 ) -> ssl.SSLContext:
-    """Return the settings of a client, which its callers share and must leave as they are.
+    """Return the settings of a client; callers share them and must not change them.
 
     It trusts the system's CAs or those of ``ca_file``; ``insecure`` verifies nothing; ``judges`` is for
     certificate.verify(). Raises NetError (local) where the CA file cannot be read. Reading CAs takes ten milliseconds,
@@ -178,7 +178,7 @@ def client_context(
 
 
 async def start_tls(stream: Stream, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
-    """Go over to TLS on an open connection; raises NetError where the handshake or the certificate fails."""
+    """Start TLS on an open connection; raises NetError where the handshake or the certificate fails."""
     tls = TlsStream(stream, context, server_name)
     await tls.handshake()
     return tls
