@@ -1,4 +1,4 @@
-"""What does a check answer, and is a number inside the range that an operator wrote?"""
+"""What is the result of a check, and is a number inside the range that an operator wrote?"""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Range:
     """A threshold in the full syntax of the Monitoring Plugins guidelines: ``[@]start:end``.
 
     Both ends are inclusive; ``~`` as start is minus infinity, a missing end infinity, a bare number N is
-    ``0:N``. A value outside alerts; with ``@`` a value inside does. Raises ValueError on anything else,
-    an empty text among it: a variable that was never set must not switch a threshold off.
+    ``0:N``. A value outside alerts; with ``@`` a value inside does. Raises ValueError on anything else, also on an
+    empty text: a variable that was never set must not switch a threshold off.
     """
 
     __slots__ = ("end", "inside", "start")
@@ -63,7 +63,7 @@ class Range:
             raise ValueError(f"the range starts at {start or 0}, after its end {end}")
 
     def alerts(self, value: float) -> bool:
-        """Return whether the value is one to alert on; one that is no finite number always is."""
+        """Return whether the value alerts; one that is not a finite number always does."""
         if value - value != 0:
             return True
         return (self.start <= value <= self.end) is self.inside
@@ -86,14 +86,14 @@ class Range:
 
 
 def judge(value: float, warning: Range | None, critical: Range | None) -> State:
-    """Return the state that the two thresholds give to a value."""
+    """Return the state of a value by its two thresholds."""
     if critical is not None and critical.alerts(value):
         return CRITICAL
     return WARNING if warning is not None and warning.alerts(value) else OK
 
 
 def plain(value: float) -> str:
-    """Write a finite number without exponent and without a needless fraction, as perfdata wants it."""
+    """Write a finite number without exponent and trailing zeros, as perfdata requires."""
     if value == int(value):
         return str(int(value))
     text = f"{value:.9f}" if abs(value) < 1e6 else f"{value:.3f}"
@@ -101,7 +101,7 @@ def plain(value: float) -> str:
 
 
 def _exact(value: float) -> str:
-    """Write an end so that it reads back as the same number, plainly where that can be."""
+    """Write an end so that it reads back as the same number, without exponent where possible."""
     text = plain(value)
     return text if float(text) == value else repr(value)
 
@@ -150,10 +150,10 @@ class Metric:
 
 
 class Result:
-    """A state, one line that says what was tried and what came back, and what was measured.
+    """A state, one line about what was tried and what came back, and what was measured.
 
-    ``notes`` are further lines for who asks for more; they never change the state.
-    ``expired`` tells that the run met its deadline, which a front end may map to a state of its own.
+    ``notes`` are further lines for verbose output; they never change the state. ``expired`` tells that the run met its
+    deadline, which a front end may map to a state of its own.
     """
 
     __slots__ = ("expired", "metrics", "notes", "state", "text")
@@ -178,16 +178,16 @@ class Result:
 
 
 def one_line(text: str, limit: int = 1000) -> str:
-    """Return what a peer said as one bounded line without control characters, fit for a log or a terminal."""
+    """Return a text of a peer as one bounded line without control characters, for a log or a terminal."""
     if len(text) <= limit and text.isprintable() and "  " not in text and text.strip(" ") == text:
-        return text  # as nearly always
+        return text  # the usual case
     clean = "".join(char if char.isprintable() else " " for char in text[: 4 * limit])
     clean = " ".join(clean.split())
     return clean if len(clean) <= limit else clean[: limit - 3] + "..."
 
 
 def bug(check: str, error: BaseException) -> Result:
-    """Return the Result of a check that broke: UNKNOWN, and the place to look at."""
+    """Return the Result of a check with a bug: UNKNOWN, with file and line."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

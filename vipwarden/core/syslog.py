@@ -1,4 +1,4 @@
-"""How does what has no terminal say a thing? By syslog, and without ever waiting for it."""
+"""How does a program without a terminal report? By syslog, without waiting for it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 
 
 def log(program: str, severity: int, text: str, path: str = "/dev/log") -> bool:
-    """Send one line (RFC 3164) to the local syslog and return whether it took it.
+    """Send one line (RFC 3164) to the local syslog; return whether the socket took it.
 
-    syslog(3) would block on a daemon that hangs; a health check must rather lose its line.
+    syslog(3) would block on a daemon that hangs; a health check loses its line instead.
     """
     line = f"<{_DAEMON | severity}>{program}[{posix.getpid()}]: {text}"
     for kind in (_socket.SOCK_DGRAM, _socket.SOCK_STREAM):

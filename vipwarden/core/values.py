@@ -1,4 +1,4 @@
-"""Which texts may an operator write for an option? A type of an option is a class built from its text."""
+"""Which texts may an operator write for an option? Its type is a class that is built from the text."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ class Choice(str):
 class Host(str):
     """A host: a name, an IPv4 or IPv6 address, or the absolute path of a unix socket.
 
-    inet_aton() and with it getaddrinfo() take 127.0.0.010 for 127.0.0.8, 10.1 for 10.0.0.1 and 0x7f000001 for
-    127.0.0.1: another server would answer for the one that is meant. So an IPv4 address has four numbers from 0 to
-    255 without leading zeros, and nothing else may end in a number, as RFC 3986 (3.2.2) and the URL standard have it.
+    inet_aton(), and so getaddrinfo(), read 127.0.0.010 as 127.0.0.8, 10.1 as 10.0.0.1 and 0x7f000001 as 127.0.0.1:
+    another server would answer than the one that was meant. So an IPv4 address has four numbers from 0 to 255 without
+    leading zeros, and nothing else may end in a number, as in RFC 3986 (3.2.2) and the URL standard.
     """
 
     __slots__ = ()
@@ -102,7 +102,7 @@ class Source(str):
 
 
 def is_address(text: str) -> bool:
-    """Return whether it is an address; raises ValueError where it is none, but could be taken for one."""
+    """Return whether a text is an address; raises ValueError where it only looks like one."""
     name = text if text.isascii() else _ascii(text)
     if ":" in name:
         try:
