@@ -1,8 +1,8 @@
 """Is it healthy, in the words of keepalived? The front end of every check for vrrp_script and MISC_CHECK.
 
-keepalived takes exit 0 for healthy and throws the output away. So 0 is said for an OK of the check alone and 1 for
-everything else, a wrong option and our own bugs among it; what changed goes to syslog. keepalived up to 2.3.2 starts
-a second copy while the first one runs: a lock keeps it from asking again, and it answers with the last verdict.
+keepalived takes exit 0 for healthy and discards the output. So the exit code is 0 for OK alone and 1 for everything
+else, also for a wrong option and our own bugs; changes go to syslog. keepalived up to 2.3.2 starts a second copy while
+the first one runs: a lock keeps it from running the check again, and it answers with the last result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 HEALTHY, FAILED = 0, 1
-_TAKEN = (11, 13)  # EAGAIN, EACCES: the lock is another copy's
+_HELD = (11, 13)  # EAGAIN, EACCES: another copy holds the lock
 DEADLINE = 0.9  # seconds: below the shortest interval that keepalived 2.2 knows
 
 
@@ -60,7 +60,7 @@ def front_end(
 
 
 def main(check: str, arguments: Sequence[str]) -> NoReturn:
-    """Run a check for keepalived and leave with its answer: never anything but 0, 1 or a weight asked for."""
+    """Run a check for keepalived and exit with its answer: 0, 1 or the code of --warning-weight, never another."""
     code = FAILED
     try:
         _signal.signal(_signal.SIGTERM, end)  # a script that exits 0 on SIGTERM would count as a success
@@ -89,15 +89,15 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
         files.ready(folder)
         lock = files.lock(f"{folder}/.{paths.file_name(f'{_place()} {command.asked}')}.lock")
     except OSError as error:
-        lock = None  # no single-flight then, but an answer all the same
+        lock = None  # copies are not kept apart then, but each has an answer
         say(2, f"chk_{check}: no verdicts in {folder}: {error.strerror}")
-        if is_seldom(monotonic()):  # keepalived throws away what is said, and nothing can be remembered
+        if is_seldom(monotonic()):  # keepalived discards the output, and there is no memory of what was logged
             _log(command.program, UNKNOWN, f"{command.name}: no verdicts in {folder}: {error.strerror}")
     if lock is not None:
         try:
             posix.lockf(lock, posix.F_TLOCK, 0)
         except OSError as error:
-            if error.errno in _TAKEN:
+            if error.errno in _HELD:
                 return _code(_last(lock, command.number("max_age")), command)
     result, duration = command.run()
     say(1, result.text)
@@ -108,7 +108,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
 
 
 def _place() -> str:
-    """Return from where this run sees the node: two copies in different namespaces ask different things."""
+    """Return the namespaces of this run: the same command has another answer in others."""
     try:
         return "-".join([f"{posix.stat(f'/proc/self/ns/{name}').st_ino:x}" for name in ("net", "mnt", "pid")])
     except OSError:  # no /proc
@@ -116,28 +116,28 @@ def _place() -> str:
 
 
 def _keep(lock: int, state: State) -> None:
-    """Leave the answer in the file of the lock, for another copy: the verdict's name may be shared by other checks.
+    """Write the answer into the file of the lock, for another copy: the verdict may be shared by checks of one name.
 
-    As soon as there is one: a copy must not end after this run with what the run before said.
+    At once, before anything else: no copy may exit after this run with the answer of the run before.
     """
     try:
         posix.pwrite(lock, b"%d %014d\n" % (state, boot() * 100), 0)
     except OSError:
         try:
-            posix.ftruncate(lock, 0)  # it must not speak of this run
+            posix.ftruncate(lock, 0)  # the old answer is no longer true
         except OSError:
             pass
 
 
 def _last(lock: int, max_age: float) -> State:
-    """Return what the run before said, for a copy that finds the lock held; UNKNOWN where that is too old."""
+    """Return the last answer in the file of a lock that another copy holds; UNKNOWN where it is too old or missing."""
     from vipwarden.state.standing import standing
     from vipwarden.state.verdict import Verdict
 
     try:
         state, stamp = map(int, posix.pread(lock, 64, 0).split())
         last = Verdict("", "", Result(State(state), ""), 0, stamp / 100, 0)
-    except (OSError, ValueError):  # nothing was left there
+    except (OSError, ValueError):  # there was no run before
         last = None
     return standing(last, max_age).state
 
@@ -152,7 +152,7 @@ def _code(state: State, command: Command) -> int:
 
 
 def _publish(folder: str, command: Command, result: Result, duration: float) -> None:
-    """Publish the verdict, and tell syslog of a change: keepalived itself says no more than that a script failed."""
+    """Publish the verdict, and log a change with its reason: keepalived logs only that a script failed."""
     try:
         before = publish(folder, command.name, command.check, result, duration)
     except OSError as error:
@@ -164,7 +164,7 @@ def _publish(folder: str, command: Command, result: Result, duration: float) -> 
 
 
 def _refuse(check: str, error: UsageError) -> None:
-    """Let it be known that a script is configured wrong: what it prints, keepalived throws away."""
+    """Publish and log a wrong command line: keepalived discards what a script prints."""
     result = Result(UNKNOWN, one_line(str(error)))
     folder = paths.verdicts()
     try:
@@ -183,17 +183,17 @@ def _log(program: str, state: State, text: str) -> None:
 
 
 def is_seldom(now: float) -> bool:
-    """Return whether this is the one second of a minute in which trouble is told that would be told at each run."""
+    """Return whether this is the one second of a minute in which a lasting fault is logged."""
     return now % 60 < 1
 
 
 def leave(_number: int, _frame: object) -> None:
-    """Leave on a signal, as a failure."""
+    """Exit on a signal, as a failure."""
     posix._exit(FAILED)
 
 
 def say(descriptor: int, text: str) -> None:
-    """Write a line for whoever may run it by hand."""
+    """Write a line for an operator who runs it by hand."""
     try:
         posix.write(descriptor, (text + "\n").encode("utf-8", "replace"))
     except OSError:
