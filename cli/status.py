@@ -13,6 +13,7 @@ from vipwarden.config.entries import RESERVED
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.result import UNKNOWN, State
 from vipwarden.state import paths
+from vipwarden.state.clock import wall
 from vipwarden.state.standing import LEFT, PAST, STALE, standing
 from vipwarden.state.verdict import read_all
 
@@ -112,7 +113,7 @@ def as_text(found: Sequence[Row], *, width: int, colour: bool) -> str:
     """Return the table for a person, cut at ``width`` columns where that is not 0."""
     if not found:
         return f"no check has published a verdict below {paths.runtime()}: is an agent running?\n"
-    now = time.time()
+    now = wall()
     table = [("NAME", "STATE", "SINCE", "AGE", "TEXT")]
     for row in found:
         since = "" if row.since is None else span(max(0.0, now - row.since))

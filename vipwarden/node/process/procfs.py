@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posix
-from time import CLOCK_BOOTTIME, clock_gettime
+
+from vipwarden.state.clock import boot
 
 GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)  # raised for a process that ended
 CUT = 15  # bytes that the kernel keeps of a name: TASK_COMM_LEN less its end
@@ -167,7 +168,7 @@ class Proc:
 
     def _uptime(self) -> float:
         if self.path == "/proc":  # LXC shows the uptime of the container, while start times count from boot
-            return clock_gettime(CLOCK_BOOTTIME)
+            return boot()
         words = read(f"{self.path}/uptime").split(b".")
         if not words[0].isdigit() or len(words[0]) > 20:
             raise OSError(_EBADMSG, "no time in its uptime")
