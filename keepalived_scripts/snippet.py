@@ -10,12 +10,13 @@ import yaml
 
 from vipwarden.core.options import UsageError
 from vipwarden.node.keepalived.version import Version
+from vipwarden.state import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TOP, INSTANCE, SERVER = "outside of all blocks", "inside the vrrp_instance", "inside the real_server"
-TRACKS = "/run/vipwarden/track"
+TRACKS = paths.tracks(paths.ROOT)
 _FRACTIONS, _REVERSE, _TRACK_FILE = Version("2.3.2"), Version("2.0.18"), Version("2.1.0")
 _KEEPS_ESCAPES = Version("2.3.2")
 _OVERLAPS = (Version("2.1.3"), Version("2.3.2"))
