@@ -277,31 +277,6 @@ def test_an_insecure_context_verifies_nothing_and_a_plain_one_all() -> None:
     assert client_context(insecure=True).verify_mode == ssl.CERT_NONE
 
 
-@pytest.mark.alone
-def test_a_check_that_hangs_outside_of_the_network_is_ended() -> None:
-    """A stuck /proc or a wild regular expression: the timer ends it a twentieth of a second after the deadline."""
-
-    async def hang() -> Result:
-        while True:
-            pass
-
-    begun = time.monotonic()
-    result = run(hang(), 0.2)
-    assert 0.24 < time.monotonic() - begun < 3
-    assert (result.state, result.expired) == (UNKNOWN, True)
-
-
-def test_waiting_for_something_else_than_the_net_is_a_bug() -> None:
-    """A check written for asyncio alone is refused by the blocking driver, and not half run."""
-
-    async def asyncio_only() -> Result:
-        await asyncio.sleep(1)
-        return Result(OK, "never")
-
-    with pytest.raises(RuntimeError):
-        run(asyncio_only(), 1)
-
-
 def test_an_address_comes_once() -> None:
     """Also where /etc/hosts names it on several lines."""
     found = [address.host for address in addresses(b"localhost", 0)]

@@ -16,9 +16,8 @@ import pytest
 
 from keepalived_scripts.chk import front_end as chk_front_end
 from vipwarden.core.options import UsageError
-from vipwarden.core.result import OK, UNKNOWN, Result
+from vipwarden.core.result import OK, UNKNOWN
 from vipwarden.core.values import Seconds  # noqa: TC001 - the type of an option
-from vipwarden.net.blocking import run
 from vipwarden.net.oneshot import Command
 
 if TYPE_CHECKING:
@@ -166,45 +165,6 @@ def test_a_check_that_burns_cpu_is_ended(tree: Path, check: str) -> None:
 def test_a_check_that_cannot_be_imported_is_no_mistake_of_the_operator(tree: Path, check: str, error: str) -> None:
     """So it is not called an unknown check; the front end reports the bug."""
     assert drive(tree, check)[0] == error
-
-
-async def nothing() -> Result:
-    """Answer at once."""
-    return Result(OK, "done")
-
-
-async def spin() -> Result:
-    """Never answer."""
-    while True:
-        pass
-
-
-@pytest.fixture
-def alarms() -> Iterator[list[int]]:
-    """Put an alarm clock of the caller's in the place of the test runner's, and return the alarms that it heard."""
-    heard: list[int] = []
-    handler = signal.signal(signal.SIGALRM, lambda number, _frame: heard.append(number))
-    timer = signal.setitimer(signal.ITIMER_REAL, 60)
-    yield heard
-    signal.setitimer(signal.ITIMER_REAL, *timer)
-    signal.signal(signal.SIGALRM, handler)
-
-
-def test_the_alarm_clock_of_the_caller_goes_on(alarms: list[int]) -> None:
-    """Who runs a check in a process of his own may have set one: the time limit of these tests is such a clock."""
-    mine = signal.getsignal(signal.SIGALRM)
-    assert run(nothing(), 10).state is OK
-    assert run(spin(), 0.01).expired
-    with pytest.raises(ZeroDivisionError):
-        run(failing(), 10)
-    assert signal.getsignal(signal.SIGALRM) is mine
-    assert 50 < signal.getitimer(signal.ITIMER_REAL)[0] <= 60
-    assert alarms == []
-
-
-async def failing() -> Result:
-    """Have a bug."""
-    return Result(OK, str(1 / 0))
 
 
 @pytest.fixture
