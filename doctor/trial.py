@@ -18,6 +18,7 @@ from typing import Any
 GROUPS = {4: "224.0.0.18", 6: "ff02::12"}
 _VRRP, _FENCE = 112, 0x88B5  # the latter is a protocol for local experiments
 _SECONDS = 20
+_ATTEMPTS = 3  # a busy kernel may lose a packet
 _MAC = bytes.fromhex("020000000001")
 
 
@@ -83,7 +84,7 @@ def _link(name: str, peer: str, addresses: list[str]) -> list[socket.socket]:
     sockets = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW, protocol) for protocol in (0, socket.htons(_FENCE))]
     sockets[0].bind((peer, 0))
     sockets[1].bind((name, _FENCE))
-    sockets[1].settimeout(_SECONDS)
+    sockets[1].settimeout(1)
     for version, group in GROUPS.items():
         family = socket.AF_INET if version == 4 else socket.AF_INET6
         sockets.append(socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _VRRP))
@@ -97,17 +98,19 @@ def _link(name: str, peer: str, addresses: list[str]) -> list[socket.socket]:
 
 def _received(links: dict[str, list[socket.socket]], adverts: list[Any]) -> set[int]:
     """Send the adverts and return the numbers of those that come in."""
-    numbers = set()
-    for link, (sender, fence, *receivers) in links.items():
-        for index, (name, source, target) in enumerate(adverts):
-            if name == link:
-                sender.send(_frame(source, target, index))
-        sender.send(_MAC + _MAC + struct.pack("!H", _FENCE) + bytes(46))
-        fence.recv(2048)  # whatever was sent before it has passed the firewall
-        for receiver in receivers:
-            with suppress(BlockingIOError):
-                while packet := receiver.recv(2048):
-                    numbers.add(int.from_bytes(packet[-4:], "big"))
+    numbers: set[int] = set()
+    for _ in range(_ATTEMPTS):
+        for link, (sender, fence, *receivers) in links.items():
+            for index, (name, source, target) in enumerate(adverts):
+                if name == link and index not in numbers:
+                    sender.send(_frame(source, target, index))
+            sender.send(_MAC + _MAC + struct.pack("!H", _FENCE) + bytes(46))
+            with suppress(TimeoutError):
+                fence.recv(2048)  # whatever was sent before it has passed the firewall
+            for receiver in receivers:
+                with suppress(BlockingIOError):
+                    while packet := receiver.recv(2048):
+                        numbers.add(int.from_bytes(packet[-4:], "big"))
     return numbers
 
 
