@@ -124,7 +124,7 @@ def idiom_stops_keepalived(case: Case) -> Findings:
             f"stops keepalived itself: {one_line(line.text, 60)}",
             "The shutdown kills this script, the node stays out until somebody starts keepalived, and two such nodes "
             "leave no VIP at all.",
-            "exit 1: with weight 0 keepalived goes to FAULT, releases the VIP, and comes back by itself.",
+            "Use exit 1 instead: with weight 0 keepalived goes to FAULT, releases the VIP, and comes back by itself.",
         )
 
 
