@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from functools import lru_cache
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,10 +116,11 @@ def _tried(host: Host, instances: list[Block], name: str, rules: Rules) -> Verdi
     interfaces: dict[str, list[str]] = {it: [] for it in (known | {block.value("interface") for block in instances})}
     for own in host.own or []:
         interfaces.get(own.interface, []).append(f"{own.address}/{own.prefix}")
-    adverts = [_adverts(instance, interfaces[instance.value("interface")], text) for instance in instances]
-    answers = iter(trial(interfaces, rules, [advert for group in adverts for advert in group]))
-    for instance, group in zip(instances, adverts, strict=True):
-        accepted = {next(answers) for _ in group} - {None}
+    groups = [_adverts(instance, interfaces[instance.value("interface")], text) for instance in instances]
+    adverts = list(dict.fromkeys(advert for group in groups for advert in group))
+    answers = dict(zip(adverts, trial(interfaces, rules, adverts), strict=True))
+    for instance, group in zip(instances, groups, strict=True):
+        accepted = {answers[advert] for advert in group} - {None}
         if accepted == {False} or (False in accepted and any(instance.named("unicast_peer"))):
             yield instance, True, name
         elif accepted != {True}:
@@ -130,7 +131,7 @@ def _tried(host: Host, instances: list[Block], name: str, rules: Rules) -> Verdi
 
 
 def _adverts(instance: Block, own: list[str], text: str) -> list[tuple[str, str, str]]:
-    """Return the adverts to try: those of the peers, else from a neighbour and all addresses in the rules."""
+    """Return the adverts to try: those of the peers, else from some address and all that the rules name."""
     interface = instance.value("interface")
     version = 6 if family(instance) == "IPv6" else 4
     peers = [line.words[0] for block in instance.named("unicast_peer") for line in block.blocks]
@@ -139,14 +140,8 @@ def _adverts(instance: Block, own: list[str], text: str) -> list[tuple[str, str,
         own.append(f"{target}/{128 if ':' in target else 32}")
         return [(interface, peer, target) for peer in peers if _version(peer) == _version(target) != 0]
     group = GROUPS[version]
-    sources = [*map(_neighbour, own), "192.0.2.254", "fe80::fe", *dict.fromkeys(_ADDRESS.findall(text))]
+    sources = ["192.0.2.254", "fe80::fe", *dict.fromkeys(_ADDRESS.findall(text))]
     return [(interface, source, group) for source in sources[:_MOST_SOURCES] if _version(source) == version]
-
-
-def _neighbour(address: str) -> str:
-    """Return another address of the same network, or nothing."""
-    own = ip_interface(address)
-    return str(next((host for host in own.network.hosts() if host != own.ip), ""))
 
 
 def _version(text: str) -> int:

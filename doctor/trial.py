@@ -17,6 +17,7 @@ from typing import Any
 
 GROUPS = {4: "224.0.0.18", 6: "ff02::12"}
 _VRRP, _FENCE = 112, 0x88B5  # the latter is a protocol for local experiments
+_RCVBUFFORCE, _BUFFER = 33, 8 << 20
 _SECONDS = 20
 _ATTEMPTS = 3  # a busy kernel may lose a packet
 _MAC = bytes.fromhex("020000000001")
@@ -63,7 +64,7 @@ def output(command: list[str], text: str = "") -> str:
 def _main() -> None:
     interfaces, rules, adverts = json.load(sys.stdin)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one CPU takes all packets in their order
-    links = {name: _link(name, f"peer{index}", own) for index, (name, own) in enumerate(interfaces.items(), 1)}
+    links = {name: _link(name, f"vipwarden{index}", own) for index, (name, own) in enumerate(interfaces.items(), 1)}
     before = _received(links, adverts)
     for command, text in rules:
         output(command, text)
@@ -76,7 +77,7 @@ def _link(name: str, peer: str, addresses: list[str]) -> list[socket.socket]:
     lines = [f"link add {name} address {_MAC.hex(':')} type veth peer name {peer}"]
     lines += [f"link set {device} up" for device in ("lo", peer, name)]
     lines += [f"addr add {address} dev {name} {'nodad' * (':' in address)}" for address in addresses]
-    lines += [f"{version} route add default dev {name} metric {peer[4:]}" for version in ("-4", "-6")]
+    lines += [f"{version} route add default dev {name} metric {peer[9:]}" for version in ("-4", "-6")]
     with suppress(TrialError):  # what fails shows: then nothing comes in without rules either
         output(["ip", "-force", "-batch", "-"], "\n".join(lines))
     for setting in ("all", name):
@@ -86,13 +87,15 @@ def _link(name: str, peer: str, addresses: list[str]) -> list[socket.socket]:
     sockets[1].bind((name, _FENCE))
     sockets[1].settimeout(1)
     for version, group in GROUPS.items():
-        family = socket.AF_INET if version == 4 else socket.AF_INET6
-        sockets.append(socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _VRRP))
-        sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())
         is_ipv6 = version == 6
+        family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
         option = (socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP) if is_ipv6 else (0, socket.IP_ADD_MEMBERSHIP)
         number = struct.pack("@i" if is_ipv6 else "@4xi", socket.if_nametoindex(name))
-        sockets[-1].setsockopt(*option, socket.inet_pton(family, group) + number)
+        with suppress(OSError):  # a kernel without IPv6
+            sockets.append(socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _VRRP))
+            sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())
+            sockets[-1].setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _BUFFER)
+            sockets[-1].setsockopt(*option, socket.inet_pton(family, group) + number)
     return sockets
 
 

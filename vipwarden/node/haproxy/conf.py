@@ -28,20 +28,16 @@ _DEFAULT_URI = "/haproxy?stats"
 
 
 def discover(conf: str) -> list[str]:
-    """Return the unix sockets that haproxy.cfg names, else the usual ones that exist; raises HaproxyError."""
-    return [source.path for instance in _instances(conf, pages=False) for source in instance.sources]
+    """Return the unix sockets in haproxy.cfg, else the usual ones that exist; raises HaproxyError."""
+    return [source.path for instance in instances(conf, only="unix") for source in instance.sources]
 
 
-def instances(conf: str) -> list[Instance]:
-    """Return the HAProxy of that haproxy.cfg; several of them where ``nbproc`` gives each process its own socket.
+def instances(conf: str, only: str = "") -> list[Instance]:
+    """Return the HAProxy of a haproxy.cfg; several where ``nbproc`` gives each process its own socket.
 
-    Sockets come first, then those over TCP, then stats pages. Raises HaproxyError, HaproxyMissingError where nothing
-    looks like HAProxy.
+    Sockets come first, then those over TCP, then a stats page; ``only`` one scheme is a choice. Raises HaproxyError,
+    HaproxyMissingError where nothing looks like HAProxy.
     """
-    return _instances(conf, pages=True)
-
-
-def _instances(conf: str, *, pages: bool) -> list[Instance]:
     problem: HaproxyError | None = None
     try:
         text = procfs.read(conf, MOST_BYTES).decode("utf-8", "replace")
@@ -51,11 +47,10 @@ def _instances(conf: str, *, pages: bool) -> list[Instance]:
         problem = HaproxyRightError(f"cannot read {conf}: {error.args[-1]}")
     else:
         known = parse(text)
-        if not pages:
-            known = [_unix_only(instance) for instance in known]
-        known = [instance for instance in known if instance.sources]
-        if known:
-            return known
+        for instance in known:
+            instance.sources = tuple(source for source in instance.sources if only in ("", source.scheme))
+        if any(instance.sources for instance in known):
+            return [instance for instance in known if instance.sources]
         line = f"stats socket {DEFAULT_SOCKETS[0]} mode 660 level user"
         problem = HaproxyError(f"{conf} names no stats socket: add '{line}' to its global section")
     usual = tuple(Source(path) for path in DEFAULT_SOCKETS if _is_socket(path))
@@ -110,11 +105,6 @@ def _socket(address: str) -> Source | None:
         return Source(address) if address.startswith("/") else Source(f"tcp://{_place(*where)}") if where else None
     except ValueError:  # a range of ports
         return None
-
-
-def _unix_only(instance: Instance) -> Instance:
-    unix = tuple(source for source in instance.sources if source.scheme == "unix")
-    return Instance(instance.name, unix, instance.access)
 
 
 def _is_socket(path: str) -> bool:
