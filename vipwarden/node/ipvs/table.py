@@ -60,14 +60,11 @@ class Columns:
 
     def servers(self) -> list[Server]:
         """Return them as objects."""
-        counters = list(zip(*self.counters, strict=True)) or [()] * len(self.endpoints)
-        persistent: Sequence[int | None] = self.persistent or [None] * len(self.endpoints)
-        return [
-            Server(address, int(port), forward, int(weight), int(active), int(inactive), *rest)
-            for (address, port), forward, weight, active, inactive, *rest in zip(
-                self.endpoints, self.forward, self.weight, self.active, self.inactive, persistent, counters, strict=True
-            )
-        ]
+        addresses, ports = zip(*self.endpoints, strict=True) if self.endpoints else ((), ())
+        persistent: Sequence[int | None] = self.persistent or [None] * len(addresses)
+        counters = list(zip(*self.counters, strict=True)) or [()] * len(addresses)
+        numbers = [map(int, column) for column in (self.weight, self.active, self.inactive)]
+        return list(map(Server, addresses, map(int, ports), self.forward, *numbers, persistent, counters))
 
     def joined(self, other: Columns) -> Columns:
         """Return the servers of both."""
