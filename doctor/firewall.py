@@ -40,6 +40,7 @@ _SAVED_NFT = ("nftables.conf", "sysconfig/nftables.conf")
 _ACCEPTING = r"<protocol\s+value=\"(?:vrrp|112)\"|<service\s+name=\"vrrp\"|<zone[^>]*target=\"ACCEPT\""
 _TABLE = re.compile(r"^table (?:inet|ip6?) .*?^}", re.MULTILINE | re.DOTALL)
 _OF_IPTABLES = re.compile(r"table ip6? (filter|nat|mangle|raw|security) ")
+_OWNER = re.compile(r"^\tflags [\w,]*\bowner\b.*\n", re.MULTILINE)
 _ADDRESS = re.compile(r"(?<![\w:.])(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})(?![\w:])")
 
 
@@ -102,6 +103,7 @@ def _rules(host: Host) -> tuple[str, Rules]:
     if not nft and not rules:
         raise TrialError("the program nft is missing, which lists the rules: install nftables")
     listing = output([nft, "-s", "list", "ruleset"]) if nft else ""
+    listing = _OWNER.sub("", listing)  # such a table would go with the nft that loads it
     if tables := [table for table in _TABLE.findall(listing) if not (is_nft and _OF_IPTABLES.match(table))]:
         rules.append(([nft, "-f", "-"], "\n".join(tables)))
         names.append("nftables")

@@ -24,8 +24,7 @@ _MOST_FINDINGS = 50
 _PLACED = re.compile(r"\(((?P<path>[^\n]{1,4096}?): )?Line (?P<line>[0-9]{1,9})\) (?P<text>.*)")
 # keepalived continues with the value that it names
 _MILD = re.compile(
-    r"(?!.*\bunknown\b)(warning\b|.*\b(defaulting to|setting default|reducing|rounding|deprecated)\b)",
-    re.IGNORECASE,
+    r"(?!.*\bunknown\b)(warning\b|.*\b(defaulting to|setting default|reducing|rounding|deprecated)\b)", re.IGNORECASE
 )
 # said by other rules in more detail, or about the test itself
 _KNOWN = re.compile(

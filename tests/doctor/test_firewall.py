@@ -202,6 +202,19 @@ def test_what_no_trial_can_decide_is_said(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and raw sockets want root")
+def test_a_table_of_firewalld_stays_for_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One with the flag owner would go with the program that loads it."""
+    chain = "\tchain i {\n\t\ttype filter hook input priority 0; policy drop;\n\t}\n"
+    listing = f"table inet firewalld {{ # progname firewalld\n\tflags owner,persist\n\n{chain}}}\n"
+    nft = program("nft")
+    monkeypatch.setattr(firewall, "_place", lambda name: nft if name == "nft" else "")
+    monkeypatch.setattr(firewall, "output", lambda _: listing)
+    (tmp_path / "k.conf").write_text(CONF.format(""), encoding="utf-8")
+    case = Case(parse(f"{tmp_path}/k.conf"), Host(), None, Peers())
+    assert [finding.rule for finding in firewall.firewall_blocks_vrrp.findings(case)] == [DROP]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and raw sockets want root")
 def test_ipv6_is_tried_as_well() -> None:
     """By multicast and by unicast, with an address that nothing leads to as the third."""
     for name in ("nft", "ip"):

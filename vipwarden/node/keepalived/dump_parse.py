@@ -11,17 +11,7 @@ import re
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from vipwarden.node.keepalived.dump import (
-    COUNTERS,
-    NEEDED,
-    RUNS,
-    STATES,
-    STATUSES,
-    DumpError,
-    Instance,
-    Script,
-    shown,
-)
+from vipwarden.node.keepalived.dump import COUNTERS, NEEDED, RUNS, STATES, STATUSES, DumpError, Instance, Script, shown
 from vipwarden.node.keepalived.vips import plain_address
 
 if TYPE_CHECKING:
