@@ -2,10 +2,10 @@
 
     python -ISX no_debug_ranges keepalived_scripts/bundle.py
 
-writes ``__pycache__/chk_NAME.TAG`` into the folder of the code, for each check and this Python: the modules of the
-command, compiled, in the order in which they are run, each with size and time of its source. The launcher runs load().
-Where a source is another by now, after an edit or in the midst of an upgrade, or where there is no such file, nothing
-happens and the modules are imported as ever.
+writes ``__pycache__/chk_NAME.TAG`` into the folder of the code, for each command and this Python: its compiled modules
+in the order in which they run, with size and time of each source. The launcher calls load(). Where a source has
+changed, as after an edit or in the middle of an upgrade, and where there is no bundle, the modules are imported as
+usual.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def load(top: str, entries: list[Entry]) -> None:
-    """Put the modules into place if all of them are those of the folder ``top``; this function is in the bundle."""
+    """Load the modules, if all sources below ``top`` are unchanged; the bundle holds this function as well."""
     import sys
     from posix import stat
 
@@ -43,19 +43,31 @@ def load(top: str, entries: list[Entry]) -> None:
         exec(code, module.__dict__)  # noqa: S102 - of our own modules
 
 
-def write(top: str, check: str) -> None:
-    """Write the bundle of one check; raises OSError."""
+def commands(top: str) -> dict[str, tuple[str, ...]]:
+    """Return the modules that an ordinary run imports, by command; those bring all others."""
+    import posix
+
+    checks = (name[:-3] for name in posix.listdir(f"{top}/checks") if name.endswith(".py") and name[0] != "_")
+    service = ("keepalived_scripts.service.main", "checks.process")
+    return {f"chk_{name}": ("keepalived_scripts.chk", f"checks.{name}") for name in checks} | {
+        "chk_service": service,
+        "chk_haproxy": (*service, "keepalived_scripts.service.stats"),
+    }
+
+
+def write(top: str, command: str, names: tuple[str, ...]) -> None:
+    """Write the bundle of one command; raises OSError."""
     import marshal
 
-    order = _imported(top, "keepalived_scripts.chk", f"checks.{check}")
+    order = _imported(top, *names)
     data = marshal.dumps((load.__code__, [_entry(top, module) for module in order]))
     from vipwarden.state import files
 
-    files.write(f"{top}/__pycache__/chk_{check}.{sys.implementation.cache_tag}", data)
+    files.write(f"{top}/__pycache__/{command}.{sys.implementation.cache_tag}", data)
 
 
 def _imported(top: str, *names: str) -> list[ModuleType]:
-    """Import modules, and return all that this brought from the folder ``top``, what others need first."""
+    """Import modules; return all that this loaded from the folder ``top``, each after those that it imports."""
     from importlib.machinery import FileFinder, SourceFileLoader
 
     found = []
@@ -84,14 +96,14 @@ def _entry(top: str, module: ModuleType) -> Entry:
     seen = posix.fstat(source)
     tree = ast.parse(posix.read(source, seen.st_size))
     posix.close(source)
-    # what __future__ asks for is a flag of the compiler; to import it would cost as much as any other module
+    # a flag of the compiler does the same; importing __future__ costs as much as any other module
     tree.body = [line for line in tree.body if not (isinstance(line, ast.ImportFrom) and line.module == "__future__")]
     code = compile(tree, file, "exec", __future__.annotations.compiler_flag, dont_inherit=True)
     return module.__name__, file[len(top) + 1 :], seen.st_mtime_ns, seen.st_size, hasattr(module, "__path__"), code
 
 
 def main() -> int:
-    """Write the bundles of all checks, each in a process of its own; return how many could not be written."""
+    """Write the bundles of all commands, each in a process of its own; return how many could not be written."""
     import posix
 
     top = posix.getcwd() + "/" + __file__ if __file__[0] != "/" else __file__
@@ -101,14 +113,13 @@ def main() -> int:
         posix.mkdir(f"{top}/__pycache__", 0o755)
     except FileExistsError:
         pass
-    names = sorted(name[:-3] for name in posix.listdir(f"{top}/checks") if name.endswith(".py") and name[0] != "_")
     failed = 0
-    for name in names:
+    for command, names in commands(top).items():
         child = posix.fork()
         if not child:
             code = 1
             try:
-                write(top, name)
+                write(top, command, names)
                 code = 0
             finally:
                 posix._exit(code)

@@ -106,7 +106,7 @@ def main() -> None:
             path = _LINKED.format(link=given.current, folders="code" if alone else "code, code + '/vendor'")
         else:
             path = _FIXED.format(folders=[str(folder) for folder in (code, None if alone else libraries) if folder])
-        if module == "keepalived_scripts.chk":
+        if name.startswith("chk_"):
             path += _BUNDLE.format(name=name)
         function, call = ("main", f"{check!r}, sys.argv[1:]") if check else ("entry", "")
         text = _LAUNCHER.format(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from tests.servers import misbehaving as servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(name="top")
@@ -54,9 +54,18 @@ def bundle(top: Path) -> Path:
 
 
 def test_there_is_one_for_each_check(top: Path) -> None:
-    """By the name of the command."""
+    """By the name of the command; and for the two that restart a service."""
     names = {path.stem for path in (top / "__pycache__").iterdir()}
-    assert names == {f"chk_{path.stem}" for path in (CODE / "checks").glob("[!_]*.py")}
+    checks = {f"chk_{path.stem}" for path in (CODE / "checks").glob("[!_]*.py")}
+    assert names == {*checks, "chk_service", "chk_haproxy"}
+
+
+def test_a_service_is_asked_by_its_bundle(top: Path) -> None:
+    """Its memory and its check come with it; what writes the memory down does not."""
+    running = Path("/proc/self/comm").read_text().strip()
+    for _ in range(2):
+        assert run(top.parent, top / "bin/chk_service", "--command", running).code == 0
+    assert compiled(top) <= {"standing", "syslog", "restart"}
 
 
 def test_no_module_of_a_bundle_is_imported(top: Path, server: servers.Server) -> None:
