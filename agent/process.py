@@ -20,7 +20,7 @@ class Process:
             self.descriptor = os.pidfd_open(pid)
         except ProcessLookupError:
             raise
-        except OSError:  # a kernel before 5.3, a filter of system calls, no descriptors left
+        except (AttributeError, OSError):  # Python or a kernel from before 5.3, a filter, no descriptors left
             self._start = _start(pid)
             if not self._start:
                 raise ProcessLookupError(3, f"no process {pid}") from None

@@ -77,7 +77,7 @@ class Watchdog:
         try:
             self._process = posix.pidfd_open(pid)
             self._poll.register(self._process, select.POLLIN)
-        except OSError:  # it has ended already, or the kernel knows of no such thing
+        except (AttributeError, OSError):  # it has ended already, or Python or the kernel has no such thing
             self._process = -1
 
     def run(self) -> None:
