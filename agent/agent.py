@@ -80,7 +80,7 @@ class Agent:
             if guard is not None:
                 await guard.leave(self.grace)
                 # nobody looks at the checks while many verdicts are written: the watchdog has to know before
-                self._publisher.leave(self._files(), self.grace)
+                self._publisher.leave(self._published(), self.grace)
             if lock is not None:
                 os.close(lock)
 
@@ -111,7 +111,7 @@ class Agent:
             raise AgentError(f"no watchdog, and so no verdicts: {error.strerror or error}") from None
         watches = linked(self._entries, {})
         for watch in watches.values():
-            watch.take_over(verdict.read(f"{self._publisher.verdicts}/{watch.files.file}"), self.grace)
+            watch.take_over(verdict.read(f"{self._publisher.verdicts}/{watch.published.file}"), self.grace)
         publish.sweep(self._publisher.verdicts)
         self._switch(watches, guard)
 
@@ -149,8 +149,8 @@ class Agent:
         now = monotonic()
         for number, (name, watch) in enumerate(watches.items()):
             watch.number = number
-            if watch.entry.track and watch.files.value is None:
-                self._publisher.track(watch.files, watch.value)
+            if watch.entry.track and watch.published.value is None:
+                self._publisher.track(watch.published, watch.value)
             if before.get(name) is not watch and not watch.links.members:
                 self._turns.begin(watch, now)
         _tidy()
@@ -162,13 +162,13 @@ class Agent:
             self._publisher.remove(self._publisher.verdicts, file)
 
     def _keep_house(self) -> None:
-        self._publisher.look_after(self._files())
+        self._publisher.look_after(self._published())
         self._driver.names.save()
         trouble = self._guard.inspect() if self._guard is not None else ""
         self._meter.publish(self._publisher.verdicts, self.watches.values(), self._driver, self._unsaid(), trouble)
 
-    def _files(self) -> Iterator[Published]:
-        return (watch.files for watch in self.watches.values())
+    def _published(self) -> Iterator[Published]:
+        return (watch.published for watch in self.watches.values())
 
 
 def _tidy() -> None:

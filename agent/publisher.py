@@ -13,9 +13,8 @@ from vipwarden.state import files, paths, verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agent.health import Health
     from agent.published import Published
-    from vipwarden.config.entry import Entry
+    from agent.watch import Watch
     from vipwarden.core.result import State
 
 
@@ -34,18 +33,18 @@ class Publisher:
         for folder in (self.verdicts, self.tracks):
             files.ready(folder)
 
-    def track(self, own: Published, value: int) -> None:
+    def track(self, published: Published, value: int) -> None:
         """Put a value into the track file; where that fails, take a healthy value away."""
-        path = f"{self.tracks}/{own.file}"
+        path = f"{self.tracks}/{published.file}"
         try:
             trackfile.write(path, value)
         except OSError as error:
-            own.value = None
-            gone = trackfile.fail(path, own.loss)
+            published.value = None
+            gone = trackfile.fail(path, published.loss)
             self._trouble(self.tracks, error, "" if gone else f", and {path} still says what it said")
             self._restore(error)
         else:
-            own.value = value
+            published.value = value
             self._failing.discard(self.tracks)
 
     def look_after(self, every: Iterable[Published]) -> None:
@@ -59,43 +58,49 @@ class Publisher:
         except OSError:
             seen, there = (), set()
         self._seen = seen
-        for own in every:
-            if own.value is not None and own.file not in there:
-                own.value = None
+        for published in every:
+            if published.value is not None and published.file not in there:
+                published.value = None
 
-    def publish(
-        self, own: Published, check: str, health: Health, result: Result, since: float, duration: float, now: float
-    ) -> None:
-        """Write the verdict file; where that fails, take away one that says healthy of an unhealthy check."""
+    def publish(self, watch: Watch, result: Result, now: float) -> None:
+        """Write the verdict file; one that cannot be replaced and says another state is removed."""
+        health, published = watch.health, watch.published
         text = one_line(result.text)
         if health.count:
             text = f"{health.count} of {health.needed} results against {health.state}: {text}"
         shown = Result(health.state or OK, text, result.metrics)
+        duration = now - watch.schedule.begun
+        data = verdict.encode(watch.entry.check, shown, watch.since, duration, published.ttl)
+        path = f"{self.verdicts}/{published.file}"
         try:
-            data = verdict.encode(check, shown, since, duration, own.ttl)
-            files.write(f"{self.verdicts}/{own.file}", data)
+            try:
+                files.write(path, data)
+            except OSError:
+                if published.state == health.state:
+                    raise
+                self.remove(self.verdicts, published.file)
+                files.write(path, data)  # a full disk has room for it now
         except OSError as error:
-            if own.state == health.state:
-                self.stamp(own, now)  # the text is an old one, but the state is right: a full disk takes a stamp
-            elif not health.is_healthy:
-                self.remove(self.verdicts, own.file)
+            if published.state == health.state:
+                self.stamp(published, now)  # the text is an old one, but the state is right: a full disk takes a stamp
             self._trouble(self.verdicts, error, "")
             self._restore(error)
         else:
             self._failing.discard(self.verdicts)
-            own.wrote(now, health.state, verdict.stamp_width(data))
+            published.wrote(now, health.state, verdict.stamp_width(data))
 
-    def stamp(self, own: Published, now: float) -> bool:
+    def stamp(self, published: Published, now: float) -> bool:
         """Stamp the verdict anew in place; return False where it has to be written as a whole."""
         try:
-            verdict.restamp(f"{self.verdicts}/{own.file}", own.width)
+            verdict.restamp(f"{self.verdicts}/{published.file}", published.width)
         except (OSError, ValueError):
             return False
-        own.stamped = now
+        published.stamped = now
         return True
 
-    def log(self, entry: Entry, before: State | None, health: Health, text: str) -> None:
+    def log(self, watch: Watch, before: State | None, text: str) -> None:
         """Log a change."""
+        entry, health = watch.entry, watch.health
         line = f"{entry.name}: {'first run' if before is None else before} -> {health.state}: {one_line(text)}"
         self._say(line)
         if entry.syslog and "JOURNAL_STREAM" not in os.environ:  # the journal has our own lines already
@@ -112,13 +117,13 @@ class Publisher:
 
     def leave(self, every: Iterable[Published], grace: float) -> None:
         """Make verdicts valid for ``grace`` seconds more, in which a successor may come."""
-        for own in every:
-            path = f"{self.verdicts}/{own.file}"
+        for published in every:
+            path = f"{self.verdicts}/{published.file}"
             try:
                 head, line, rest = files.read(path, verdict.MOST_BYTES).partition(b"\n")
                 start, _, ttl = head.rpartition(b" ")
-                if own.state is not None and ttl == b"%.2f" % own.ttl:
-                    files.write(path, b"%b %.2f" % (start, own.ttl + grace) + line + rest)
+                if published.state is not None and ttl == b"%.2f" % published.ttl:
+                    files.write(path, b"%b %.2f" % (start, published.ttl + grace) + line + rest)
             except OSError:
                 pass  # it grows stale as after any other end
 

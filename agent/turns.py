@@ -78,8 +78,8 @@ class Turns:
             # as nearly always: nothing has changed
             watch.result = result
             self._looks[watch.number] = now
-            files, weight = watch.files, entry.weight
-            if now - files.stamped >= files.period or (weight is not None and weight.metric):
+            published, weight = watch.published, entry.weight
+            if now - published.stamped >= published.period or (weight is not None and weight.metric):
                 self._hand_on(watch, result, now, state)
             self._driver.at(watch.schedule.next(now), watch.start)
         elif entry.retry and health.is_failure(state) and watch.schedule.repeat():
@@ -102,24 +102,23 @@ class Turns:
 
     def _hand_on(self, watch: Watch, result: Result, now: float, before: State | None, *, stamp: bool = False) -> None:
         """Bring files and log up to date: the track file first, the verdict file where it has to be written."""
-        number, files, entry, health = watch.number, watch.files, watch.entry, watch.health
+        number, published = watch.number, watch.published
         self._looks[number] = now
         if self._failed[number]:  # the watchdog has overwritten the track file
             self._failed[number] = 0
-            files.value = None
-        if entry.track:
+            published.value = None
+        if watch.entry.track:
             value = watch.value
-            if value != files.value:
-                self._publisher.track(files, value)
-        changed = before != health.state
+            if value != published.value:
+                self._publisher.track(published, value)
+        changed = before != watch.health.state
         if changed:
             watch.since = time()
-        wanted = files.wants(now, changed=changed or stamp)
-        if wanted != NOTHING and not (wanted == STAMP and self._publisher.stamp(files, now)):
-            duration = now - watch.schedule.begun
-            self._publisher.publish(files, entry.check, health, result, watch.since, duration, now)
+        wanted = published.wants(now, changed=changed or stamp)
+        if wanted != NOTHING and not (wanted == STAMP and self._publisher.stamp(published, now)):
+            self._publisher.publish(watch, result, now)
         if changed:
-            self._publisher.log(entry, before, health, result.text)
+            self._publisher.log(watch, before, result.text)
 
     def _pass_on(self, watch: Watch, now: float, *, changed: bool) -> None:
         """Let compositions of a watch see it, and let what needs it run as soon as it is healthy."""
@@ -131,8 +130,8 @@ class Turns:
 
     def _compose(self, watch: Watch, now: float, *, changed: bool) -> None:
         """Look at a composition, when a member has changed or its own verdict grows old."""
-        files, health, number = watch.files, watch.health, watch.number
-        if not changed and now - files.stamped < files.period and not self._failed[number]:
+        published, health, number = watch.published, watch.health, watch.number
+        if not changed and now - published.stamped < published.period and not self._failed[number]:
             self._looks[number] = now
             return
         watch.schedule.begin(now)

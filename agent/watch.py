@@ -36,7 +36,7 @@ class Links:
 class Watch:
     """One entry: the verdict on it, when it runs, what its files say, and who depends on it."""
 
-    __slots__ = ("entry", "files", "health", "links", "number", "result", "run", "schedule", "since", "start")
+    __slots__ = ("entry", "health", "links", "number", "published", "result", "run", "schedule", "since", "start")
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
@@ -44,7 +44,7 @@ class Watch:
         self.result: Result | None = None  # the last one
         self.since = 0.0  # when the state of the verdict changed, in seconds of the epoch
         self.schedule = Schedule(entry.interval, entry.fast_interval, entry.retry)
-        self.files = Published(file_name(entry.name), entry.interval, value.loss(entry.weight))
+        self.published = Published(file_name(entry.name), entry.interval, value.loss(entry.weight))
         self.links = Links()
         self.number = 0  # in the memory that the watchdog sees
         self.run: Run | None = None  # of a check; a composition has none

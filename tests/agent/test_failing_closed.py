@@ -351,8 +351,12 @@ sleep 6  # for longer than a verdict is only stamped
 has "$1" "1   " fresh
 kill $(cat "$1/pid")
 has "$1" "0   " none
+for _ in $(seq 400); do  # until the failure itself is written, in the space of the verdict before
+    read -r _ state _ <"$1/run/verdict/work" && [ "$state" != 0 ] && break
+    sleep 0.05
+done
 sleep 60 & echo $! >"$1/pid"
-has "$1" "1   " fresh  # in the room of the one that was taken away
+has "$1" "1   " fresh  # in the space of that
 rm "$1/run/filler"
 has "$1" "1   " fresh
 dd if=/dev/zero of="$1/run/filler" bs=4k 2>/dev/null || true
@@ -363,7 +367,7 @@ kill $(cat "$1/pid")
 
 
 def test_a_full_disk_takes_no_truth_away(tmp_path: Path) -> None:
-    """What is written in place goes on: track files and stamps. A verdict that cannot be written anew is taken away."""
+    """Track files and stamps are written in place; a verdict that changes takes the space of the one before."""
     configuration = tmp_path / "vipwarden.yaml"
     (tmp_path / "run").mkdir()
     work = f"{{check: process, command: sleep, pidfile: {tmp_path}/pid, interval: {INTERVAL}}}"
