@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keepalived_scripts.notify import journal, spool
+from keepalived_scripts.notify import deliver, journal, spool
+from keepalived_scripts.notify.compare import _actual
+from keepalived_scripts.notify.deliver import LaterError, NeverError
 from keepalived_scripts.notify.event import Event
 from keepalived_scripts.notify.hooks import with_rights
+from keepalived_scripts.notify.outbox import Post, attempt
 from keepalived_scripts.notify.settings import Mailbox, Place, Security, State, Url, problems, settings
 from keepalived_scripts.notify.spool import Spool, read_event
+from vipwarden.core.values import Seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -127,3 +135,79 @@ def test_what_would_fail_later_is_reported_before(tmp_path: Path) -> None:
         "mail_to",
         f"the hook {hook} would not be run",
     ]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "held", "runs", "actual"),
+    [
+        ("MASTER", True, True, None),
+        ("MASTER", False, True, "BACKUP"),
+        ("MASTER", True, False, "STOP"),
+        ("BACKUP", True, True, "MASTER"),
+        ("BACKUP", False, True, None),
+        ("FAULT", True, True, "MASTER"),
+        ("FAULT", False, True, None),
+        ("STOP", True, False, None),
+        ("STOP", True, True, "MASTER"),
+        ("", True, True, "MASTER"),
+        ("", False, True, None),
+        ("", True, False, None),
+        ("DELETED", True, True, None),
+    ],
+)
+def test_the_addresses_of_the_kernel_correct_a_record(
+    recorded: str, held: bool, runs: bool, actual: str | None
+) -> None:
+    """Only where it cannot be right."""
+    assert _actual(recorded, held, runs) == actual
+
+
+EVENT = Event("INSTANCE", "V1", "MASTER", 100)
+
+
+def _raise(error: Exception) -> Callable[..., None]:
+    def way(*_: object) -> None:
+        raise error
+
+    return way
+
+
+@pytest.mark.parametrize(
+    ("way", "error", "reason"),
+    [
+        (_raise(LaterError("busy")), LaterError, "busy"),
+        (_raise(NeverError("no such user")), NeverError, "no such user"),
+        (_raise(ZeroDivisionError()), NeverError, "internal error: ZeroDivisionError"),
+        (lambda *_: os.kill(os.getpid(), signal.SIGKILL), LaterError, "died"),
+        (lambda *_: time.sleep(60), LaterError, "took longer than 0.5 s"),
+    ],
+)
+def test_an_attempt_fails_in_time_and_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, way: Callable[..., None], error: type[Exception], reason: str
+) -> None:
+    """Whatever the receiver, or a bug of ours, does."""
+    monkeypatch.setattr(deliver, "mail", way)
+    with pytest.raises(error, match=reason):
+        attempt("mail", EVENT, settings(attempt_timeout=Seconds(0.5)))
+
+
+def test_pauses_grow_until_the_configuration_is_corrected(
+    outbox: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then all is tried at once; and what is refused for good is dropped."""
+    config = tmp_path / "vipwarden.yaml"
+    config.write_text("notify: {mail_to: a@b, retry_first: 100}\n")
+    monkeypatch.setattr(journal, "log", lambda *_: None)
+    monkeypatch.setattr(deliver, "mail", _raise(LaterError("busy")))
+    outbox.add(EVENT.as_dict() | {"way": "mail", "until": 1e12})
+    post = Post(str(config))
+    for _ in range(2):  # the second turn waits for the pause
+        post.turn(outbox, "")
+    assert post.pauses == {"mail": 100}
+    config.write_text("notify: {mail_to: nobody}\n")  # an error: the settings before it hold
+    post.turn(outbox, "")
+    assert (post.given.mail_to, len(outbox.names())) == (("a@b",), 1)
+    monkeypatch.setattr(deliver, "mail", _raise(NeverError("refused")))
+    config.write_text("notify: {mail_to: c@d, retry_first: 100}\n")
+    post.turn(outbox, "")
+    assert (post.pauses, outbox.names()) == ({}, [])
