@@ -20,9 +20,8 @@ from vipwarden.core.result import one_line
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from aiohttp import web
-
     from exporter.frame import Collected, Frame
+    from exporter.http.library import BaseRequest
     from exporter.page import Page
     from exporter.render.exposition import Metric
 
@@ -59,7 +58,7 @@ class Answers:
         # apart, so that no page keeps a scrape waiting; and one at a time, for each takes memory while it is written
         self._lanes = {"page": asyncio.Lock(), "metrics": asyncio.Lock()}
         self._view: Page | None = None
-        self._paths: dict[str, Callable[[web.BaseRequest], Awaitable[Answer]]] = {
+        self._paths: dict[str, Callable[[BaseRequest], Awaitable[Answer]]] = {
             "/": self._page,
             "/metrics": self._metrics,
             "/-/healthy": self._healthy,
@@ -69,7 +68,7 @@ class Answers:
         for path in static.rglob("*.*"):
             self._paths[f"/static/{path.relative_to(static)}"] = _file(path)
 
-    async def answer(self, request: web.BaseRequest) -> Answer:
+    async def answer(self, request: BaseRequest) -> Answer:
         """Return what is answered to a request that has been let in."""
         if request.method not in ("GET", "HEAD"):
             return error(
@@ -84,7 +83,7 @@ class Answers:
             return error(request, 404, f"There is no {one_line(request.path, 200)} here. Try / or /metrics.")
         return await path(request)
 
-    async def _metrics(self, request: web.BaseRequest) -> Answer:
+    async def _metrics(self, request: BaseRequest) -> Answer:
         known = [source.name for source in self.frame.sources]
         only, but = request.query.getall("collect[]", []), request.query.getall("exclude[]", [])
         if only and but:
@@ -104,7 +103,7 @@ class Answers:
         seconds = deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"))
         return await self._collected(request, kind, ("metrics", openmetrics), write, wanted, seconds)
 
-    async def _page(self, request: web.BaseRequest) -> Answer:
+    async def _page(self, request: BaseRequest) -> Answer:
         settings = self.frame.settings
         find = one_line(request.query.get("find", ""), 100)
 
@@ -119,7 +118,7 @@ class Answers:
 
     async def _collected(
         self,
-        request: web.BaseRequest,
+        request: BaseRequest,
         kind: str,
         form: tuple[str, object],
         write: Callable[[Collected], bytes],
@@ -136,16 +135,16 @@ class Answers:
             headers["Content-Encoding"] = "gzip"
         return Answer(200, body, kind, headers)
 
-    async def _healthy(self, _: web.BaseRequest) -> Answer:
+    async def _healthy(self, _: BaseRequest) -> Answer:
         return Answer(200, HEALTHY, headers=_FRESH)
 
-    async def _ready(self, request: web.BaseRequest) -> Answer:
+    async def _ready(self, request: BaseRequest) -> Answer:
         if self.is_ready:
             return Answer(200, b"vipwarden is ready\n", headers=_FRESH)
         return error(request, 503, "vipwarden is not ready: it starts, or it ends.")
 
 
-def _file(path: Path) -> Callable[[web.BaseRequest], Awaitable[Answer]]:
+def _file(path: Path) -> Callable[[BaseRequest], Awaitable[Answer]]:
     """Answer with a file that belongs to the page, as it was at the start; a browser that has it is told so."""
     body = path.read_bytes()
     kind = guess_type(path.name)[0] or "application/octet-stream"
@@ -153,7 +152,7 @@ def _file(path: Path) -> Callable[[web.BaseRequest], Awaitable[Answer]]:
         kind += "; charset=utf-8"
     headers = {"ETag": f'"{blake2b(body, digest_size=16).hexdigest()}"', "Cache-Control": "no-cache"}
 
-    async def answer(request: web.BaseRequest) -> Answer:
+    async def answer(request: BaseRequest) -> Answer:
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return Answer(304, b"", kind, headers)
         return Answer(200, body, kind, headers)
@@ -161,7 +160,7 @@ def _file(path: Path) -> Callable[[web.BaseRequest], Awaitable[Answer]]:
     return answer
 
 
-def error(request: web.BaseRequest, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+def error(request: BaseRequest, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
     """Say what is wrong, to a browser on a page of its own."""
     if preferred(_all(request, "Accept"), _ERRORS) == 0:
         return Answer(status, f"{text}\n".encode(), headers={**_FRESH, **(headers or {})})
@@ -182,5 +181,5 @@ def deadline(header: str | None) -> float:
     return max(_LEAST_SECONDS, seconds - _LATENCY) if isfinite(seconds) and seconds > 0 else inf
 
 
-def _all(request: web.BaseRequest, header: str) -> str:
+def _all(request: BaseRequest, header: str) -> str:
     return ",".join(request.headers.getall(header, ()))

@@ -10,8 +10,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
+from exporter.http.library import RequestHandler, Response
 from exporter.http.tls import alternative_names, failure
 from vipwarden.core.result import one_line
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     import ssl
 
     from exporter.http.gate import Gate
+    from exporter.http.library import BaseRequest, StreamResponse
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -33,7 +33,7 @@ _LAST = 0.1  # seconds in which aiohttp begins with what a client still asked fo
 _OPTIONS: dict[str, Any] = {"access_log": None, "keepalive_timeout": 86400, "lingering_time": 0}
 
 
-class Connection(web.RequestHandler):
+class Connection(RequestHandler):
     """A connection from the address ``peer``; ``is_local`` where it was made to a loopback address.
 
     ``is_waiting`` while its password has not been looked at, ``sends_since`` the moment from which it could read.
@@ -220,14 +220,14 @@ class Connection(web.RequestHandler):
             self._raw.abort()
 
     def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
+        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> StreamResponse:
         """Answer what aiohttp could not read, in place of its own page, which tells versions and logs a trace."""
         del request, message
         if status >= 500:
             self.log_exception("the answer failed", exc)
         text = "This is no HTTP request.\n" if status < 500 else "The exporter failed; its log tells why.\n"
-        response = web.Response(status=status, text=text, headers=HEADERS)
+        response = Response(status=status, text=text, headers=HEADERS)
         response.force_close()
         return response
 

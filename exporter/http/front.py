@@ -10,19 +10,19 @@ from ipaddress import ip_address
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
 from exporter.http.answers import READING, error
 from exporter.http.auth import CHALLENGE
-from exporter.http.bodies import Bodies
 from exporter.http.connection import HEADERS, Connection
+from exporter.http.library import Response, StreamResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.http.answers import Answer, Answers
+    from exporter.http.library import BaseRequest
 
 _CHUNK = 1 << 18
+MOST_BODIES = 8
 _PAGES = 4  # for each page that may be written at once, so many scrapes may
 
 
@@ -34,7 +34,7 @@ class Front:
         self._reading: Counter[str] = Counter()
         self._bodies = Bodies()
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: BaseRequest) -> StreamResponse:
         """Answer a request."""
         connection = request.protocol
         assert isinstance(connection, Connection)  # noqa: S101 - there is no other
@@ -49,7 +49,7 @@ class Front:
         finally:
             connection.end_answer()
 
-    async def _refusal(self, request: web.BaseRequest, connection: Connection) -> Answer | None:
+    async def _refusal(self, request: BaseRequest, connection: Connection) -> Answer | None:
         """Return why a request is not answered, or nothing where it is."""
         security = connection.gate.security
         security.refresh()
@@ -83,16 +83,16 @@ class Front:
         finally:
             self._reading[path] -= 1
 
-    async def _send(self, request: web.BaseRequest, connection: Connection, answer: Answer) -> web.StreamResponse:
+    async def _send(self, request: BaseRequest, connection: Connection, answer: Answer) -> StreamResponse:
         """Send a long body bit by bit: many may share it, and none has a copy of all of it in its buffers."""
         body = answer.body
         headers = {**HEADERS, **connection.gate.security.web.headers, **answer.headers, "Content-Type": answer.kind}
-        response: web.StreamResponse
+        response: StreamResponse
         if is_short := len(body) <= _CHUNK or request.method == "HEAD":
-            response = web.Response(status=answer.status, headers=headers, body=body)
+            response = Response(status=answer.status, headers=headers, body=body)
         else:
             headers["Content-Length"] = str(len(body))
-            response = web.StreamResponse(status=answer.status, headers=headers)
+            response = StreamResponse(status=answer.status, headers=headers)
         if connection.context is not connection.gate.security.web.context or not self._answers.is_ready:
             response.force_close()
         if is_short:
@@ -109,6 +109,34 @@ class Front:
         except (TimeoutError, ConnectionError):  # it does not read on, or has gone
             connection.abort()
         return response
+
+
+class Bodies:
+    """The long bodies that are being sent, the oldest first, and to whom.
+
+    Clients that are sent the same body share it. Of different ones, from one collection after the other, a few are kept
+    in memory; beyond that those who have been reading the oldest give way.
+    """
+
+    def __init__(self) -> None:
+        self._sent: dict[int, set[Connection]] = {}
+
+    @contextmanager
+    def sending(self, body: bytes, connection: Connection) -> Iterator[None]:
+        """Count a body while it is sent, at the cost of the oldest where there are too many."""
+        number = id(body)  # it stays while the body does, which is longer than this
+        self._sent.setdefault(number, set()).add(connection)
+        if len(self._sent) > MOST_BODIES:
+            for slow in self._sent.pop(next(iter(self._sent))):
+                slow.give_way()
+        try:
+            yield
+        finally:
+            readers = self._sent.get(number)
+            if readers is not None:
+                readers.discard(connection)
+                if not readers:
+                    del self._sent[number]
 
 
 def _host(header: str) -> str:

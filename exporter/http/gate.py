@@ -16,8 +16,7 @@ from vipwarden.core.result import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiohttp import web
-
+    from exporter.http.library import Server
     from exporter.http.web import Security
 
 
@@ -56,7 +55,7 @@ class Client(Protocol):
 class Gate:
     """All connections of an exporter."""
 
-    server: web.Server
+    server: Server
     security: Security
     most: int
     limits: Limits

@@ -7,13 +7,12 @@ import errno
 import socket
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from exporter.frame import Frame
 from exporter.http.answers import Answers
 from exporter.http.connection import Connection
 from exporter.http.front import Front, is_loopback
 from exporter.http.gate import Gate, Limits
+from exporter.http.library import Server as HttpServer
 from exporter.http.web import Security
 from exporter.memory import keep_memory
 from exporter.registry import sources
@@ -51,7 +50,7 @@ class Server:
         self._answers = Answers(Frame(settings, sources(), say), self._own)
         front = Front(self._answers)
         security = Security(settings.web_config, say)
-        self._gate = Gate(web.Server(front.handle), security, settings.max_connections, limits, say)
+        self._gate = Gate(HttpServer(front.handle), security, settings.max_connections, limits, say)
         self._listeners: list[tuple[Listen | None, asyncio.Server]] = []
 
     def _own(self) -> Iterator[Metric]:

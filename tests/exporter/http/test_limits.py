@@ -14,7 +14,7 @@ import pytest
 
 from exporter.health import HEALTHY
 from exporter.http import server
-from exporter.http.bodies import MOST_BODIES
+from exporter.http.front import MOST_BODIES
 from exporter.http.gate import Limits
 from exporter.page import Page
 from exporter.render.exposition import Family
