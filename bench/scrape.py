@@ -38,7 +38,7 @@ class Scrape:
         time.sleep(_SETTLE)
         if count:
             self.cpu.append(sum(map(_cpu, self.pids)) - before)
-        self.samples = len(re.findall(rb"^[^#\n]", body, re.MULTILINE))
+        self.samples = len(re.findall(rb"^[^#\n<]|^<tr", body, re.MULTILINE))
 
     @property
     def ms(self) -> float:
@@ -76,14 +76,14 @@ def memory(pid: int, line: str) -> float:
 
 
 @contextmanager
-def serving(port: int, *command: str) -> Iterator[int]:
-    """Run an exporter until it listens, and yield its pid."""
+def serving(port: int, *command: str, path: str = "/") -> Iterator[int]:
+    """Run an exporter until it answers, and yield its pid."""
     process: PopenBytes = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 20
         while True:
             with suppress(OSError):
-                get(port, "/")
+                get(port, path)
                 break
             if process.poll() is not None or time.monotonic() > until:
                 raise SystemExit(f"bench: {' '.join(command)} does not serve")
