@@ -15,7 +15,7 @@ from agent.log import Log
 from agent.settings import plan, plan_of
 from cli.agent import AgentService, complain, raise_limits
 from cli.service import serve
-from exporter.health import HEALTHY
+from exporter.http.answers import HEALTHY
 from exporter.http.server import ListenError, start
 from exporter.http.web import Security
 from exporter.settings import Listen, settings

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.frame import families
-from exporter.health import HEALTHY
 from exporter.http.accept import preferred, wants_gzip
 from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
 from vipwarden.core.result import one_line
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from exporter.page import Page
     from exporter.render.exposition import Metric
 
+HEALTHY = b"vipwarden is healthy\n"  # whose digest the default check of `vipwarden run` compares
 READING = ("/", "/metrics")  # the paths that read sources, and have answers of any size
 _TEXT = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"

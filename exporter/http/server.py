@@ -14,7 +14,7 @@ from exporter.http.front import Front, is_loopback
 from exporter.http.gate import Gate, Limits
 from exporter.http.library import Server as HttpServer
 from exporter.http.web import Security
-from exporter.memory import keep_memory
+from exporter.process import keep_memory
 from exporter.registry import sources
 from vipwarden.config.document import ConfigError
 

@@ -12,7 +12,7 @@ from exporter.choice import Choice
 from exporter.http.server import start
 from exporter.source import Source
 from exporter.sources.checks.source import Checks
-from exporter.sources.haproxy.process import Process
+from exporter.sources.haproxy.processes import Process
 from exporter.sources.haproxy.source import Haproxies
 from exporter.sources.haproxy.source import Instance as OneHaproxy
 from exporter.sources.vip.source import Vips

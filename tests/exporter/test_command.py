@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, TCPConnector
 
-from exporter.health import HEALTHY
+from exporter.http.answers import HEALTHY
 from tests.commands import program, run, shell
 from tests.exporter.command import NOTHING, exporter, mute
 from tests.exporter.http.certificates import HASH, Authority

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 from exporter.render.exposition import Family, Lines
 from exporter.source import AbsentError, Source
-from exporter.sources.haproxy.info import Processes
 from exporter.sources.haproxy.page import read as page
-from exporter.sources.haproxy.process import Process, process
+from exporter.sources.haproxy.processes import Process, Processes, process
 from exporter.sources.haproxy.rows import Part
 from vipwarden.core.result import one_line
 from vipwarden.net.blocking import BlockingNet
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from exporter.choice import Choice
     from exporter.render.exposition import Metric
     from exporter.settings import Settings
-    from exporter.sources.haproxy.info import Told
+    from exporter.sources.haproxy.processes import Told
     from exporter.sources.haproxy.rows import Names
     from vipwarden.node.haproxy.table import Table
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from exporter.render.model import Room
     from exporter.render.rates import Growth
     from exporter.source import Look
-    from vipwarden.node.ipvs.read import Service
+    from vipwarden.node.ipvs.read import Server, Service
     from vipwarden.node.ipvs.read import Table as Ipvs
 
 _WRITE = (count, count, count, size, size)  # of each of COUNTERS
@@ -47,78 +47,63 @@ class View:
         return Section(values, problems, [("Services served", sum(one.live > 0 for one in known), len(known))])
 
 
-class _Server(NamedTuple):
-    """A real server: a place in the columns of its service."""
-
-    service: _Known
-    place: int
-
-    @property
-    def name(self) -> str:
-        return _endpoint(*self.service.columns.endpoints[self.place])
-
-    def value(self, column: str) -> int:
-        return int(getattr(self.service.columns, column)[self.place])
-
-    @property
-    def forward(self) -> str:
-        return self.service.columns.forward[self.place]
-
-    @property
-    def mark(self) -> Mark:
-        return self.service.marks[self.place]
-
-
 class _Known:
     """A virtual service and what is reckoned of it once."""
 
     def __init__(self, service: Service, growth: Growth) -> None:
         self.service = service
         self.growth = growth
-        self.columns = service.columns
         self.name = _name(service)
-        self.weights = list(map(int, self.columns.weight))
-        self.marks = [_LIVE if weight > 0 else _QUIET for weight in self.weights]
-        self.live = sum(weight > 0 for weight in self.weights)
-        self.total = sum(weight for weight in self.weights if weight > 0)
+        self.servers = [_Item(self, server) for server in service.servers]
+        weights = [item.server.weight for item in self.servers if item.server.weight > 0]
+        self.live, self.total = len(weights), sum(weights)
         self.mark = Mark("good", "served") if self.live else Mark("bad", "no live server")
 
     def is_wanted(self, room: Room) -> bool:
-        return room.wants(self.name) or any(room.wants(_endpoint(*each)) for each in self.columns.endpoints)
+        return room.wants(self.name) or any(room.wants(item.name) for item in self.servers)
 
     def group(self, room: Room) -> Group:
         """Show it with its real servers."""
-        service, key_, number = self.service, key("ipvs", self.name), len(self.weights)
-        servers = [_Server(self, place) for place in range(number)]
-        found = room.listing(
-            servers, lambda one: one.mark, None if room.wants(self.name) else lambda one: (one.name, one.forward)
-        )
-        facts = [(name, count(sum(map(int, getattr(self.columns, name))))) for name in ("active", "inactive")]
+        service, place, number = self.service, key("ipvs", self.name), len(self.servers)
+        names = None if room.wants(self.name) else _names
+        found = room.listing(self.servers, _mark, names)
+        facts = [
+            ("active", count(sum(item.server.active for item in self.servers))),
+            ("inactive", count(sum(item.server.inactive for item in self.servers))),
+        ]
         if service.counters:
-            rates = self.growth.of(self.name) if self.growth.seconds else [None] * len(_WRITE)
-            for place, name in ((0, "connections"), (3, "in"), (4, "out")):
-                write, value = _WRITE[place], service.counters[place]
-                facts.append((name, speed(rates[place], write) if self.growth.seconds else write(value)))
+            rates = self.growth.of(self.name)
+            for index, name in ((0, "connections"), (3, "in"), (4, "out")):
+                write = _WRITE[index]
+                rated = speed(rates[index], write) if self.growth.seconds else write(service.counters[index])
+                facts.append((name, rated))
         text = f"{service.scheduler}{', persistent' if service.persistent else ''}, {self.live} of {number} live"
         is_open = not self.live or self.live < number or bool(room.find)
-        rows = _TABLE.listing(key_, f"Real servers of {self.name}", found, self.name)
-        return Group(key_, self.mark, self.name, text, facts, rows, is_open)
+        rows = _TABLE.listing(place, f"Real servers of {self.name}", found, self.name)
+        return Group(place, self.mark, self.name, text, facts, rows, is_open)
 
     def problems(self) -> Iterator[Problem]:
         """Yield that no real server is live, or which of them get no new connections."""
-        number = len(self.weights)
+        number = len(self.servers)
         if not self.live:
             text = f"{things(number, 'real server')}, none of them with a weight above 0"
             yield Problem(self.mark, f"IPVS {self.name}", text if number else "no real servers", key("ipvs", self.name))
         elif self.live < number:
-            quiet = [
-                _endpoint(*endpoint)
-                for endpoint, weight in zip(self.columns.endpoints, self.weights, strict=True)
-                if weight <= 0
-            ]
+            quiet = [item.name for item in self.servers if item.server.weight <= 0]
             text = ", ".join(quiet[:3]) + (f" and {count(len(quiet) - 3)} more" if len(quiet) > 3 else "")
             mark = Mark("warn", f"{count(len(quiet))} of {count(number)} at weight 0")
             yield Problem(mark, f"IPVS {self.name}", text, key("ipvs", self.name))
+
+
+class _Item(NamedTuple):
+    """A real server of a virtual service."""
+
+    service: _Known
+    server: Server
+
+    @property
+    def name(self) -> str:
+        return _endpoint(self.server.address, self.server.port)
 
 
 def _totals(table: Ipvs) -> Sequence[int]:
@@ -152,17 +137,25 @@ def _name(service: Service) -> str:
     """Return the virtual service as ipvsadm would have it."""
     if service.mark:
         return f"firewall mark {int(service.mark, 16)}"
-    return f"{service.proto} {_endpoint(service.address, str(service.port))}"
+    return f"{service.proto} {_endpoint(service.address, service.port)}"
 
 
 def _rank(one: _Known) -> int:
-    return 0 if not one.live else 2 if one.live == len(one.weights) else 1
+    return 0 if not one.live else 2 if one.live == len(one.servers) else 1
 
 
-def _endpoint(address: str, port: str) -> str:
-    if port == "0":  # of a service by mark: whichever the client asked for
+def _endpoint(address: str, port: int) -> str:
+    if not port:  # of a service by mark: whichever the client asked for
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _mark(item: _Item) -> Mark:
+    return _LIVE if item.server.weight > 0 else _QUIET
+
+
+def _names(item: _Item) -> tuple[str, str]:
+    return item.name, item.server.forward
 
 
 def _rated(numbers: Sequence[int], rates: Sequence[float | None]) -> list[Cell]:
@@ -175,36 +168,36 @@ def _rate(number: int, rate: float | None, write: Callable[[float], str]) -> Cel
     return Cell(write(number)) if rate is None else Cell(speed(rate, write), f"Σ {write(number)}")
 
 
-def _counter(place: int) -> Callable[[_Server], Cell]:
-    def cell(server: _Server) -> Cell:
-        columns, known = server.service.columns, server.service
-        if not columns.counters:
+def _counter(place: int) -> Callable[[_Item], Cell]:
+    def cell(item: _Item) -> Cell:
+        known, server = item
+        if not server.counters:
             return Cell("-")
-        rate = known.growth.of((known.name, columns.endpoints[server.place]))[place]
-        return _rate(int(columns.counters[place][server.place]), rate, _WRITE[place])
+        rate = known.growth.of((known.name, (server.address, str(server.port))))[place]
+        return _rate(server.counters[place], rate, _WRITE[place])
 
     return cell
 
 
-def _weight(server: _Server) -> Cell:
-    weight, total = server.service.weights[server.place], server.service.total
+def _weight(item: _Item) -> Cell:
+    weight, total = item.server.weight, item.service.total
     return Cell(count(weight), share=round(100 * weight / total) if total and weight > 0 else 0)
 
 
-def _inactive(server: _Server) -> Cell:
-    persistent = server.value("persistent") if server.service.columns.persistent else 0
-    return Cell(count(server.value("inactive")), f"{count(persistent)} persistent" if persistent else "")
+def _inactive(item: _Item) -> Cell:
+    persistent = item.server.persistent
+    return Cell(count(item.server.inactive), f"{count(persistent)} persistent" if persistent else "")
 
 
-def _row(server: _Server) -> Row:
-    return Row(key("ipvs", server.service.name, server.name), server.mark, server.name, server.forward)
+def _row(item: _Item) -> Row:
+    return Row(key("ipvs", item.service.name, item.name), _mark(item), item.name, item.server.forward)
 
 
 _TABLE = Table(
     "reals",
     "Real server",
     Column("Weight", "number", _weight),
-    Column("Active", "number", lambda server: Cell(count(server.value("active")))),
+    Column("Active", "number", lambda item: Cell(count(item.server.active))),
     Column("Inactive", "number", _inactive),
     *(Column(name, "number", _counter(place)) for place, name in enumerate(_COUNTED)),
     row=_row,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.health import HEALTHY
 from exporter.http.activation import ActivationError, activated
+from exporter.http.answers import HEALTHY
 from tests.commands import BIN, program
 from tests.servers.ports import free_ports
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.health import HEALTHY
 from exporter.http import server
+from exporter.http.answers import HEALTHY
 from exporter.http.front import MOST_BODIES
 from exporter.http.gate import Limits
 from exporter.page import Page

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.health import HEALTHY
 from exporter.http import server
+from exporter.http.answers import HEALTHY
 from exporter.http.server import ListenError, start
 from exporter.settings import Listen
 from exporter.source import Source

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.health import HEALTHY
+from exporter.http.answers import HEALTHY
 from exporter.http.gate import Limits
 from tests.commands import program
 from tests.exporter.http.certificates import HASH, PASSWORD, USER, Authority, Pair
