@@ -75,7 +75,7 @@ dist: setup
 
 # the one step that asks the network: wheels by their hashes
 wheels: $(WHEELS)/.ready
-$(WHEELS)/.ready: packaging/rpm/requirements.txt | $(SETUP)
+$(WHEELS)/.ready: packaging/rpm/requirements.txt | $(LAUNCHERS)
 	rm -rf $(WHEELS)
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
 	  --python-version 3.11 --implementation cp --abi cp311 --abi abi3 --abi none --platform manylinux2014_$(ARCH) \

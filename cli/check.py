@@ -18,7 +18,7 @@ from vipwarden.state.publish import publish
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vipwarden.core.result import Result
+    from vipwarden.core.result import Result, State
 
 _COLOURS = ("32", "33", "31", "35")
 _WORDS = ("ok", "warning", "critical", "unknown")
@@ -59,7 +59,7 @@ def _check(check: str, arguments: Sequence[str]) -> int:
 
 
 def as_json(check: str, result: Result, duration: float) -> dict[str, object]:
-    """Return a result as plain data: numbers in base units, thresholds as ranges, null for what is not there."""
+    """Return a result as plain data: numbers in base units, thresholds as ranges, null for a missing value."""
     return {
         "check": check,
         "state": int(result.state),
@@ -88,13 +88,17 @@ def _finite(value: float | None) -> float | None:
 
 
 def as_text(check: str, result: Result, duration: float, *, colour: bool) -> str:
-    """Return a result for a person; the state in colour on a terminal, and always in words."""
+    """Return a result for people; the state in words, and in colour on a terminal."""
     word = _WORDS[result.state]
-    if colour:
-        word = f"\x1b[1;{_COLOURS[result.state]}m{word}\x1b[0m"
+    word = coloured(result.state, word) if colour else word
     lines = [f"{check} is {word}: {result.text}", *(f"  {note}" for note in result.notes)]
     lines += [f"  {metric.name} {_number(metric.value)} {metric.uom}".rstrip() for metric in result.metrics]
     return "\n".join([*lines, f"  asked in {duration * 1000:.1f} ms", ""])
+
+
+def coloured(state: State, text: str) -> str:
+    """Return a text in the colour of a state, for a terminal."""
+    return f"\x1b[1;{_COLOURS[state]}m{text}\x1b[0m"
 
 
 def _number(value: float) -> str:

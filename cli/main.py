@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"vipwarden {VERSION}\n")
         return 0
     lines = ["usage: vipwarden PART [options]", "", *(f"  {name:<13}{about}" for name, about in PARTS.items())]
-    text = "\n".join([*lines, "", "vipwarden PART --help tells more of one part."])
+    text = "\n".join([*lines, "", "vipwarden PART --help lists its options."])
     if part in ("--help", "-h"):
         sys.stdout.write(f"{text}\n")
         return 0

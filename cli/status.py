@@ -9,6 +9,7 @@ from json import dumps
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent import manifest
+from cli.check import coloured
 from vipwarden.config.entries import RESERVED
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.result import UNKNOWN, State
@@ -20,14 +21,9 @@ from vipwarden.state.verdict import read_all
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vipwarden.state.standing import Standing
-    from vipwarden.state.verdict import Verdict
-
-_COLOURS = ("32", "33", "31", "35")
-
 
 class Row(NamedTuple):
-    """One line of the table; ``counts`` tells whether its state is one of now."""
+    """One line of the table; ``counts`` tells whether its state is a current one."""
 
     name: str
     check: str
@@ -47,17 +43,17 @@ def status(*, watch: bool = False, json: bool = False) -> int:
     json: print one JSON object, with --watch one in each line
     """
     while True:
-        found = rows(paths.runtime())
+        table = rows(paths.runtime())
         if json:
-            sys.stdout.write(dumps(as_json(found)) + "\n")
+            sys.stdout.write(dumps(as_json(table)) + "\n")
         else:
             screen = sys.stdout.isatty()
             clear = "\x1b[H\x1b[2J" if watch and screen else ""
             width = shutil.get_terminal_size().columns if screen else 0
-            sys.stdout.write(clear + as_text(found, width=width, colour=screen))
+            sys.stdout.write(clear + as_text(table, width=width, colour=screen))
         sys.stdout.flush()
         if not watch:
-            return worst(found)
+            return worst(table)
         time.sleep(1)
 
 
@@ -65,34 +61,34 @@ main = CommandLine("vipwarden status", status, refused=UNKNOWN)
 
 
 def rows(folder: str) -> list[Row]:
-    """Return what is known below a runtime folder, what should be known and is not among it, the worst first."""
-    stand = [(one, standing(one)) for one in read_all(paths.verdicts(folder))]
-    found = {paths.file_name(one.name): _row(one, how) for one, how in stand if how.word != LEFT}
+    """Return the verdicts of a runtime folder, and the entries of the agent that have none, the worst first."""
+    table = {}
+    for verdict in read_all(paths.verdicts(folder)):
+        now = standing(verdict)
+        if now.word != LEFT:
+            reason = "the agent is gone" if verdict.name == RESERVED else "no agent looks at it any more"
+            text = f"stale, {reason}: {now.text}" if now.word == STALE else now.text
+            counts = now.word != PAST
+            row = Row(verdict.name, verdict.check, now.state, verdict.since, verdict.age, text, counts)
+            table[paths.file_name(verdict.name)] = row
     try:
-        wanted = [one.file for one in manifest.read(folder)]
+        wanted = [entry.file for entry in manifest.read(folder)]
     except (OSError, ValueError):
         wanted = []
+    gone = standing(None)
     for file in wanted:
-        if file not in found:
-            gone = standing(None)
-            found[file] = Row(paths.name_of(file), "", gone.state, None, None, gone.text, counts=True)
-    return sorted(found.values(), key=lambda row: (not row.counts, -row.state, row.name))
+        if file not in table:
+            table[file] = Row(paths.name_of(file), "", gone.state, None, None, gone.text, counts=True)
+    return sorted(table.values(), key=lambda row: (not row.counts, -row.state, row.name))
 
 
-def _row(one: Verdict, how: Standing) -> Row:
-    text = how.text
-    if how.word == STALE:
-        text = f"stale, {'the agent is gone' if one.name == RESERVED else 'no agent looks at it any more'}: {text}"
-    return Row(one.name, one.check, how.state, one.since, one.age, text, how.word != PAST)
+def worst(table: Sequence[Row]) -> int:
+    """Return the worst state of the rows that count; UNKNOWN without any."""
+    return int(max((row.state for row in table if row.counts), default=UNKNOWN))
 
 
-def worst(found: Sequence[Row]) -> int:
-    """Return the worst state of those that count; where there is nothing at all nothing is known."""
-    return int(max((row.state for row in found if row.counts), default=UNKNOWN))
-
-
-def as_json(found: Sequence[Row]) -> dict[str, object]:
-    """Return the table as plain data, with the times of changes in seconds of the epoch and ages in seconds."""
+def as_json(table: Sequence[Row]) -> dict[str, object]:
+    """Return the table as plain data, with the times of changes in seconds since the epoch and ages in seconds."""
     checks = [
         {
             "name": row.name,
@@ -104,33 +100,33 @@ def as_json(found: Sequence[Row]) -> dict[str, object]:
             "counts": row.counts,
             "text": row.text,
         }
-        for row in found
+        for row in table
     ]
-    return {"state": worst(found), "status": str(State(worst(found))), "checks": checks}
+    return {"state": worst(table), "status": str(State(worst(table))), "checks": checks}
 
 
-def as_text(found: Sequence[Row], *, width: int, colour: bool) -> str:
-    """Return the table for a person, cut at ``width`` columns where that is not 0."""
-    if not found:
+def as_text(table: Sequence[Row], *, width: int, colour: bool) -> str:
+    """Return the table for people, cut at ``width`` columns unless that is 0."""
+    if not table:
         return f"no check has published a verdict below {paths.runtime()}: is an agent running?\n"
     now = wall()
-    table = [("NAME", "STATE", "SINCE", "AGE", "TEXT")]
-    for row in found:
+    lines = [("NAME", "STATE", "SINCE", "AGE", "TEXT")]
+    for row in table:
         since = "" if row.since is None else span(max(0.0, now - row.since))
         age = "" if row.age is None else span(row.age)
-        table.append((row.name, str(row.state) if row.counts else f"({row.state})", since, age, row.text))
-    widths = [min(60, max(len(line[column]) for line in table)) for column in range(4)]
-    lines = []
-    for number, line in enumerate(table):
+        lines.append((row.name, str(row.state) if row.counts else f"({row.state})", since, age, row.text))
+    widths = [min(60, max(len(line[column]) for line in lines)) for column in range(4)]
+    texts = []
+    for number, line in enumerate(lines):
         cells = [cell.ljust(size) for cell, size in zip(line, widths, strict=False)]
         text = "  ".join([*cells, line[4]])
         text = text[:width] if width else text
-        if colour and number and found[number - 1].counts:
+        if colour and number and table[number - 1].counts:
             begin = widths[0] + 2
-            word = f"\x1b[1;{_COLOURS[found[number - 1].state]}m{text[begin : begin + widths[1]]}\x1b[0m"
+            word = coloured(table[number - 1].state, text[begin : begin + widths[1]])
             text = text[:begin] + word + text[begin + widths[1] :]
-        lines.append(text.rstrip())
-    return "\n".join([*lines, ""])
+        texts.append(text.rstrip())
+    return "\n".join([*texts, ""])
 
 
 def span(seconds: float) -> str:

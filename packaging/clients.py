@@ -45,20 +45,20 @@ class Short(NamedTuple):
 
 def shorts(client: str) -> list[Short]:
     """Return the commands that the checks have for a client, Nagios or NRPE."""
-    found = []
+    commands = []
     for check in names():
         text = sys.modules[load(check).__module__].__doc__ or ""
         for name, line in re.findall(rf"^{client} (\S+): (.+)$", text, re.MULTILINE):
             word, *arguments = name.split("!")
-            found.append(Short(word, check, arguments, line))
-    return found
+            commands.append(Short(word, check, arguments, line))
+    return commands
 
 
 def known(check: str) -> tuple[dict[str, Option], dict[str, str], str]:
-    """Return the options of a check's plugin that may be given, what is said of each, and what the check asks."""
+    """Return the options of a check's plugin that may be given, their meaning, and what the check asks."""
     function = load(check)
-    found = {name: one for name, one in options(function, front_end).items() if name not in _LEFT_OUT}
-    return found, descriptions(function, front_end), summary(function).partition("\n")[0]
+    plugin = {name: one for name, one in options(function, front_end).items() if name not in _LEFT_OUT}
+    return plugin, descriptions(function, front_end), summary(function).partition("\n")[0]
 
 
 def variable(check: str, option: Option) -> str:
@@ -71,29 +71,29 @@ def icinga() -> str:
     text = f"/* {_HEAD}\n * Every variable: docs/icinga.md */\n\n"
     text += 'if (!globals.contains("VipwardenPluginDir")) {\n\tconst VipwardenPluginDir = PluginDir\n}\n'
     for check in names():
-        found, about, asks = known(check)
+        plugin, about, asks = known(check)
         text += f'\n// {asks}\nobject CheckCommand "vipwarden_{check}" {{\n'
-        text += '\timport "ipv4-or-ipv6"\n\n' if "host" in found else ""
+        text += '\timport "ipv4-or-ipv6"\n\n' if "host" in plugin else ""
         text += f'\tcommand = [ VipwardenPluginDir + "/check_{check}" ]\n\ttimeout = {_LIMIT}s\n\n\targuments = {{\n'
-        for option in found.values():
-            lines = [*_value(check, option, found), f"description = {_quoted(about[option.name])}"]
+        for option in plugin.values():
+            lines = [*_value(check, option, plugin), f"description = {_quoted(about[option.name])}"]
             text += f'\t\t"{option.flag}" = {{\n' + "".join(f"\t\t\t{line}\n" for line in lines) + "\t\t}\n"
         text += "\t}\n\n"
-        if "host" in found:
-            text += f'\tvars.{variable(check, found["host"])} = "$check_address$"\n'
-        text += f"\tvars.{variable(check, found['timeout'])} = {default(found['timeout'])}\n}}\n"
+        if "host" in plugin:
+            text += f'\tvars.{variable(check, plugin["host"])} = "$check_address$"\n'
+        text += f"\tvars.{variable(check, plugin['timeout'])} = {default(plugin['timeout'])}\n}}\n"
     return text
 
 
-def _value(check: str, option: Option, found: dict[str, Option]) -> list[str]:
+def _value(check: str, option: Option, plugin: dict[str, Option]) -> list[str]:
     macro = f'"${variable(check, option)}$"'
     if option.name == "verbose":  # the one that counts
         return [f"set_if = {macro}", "skip_key = true", f'value = {{{{ "-" + "vvv".substr(0, macro({macro})) }}}}']
     if option.is_flag:
         return [f"set_if = {macro}"]
     lines = [f"value = {macro}"]
-    if option.name == "host" and "socket" in found:
-        lines.insert(0, f'set_if = {{{{ !macro("${variable(check, found["socket"])}$") }}}}')
+    if option.name == "host" and "socket" in plugin:
+        lines.insert(0, f'set_if = {{{{ !macro("${variable(check, plugin["socket"])}$") }}}}')
     if option.repeats:
         lines.append("repeat_key = true")
     if option.required:
@@ -109,9 +109,9 @@ def nagios() -> str:
     """Return the command definitions for Nagios."""
     text = f"# {_HEAD}\n# How to use them: docs/nagios.md. $USER1$ is the folder of the plugins, as in resource.cfg.\n"
     for check in names():
-        found, _, asks = known(check)
+        plugin, _, asks = known(check)
         text += f"\n# {asks}\n"
-        if "host" in found:
+        if "host" in plugin:
             text += _command(check, f"$USER1$/check_{check} -H '$HOSTADDRESS$' $ARG1$")
             text += _command(f"{check}_at", f"$USER1$/check_{check} -H '$ARG1$' $ARG2$")
         else:
@@ -143,18 +143,18 @@ def icinga_tables() -> str:
     """Return the variables of each CheckCommand."""
     text = ""
     for check in names():
-        found, about, asks = known(check)
+        plugin, about, asks = known(check)
         text += f"\n### vipwarden_{check}: {asks[0].lower()}{asks[1:]}\n\n"
         text += "| variable | option | meaning |\n|---|---|---|\n"
-        for option in found.values():
+        for option in plugin.values():
             cell = about[option.name].replace("\\", "\\\\").replace("|", "\\|")
-            text += f"| `{variable(check, option)}` | `{option.flag}` | {cell}{_note(option, found)} |\n"
+            text += f"| `{variable(check, option)}` | `{option.flag}` | {cell}{_note(option, plugin)} |\n"
     return text
 
 
-def _note(option: Option, found: dict[str, Option]) -> str:
+def _note(option: Option, plugin: dict[str, Option]) -> str:
     if option.name == "host":
-        return f"; `$check_address$` by default{', none with a socket' if 'socket' in found else ''}"
+        return f"; `$check_address$` by default{', none with a socket' if 'socket' in plugin else ''}"
     if option.name == "verbose":
         return "; a number from 0 to 3"
     if option.is_flag:

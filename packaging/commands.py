@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,14 +34,6 @@ class Command(NamedTuple):
         """The name of its man page."""
         own = self.name.startswith(("chk_", "check_", "vipwarden"))
         return self.name.replace(" ", "-") if own else f"vipwarden-{self.name}"
-
-
-def constant(path: Path, name: str) -> Any:
-    """Return the value of a constant of a module, without importing it."""
-    for statement in ast.parse(path.read_text()).body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
-            return ast.literal_eval(statement.value)
-    raise SystemExit(f"{path} has no {name}")
 
 
 def module(name: str) -> Any:
@@ -92,14 +83,14 @@ def declared(name: str, summary: str, *functions: Callable[..., object], argumen
         "arguments": [(usage.word(one), about.get(one.name, "")) for one in arguments],
         "options": [(usage.term(one), usage.meaning(one, about.get(one.name, ""))) for one in known.values()],
     }
-    flags = {one: [*(f"-{letter}" for letter in one.letters), one.flag] for one in known.values()}
+    flags = {option: [*(f"-{x}" for x in option.letters), option.flag] for option in known.values()}
     return Command(
         name,
         summary or text.partition("\n")[0].rstrip("."),
         usage.line(name, arguments),
         text,
         {title: items for title, items in sections.items() if items},
-        [flag for found in flags.values() for flag in found],
-        [flag for one, found in flags.items() if not one.is_flag for flag in found],
+        [flag for forms in flags.values() for flag in forms],
+        [flag for option, forms in flags.items() if not option.is_flag for flag in forms],
         tuple(word for one in arguments for word in usage.choices(one)),
     )

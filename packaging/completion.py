@@ -60,9 +60,9 @@ def case(command: Command) -> str:
 def main(code: Path, target: Path) -> None:
     """Write the file, and beside it a link for each command that is called by its path."""
     sys.path[:0] = [str(code), str(code / "vendor")]
-    found = sorted(commands(code))
-    names = sorted({command.name.split()[0] for command in found} - {"notify", "realserver"})
-    target.write_text(f"{_HEAD}{''.join(map(case, found))}{_TAIL}complete -F _vipwarden {' '.join(names)}\n")
+    known = sorted(commands(code))
+    names = sorted({command.name.split()[0] for command in known} - {"notify", "realserver"})
+    target.write_text(f"{_HEAD}{''.join(map(case, known))}{_TAIL}complete -F _vipwarden {' '.join(names)}\n")
     for name in names:
         if name != target.name:
             target.with_name(name).unlink(missing_ok=True)

@@ -70,13 +70,13 @@ def code(root: Path) -> None:
     setup = configparser.ConfigParser()
     setup.read(SOURCE / "setup.cfg")
     data = setup["options.package_data"]
-    found = [SOURCE / script for script in launchers.SHELL]
+    paths = [SOURCE / script for script in launchers.SHELL]
     for include in setup["options.packages.find"]["include"].split():
         for package in sorted(path.parent for path in SOURCE.glob(f"{include}/**/__init__.py")):
             name = ".".join(package.relative_to(SOURCE).parts)
             for pattern in ("*.py", *f"{data['*']}, {data.get(name, '')}".replace(",", " ").split()):
-                found += sorted(package.glob(pattern))
-    for path in found:
+                paths += sorted(package.glob(pattern))
+    for path in paths:
         shutil.copyfile(path, below(root, f"{CODE}/{path.relative_to(SOURCE)}"))
 
 
@@ -110,10 +110,10 @@ def run(script: str, *arguments: str | Path) -> None:
 def files(root: Path, plugins: str) -> None:
     """Copy what needs no more than that."""
     for pattern, place in FILES.items():
-        found = sorted(HERE.glob(pattern))
-        if not found:
+        paths = sorted(HERE.glob(pattern))
+        if not paths:
             sys.exit(f"install: there is no packaging/{pattern}")
-        for path in found:
+        for path in paths:
             name = place + path.name if place.endswith("/") else place
             target = below(root, name)
             shutil.copyfile(path, target)

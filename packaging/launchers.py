@@ -54,11 +54,11 @@ SHELL = ("keepalived_scripts/chk_verdict",)  # needs no interpreter of ours
 
 def launchers(code: Path) -> dict[str, tuple[str, str]]:
     """Return module and check of each command by its name: two for each check, and the others."""
-    found = {}
+    commands = {}
     for check in sorted(path.stem for path in (code / "checks").glob("[!_]*.py")):
-        found[f"check_{check}"] = ("nagios_plugins.check", check)
-        found[f"chk_{check}"] = ("keepalived_scripts.chk", check)
-    return found | _SCRIPTS  # a script whose name a check has too goes before it
+        commands[f"check_{check}"] = ("nagios_plugins.check", check)
+        commands[f"chk_{check}"] = ("keepalived_scripts.chk", check)
+    return commands | _SCRIPTS  # a script whose name a check has too goes before it
 
 
 def entry_points(code: Path) -> dict[str, str]:

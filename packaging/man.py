@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from commands import Command, commands, constant, module
+from commands import Command, commands, module
 from launchers import SHELL
 
 _SOURCE = Path(__file__).resolve().parent.parent
@@ -49,9 +49,9 @@ def paragraphs(text: str) -> str:
     return "\n.PP\n".join(done) + "\n"
 
 
-def items(found: list[tuple[str, str]]) -> str:
+def items(terms: list[tuple[str, str]]) -> str:
     """Return a list of terms and what they mean."""
-    return "".join(f".TP\n.B {escaped(term)}\n{escaped(text)}\n" for term, text in found)
+    return "".join(f".TP\n.B {escaped(term)}\n{escaped(text)}\n" for term, text in terms)
 
 
 def page(command: Command, section: int, head: str) -> str:
@@ -61,8 +61,8 @@ def page(command: Command, section: int, head: str) -> str:
     text += f".SH SYNOPSIS\n.B {escaped(command.usage)}\n"
     if command.about:
         text += f".SH DESCRIPTION\n{paragraphs(command.about)}"
-    for title, found in command.sections.items():
-        text += f".SH {title.upper()}\n{items(found)}"
+    for title, terms in command.sections.items():
+        text += f".SH {title.upper()}\n{items(terms)}"
     starts = (command.name, command.name.partition("_")[0] + "_")
     codes = next((_CODES[start] for start in starts if start in _CODES), "")
     return f"{text}.SH EXIT STATUS\n{codes}\n{_ALSO}" if codes else text + _ALSO
@@ -89,8 +89,8 @@ def yaml_page(head: str) -> str:
     sections |= {f"checks: of check: {name}": registry.load(name) for name in registry.names()}
     for title, function in sections.items():
         about, known = usage.descriptions(function), options.options(function)
-        found = [(f"{name}:", usage.meaning(option, about.get(name, ""))) for name, option in known.items()]
-        text += f".SH {title.upper()}\n{items(found)}"
+        terms = [(f"{name}:", usage.meaning(option, about.get(name, ""))) for name, option in known.items()]
+        text += f".SH {title.upper()}\n{items(terms)}"
     return text + ".SH SEE ALSO\n.BR vipwarden (1),\n.BR vipwarden\\-agent (1),\n.BR vipwarden\\-exporter (1)\n"
 
 
@@ -105,7 +105,7 @@ def main(code: Path, folder: Path) -> None:
     """Write them all."""
     sys.path[:0] = [str(code), str(code / "vendor")]
     time = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), UTC)
-    head = f'"{time:%Y-%m-%d}" "vipwarden {constant(code / "vipwarden" / "__init__.py", "VERSION")}" "vipwarden"'
+    head = f'"{time:%Y-%m-%d}" "vipwarden {module("vipwarden").VERSION}" "vipwarden"'
     for command in commands(code):
         if command.name.count(" ") < 2:  # of a check by hand there is the page of its commands
             section = 8 if command.is_script else 1

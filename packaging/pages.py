@@ -52,24 +52,24 @@ def options_of(*functions: Callable[..., object]) -> str:
 def parts() -> dict[str, dict[str, str]]:
     """Return the generated parts of each page by its path, and by their marks."""
     questions = {name: summary(load(name)) for name in names()}
-    found = {
+    texts = {
         f"docs/checks/{name}.md": {"question": f"{text}\n", "options": options_of(load(name))}
         for name, text in questions.items()
     }
     front_ends = {"chk_": chk.front_end, "check_": plugin.front_end, "vipwarden check": person.front_end}
-    found["docs/checks/README.md"] = {name: options_of(front_end) for name, front_end in front_ends.items()}
+    texts["docs/checks/README.md"] = {name: options_of(front_end) for name, front_end in front_ends.items()}
     rows = [(f"[{name}]({name}.md)", text.partition("\n")[0]) for name, text in questions.items()]
-    found["docs/checks/README.md"]["checks"] = table(("check", "question"), rows)
+    texts["docs/checks/README.md"]["checks"] = table(("check", "question"), rows)
     for page, folder, comma in (("docs/README.md", "checks", ", "), ("docs/zh-CN/README.md", "../checks", "、")):
-        found[page] = {"checks": comma.join(f"[{name}]({folder}/{name}.md)" for name in questions)}
-    return found
+        texts[page] = {"checks": comma.join(f"[{name}]({folder}/{name}.md)" for name in questions)}
+    return texts
 
 
 def pages() -> dict[str, str]:
     """Return each page as the checks are now."""
-    found = {}
+    texts = {}
     for name, wanted in parts().items():
         path = _ROOT / name
         text = path.read_text("utf-8") if path.exists() else _NEW.format(path.stem)
-        found[name] = filled(name, text, wanted)
-    return found
+        texts[name] = filled(name, text, wanted)
+    return texts

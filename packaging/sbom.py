@@ -33,10 +33,10 @@ def licence(wheel: Wheel) -> str:
     with zipfile.ZipFile(wheel.path) as archive:
         name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         data = HeaderParser().parsestr(archive.read(name).decode())
-    said = data["License-Expression"] or data["License"]
-    if said is None:
-        said = next(text for text in data.get_all("Classifier", ()) if text.startswith("License ::"))
-    return _WORDS.get(said, said)
+    text = data["License-Expression"] or data["License"]
+    if text is None:
+        text = next(line for line in data.get_all("Classifier", ()) if line.startswith("License ::"))
+    return _WORDS.get(text, text)
 
 
 def sbom(wheels: list[Wheel]) -> str:

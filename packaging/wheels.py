@@ -37,24 +37,24 @@ class Wheel(NamedTuple):
 
 def pinned(requirements: str) -> dict[str, tuple[str, str]]:
     """Return name and version of what is pinned, by each of its hashes."""
-    found = {}
+    pins = {}
     for line in requirements.replace("\\\n", " ").splitlines():
         requirement, *hashes = line.partition("#")[0].split() or [""]
         name, _, version = requirement.partition("==")
-        found.update({word.removeprefix("--hash=sha256:"): (name, version) for word in hashes})
-    return found
+        pins.update({word.removeprefix("--hash=sha256:"): (name, version) for word in hashes})
+    return pins
 
 
 def wheels(folder: Path) -> list[Wheel]:
     """Return the wheels in a folder, by name; ends the program where one is missing or is not what was pinned."""
     known = pinned(REQUIREMENTS.read_text())
-    found = []
+    carried = []
     for path in sorted(folder.glob("*.whl")):
         digest = sha256(path.read_bytes()).hexdigest()
         if digest not in known:
             sys.exit(f"{path} is none of the wheels of {REQUIREMENTS}: make wheels")
-        found.append(Wheel(path, *known[digest], digest))
-    missing = {name for name, _ in known.values()} - {wheel.name for wheel in found}
+        carried.append(Wheel(path, *known[digest], digest))
+    missing = {name for name, _ in known.values()} - {wheel.name for wheel in carried}
     if missing:
         sys.exit(f"{folder} has no wheel of {', '.join(sorted(missing))}: make wheels")
-    return found
+    return carried
