@@ -22,7 +22,7 @@ from vipwarden.core.commandline import by_name
 from vipwarden.core.options import UsageError, complete, options, parse
 from vipwarden.core.registry import load, questions
 from vipwarden.core.usage import usage
-from vipwarden.core.values import Count, Seconds
+from vipwarden.core.values import Choice, Count, Seconds, Times
 from vipwarden.node.keepalived.version import Version, installed
 
 if TYPE_CHECKING:
@@ -30,34 +30,22 @@ if TYPE_CHECKING:
 
     from vipwarden.core.options import Option
 
-FORMS = ("all", "vrrp_script", "misc_check", "track_file", "notify")
 _ASSUMED = Version("2.2.7")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
-class Form(str):
-    """One of FORMS."""
+class Form(Choice):
+    """What to print."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str) -> Form:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text not in FORMS:
-            raise ValueError(f"the forms are {', '.join(FORMS)}")
-        return str.__new__(cls, text)
+    choices = ("all", "vrrp_script", "misc_check", "track_file", "notify")
 
 
-class Weight(int):
+class Weight(Count):
     """The weight of a vrrp_script, -253 to 253."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str | int) -> Weight:
-        """Build it from its text; raises ValueError with what is wanted."""
-        digits = str(text)
-        if digits.isascii() and digits.removeprefix("-").isdigit() and len(digits) < 5 and -253 <= int(digits) <= 253:
-            return int.__new__(cls, digits)
-        raise ValueError("a weight is a number from -253 to 253")
+    LEAST, MOST, WANTED = -253, 253, "a weight is a number from -253 to 253"
 
 
 class Name(str):
@@ -70,18 +58,6 @@ class Name(str):
         if not text or set(text) - _NAME or text[0] in ".-" or len(text) > 100:
             raise ValueError("a name is made of letters, digits, _ . and -")
         return str.__new__(cls, text)
-
-
-class Times(Count):
-    """A whole number from 1 up."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str | int) -> Times:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if Count(text) < 1:
-            raise ValueError("a whole number from 1 up is wanted")
-        return int.__new__(cls, text)
 
 
 def front_end(

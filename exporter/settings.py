@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from exporter.choice import ALL, CheckStatus, Choice, Pattern
 from vipwarden import VERSION
-from vipwarden.core.values import Seconds
+from vipwarden.core.values import Count, Seconds
 from vipwarden.node.haproxy.source import AuthFile, Source  # noqa: TC001 - options() builds them
 from vipwarden.state import paths
 
@@ -41,16 +41,11 @@ class Listen:
         return hash(str(self))
 
 
-class Many(int):
+class Many(Count):
     """A number from 1 to 65536."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str) -> Many:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65536:
-            return int.__new__(cls, text)
-        raise ValueError("a number from 1 to 65536 is wanted")
+    LEAST, MOST, WANTED = 1, 65536, "a number from 1 to 65536 is wanted"
 
 
 DEFAULT = Listen("127.0.0.1:9877")

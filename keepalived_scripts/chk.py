@@ -12,7 +12,7 @@ import posix
 
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import OK, UNKNOWN, WARNING, Result, State, one_line
-from vipwarden.core.values import Seconds
+from vipwarden.core.values import Count, Seconds
 from vipwarden.net.blocking import Ended, end
 from vipwarden.net.oneshot import Command
 from vipwarden.state import files, paths
@@ -29,16 +29,11 @@ _HELD = (11, 13)  # EAGAIN, EACCES: another copy holds the lock
 DEADLINE = 0.9  # seconds: below the shortest interval that keepalived 2.2 knows
 
 
-class Weight(int):
+class Weight(Count):
     """The weight of a real server, 0 to 253: what MISC_CHECK can say with an exit code."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str | int) -> Weight:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if str(text).isdecimal() and int(text) <= 253:
-            return int.__new__(cls, text)
-        raise ValueError("a weight is a number from 0 to 253")
+    MOST, WANTED = 253, "a weight is a number from 0 to 253"
 
 
 def front_end(

@@ -27,12 +27,7 @@ class Runs(Count):
     """A number of runs, from 1 up."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str | int) -> Runs:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if str(text).isascii() and str(text).isdigit() and 1 <= int(text) <= 1000:
-            return int.__new__(cls, text)
-        raise ValueError("a number of runs from 1 to 1000 is wanted")
+    LEAST, MOST, WANTED = 1, 1000, "a number of runs from 1 to 1000 is wanted"
 
 
 class Grace(float):

@@ -8,22 +8,16 @@ import pytest
 
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import UsageError
-from vipwarden.core.values import Count
+from vipwarden.core.values import Choice, Count
 
 OWN_LETTERS = {"l": "level", "p": "level"}  # -p goes before the shared letter of a port
 
 
-class Action(str):
+class Action(Choice):
     """What is to be done."""
 
     __slots__ = ()
     choices = ("start", "stop")
-
-    def __new__(cls, text: str) -> Action:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text not in cls.choices:
-            raise ValueError("start or stop is wanted")
-        return str.__new__(cls, text)
 
 
 def service(action: Action, *unit: str, level: Count = Count(3), port: Count | None = None, as_: str = "") -> int:

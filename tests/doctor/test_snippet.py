@@ -173,7 +173,7 @@ def test_the_reader_gets_back_any_words(tmp_path: Path, words: list[str], versio
         (("port",), "wanted as well: -H/--host"),
         (("port", "-H", "a", "--weight", "254"), "-253 to 253"),
         (("port", "-H", "a", "--name", "a b"), "letters, digits"),
-        (("port", "-H", "a", "--as", "nothing"), "the forms are"),
+        (("port", "-H", "a", "--as", "nothing"), "track_file or notify is wanted"),
         (("port", "-H", "a", "--fall", "0"), "from 1 up"),
         (("port", "-H", "a", "--folder", "bin"), "absolute"),
         (("port", "-H", "a", "--as", "vrrp_script", "--misc-dynamic"), "for --as misc_check"),

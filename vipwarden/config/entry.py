@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vipwarden.config.weight import Weight  # noqa: TC001 - options() looks it up
 from vipwarden.core.options import options
 from vipwarden.core.result import State
-from vipwarden.core.values import Choice, Count, Port, Seconds
+from vipwarden.core.values import Choice, Count, Port, Seconds, Times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,18 +27,6 @@ class Healthy(State):
         """Build it from its text; raises ValueError with what is wanted."""
         if str(text).lower() not in ("ok", "warning"):
             raise ValueError("it is ok or warning")
-        return super().__new__(cls, text)  # type: ignore[return-value]
-
-
-class Times(Count):
-    """A whole number from 1 up."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str | int) -> Times:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if str(text) == "0":
-            raise ValueError("a whole number from 1 up is wanted")
         return super().__new__(cls, text)  # type: ignore[return-value]
 
 

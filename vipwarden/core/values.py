@@ -28,30 +28,33 @@ class Seconds(float):
         return value
 
 
-class Port(int):
+class Count(int):
+    """A whole number from LEAST to MOST; a subclass sets them, and how to say what is wanted."""
+
+    __slots__ = ()
+    LEAST, MOST, WANTED = 0, 10**18 - 1, "a whole number from 0 up is wanted"
+
+    def __new__(cls, text: str | int) -> Self:
+        """Build it from its text; raises ValueError with what is wanted."""
+        written = str(text)
+        digits = written.removeprefix("-") if cls.LEAST < 0 else written
+        if digits.isascii() and digits.isdigit() and len(digits) < 19 and cls.LEAST <= int(written) <= cls.MOST:
+            return int.__new__(cls, written)
+        raise ValueError(cls.WANTED)
+
+
+class Times(Count):
+    """A whole number from 1 up."""
+
+    __slots__ = ()
+    LEAST, WANTED = 1, "a whole number from 1 up is wanted"
+
+
+class Port(Count):
     """A TCP port, 1 to 65535."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str | int) -> Port:
-        """Build it from its text; raises ValueError with what is wanted."""
-        digits = str(text)
-        if digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 65535:
-            return int.__new__(cls, digits)
-        raise ValueError("a port is a number from 1 to 65535")
-
-
-class Count(int):
-    """A whole number from 0 up."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str | int) -> Count:
-        """Build it from its text; raises ValueError with what is wanted."""
-        digits = str(text)
-        if digits.isascii() and digits.isdigit() and len(digits) < 19:
-            return int.__new__(cls, digits)
-        raise ValueError("a whole number from 0 up is wanted")
+    LEAST, MOST, WANTED = 1, 65535, "a port is a number from 1 to 65535"
 
 
 class Choice(str):
