@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from exporter.http.server import Server
     from exporter.settings import Settings
 
-_USED = ("config", "check_config")
-
 
 def exporter(*, config: File | None = None, check_config: bool = False, **values: Any) -> int:
     """Serve the page and /metrics of this node.
@@ -40,13 +38,14 @@ def exporter(*, config: File | None = None, check_config: bool = False, **values
     config: configuration file, by default /etc/vipwarden/vipwarden.yaml where there is one
     check_config: read the configuration and the web configuration, report what is wrong, and end with 0 or 2
     """
-    given = {"config": config, "check_config": check_config, **values}
     try:
         if check_config:
-            Security(read(given).web_config, say)
-            sys.stdout.write(f"{_path(given) or 'no configuration'}: nothing wrong\n")
+            document = opened(usual(config))
+            checks(document)  # which are the agent's, but stand in the same file
+            Security(read(document, values).web_config, say)
+            sys.stdout.write(f"{document.path or 'no configuration'}: nothing wrong\n")
             return 0
-        asyncio.run(serve(_Exporter(given), say))
+        asyncio.run(serve(_Exporter(config, values), say))
     except ConfigError as error:
         sys.stderr.write(f"vipwarden exporter: {error}\n")
         return 2
@@ -59,26 +58,32 @@ def exporter(*, config: File | None = None, check_config: bool = False, **values
 main = CommandLine("vipwarden exporter", exporter, settings)
 
 
-def _path(given: dict[str, Any]) -> str | None:
-    return given.get("config") or (PATH if Path(PATH).exists() else None)
+def usual(config: str | None) -> str:
+    """Return the path of the configuration, by default that of the node, "" where there is none."""
+    return config or (PATH if Path(PATH).exists() else "")
 
 
-def read(given: dict[str, Any]) -> Settings:
-    """Return the settings of the configuration, and of the command line before it; raises ConfigError."""
-    path = _path(given)
-    document = Document(path or "", None if path else "", sections=SECTIONS)
-    if given.get("check_config"):
-        checks(document)  # which are the agent's, but stand in the same file
+def opened(path: str) -> Document:
+    """Return a configuration, an empty one without a path; raises ConfigError."""
+    return Document(path, None if path else "", sections=SECTIONS)
+
+
+def read(document: Document, given: dict[str, Any]) -> Settings:
+    """Return the settings of a configuration, overridden by what is given; raises ConfigError."""
     values: dict[str, Any] = document.section("exporter", settings)
-    return settings(**values | {name: value for name, value in given.items() if name not in _USED})
+    return settings(**values | given)
 
 
 class _Exporter:
-    """The exporter by the command line ``given`` and its configuration; see cli/service.py."""
+    """The exporter by a configuration and the options of the command line; see cli/service.py."""
 
-    def __init__(self, given: dict[str, Any]) -> None:
+    def __init__(self, config: str | None, given: dict[str, Any]) -> None:
+        self._config = config
         self._given = given
         self._server: Server
+
+    def _read(self) -> Settings:
+        return read(opened(usual(self._config)), self._given)
 
     @property
     def status(self) -> str:
@@ -87,7 +92,7 @@ class _Exporter:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve; raises ConfigError, ActivationError and ListenError."""
-        self._server = await start(read(self._given), say, sockets=activated())
+        self._server = await start(self._read(), say, sockets=activated())
         try:
             say(f"vipwarden {VERSION} {self.status}")
             ready()
@@ -98,7 +103,7 @@ class _Exporter:
     async def reload(self) -> None:
         """Go over to another configuration; raises ConfigError or ListenError."""
         try:
-            wanted = await asyncio.to_thread(read, self._given)
+            wanted = await asyncio.to_thread(self._read)
         except ConfigError:
             self._server.refuse()
             raise

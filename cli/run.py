@@ -14,13 +14,14 @@ from agent.agent import AgentError
 from agent.log import Log
 from agent.settings import plan, plan_of
 from cli.agent import AgentService, complain, raise_limits
+from cli.exporter import opened, read, usual
 from cli.service import serve
 from exporter.http.answers import HEALTHY
 from exporter.http.server import ListenError, start
 from exporter.http.web import Security
-from exporter.settings import Listen, settings
+from exporter.settings import Listen
 from vipwarden import VERSION
-from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
+from vipwarden.config.document import ConfigError
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 from vipwarden.state import files, paths
@@ -63,13 +64,12 @@ def run(*, config: File | None = None, listen: Listen | None = None, check_confi
     listen: ADDRESS:PORT to serve the page and /metrics at
     check_config: read the configuration, report what is wrong, and end
     """
-    path = config or (PATH if Path(PATH).exists() else None)
     log = Log()
     try:
-        node = _Node(path, listen, log)
+        node = _Node(usual(config), listen, log)
         if check_config:
             Security(node.settings.web_config, print)
-            sys.stdout.write(f"{path or 'no configuration'}: {len(node.plan.entries)} checks, nothing wrong\n")
+            sys.stdout.write(f"{node.path or 'no configuration'}: {len(node.plan.entries)} checks, nothing wrong\n")
             return 0
         raise_limits()
         asyncio.run(serve(node, log.say))
@@ -88,24 +88,21 @@ main = CommandLine("vipwarden run", run)
 
 
 class _Node(AgentService):
-    """Agent and exporter, by the configuration ``path`` or, without one, by the built-in one.
+    """Agent and exporter by a configuration, or without any by the built-in one; ``listen`` overrides its key.
 
-    ``listen`` goes before what the configuration says. Raises ConfigError.
+    Raises ConfigError.
     """
 
-    def __init__(self, path: str | None, listen: Listen | None, log: Log) -> None:
-        self._path = path
-        self._listen = listen
+    def __init__(self, path: str, listen: Listen | None, log: Log) -> None:
+        self.path = path
+        self._given: dict[str, Any] = {} if listen is None else {"listen": (listen,)}
         self._server: Server
         self.settings, plan = self._read()
         super().__init__(plan, log)
 
     def _read(self) -> tuple[Settings, Plan]:
-        document = Document(self._path or "", None if self._path else "", sections=SECTIONS)
-        values: dict[str, Any] = document.section("exporter", settings)
-        if self._listen is not None:
-            values["listen"] = (self._listen,)
-        return settings(**values), plan_of(document)
+        document = opened(self.path)
+        return read(document, self._given), plan_of(document)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve the page and run the checks; raises ListenError and AgentError."""
@@ -113,7 +110,7 @@ class _Node(AgentService):
         try:
             with _pidfile() as pidfile:
                 listen = _own(*server.addresses[0][:2])
-                if not self._path:
+                if not self.path:
                     self.plan = _default(pidfile, listen)
                 url = f"{'https' if server.is_secured else 'http'}://{listen}"
                 count = len(self.plan.entries)
@@ -125,11 +122,11 @@ class _Node(AgentService):
     async def reload(self) -> None:
         """Go over to another configuration, in both parts or in none; raises ConfigError or OSError."""
         try:
-            read, plan = await asyncio.to_thread(self._read)
+            settings, plan = await asyncio.to_thread(self._read)
         except ConfigError:
             self._server.refuse()
             raise
-        await self._server.reload(read, lambda: self.switch(plan if self._path else self.plan))
+        await self._server.reload(settings, lambda: self.switch(plan if self.path else self.plan))
 
 
 def _default(pidfile: str, listen: Listen) -> Plan:
