@@ -1,0 +1,66 @@
+"""Does the table of the last verdicts say which of them count, and fit its terminal?"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.status import Row, as_json, as_text, rows, span, worst
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING
+from vipwarden.state.clock import boot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def verdict(folder: Path, name: str, state: int, age: float, ttl: float = 0) -> None:
+    """Write a verdict of an age in seconds."""
+    (folder / "verdict").mkdir(exist_ok=True)
+    end = f" {ttl}" if ttl else ""
+    line = f"vipwarden-1 {state} {boot() - age:.2f} {time.time() - age:.3f} 0.1 port{end}\n"
+    (folder / "verdict" / name).write_text(f"{line}{name} answered\n")
+
+
+def test_what_counts_stands_first_and_the_worst_of_it_is_the_exit_code(tmp_path: Path) -> None:
+    """A stale verdict is unknown, one past its minute does not count, and one left over is not shown."""
+    verdict(tmp_path, "good", 0, 1)
+    verdict(tmp_path, "slow", 1, 1, ttl=5)
+    verdict(tmp_path, "stale", 0, 30, ttl=5)
+    verdict(tmp_path, "past", 2, 100)
+    verdict(tmp_path, "left", 2, 2000)
+    table = rows(str(tmp_path))
+    assert [(row.name, row.state, row.counts) for row in table] == [
+        ("stale", UNKNOWN, True), ("slow", WARNING, True), ("good", OK, True), ("past", CRITICAL, False),
+    ]  # fmt: skip
+    assert table[0].text.startswith("stale, no agent looks at it any more: no verdict for ")
+    assert worst(table) == UNKNOWN
+    assert worst(table[1:]) == WARNING
+    assert worst([]) == UNKNOWN
+    assert [check["counts"] for check in as_json(table)["checks"]] == [True, True, True, False]  # type: ignore[attr-defined]
+
+
+def test_the_table_is_cut_at_the_width_and_colours_the_state_alone() -> None:
+    """What does not count is in brackets, without a colour."""
+    now = time.time()
+    table = [
+        Row("web", "port", CRITICAL, now - 90, 0.4, "closed " * 30, counts=True),
+        Row("old", "port", OK, None, None, "open", counts=False),
+    ]
+    head, first, second = as_text(table, width=40, colour=False).splitlines()
+    assert head == "NAME  STATE     SINCE   AGE   TEXT"
+    assert first == "web   CRITICAL  1m 30s  0.4s  closed clo"
+    assert second == "old   (OK)                    open"
+    coloured = as_text(table, width=0, colour=True)
+    assert coloured.count("\x1b") == 2
+    assert "\x1b[1;31mCRITICAL\x1b[0m  1m 30s" in coloured
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "in the future"), (0.04, "0.0s"), (12.7, "12s"), (60, "1m 0s"), (3600, "1h 0m"), (200_000, "2d 7h")],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
+    """Tenths below ten seconds."""
+    assert span(seconds) == text
