@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 LAUNCHERS := $(VENV)/.launchers
-# make test INSTALL=no: programs that are missing stay missing, and what speaks to them is skipped
+# make test INSTALL=no: missing programs are not installed, and their tests are skipped
 export INSTALL
 # else each worker would compile all tests anew
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run: setup
 	$(BIN)/vipwarden run
 
-# in parallel, then alone what measures time; 5 is pytest's word for: nothing of PYTEST is of this kind
+# in parallel, then alone the tests that measure time; pytest exits 5 where PYTEST selects none
 test: setup
 	@$(BIN)/python tests/programs.py test
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not alone" $(PYTEST) || test $$? -eq 5
@@ -28,28 +28,28 @@ test-bare: setup
 	@$(BIN)/python tests/programs.py bare
 	tests/bare.sh
 
-# the whole cluster when something breaks, with the tutorials' scripts and with ours: docs/lab.md
+# a cluster in which things break, with the tutorials' scripts and with ours: docs/lab.md
 lab: guest
 	@$(BIN)/python tests/programs.py lab
 	$(BIN)/python -m tests.lab $(LAB)
 
 .PHONY: guest
-# which kind of guest boots here; where none does, what others need is fetched, QEMU last
+# the kind of guest that boots here; where none does, a kernel or QEMU is fetched
 guest: setup
 	@kind="$(BIN)/python -m tests.lab --kind"; $$kind || test "$(INSTALL)" = no || \
 	  { tests/lab/kernel.sh uml && $$kind; } || tests/lab/kernel.sh qemu
 
 .PHONY: screenshots
-# the pictures of the documentation, of real programs in namespaces, by a real browser: as root
+# pictures of the documentation, from real programs in namespaces, by a real browser; needs root
 screenshots: setup
 	$(BIN)/python -m tests.screenshots
 
 .PHONY: generate
-# what is derived from the checks and the exporter: commands of the wheel, Nagios, Icinga, NRPE, tables and indexes in docs/
+# files derived from the checks and the exporter: commands of the wheel, Nagios, Icinga, NRPE, tables and indexes in docs/
 generate: setup
 	$(BIN)/python -B packaging/generate.py
 
-# what an agent of 25 checks does in a day
+# as many runs as an agent of 25 checks does in a day
 soak: setup
 	SOAK_CHECKS=2000000 $(BIN)/python -m pytest tests/agent/test_soak.py
 
@@ -64,7 +64,7 @@ bench: setup
 	$(BIN)/python -ISX no_debug_ranges keepalived_scripts/bundle.py
 	$(BIN)/python -m bench $(BENCH)
 
-# Packages are the same however often and wherever they are built: their one time is that of the last change
+# Packages are reproducible: their one time is that of the last change
 VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' vipwarden/__init__.py)
 ARCH := $(shell uname -m)
 WHEELS := build/wheels
@@ -73,7 +73,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat 
 dist: setup
 	$(BIN)/python packaging/dist.py dist
 
-# the one step that asks the network: wheels by their hashes
+# the one step that needs the network: wheels by their hashes
 wheels: $(WHEELS)/.ready
 $(WHEELS)/.ready: packaging/rpm/requirements.txt | $(LAUNCHERS)
 	rm -rf $(WHEELS)
@@ -101,7 +101,7 @@ $(SETUP): setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# in place of pip's own commands, which start slowly: see packaging/launchers.py
+# they replace pip's commands, which start slowly: see packaging/launchers.py
 $(LAUNCHERS): $(SETUP) packaging/launchers.py $(wildcard checks/*.py)
 	$(BIN)/python packaging/launchers.py --python $(CURDIR)/$(BIN)/python --code . --libraries "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" $(BIN)
 	$(BIN)/python -ISX no_debug_ranges keepalived_scripts/bundle.py

@@ -1,8 +1,8 @@
-"""Lays out below a folder what the packages hold, from the source and from pinned wheels; asks no network.
+"""Lays out the files of the packages below a folder, from the source and from pinned wheels, without the network.
 
     python packaging/install.py --wheels FOLDER [--plugins FOLDER] ROOT
 
-What hangs on the node, its interpreter and what the commands run by it, is made there: see packaging/setup.sh.
+What depends on the node, its interpreter and the copy of the code that runs, is made there: see packaging/setup.sh.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def run(script: str, *arguments: str | Path) -> None:
 
 
 def files(root: Path, plugins: str) -> None:
-    """Copy what needs no more than that."""
+    """Copy the other files."""
     for pattern, place in FILES.items():
         paths = sorted(HERE.glob(pattern))
         if not paths:
@@ -125,7 +125,7 @@ def files(root: Path, plugins: str) -> None:
 
 
 def main() -> None:
-    """Lay it all out."""
+    """Lay out everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wheels", type=Path, required=True, help="folder of the wheels of rpm/requirements.txt")
     parser.add_argument("--plugins", default=PLUGINS, help="where Nagios' plugins belong")

@@ -1,13 +1,13 @@
 """Writes the commands: launchers that start in about the time of a bare interpreter.
 
-A console script of pip starts the interpreter with the site module and imports re before our first line. These go
-straight to one function: an isolated interpreter (-I) without site (-S), and just the folders that they need.
+A console script of pip imports the site module and re before our first line. A launcher starts an isolated interpreter
+(-I) without site (-S), with the folders that it needs, and calls one function.
 
     python packaging/launchers.py --python PYTHON --code FOLDER [--libraries FOLDER] BIN
 
-What is packed lies in other folders, --plugins and --scripts, and goes by a link to the code, --current: whatever an
-upgrade has in its hands, each run sees one whole version (packaging/setup.sh). For a moment that is the version before
-or after its own: module and function of a command stay what they are.
+Packages put them into folders of their own, --plugins and --scripts, and reach the code by a link, --current: during an
+upgrade each run sees one whole version (packaging/setup.sh). That may be the version before or after its own, so module
+and function of a command never change.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Which code do all commands run on this node, and by which Python? Asked by the packages when they are installed, and
-# whenever a Python comes or goes.
+# Chooses the code and the Python that all commands run by. Packages call it when they are installed, and whenever a
+# Python is installed or removed.
 #
 #     setup             choose a Python, and let the commands run the code as it is installed
 #     setup --remove    leave nothing of that
 #
-# A package manager replaces file by file, and may be stopped in between. So no command runs the files that it has in
-# its hands, but a copy in live/, by hard links, with bytecode of its own. The link `current` is renamed to a copy when
-# that is whole. The copy before stays for a day: what was started in it imports the rest from there.
+# A package manager replaces file by file, and may be interrupted. So commands run a copy of the installed files in
+# live/, made of hard links, with its own bytecode. The link `current` is switched when a copy is whole. The previous
+# copy stays for a day, for the processes that run it.
 set -eu
 umask 022
 top=/usr/lib/vipwarden
@@ -20,7 +20,7 @@ fits() {
 }
 
 choose() {
-    # the one before stays as long as it can
+    # the previous choice stays as long as it can
     for one in "$(readlink "$python" || :)" /usr/bin/python3 /usr/bin/python3.1[1-9]; do
         if [ "$one" != "$none" ] && fits "$one"; then
             echo "$one"
