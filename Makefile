@@ -48,6 +48,7 @@ screenshots: setup
 # files derived from the checks and the exporter: commands of the wheel, Nagios, Icinga, NRPE, tables and indexes in docs/
 generate: setup
 	$(BIN)/python -B packaging/generate.py
+	touch $(SETUP) $(LAUNCHERS) # new lines of setup.cfg name commands that the launchers are already
 
 # as many runs as an agent of 25 checks does in a day
 soak: setup

@@ -49,7 +49,8 @@ def commands(code: Path) -> Path:
 def make(code: Path, *targets: str) -> subprocess.CompletedProcess[str]:
     """Run make in the copy, with the commands of this set-up."""
     venv = BIN.parent
-    line = ["make", "-C", str(code), f"VENV={venv}", "-o", f"{venv}/.launchers", *targets]
+    stamps = ("SETUP=.ready", "LAUNCHERS=.launchers", "-o", ".launchers")  # set up as it is
+    line = ["make", "-C", str(code), f"VENV={venv}", *stamps, *targets]
     return subprocess.run(line, capture_output=True, check=False, text=True, timeout=200)
 
 
