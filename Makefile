@@ -109,7 +109,7 @@ $(LAUNCHERS): $(SETUP) packaging/launchers.py $(wildcard checks/*.py)
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) __pycache__ build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .PHONY: test-releases
 # the tests on Debian 12 and 13, and the HAProxy of 11 and sid, in roots kept in ~/.cache; RELEASES=13 is that one alone
