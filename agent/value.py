@@ -17,10 +17,10 @@ NEVER = float("inf")  # the time of the last look at a check that was not looked
 
 def value(weight: Weight | None, health: Health, metrics: Sequence[Metric]) -> int:
     """Return the value for a verdict, from -254 to 253."""
-    if health.state is None:
-        return loss(weight)
     if weight is None:
         return SWITCH_ON if health.is_healthy else SWITCH_OFF
+    if health.state is None:
+        return weight.loss
     return weight.value(health.state, health.is_healthy, metrics)
 
 
