@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from exporter.choice import Choice
     from exporter.render.exposition import Kind
-    from vipwarden.node.haproxy.table import Table
 
+    Columns = Callable[[str], list[bytes]]
     Names = tuple[list[bytes], list[bytes], list[bytes]]
     Made = Iterator[tuple[str, Kind, str, bytes | Callable[[], bytes]]]  # name, type, help, lines or what writes them
 
@@ -51,14 +51,22 @@ class Part:
             if letter in one.kinds and choice.metric(self._prefix + one.name)
         ]
 
-    def lines(self, table: Table, names: Names) -> Made:
+    def lines(self, whole: Columns, names: Names) -> Made:
         """Yield name, type, help and lines of each metric, always the same metrics in the same order.
 
-        ``names`` are the columns type, pxname and svname: the very object of the last scrape while they are the same.
+        ``whole`` returns a column of all rows; ``names`` are the columns type, pxname and svname: the very objects of
+        the last scrape while they are the same.
         Nothing that is kept is changed by a later call: the lines may be written whenever it suits.
         """
-        self._settle(table, names)
-        column = table.part(self._runs).column
+        self._settle(whole, names)
+
+        def column(name: str) -> list[bytes]:
+            values = whole(name)
+            chosen: list[bytes] = []
+            for first, last in self._runs:
+                chosen += values[first:last]
+            return chosen
+
         yield from self._states(column)
         yield from self._responses(column)
         for one, name in self._columns:
@@ -68,11 +76,11 @@ class Part:
             yield from self._checks(column)
             yield from self._about(column)
         if self._letter == "B":
-            yield from self._counts(table)
+            yield from self._counts(whole)
 
-    def _settle(self, table: Table, names: Names) -> None:
+    def _settle(self, whole: Columns, names: Names) -> None:
         """Choose the rows, and write their labels where they are not those of the last scrape."""
-        hidden = [word[:5] == b"MAINT" for word in table.column("status")] if self._hides else []
+        hidden = [word[:5] == b"MAINT" for word in whole("status")] if self._hides else []
         if self._key is names and self._hidden == hidden:
             return
         kinds, proxies, servers = names
@@ -158,9 +166,9 @@ class Part:
             text = "Its address and the server whose checks count for it; the value is always 1."
             yield name, "gauge", text, self._info[1].lines(name, [b"1"] * len(self._labels))
 
-    def _counts(self, table: Table) -> Made:
+    def _counts(self, whole: Columns) -> Made:
         """Count the servers of each backend, whether they are exported themselves or not."""
-        statuses, checks = table.column("status"), table.column("check_status")
+        statuses, checks = whole("status"), whole("check_status")
         if self._counted is not self._key or self._count[0] != (statuses, checks):
             kinds, proxies, _ = self._key or ([], [], [])
             lines = counted(self._names, self._labels, kinds, proxies, statuses, checks)

@@ -8,7 +8,7 @@ exceptions, and what is added, are in docs/exporter-haproxy.md. Several instance
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from exporter.render.exposition import Metric
     from exporter.settings import Settings
     from exporter.sources.haproxy.processes import Told
-    from exporter.sources.haproxy.rows import Names
-    from vipwarden.node.haproxy.table import Table
+    from exporter.sources.haproxy.rows import Columns, Names
 
 _MOST_PARTS = 256
 
@@ -158,16 +157,17 @@ class Encoder:
             if facts.choice.metric(family.name):
                 yield family
         yield _by_design(told, facts.choice, names)
-        tables = [(label, report.table, self._same(label, report.table)) for label, report, _ in told]
+        tables = [(label, cache(report.table.column)) for label, report, _ in told]
+        named = [(label, column, self._same(label, column)) for label, column in tables]
         for letter in "FLBS":
-            made = [self._part(letter, label, facts.choice).lines(table, same) for label, table, same in tables]
+            made = [self._part(letter, label, facts.choice).lines(column, same) for label, column, same in named]
             for each in zip(*made, strict=True):
                 name, kind, text, _ = each[0]
                 yield Lines(name, kind, text, *(lines for *_, lines in each))
 
-    def _same(self, label: tuple[str, ...], table: Table) -> Names:
+    def _same(self, label: tuple[str, ...], column: Columns) -> Names:
         """Return the columns that name the rows; those of the last scrape if they are the same."""
-        names = (table.column("type"), table.column("pxname"), table.column("svname"))
+        names = (column("type"), column("pxname"), column("svname"))
         if self._names.get(label) != names:
             if len(self._names) >= _MOST_PARTS:
                 self._names.clear()

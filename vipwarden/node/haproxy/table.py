@@ -14,7 +14,7 @@ from vipwarden.core.result import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 _MOST_FIELDS = 8_000_000  # 60 000 servers with all the columns of today
 _MOST_COLUMNS = 1000
@@ -49,14 +49,6 @@ class Table:
         """Return the fields of a column, all empty where this version does not have it."""
         place = self._places.get(name)
         return self._fields[place :: len(self.header)] if place is not None else [b""] * self._rows
-
-    def part(self, runs: Iterable[tuple[int, int]]) -> Table:
-        """Return the table of some rows alone: runs of rows, from the first to before the last."""
-        width, fields = len(self.header), self._fields
-        chosen: list[bytes] = []
-        for first, last in runs:
-            chosen += fields[first * width : last * width]
-        return Table(self.header, chosen)
 
     def row(self, index: int) -> dict[str, str]:
         """Return one row as texts by name."""
