@@ -1,4 +1,4 @@
-"""How soon does keepalived know that HAProxy is dead, by the agent's track file and by killall -0?"""
+"""How soon does keepalived know that HAProxy is dead: by a script of ours, by the agent, and by killall -0?"""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from statistics import median
 
 from tests.lab import conf
 from tests.lab.case import Case, scenario
+from tests.lab.cluster import SCRIPTS
 from tests.lab.scenarios.agent import BUSY, TRACKS, background, kill_all, until
 from tests.lab.scenarios.haproxy import HOSTS, VIP
 
 _INTERVAL, _FALL = 1, 2
 _ROUNDS = 5
 _BOUND = _INTERVAL * _FALL + 0.3 + BUSY
+_TITLE = "HAProxy is killed: when does keepalived know?"
+_THEIRS = f"killall -0: interval {_INTERVAL}, fall {_FALL}"
 _FILE = f"{TRACKS}/haproxy"
 _CHECKS = f"""\
 checks:
@@ -26,6 +29,10 @@ checks:
     fast_interval: 0.2
 """
 _KILLALL = conf.script("/usr/bin/killall -0 haproxy", f"interval {_INTERVAL}\n  fall {_FALL}\n  rise 1")
+_ONE_SHOT = conf.script(
+    f"{SCRIPTS}/chk_haproxy --restarts 0 --fall-timeout 1", f"interval {_INTERVAL}\n  fall {_FALL}\n  rise 1"
+)
+_VERDICT = conf.script(f"{SCRIPTS}/chk_verdict haproxy", f"interval {_INTERVAL}\n  fall {_FALL}\n  rise 1")
 _TRACK_FILE = f'track_file haproxy {{\n  file "{_FILE}"\n  weight 0 reverse\n}}\n'
 _TRACKED = "track_file {\n    haproxy\n  }"
 
@@ -38,25 +45,22 @@ def _more_faults(case: Case, number: int) -> bool:
     return _faults(case) > number
 
 
-@scenario(
-    "HAProxy is killed: when does keepalived know?",
-    tutorial=f"killall -0: interval {_INTERVAL}, fall {_FALL}",
-    ours="agent, track_file: the same, fast_interval 0.2",
-    seconds=60,
-)
-def handover(case: Case) -> str:
-    """Kill it and start it again, some times, and look at keepalived's log and for the VIP."""
+def _play(case: Case, script: str, *, agent: bool) -> str:
+    """Kill HAProxy and start it again, some times, and look at keepalived's log and for the VIP."""
     case.start(HOSTS)
     case.web()
     case.haproxy()
-    if case.ours:
+    if case.ours and agent:
         for node in ("ha1", "ha2"):
             case[node].write("/etc/vipwarden/vipwarden.yaml", _CHECKS)
             background(case, node)
         case.until("both are healthy", lambda: all(case[n].read(_FILE).strip() == "1" for n in ("ha1", "ha2")), 60)
-        case.haproxy_nodes(_TRACK_FILE, body=_TRACKED)
-    else:
+    if not case.ours:
         case.haproxy_nodes(_KILLALL)
+    elif script:
+        case.haproxy_nodes(script)
+    else:
+        case.haproxy_nodes(_TRACK_FILE, body=_TRACKED)
     case.probe(VIP, 80)
     seen, moved, first = [], [], _faults(case)
     case.fault()
@@ -70,3 +74,21 @@ def handover(case: Case) -> str:
     case.expect("one hand-over for each time", _faults(case) == first + _ROUNDS)
     case.until("the clients are served", case.served)
     return f"FAULT {median(seen):.2f} s after it (at most {max(seen):.2f}), VIP moves after {median(moved):.2f}"
+
+
+@scenario(_TITLE, tutorial=_THEIRS, ours="agent, track_file: the same, fast_interval 0.2", seconds=60)
+def handover(case: Case) -> str:
+    """The agent sees it, and keepalived is told by the file."""
+    return _play(case, "", agent=True)
+
+
+@scenario(_TITLE, tutorial=_THEIRS, ours="chk_haproxy --restarts 0: the same", seconds=60)
+def handover_script(case: Case) -> str:
+    """Keepalived starts a script that asks HAProxy."""
+    return _play(case, _ONE_SHOT, agent=False)
+
+
+@scenario(_TITLE, tutorial=_THEIRS, ours="agent, chk_verdict: the same", seconds=60)
+def handover_verdict(case: Case) -> str:
+    """The agent sees it, and keepalived starts a script that reads the verdict."""
+    return _play(case, _VERDICT, agent=True)
