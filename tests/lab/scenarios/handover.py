@@ -29,10 +29,9 @@ checks:
     fast_interval: 0.2
 """
 _KILLALL = conf.script("/usr/bin/killall -0 haproxy", f"interval {_INTERVAL}\n  fall {_FALL}\n  rise 1")
-_ONE_SHOT = conf.script(
-    f"{SCRIPTS}/chk_haproxy --restarts 0 --fall-timeout 1", f"interval {_INTERVAL}\n  fall {_FALL}\n  rise 1"
-)
-_VERDICT = conf.script(f"{SCRIPTS}/chk_verdict haproxy", f"interval {_INTERVAL}\n  fall {_FALL}\n  rise 1")
+# both count failures themselves: chk_haproxy two runs without an answer, the agent its own fall
+_ONE_SHOT = conf.script(f"{SCRIPTS}/chk_haproxy --restarts 0", f"interval {_INTERVAL}\n  timeout {_INTERVAL}")
+_VERDICT = conf.script(f"{SCRIPTS}/chk_verdict haproxy", f"interval {_INTERVAL}\n  timeout {_INTERVAL}")
 _TRACK_FILE = f'track_file haproxy {{\n  file "{_FILE}"\n  weight 0 reverse\n}}\n'
 _TRACKED = "track_file {\n    haproxy\n  }"
 
@@ -82,13 +81,13 @@ def handover(case: Case) -> str:
     return _play(case, "", agent=True)
 
 
-@scenario(_TITLE, tutorial=_THEIRS, ours="chk_haproxy --restarts 0: the same", seconds=60)
+@scenario(_TITLE, tutorial=_THEIRS, ours=f"chk_haproxy --restarts 0: interval {_INTERVAL}", seconds=60)
 def handover_script(case: Case) -> str:
     """Keepalived starts a script that asks HAProxy."""
     return _play(case, _ONE_SHOT, agent=False)
 
 
-@scenario(_TITLE, tutorial=_THEIRS, ours="agent, chk_verdict: the same", seconds=60)
+@scenario(_TITLE, tutorial=_THEIRS, ours=f"agent, chk_verdict: interval {_INTERVAL}", seconds=60)
 def handover_verdict(case: Case) -> str:
     """The agent sees it, and keepalived starts a script that reads the verdict."""
     return _play(case, _VERDICT, agent=True)
