@@ -344,7 +344,7 @@ def test_chk_service_restarts_what_died_and_not_what_was_stopped_or_is_being_sta
     command = ("/usr/libexec/keepalived/chk_service", "--unit", "site", "--check", "port -H 127.0.0.1 -p 8081")
 
     def chk(code: int | None = None) -> str:
-        return node.run(*command, "--good-for", "0", "--restarts", "9", code=code)
+        return node.run(*command, "--good-for", "0.1", "--restarts", "9", code=code)
 
     def healthy() -> bool:
         return "is open" in chk()
