@@ -107,9 +107,9 @@ def test_a_storm_of_twenty_transitions_ends_in_the_right_state(cluster: Cluster)
         cluster.must_be("MASTER")
         for number in range(20):
             before = cluster.own.times("Entering (FAULT|BACKUP) STATE")
+            calm = time.time()
             cluster.mood((number + 1) % 2)
             cluster.own.must_come(lambda before=before: cluster.own.times("Entering (FAULT|BACKUP) STATE") > before)  # type: ignore[misc]
-        calm = time.time()
         cluster.own.must_come(lambda: cluster.state(since=calm) == "MASTER")
         changed = time.time()
         cluster.mood(1)
