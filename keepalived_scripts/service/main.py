@@ -186,7 +186,7 @@ def _fate(service: Service, path: str, before: rules.Memory, until: float) -> tu
     why = failure(path, before.at) if before.tried else ""
     if why:
         return rules.BROKEN, why
-    return fate(service.unit, until) if service.unit else ("", "")
+    return fate(service.unit, until, service.limits.grace) if service.unit else ("", "")
 
 
 def _code(result: Result) -> int:

@@ -25,20 +25,24 @@ if TYPE_CHECKING:
 
 _POLITE = 1  # second from SIGTERM to SIGKILL
 _MOST = 4096  # bytes of systemctl's output
-_SHOW = ("systemctl", "show", "--property=LoadState,ActiveState,Result,Job")
+_SHOW = ("systemctl", "show", "--property=LoadState,ActiveState,ActiveEnterTimestampMonotonic,Result,Job")
 _AT_WORK = ("activating", "deactivating", "reloading", "refreshing")
 
 
-def fate(unit: str, until: float) -> tuple[str, str]:
+def fate(unit: str, until: float, grace: float) -> tuple[str, str]:
     """Return BUSY, STOPPED, BROKEN or "" for a unit, and the text for it; "" also without an answer in time.
 
     A unit that is inactive after a successful run was stopped, by ``systemctl stop`` or by its own clean end. One
-    that died has failed, or is about to be started again (systemd.service(5), Restart= and Result=).
+    that died has failed, or is about to be started again (systemd.service(5), Restart= and Result=). One that was
+    started less than ``grace`` seconds ago may not listen yet: Type=simple counts as started before it does anything.
     """
     values = dict(line.split("=", 1) for line in _show(unit, until).splitlines() if "=" in line)
     state, result = values.get("ActiveState", ""), values.get("Result", "")
     if state in _AT_WORK or values.get("Job", "0") not in ("", "0"):
         return BUSY, f"unit {unit} is {state}"
+    started = values.get("ActiveEnterTimestampMonotonic", "")
+    if state == "active" and started.isdigit() and 0 <= (age := monotonic() - int(started) / 1e6) < grace:
+        return BUSY, f"unit {unit} was started {age:.1f} s ago"
     if state == "inactive" and result == "success" and values.get("LoadState") == "loaded":
         return STOPPED, f"unit {unit} is inactive"
     if state == "failed":

@@ -327,15 +327,14 @@ def test_the_journal_gets_fields_of_their_own(site: Site) -> None:
     journald = Path("/usr/lib/systemd/systemd-journald")
     assert journald.exists() or program("systemd-journald")
     site.hook("master", "10-say", "echo said by the hook")
-    site("INSTANCE", "V1", "BACKUP", "100")
     line = f"""
         mount -t tmpfs none /run; mkdir -p /run/log/journal
         {journald} 2>{site.folder}/journald.log & journald=$!
         while ! [ -S /run/systemd/journal/stdout ]; do sleep 0.02; done
-        notify --config {site.config} INSTANCE V1 MASTER 100
-        read_it() {{ journalctl -D /run/log/journal --no-pager -o "$1" SYSLOG_IDENTIFIER="$2"; }}
-        while ! read_it cat 10-say | grep -q hook; do sleep 0.05; done
-        read_it export vipwarden-notify; read_it cat 10-say
+        for state in BACKUP MASTER; do notify --config {site.config} INSTANCE V1 $state 100; done
+        read_it() {{ format=$1; shift; journalctl -D /run/log/journal --no-pager -o "$format" "$@"; }}
+        while ! read_it cat SYSLOG_IDENTIFIER=10-say | grep -q hook; do sleep 0.05; done
+        read_it export VIPWARDEN_STATE=MASTER; read_it cat SYSLOG_IDENTIFIER=10-say
         kill $journald
     """
     done = shell(site.folder, line, flags=("-m",))

@@ -188,6 +188,17 @@ def test_systemd_is_asked_before_a_restart(
     must_come(lambda: asked.restarted() == restarts)
 
 
+@pytest.mark.parametrize(("age", "restarts"), [(0, 0), (3600, 1)])
+def test_a_unit_that_was_started_just_now_may_not_listen_yet(asked: Asked, age: float, restarts: int) -> None:
+    """To restart it again would begin all anew, and again."""
+    started = f"ActiveEnterTimestampMonotonic={max(1, int((time.monotonic() - age) * 1e6))}"
+    _systemctl(asked).write_text(f"LoadState=loaded\nActiveState=active\nResult=success\n{started}\n")
+    line = asked.healthy_before("-C", "no-such-program", "--unit", "web", "--grace", "30")
+    assert asked(*line).code == 0
+    assert ("was started" in asked.verdict().result.text) is (restarts == 0)
+    must_come(lambda: asked.restarted() == restarts)
+
+
 def test_a_systemctl_that_hangs_costs_no_more_than_the_deadline(asked: Asked) -> None:
     """Nothing is known then, and the restart is tried."""
     folder = asked.folder / "bin"

@@ -347,7 +347,7 @@ def test_chk_service_restarts_what_died_and_not_what_was_stopped_or_is_being_sta
         return node.run(*command, "--good-for", "0.1", "--restarts", "9", code=code)
 
     def healthy() -> bool:
-        return "is open" in chk()
+        return "is open" in (text := chk()) and "good for" not in text
 
     node.write("/etc/systemd/system/site.service", SITE)
     node.run("systemctl", "daemon-reload")
