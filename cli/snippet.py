@@ -129,7 +129,7 @@ def _snippet(check: str, arguments: Sequence[str]) -> str:
     wish = Wish(
         name=str(given["name"] or f"chk_{check}"),
         argv=(f"{folder}/chk_{check}", *_words(own.values()), *name),
-        deadline=given["timeout"] if preset or "timeout" in values else chk.DEADLINE,
+        deadline=given["timeout"],
         interval=given["interval"],
         fall=given["fall"] or times,
         rise=given["rise"] or times,

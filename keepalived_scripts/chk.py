@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HEALTHY, FAILED = 0, 1
 _HELD = (11, 13)  # EAGAIN, EACCES: another copy holds the lock
-DEADLINE = 0.9  # seconds: below the shortest interval that keepalived 2.2 knows
+OWN_DEFAULTS = {"timeout": 0.9}  # seconds: below the shortest interval that keepalived 2.2 knows
 
 
 class Weight(Count):
@@ -73,7 +73,7 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
 
 
 def _answer(check: str, arguments: Sequence[str]) -> int:
-    command = Command(f"chk_{check}", check, front_end, arguments, DEADLINE)
+    command = Command(f"chk_{check}", check, front_end, arguments)
     if command.front_end["help"]:
         from vipwarden.core.usage import usage
 

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from cli.check import front_end as people_front_end
 from keepalived_scripts.chk import front_end as chk_front_end
+from nagios_plugins.check import front_end as nagios_front_end
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import OK, UNKNOWN
+from vipwarden.core.usage import usage
 from vipwarden.core.values import Seconds  # noqa: TC001 - the type of an option
 from vipwarden.net.oneshot import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CODE = Path(__file__).parents[2]
 
@@ -202,26 +205,27 @@ def test_the_name_does_not_hang_on_the_order_or_notation_of_the_options() -> Non
 
 
 @pytest.mark.parametrize(
-    ("own", "line", "default", "timeout"),
+    ("own", "line", "timeout"),
     [
-        (front_end, ["-t", "3"], 0.9, 3),
-        (chk_front_end, ["-t", "3"], 0.9, 3),
-        (front_end, [], 0.9, 0.9),
-        (chk_front_end, [], 0.9, 0.9),
-        (front_end, [], None, 10),
-        (chk_front_end, [], None, 10),
+        (chk_front_end, ["-t", "3"], 3),
+        (chk_front_end, [], 0.9),
+        (nagios_front_end, ["-t", "3"], 3),
+        (nagios_front_end, [], 10),
+        (people_front_end, ["-t", "3"], 3),
+        (people_front_end, [], 10),
     ],
 )
-def test_the_deadline_is_the_operators_else_the_faces_else_the_checks(
-    own: object, line: list[str], default: float | None, timeout: float
+def test_the_deadline_is_the_operators_else_the_front_ends_else_the_checks(
+    own: Callable[..., object], line: list[str], timeout: float
 ) -> None:
-    """And it reaches the check."""
-    assert callable(own)
-    command = Command("x", "port", own, ["-H", "h", *line], default)
+    """And it reaches the check, and the help says it."""
+    command = Command("x", "port", own, ["-H", "h", *line])
     assert (command.timeout, command.values["timeout"]) == (timeout, timeout)
+    assert f"(default {command.known['timeout'].default:g})" in usage("x", command.function, own)
+    assert command.known["timeout"].default == (0.9 if own is chk_front_end else 10)
 
 
-def test_numbers_and_flags_of_the_face() -> None:
+def test_numbers_and_flags_of_the_front_end() -> None:
     """A flag counts, and what was not given is nothing."""
     command = Command("x", "port", front_end, ["-H", "h", "-vv", "-t", "2"])
     assert (command.number("verbose"), command.number("timeout"), command.number("name"), command.number("help")) == (

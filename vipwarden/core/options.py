@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 # Letters that mean the same wherever an option has this name: those of the Monitoring Plugins guidelines, and of
 # genhash and check_mysql where those have none. A command with two options of one letter gives it to the first here.
-# What only one module has stands in its OWN_LETTERS, {letter: name}, and goes before these.
+# What only one module has stands in its OWN_LETTERS, {letter: name}, and goes before these. The defaults in the
+# OWN_DEFAULTS of a front end, {name: value}, go before those of the check.
 LETTERS = {
     "H": ("host",),
     "p": ("port",),
@@ -87,6 +88,7 @@ def options(*functions: Callable[..., object]) -> dict[str, Option]:
     """Return the options of functions by name, in the order of their signatures; of two of a name the later one's."""
     found = {}
     own: dict[str, str] = {}
+    other: dict[str, object] = {}
     for function in functions:
         code_of: FunctionType = function  # type: ignore[assignment]
         code, defaults = code_of.__code__, code_of.__kwdefaults__ or {}
@@ -94,6 +96,9 @@ def options(*functions: Callable[..., object]) -> dict[str, Option]:
         for name in code.co_varnames[first : first + code.co_kwonlyargcount]:
             found[name] = option_of(code_of, name, name not in defaults, defaults.get(name))
         own.update(code_of.__globals__.get("OWN_LETTERS", ()))
+        other.update(code_of.__globals__.get("OWN_DEFAULTS", ()))
+    for name in other.keys() & found.keys():
+        found[name].default = other[name]
     for letter, names in {**LETTERS, **{letter: (name,) for letter, name in own.items()}}.items():
         owner = next((found[name] for name in names if name in found), None)
         if owner is not None:

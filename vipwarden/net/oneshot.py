@@ -28,12 +28,10 @@ class Command:
         check: str,
         front_end: Callable[..., object],
         arguments: Sequence[str],
-        timeout: float | None = None,
     ) -> None:
         """Read the command line of a check that there is; raises UsageError.
 
-        ``front_end`` has the front end's options, which take precedence over the check's of the same name. ``timeout``
-        is the deadline in seconds where the command line gives none, by default the check's own.
+        ``front_end`` has the front end's options, which take precedence over the check's of the same name.
         """
         self.program = program
         self.check = check
@@ -44,7 +42,7 @@ class Command:
         if not (self.front_end.get("help") or self.front_end.get("version")):
             complete(self.known, values)
         self.values = values
-        given = self.front_end.get("timeout") or values.get("timeout") or timeout
+        given = self.front_end.get("timeout") or values.get("timeout") or self.known["timeout"].default
         self.timeout = float(str(given or self.function.__kwdefaults__["timeout"]))
         values["timeout"] = self.timeout
 
