@@ -14,7 +14,7 @@ from cli.service import serve
 from exporter.http.activation import ActivationError, activated
 from exporter.http.server import ListenError, start
 from exporter.http.web import Security
-from exporter.settings import settings
+from exporter.settings import DEFAULT, settings
 from vipwarden import VERSION
 from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
 from vipwarden.config.entries import checks
@@ -92,7 +92,10 @@ class _Exporter:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve; raises ConfigError, ActivationError and ListenError."""
-        self._server = await start(self._read(), say, sockets=activated())
+        wanted, sockets = self._read(), activated()
+        if sockets and wanted.listen != (DEFAULT,):
+            say(f"listen ({', '.join(map(str, wanted.listen))}) does not count: the socket unit opened the addresses")
+        self._server = await start(wanted, say, sockets=sockets)
         try:
             say(f"vipwarden {VERSION} {self.status}")
             ready()

@@ -141,8 +141,8 @@ def frontend_mark(line: Line) -> Mark:
 
 def last_check(line: Line) -> tuple[str, str]:
     """Return its result, and what came back."""
-    status = line["check_status"]
-    code = line["check_code"] if status.lstrip("* ").startswith("L7") else ""
+    status = line["check_status"].removeprefix("* ")  # the mark of a check that is under way
+    code = line["check_code"] if status.startswith("L7") else ""
     took = f"in {line['check_duration']} ms" if line["check_duration"] not in ("", "-1") and status else ""
     agent = f"agent {line['agent_status']}" if line["agent_status"] else ""
     return joined(joined(status, code, took, by=" "), agent), line["last_chk"] or line["check_desc"]

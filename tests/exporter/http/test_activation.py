@@ -87,7 +87,7 @@ def test_systemd_starts_it_at_the_first_connection(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     path = f"{tmp_path}/exporter.sock"
     config = tmp_path / "empty.yaml"
-    config.write_text("exporter: {keepalived_conf: /nonexistent, haproxy_conf: /nonexistent}\n")
+    config.write_text("exporter: {keepalived_conf: /nonexistent, haproxy_conf: /nonexistent, listen: 127.0.0.1:1}\n")
     command = [program("systemd-socket-activate"), "-l", f"127.0.0.1:{port}", "-l", path]
     command += [str(BIN / "vipwarden"), "exporter", "--config", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"]}) as child:
@@ -103,6 +103,7 @@ def test_systemd_starts_it_at_the_first_connection(tmp_path: Path) -> None:
             assert child.stderr is not None
             said = child.stderr.read()
     assert child.returncode == 0
+    assert "listen (127.0.0.1:1) does not count: the socket unit opened the addresses\n" in said
     assert f"serves unix:{path} and http://127.0.0.1:{port}/\n" in said
 
 
