@@ -34,6 +34,7 @@ COMPLETIONS = "/usr/share/bash-completion/completions"
 FILES = {
     "setup.sh": "/usr/libexec/vipwarden/setup",
     "no-python.sh": "/usr/libexec/vipwarden/no-python",
+    "in-use.sh": "/usr/libexec/vipwarden/in-use",
     "etc/*": "/etc/vipwarden/",
     "systemd/*.service": "/usr/lib/systemd/system/",
     "systemd/*.socket": "/usr/lib/systemd/system/",
@@ -51,6 +52,7 @@ FILES = {
 MODES = {
     "/usr/libexec/vipwarden/setup": 0o755,
     "/usr/libexec/vipwarden/no-python": 0o755,
+    "/usr/libexec/vipwarden/in-use": 0o755,
     "/usr/lib/systemd/system-generators/vipwarden-exporter": 0o755,
     "/etc/vipwarden/mysql.cnf": 0o640,
     "/etc/vipwarden/web-config.yaml": 0o640,

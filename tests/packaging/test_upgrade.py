@@ -260,7 +260,10 @@ def test_erasing_stops_what_runs_and_leaves_no_link(node: Node) -> None:
     """The agent's track files fail."""
     node.run("systemctl", "stop", "keepalived")
     names = [re.split(r"[-_]\d", path.name)[0] for path in node.offered(NEXT)]
-    node.run(*(("dpkg", "--remove") if node.kind == "deb" else ("rpm", "--erase")), *names)
+    said = node.run(*(("dpkg", "--remove") if node.kind == "deb" else ("rpm", "--erase")), *names)
+    for consequence in ("keepalived holds its VIPs whatever happens", "Without the agent these are failures"):
+        assert consequence in said
+    assert re.search(r"^/etc/keepalived/keepalived.conf:\d+: .*/chk_verdict ", said, re.MULTILINE), said
     for unit in (*SERVICES, SOCKET):
         assert node.show(unit, "ActiveState") == "inactive"
         assert node.show(unit, "LoadState") == "not-found"
