@@ -9,6 +9,7 @@ import gzip
 import os
 import sys
 from datetime import UTC, datetime
+from inspect import cleandoc
 from pathlib import Path
 
 from commands import Command, commands, module
@@ -30,6 +31,33 @@ _CODES = {
     "chk_": "0 healthy; 1 everything else, this help too; with \\-\\-misc\\-dynamic weight + 2 for a WARNING.",
     "check_": "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, by the guidelines of the Monitoring Plugins.",
 }
+# a whole vipwarden.yaml
+EXAMPLE = """\
+checks:
+  haproxy:
+    check: http_digest
+    host: 127.0.0.1
+    path: /-/alive
+    status: 200
+    interval: 1
+    fall: 2
+  web:
+    check: port
+    hosts: ["192.0.2.[11-12]", 2001:db8::11]
+    ports: [80, 443]
+    interval: 2
+  node:
+    all_of: [haproxy, web]
+  database:
+    check: mysql_ping
+    host: 192.0.2.50
+    defaults_file: /etc/vipwarden/mysql.cnf
+    weight: "time 0.05:1 = 50:10, critical=0"
+exporter:
+  listen: 127.0.0.1:9877
+notify:
+  mail_to: [ops@example.org]
+"""
 _ALSO = ".SH SEE ALSO\n.BR vipwarden (1),\n.BR vipwarden.yaml (5),\n.BR keepalived.conf (5)\n"
 
 
@@ -91,7 +119,10 @@ def yaml_page(head: str) -> str:
         about, known = usage.descriptions(function), options.options(function)
         terms = [(f"{name}:", usage.meaning(option, about.get(name, ""))) for name, option in known.items()]
         text += f".SH {title.upper()}\n{items(terms)}"
-    return text + ".SH SEE ALSO\n.BR vipwarden (1),\n.BR vipwarden\\-agent (1),\n.BR vipwarden\\-exporter (1)\n"
+    weight = cleandoc(module("vipwarden.config.weight").Weight.__doc__).replace("``", "")
+    text += f".SH WEIGHT\n{paragraphs(weight)}.SH EXAMPLE\n.nf\n{escaped(EXAMPLE)}.fi\n"
+    also = ("vipwarden (1)", "vipwarden\\-agent (1)", "vipwarden\\-exporter (1)", "notify (8)", "keepalived.conf (5)")
+    return f"{text}.SH SEE ALSO\n" + ",\n".join(f".BR {page}" for page in also) + "\n"
 
 
 def write(folder: Path, name: str, section: int, text: str) -> None:

@@ -43,6 +43,12 @@ def test_every_option_has_its_place_in_a_man_page(laid_out: Path) -> None:
     configuration = gzip.decompress((laid_out / "usr/share/man/man5/vipwarden.yaml.5.gz").read_bytes()).decode()
     for key in ("interval:", "restart_grace:", "smtp_host:", "web_config:", "defaults_file:"):
         assert key in configuration
+    example = re.search(r"^\.SH EXAMPLE\n\.nf\n(.*?)\.fi$", configuration, re.MULTILINE | re.DOTALL)
+    assert example is not None
+    (laid_out / "vipwarden.yaml").write_text(example[1].replace("\\-", "-"))
+    for part in ("agent", "exporter"):
+        run(BIN / "vipwarden", part, "--config", laid_out / "vipwarden.yaml", "--check-config")
+    (laid_out / "vipwarden.yaml").unlink()
     verdict = gzip.decompress((laid_out / "usr/share/man/man8/chk_verdict.8.gz").read_bytes()).decode()
     assert "\\-\\-max\\-age SECONDS" in verdict
 
