@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vipwarden.config.document import SECTIONS, Document
+from vipwarden.config.document import SECTIONS, Document, Mistakes
 from vipwarden.config.entries import checks
 from vipwarden.core.values import Seconds
 from vipwarden.node.keepalived.conf import parse
@@ -44,8 +44,13 @@ def plan(path: str, text: str | None = None) -> Plan:
 
 def plan_of(document: Document) -> Plan:
     """Return what a document says for the agent; raises ConfigError."""
-    values = document.section("agent", settings)
-    return Plan(checks(document, real_servers), settings(**values))  # type: ignore[arg-type]
+    mistakes, entries, values = Mistakes(), [], {}
+    with mistakes.kept():
+        values = document.section("agent", settings)
+    with mistakes.kept():
+        entries = checks(document, real_servers)
+    mistakes.end()
+    return Plan(entries, settings(**values))  # type: ignore[arg-type]
 
 
 def real_servers(path: str) -> Iterator[tuple[str, int]]:

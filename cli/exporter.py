@@ -16,7 +16,7 @@ from exporter.http.server import ListenError, start
 from exporter.http.web import Security
 from exporter.settings import DEFAULT, settings
 from vipwarden import VERSION
-from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
+from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document, Mistakes
 from vipwarden.config.entries import checks
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
@@ -41,8 +41,12 @@ def exporter(*, config: File | None = None, check_config: bool = False, **values
     try:
         if check_config:
             document = opened(usual(config))
-            checks(document)  # which are the agent's, but stand in the same file
-            Security(read(document, values).web_config, say)
+            mistakes = Mistakes()
+            with mistakes.kept():
+                checks(document)  # which are the agent's, but stand in the same file
+            with mistakes.kept():
+                Security(read(document, values).web_config, say)
+            mistakes.end()
             sys.stdout.write(f"{document.path or 'no configuration'}: nothing wrong\n")
             return 0
         asyncio.run(serve(_Exporter(config, values), say))
@@ -83,7 +87,12 @@ class _Exporter:
         self._server: Server
 
     def _read(self) -> Settings:
-        return read(opened(usual(self._config)), self._given)
+        document = opened(usual(self._config))
+        try:
+            checks(document)
+        except ConfigError as error:  # no reason not to show what there is
+            say(f"the agent refuses this configuration: {error}")
+        return read(document, self._given)
 
     @property
     def status(self) -> str:

@@ -21,7 +21,7 @@ from exporter.http.server import ListenError, start
 from exporter.http.web import Security
 from exporter.settings import Listen
 from vipwarden import VERSION
-from vipwarden.config.document import ConfigError
+from vipwarden.config.document import ConfigError, Mistakes
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 from vipwarden.state import files, paths
@@ -101,8 +101,13 @@ class _Node(AgentService):
         super().__init__(plan, log)
 
     def _read(self) -> tuple[Settings, Plan]:
-        document = opened(self.path)
-        return read(document, self._given), plan_of(document)
+        document, mistakes = opened(self.path), Mistakes()
+        with mistakes.kept():
+            settings = read(document, self._given)
+        with mistakes.kept():
+            plan = plan_of(document)
+        mistakes.end()
+        return settings, plan
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve the page and run the checks; raises ListenError and AgentError."""

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.settings import plan
 from checks.port import port
 from vipwarden.config.document import ConfigError, Document
 from vipwarden.config.entries import checks
@@ -175,7 +176,7 @@ HEAD = "checks:\n  a:\n    check: port\n    host: h\n"
         ("checks: &a\n  a: *a\n", 2, "checks.a has no check"),
         ("checks: *nix\n", 1, "is not YAML: found undefined alias"),
         ("a: b: c\n", 1, "is not YAML: mapping values are not allowed here"),
-        ("checks:\n\ta: {}\n", 2, "is not YAML: found character '\\t' that cannot start any token"),
+        ("checks:\n\ta: {}\n", 2, "is not YAML: a tab, where YAML takes only blanks"),
         ("checks:\n  a: 'open\n", 3, "is not YAML: found unexpected end of stream"),
         ("--- {}\n--- {}\n", 2, "is not YAML: but found another document"),
         ("checks: {}\n\nnul: \0\n", 3, "is not YAML: a character that it does not allow"),
@@ -298,3 +299,37 @@ def test_what_a_yaml_writer_writes_is_read(wanted: dict[str, tuple[str, int, boo
         assert all(entry.values["port"] == (wanted[entry.name][1],) for entry in entries)
         assert all(entry.values["ipv4"] is wanted[entry.name][2] for entry in entries)
         assert all(entry.interval == Seconds(5) for entry in entries)
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    """Each with its place; what refers to a wrong entry is not wrong for that."""
+    text = """checks:
+  web: {check: prot, host: h}
+  cache: {check: port, host: h, port: x, interval: 0, retries: 1}
+  node: {at_least: 2, of: [web, cache]}
+  other: {all_of: [wep]}
+agent: {restart_grase: 1}
+"""
+    with pytest.raises(ConfigError) as error:
+        plan("a.yaml", text)
+    places = ["".join(line.split(" ")[:2]) for line in str(error.value).splitlines()]
+    assert places == [
+        "a.yaml:6:agent.restart_grase",
+        "a.yaml:2:checks.web.check",
+        "a.yaml:3:checks.cache.port",
+        "a.yaml:3:checks.cache.interval",
+        "a.yaml:3:checks.cache.retries",
+        "a.yaml:5:checks.other.all_of",
+    ]
+    assert "did you mean 'port'?" in str(error.value)
+    assert "did you mean 'retry'?" in str(error.value)
+    assert "did you mean 'restart_grace'?" in str(error.value)
+    assert "did you mean 'web'?" in str(error.value)
+
+
+def test_a_thousand_mistakes_are_no_flood() -> None:
+    """Nor do they take long."""
+    text = "checks:\n" + "".join(f"  c{number}: {{check: nothing}}\n" for number in range(1000))
+    lines = refused(text).splitlines()
+    assert len(lines) == 51
+    assert lines[-1] == "and 950 more"

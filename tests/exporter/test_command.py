@@ -266,3 +266,11 @@ def test_a_thousand_scrapes_leave_no_memory_behind(tmp_path: Path) -> None:
         after = held(running.child.pid)
     assert after[0] - before[0] < 1 << 20
     assert abs(after[1] - before[1]) <= 4  # connections of the client that are just being closed
+
+
+def test_a_mistake_in_the_checks_is_logged(tmp_path: Path) -> None:
+    """They are the agent's, which refuses them; the page goes on."""
+    with exporter(tmp_path, text=f"{NOTHING}checks: {{web: {{check: prot, host: h}}}}\n") as running:
+        running.child.send_signal(signal.SIGHUP)
+        assert "did you mean 'port'?" in running.line("the agent refuses this configuration")
+        running.line("reloaded")

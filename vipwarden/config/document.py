@@ -6,6 +6,8 @@ Errors have file, line and key.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import yaml
@@ -14,16 +16,39 @@ from vipwarden.core.options import Option, UsageError, options
 from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 PATH = "/etc/vipwarden/vipwarden.yaml"
 SECTIONS = ("agent", "exporter", "notify")  # besides "checks"; each reader of the file takes its own
 _MOST_BYTES = 4 << 20
+_MOST_MISTAKES = 50
 _TAG = "tag:yaml.org,2002:"
 
 
 class ConfigError(ValueError):
-    """An error in the configuration; the text starts with file, line and key."""
+    """What is wrong with the configuration: a line for each mistake, which starts with file, line and key."""
+
+
+class Mistakes:
+    """Collects the mistakes of independent parts, so that an operator sees all of them at once."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep a ConfigError of the block for later."""
+        try:
+            yield
+        except ConfigError as error:
+            self._lines += str(error).splitlines()
+
+    def end(self) -> None:
+        """Raise all that was kept as one ConfigError."""
+        if len(self._lines) > _MOST_MISTAKES:
+            self._lines[_MOST_MISTAKES:] = [f"and {len(self._lines) - _MOST_MISTAKES} more"]
+        if self._lines:
+            raise ConfigError("\n".join(self._lines))
 
 
 class Document:
@@ -37,9 +62,12 @@ class Document:
         root = _compose(path, _read(path) if text is None else text)
         self.is_empty = root is None or _is_null(root)
         self._top = {} if root is None or self.is_empty else dict(self.pairs(root, ""))
+        mistakes = Mistakes()
         for key, (node, _) in self._top.items():
-            if key not in (*self.keys, *sections):
-                raise self.error(node, key, f"is not known; known are {', '.join((*self.keys, *sections))}")
+            with mistakes.kept():
+                if key not in (*self.keys, *sections):
+                    raise self.error(node, key, _unknown(key, (*self.keys, *sections)))
+        mistakes.end()
 
     def top(self, name: str) -> yaml.Node | None:
         """Return the node of a top-level key, None if there is none."""
@@ -54,14 +82,19 @@ class Document:
     def values(self, key: yaml.Node, node: yaml.Node, where: str, known: dict[str, Option]) -> dict[str, object]:
         """Return the values of a mapping by its options; raises ConfigError."""
         values: dict[str, object] = {}
-        for name, (name_node, value) in self.pairs(node, where):
-            option = known.get(name)
-            if option is None:
-                raise self.error(name_node, f"{where}.{name}", f"is not known; known are {', '.join(known)}")
-            values[name] = self._value(option, value, f"{where}.{name}")
-        missing = [name for name, option in known.items() if option.required and name not in values]
-        if missing:
-            raise self.error(key, where, f"wants {' and '.join(missing)} as well")
+        given = dict(self.pairs(node, where))
+        mistakes = Mistakes()
+        for name, (name_node, value) in given.items():
+            with mistakes.kept():
+                option = known.get(name)
+                if option is None:
+                    raise self.error(name_node, f"{where}.{name}", _unknown(name, known))
+                values[name] = self._value(option, value, f"{where}.{name}")
+        missing = [name for name, option in known.items() if option.required and name not in given]
+        with mistakes.kept():
+            if missing:
+                raise self.error(key, where, f"wants {' and '.join(missing)} as well")
+        mistakes.end()
         return values
 
     def _value(self, option: Option, node: yaml.Node, where: str) -> object:
@@ -107,6 +140,16 @@ class Document:
         return ConfigError(f"{self.path}:{node.start_mark.line + 1}: {one_line(f'{where} {text}')}")
 
 
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return a question for a name that is much like one of those known, else ""."""
+    close = get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"is not known; known are {', '.join(known)}{meant(name, known)}"
+
+
 def _read(path: str) -> str:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - a path from the operator
@@ -131,7 +174,9 @@ def _compose(path: str, text: str) -> yaml.Node | None:
     try:
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        line, problem = (error.problem_mark or loader).line, error.problem
+        line, problem = (error.problem_mark or loader).line, str(error.problem)
+        if "'\\t'" in problem:
+            problem = "a tab, where YAML takes only blanks"
     except RecursionError:
         line, problem = loader.line, "nested too deeply"
     except (ValueError, OverflowError) as error:  # by PyYAML, for an escape or version out of range

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from vipwarden.config.document import Mistakes, meant
 from vipwarden.config.entry import Entry, asked, composed, judged
 from vipwarden.core.options import UsageError, options
-from vipwarden.core.registry import load
+from vipwarden.core.registry import load, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -48,25 +49,38 @@ class _Builder:
         self.entries: dict[str, Entry] = {}
         self.groups: dict[str, list[str]] = {}  # the names of a pattern's checks
         self.nodes: dict[str, yaml.Node] = {}
+        self.wrong: set[str] = set()  # the names with mistakes, to which others may refer
 
     def build(self, node: yaml.Node) -> list[Entry]:
         """Return all entries, each after those that it depends on; raises ConfigError."""
+        mistakes = Mistakes()
         for name, (key, value) in self.document.pairs(node, "checks"):
-            if name == RESERVED:
-                raise self._error(key, name, "is the name of the agent's own verdict")
+            if len(self.entries) > _MOST:
+                break
+            self.wrong.add(name)
             self.groups[name] = []
-            for entry in self._entries(name, key, value):
-                if entry.name in self.entries:
-                    raise self._error(key, entry.name, "is given twice")
-                if len(self.entries) >= _MOST:
-                    raise self._error(key, name, f"is beyond the limit of {_MOST} checks")
-                self.entries[entry.name] = entry
-                self.nodes[entry.name] = key
-                self.groups[name].append(entry.name)
+            with mistakes.kept():
+                self._add(name, key, value)
+                self.wrong.remove(name)
         for entry in self.entries.values():
-            entry.members = self._follow(entry, entry.members, entry.check)
-            entry.only_if = self._follow(entry, entry.only_if, "only_if")
+            with mistakes.kept():
+                entry.members = self._follow(entry, entry.members, entry.check)
+                entry.only_if = self._follow(entry, entry.only_if, "only_if")
+        mistakes.end()
         return self._sorted()
+
+    def _add(self, name: str, key: yaml.Node, node: yaml.Node) -> None:
+        """Add the entries of one name."""
+        if name == RESERVED:
+            raise self._error(key, name, "is the name of the agent's own verdict")
+        for entry in self._entries(name, key, node):
+            if entry.name in self.entries:
+                raise self._error(key, entry.name, "is given twice")
+            self.entries[entry.name] = entry
+            self.nodes[entry.name] = key
+            self.groups[name].append(entry.name)
+            if len(self.entries) > _MOST:
+                raise self._error(key, name, f"is beyond the limit of {_MOST} checks")
 
     def _error(self, node: yaml.Node, where: str, text: str) -> ConfigError:
         return self.document.error(node, f"checks.{where}", text)
@@ -90,7 +104,7 @@ class _Builder:
         try:
             function = load(chosen.value)
         except UsageError as error:
-            raise self._error(chosen, f"{name}.check", str(error)) from None
+            raise self._error(chosen, f"{name}.check", f"{error}{meant(chosen.value, names())}") from None
         own, ours = options(function), options(judged, asked)
         known = {**own, **ours}
         given = {text for text, _ in self.document.pairs(node, f"checks.{name}")}
@@ -150,12 +164,12 @@ class _Builder:
         """Return the names of entries, with those of patterns expanded; raises ConfigError."""
         members: dict[str, None] = {}
         for name in names:
-            group = self.groups.get(name) or ([name] if name in self.entries else None)
+            group = self.groups.get(name, [name] if name in self.entries else None)
             if group is None:
-                text = f"names {name!r}, which does not exist"
+                text = f"names {name!r}, which does not exist{meant(name, self.groups)}"
                 raise self._error(self.nodes[entry.name], f"{entry.name}.{key}", text)
             members |= dict.fromkeys(group)
-        if entry.needed > len(members) and key == "at_least":
+        if entry.needed > len(members) and key == "at_least" and not self.wrong.intersection(names):
             text = f"is {entry.needed}, of only {len(members)}"
             raise self._error(self.nodes[entry.name], f"{entry.name}.at_least", text)
         return tuple(members)
