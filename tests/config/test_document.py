@@ -98,7 +98,7 @@ def test_a_check_has_the_options_of_its_function() -> None:
 )
 def test_a_deadline_is_never_above_the_interval(keys: str, interval: float, timeout: float) -> None:
     """By itself it is the check's own, or the interval where that is shorter."""
-    [entry] = checks(Document("a.yaml", f"checks: {{a: {{check: port, host: h, {keys}}}}}"))
+    [entry] = checks(Document("a.yaml", f"checks: {{a: {{check: port, port: 1, host: h, {keys}}}}}"))
     assert (entry.interval, entry.timeout) == (interval, timeout)
 
 
@@ -164,8 +164,8 @@ HEAD = "checks:\n  a:\n    check: port\n    host: h\n"
         (HEAD + "    timeout: 1s\n", 5, "checks.a.timeout is '1s', but a duration is"),
         (HEAD + "    <<: {port: 80}\n", 5, "checks.a.<< is YAML's merge key"),
         (HEAD + "    [x]: 1\n", 5, "checks.a has a key that is no text"),
-        ("checks:\n  ? {a: b}\n  : {check: port, host: h}\n", 2, "checks has a key that is no text"),
-        ("checks:\n  '': {check: port, host: h}\n", 2, "checks has a key that is no text"),
+        ("checks:\n  ? {a: b}\n  : {check: port, port: 1, host: h}\n", 2, "checks has a key that is no text"),
+        ("checks:\n  '': {check: port, port: 1, host: h}\n", 2, "checks has a key that is no text"),
         ("{a: b}: c\n", 1, "the file has a key that is no text"),
         ("web:\n  - 80\n", 2, "web must be a mapping"),
         ("web:\n  listen: 0\n", 2, "web.listen is '0', but a port is a number from 1 to 65535"),
@@ -283,20 +283,20 @@ YAML_PATH = YAML_TEXT.map(lambda text: f"/{text.replace('[', '')}")  # a range b
 @settings(deadline=None)
 @given(st.dictionaries(YAML_TEXT, st.tuples(YAML_PATH, st.integers(1, 65535), st.booleans()), max_size=4))
 def test_what_a_yaml_writer_writes_is_read(wanted: dict[str, tuple[str, int, bool]]) -> None:
-    """Any name and any path of a unix socket."""
+    """Any name and any path."""
     plain = {
-        name: {"check": "port", "host": host, "port": number, "ipv4": flag}
-        for name, (host, number, flag) in wanted.items()
+        name: {"check": "process", "pidfile": path, "interval": number, "containers": flag}
+        for name, (path, number, flag) in wanted.items()
     }
     for text in (
         yaml.safe_dump({"checks": plain}),
         yaml.safe_dump({"checks": plain}, default_flow_style=True, width=20),
     ):
         entries = checks(Document("a.yaml", text))
-        assert {entry.name: entry.values["host"] for entry in entries} == {
-            name: host for name, (host, _, _) in wanted.items()
+        assert {entry.name: entry.values["pidfile"] for entry in entries} == {
+            name: path for name, (path, _, _) in wanted.items()
         }
-        assert all(entry.values["port"] == (wanted[entry.name][1],) for entry in entries)
+        assert all(entry.interval == wanted[entry.name][1] for entry in entries)
         assert all(entry.values["ipv4"] is wanted[entry.name][2] for entry in entries)
         assert all(entry.interval == Seconds(5) for entry in entries)
 

@@ -9,6 +9,7 @@ import yaml
 
 from vipwarden.config.document import Mistakes, meant
 from vipwarden.config.entry import Entry, asked, composed, judged
+from vipwarden.config.trial import contradiction
 from vipwarden.core.options import UsageError, options
 from vipwarden.core.registry import load, names
 
@@ -122,6 +123,8 @@ class _Builder:
             entry = Entry(f"{name}{suffix}", keys)
             entry.ask(function, keys, {**values, **place})
             self._judge_times(key, name, entry)
+            if why := contradiction(function, entry.values):
+                raise self._error(key, entry.name, f"can never be healthy: {why}")
             yield entry
 
     def _places(
