@@ -16,7 +16,7 @@ from vipwarden.config.document import ConfigError, Document
 from vipwarden.config.entries import checks
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import Range
-from vipwarden.core.values import Count, Port, Seconds
+from vipwarden.core.values import Count, Port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -297,8 +297,7 @@ def test_what_a_yaml_writer_writes_is_read(wanted: dict[str, tuple[str, int, boo
             name: path for name, (path, _, _) in wanted.items()
         }
         assert all(entry.interval == wanted[entry.name][1] for entry in entries)
-        assert all(entry.values["ipv4"] is wanted[entry.name][2] for entry in entries)
-        assert all(entry.interval == Seconds(5) for entry in entries)
+        assert all(entry.values["containers"] is wanted[entry.name][2] for entry in entries)
 
 
 def test_all_mistakes_are_named_at_once() -> None:
