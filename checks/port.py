@@ -91,7 +91,8 @@ async def port(
     lines: list[str] = []
     errors: list[NetError] = []
     for index, number in enumerate(ports):
-        net.share(len(ports) - index)
+        if len(ports) > 1:
+            net.share(len(ports) - index)
         try:
             lines.append(await _try(net, targets, number, source, send, expect))
         except NetError as error:
