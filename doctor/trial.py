@@ -78,8 +78,11 @@ def _link(name: str, peer: str, addresses: list[str]) -> list[socket.socket]:
     lines += [f"link set {device} up" for device in ("lo", peer, name)]
     lines += [f"addr add {address} dev {name} {'nodad' * (':' in address)}" for address in addresses]
     lines += [f"{version} route add default dev {name} metric {peer[9:]}" for version in ("-4", "-6")]
-    with suppress(TrialError):  # what fails shows: then nothing comes in without rules either
+    try:
         output(["ip", "-force", "-batch", "-"], "\n".join(lines))
+    except TrialError:  # an address that fails shows: then nothing comes in without rules either
+        if not Path(f"/proc/sys/net/ipv4/conf/{name}").exists():
+            raise
     for setting in ("all", name):
         Path(f"/proc/sys/net/ipv4/conf/{setting}/rp_filter").write_text("0", encoding="ascii")
     sockets = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW, protocol) for protocol in (0, socket.htons(_FENCE))]

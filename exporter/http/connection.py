@@ -42,6 +42,7 @@ class Connection(RequestHandler):
     __slots__ = (
         "_alarm",
         "_early",
+        "_has_asked",
         "_is_over",
         "_raw",
         "_received",
@@ -71,7 +72,7 @@ class Connection(RequestHandler):
         self._tls: asyncio.Task[None] | None = None
         self._early: bytes | None = b""  # what came before aiohttp was told of the connection
         self._received = 0
-        self._is_over = False
+        self._is_over = self._has_asked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, with TLS where it is asked for."""
@@ -138,7 +139,7 @@ class Connection(RequestHandler):
     def eof_received(self) -> bool:  # type: ignore[override]
         """Go on answering a client that has said all it wants to say."""
         self._is_over = True
-        return self.context is None and (self.is_busy or self._received > 0)
+        return self.context is None and (self.is_busy or self._received > 0 or self._is_asked)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
@@ -153,7 +154,7 @@ class Connection(RequestHandler):
 
     def begin_answer(self) -> None:
         """Note that a request is complete; what it takes from here on is ours."""
-        self.is_busy = True
+        self.is_busy = self._has_asked = True
         self._received = 0
         if self._alarm is not None:
             self._alarm.cancel()
@@ -180,10 +181,15 @@ class Connection(RequestHandler):
             self.abort()
 
     def _finish_idle(self) -> None:
-        if self._messages:  # a busy node comes to the next request late
+        if self._is_asked:  # a busy node comes to the next request late
             self._expect(_LAST)
         elif not self.is_busy:
             self.finish()
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether a complete request waits, or aiohttp is about to begin with it."""
+        return bool(self._messages) or (self._has_asked and self._waiter is None)
 
     @property
     def is_there(self) -> bool:

@@ -236,5 +236,6 @@ def test_ipv6_is_tried_as_well() -> None:
 )
 def test_rules_that_cannot_be_loaded_have_no_verdict(command: list[str], wanted: str) -> None:
     """The reason is told."""
+    program("ip")
     with pytest.raises(TrialError, match=wanted):
         trial({"v0": []}, [(command, "")], [])

@@ -212,6 +212,24 @@ def test_requests_that_come_together_are_answered_in_turn(tmp_path: Path) -> Non
     assert found.count(HEALTHY) == 20
 
 
+def test_a_client_that_ends_between_two_answers_gets_all_of_them(tmp_path: Path) -> None:
+    """Whichever answer it has then."""
+
+    def work(port: int) -> list[int]:
+        counts = []
+        for number in range(20):
+            with closing(connect(port)) as sock:
+                sock.sendall((GET + b"\r\n") * 20)
+                data = b""
+                while data.count(HEALTHY) < number:
+                    data += sock.recv(4096)
+                sock.shutdown(socket.SHUT_WR)
+                counts.append((data + rest(sock)).count(HEALTHY))
+        return counts
+
+    assert serving(nowhere(tmp_path), work) == [20] * 20
+
+
 def test_a_busy_node_leaves_none_of_them_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though it comes to the next one after the time in which a client that has ended is given up."""
     monkeypatch.setattr("exporter.http.connection._LAST", 0)
