@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from exporter.frame import Collected, Frame
-    from exporter.http.library import BaseRequest
+    from exporter.http.aiohttp_server import BaseRequest
     from exporter.page import Page
     from exporter.render.exposition import Metric
 

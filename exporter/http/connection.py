@@ -10,15 +10,15 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from exporter.http.library import RequestHandler, Response
+from exporter.http.aiohttp_server import RequestHandler, Response
 from exporter.http.tls import alternative_names, failure
 from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
     import ssl
 
+    from exporter.http.aiohttp_server import BaseRequest, StreamResponse
     from exporter.http.gate import Gate
-    from exporter.http.library import BaseRequest, StreamResponse
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "

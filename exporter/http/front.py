@@ -10,16 +10,16 @@ from ipaddress import ip_address
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from exporter.http.aiohttp_server import Response, StreamResponse
 from exporter.http.answers import READING, error
 from exporter.http.auth import CHALLENGE
 from exporter.http.connection import HEADERS, Connection
-from exporter.http.library import Response, StreamResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.http.aiohttp_server import BaseRequest
     from exporter.http.answers import Answer, Answers
-    from exporter.http.library import BaseRequest
 
 _CHUNK = 1 << 18
 MOST_BODIES = 8

@@ -16,7 +16,7 @@ from vipwarden.core.result import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.http.library import Server
+    from exporter.http.aiohttp_server import Server
     from exporter.http.web import Security
 
 

@@ -8,11 +8,11 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from exporter.frame import Frame
+from exporter.http.aiohttp_server import Server as HttpServer
 from exporter.http.answers import Answers
 from exporter.http.connection import Connection
 from exporter.http.front import Front, is_loopback
 from exporter.http.gate import Gate, Limits
-from exporter.http.library import Server as HttpServer
 from exporter.http.web import Security
 from exporter.process import keep_memory
 from exporter.registry import sources
