@@ -124,8 +124,10 @@ class Publisher:
                 start, _, ttl = head.rpartition(b" ")
                 if published.state is not None and ttl == b"%.2f" % published.ttl:
                     files.write(path, b"%b %.2f" % (start, published.ttl + grace) + line + rest)
-            except OSError:
-                pass  # it grows stale as after any other end
+            except FileNotFoundError:
+                pass  # a check that has no verdict yet
+            except OSError as error:  # this one is valid for its own TTL only, as after a kill
+                self._trouble(self.verdicts, error, "")
 
     def _restore(self, error: OSError) -> None:
         if error.errno == 2:  # somebody removed the folder
