@@ -252,3 +252,8 @@ def test_options_that_contradict_each_other_are_refused(entry: str, said: str) -
     """With `weight 0 reverse` such an entry would put every node into FAULT."""
     assert refused(f"a: {entry}").startswith("a.yaml:2: checks.a can never be healthy: ")
     assert said in refused(f"a: {entry}")
+
+
+def test_an_interface_that_is_not_there_yet_is_no_contradiction() -> None:
+    """It may come up later, and the agent has to start meanwhile."""
+    assert list(entries("a: {check: port, port: 1, host: 'fe80::1%nosuch0'}")) == ["a"]

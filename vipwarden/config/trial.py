@@ -25,7 +25,7 @@ class _Nowhere(Net):
     def _begin(self, *_: object, **__: object) -> NoReturn:
         raise _Begun
 
-    wait = pause = lookup = connect = file = away = beside = once = _begin
+    resolve = wait = pause = lookup = connect = file = away = beside = once = _begin
 
 
 def contradiction(function: Check, values: Mapping[str, object]) -> str:
