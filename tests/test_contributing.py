@@ -77,8 +77,17 @@ def test_make_generate_writes_all_and_make_check_finds_nothing_more(code: Path) 
         assert text in (code / name).read_text("utf-8"), name
 
 
-def test_man_page_and_completion_have_it(code: Path) -> None:
+@pytest.fixture(scope="module")
+def generated(code: Path) -> Path:
+    """Write what comes of the check's file."""
+    done = make(code, "generate")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return code
+
+
+def test_man_page_and_completion_have_it(generated: Path) -> None:
     """As the packages make them."""
+    code = generated
     (code / "made").mkdir()
     for script, target in (("man.py", "made"), ("completion.py", "made/vipwarden")):
         subprocess.run([sys.executable, "-B", code / "packaging" / script, code, code / target], check=True)
@@ -86,12 +95,12 @@ def test_man_page_and_completion_have_it(code: Path) -> None:
     assert '"vipwarden check greeting")\n            words="-H --host' in (code / "made/vipwarden").read_text()
 
 
-def test_its_tests_pass(code: Path) -> None:
+def test_its_tests_pass(generated: Path) -> None:
     """Its own, and those that every check has to pass."""
     files = ["tests/checks/test_greeting.py", "tests/core", "tests/keepalived_scripts/test_chk_modules.py"]
     files += ["tests/docs/test_pages.py", "tests/clients/test_definitions.py"]
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "greeting or pages or wheel", *files]
-    done = subprocess.run(line, capture_output=True, check=False, cwd=code, text=True, timeout=200)
+    done = subprocess.run(line, capture_output=True, check=False, cwd=generated, text=True, timeout=200)
     assert done.returncode == 0, done.stdout
 
 
