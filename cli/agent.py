@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from agent.agent import Agent, AgentError
 from agent.log import Log, route
 from agent.relief import fail_closed
-from agent.settings import plan
-from cli.service import serve
+from agent.settings import plan, plan_of
+from cli.service import confirm, serve
 from vipwarden import VERSION
-from vipwarden.config.document import PATH, ConfigError
+from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 from vipwarden.state.paths import runtime
@@ -36,13 +36,13 @@ def agent(*, config: File = PATH, check_config: bool = False, fail_closed: bool 
     if fail_closed:
         return _fail_closed()
     try:
-        first = plan(config)
+        document = Document(config, sections=SECTIONS)
+        first = plan_of(document)
     except ConfigError as error:
         sys.stderr.write(f"vipwarden agent: {error}\n")
         return 2
     if check_config:
-        sys.stdout.write(f"{config}: {len(first.entries)} checks, nothing wrong\n")
-        return 0
+        return confirm(document, f"{len(first.entries)} checks, ")
     raise_limits()
     log = Log()
     log.say(f"vipwarden {VERSION} runs {len(first.entries)} checks of {config}")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.service import serve
+from cli.service import confirm, serve
 from exporter.http.activation import ActivationError, activated
 from exporter.http.server import ListenError, start
 from exporter.http.web import Security
@@ -47,8 +47,7 @@ def exporter(*, config: File | None = None, check_config: bool = False, **values
             with mistakes.kept():
                 Security(read(document, values).web_config, say)
             mistakes.end()
-            sys.stdout.write(f"{document.path or 'no configuration'}: nothing wrong\n")
-            return 0
+            return confirm(document)
         asyncio.run(serve(_Exporter(config, values), say))
     except ConfigError as error:
         sys.stderr.write(f"vipwarden exporter: {error}\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from agent.log import Log
 from agent.settings import plan, plan_of
 from cli.agent import AgentService, complain, raise_limits
 from cli.exporter import opened, read, usual
-from cli.service import serve
+from cli.service import confirm, serve
 from exporter.http.answers import HEALTHY
 from exporter.http.server import ListenError, start
 from exporter.http.web import Security
@@ -69,8 +68,7 @@ def run(*, config: File | None = None, listen: Listen | None = None, check_confi
         node = _Node(usual(config), listen, log)
         if check_config:
             Security(node.settings.web_config, print)
-            sys.stdout.write(f"{node.path or 'no configuration'}: {len(node.plan.entries)} checks, nothing wrong\n")
-            return 0
+            return confirm(node.document, f"{len(node.plan.entries)} checks, ")
         raise_limits()
         asyncio.run(serve(node, log.say))
     except ConfigError as error:
@@ -101,7 +99,8 @@ class _Node(AgentService):
         super().__init__(plan, log)
 
     def _read(self) -> tuple[Settings, Plan]:
-        document, mistakes = opened(self.path), Mistakes()
+        self.document = document = opened(self.path)
+        mistakes = Mistakes()
         with mistakes.kept():
             settings = read(document, self._given)
         with mistakes.kept():

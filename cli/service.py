@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from time import CLOCK_MONOTONIC, clock_gettime_ns
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +15,8 @@ from vipwarden.core.systemd import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from vipwarden.config.document import Document
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -71,6 +74,15 @@ async def serve(service: Service, say: Callable[[str], None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def confirm(document: Document, what: str = "") -> int:
+    """Print that a configuration is right, after warnings for files that are missing; return the exit code."""
+    warnings = document.missing()
+    sys.stderr.writelines(f"warning: {line}\n" for line in warnings)
+    right = "no mistakes" if warnings else "nothing wrong"
+    sys.stdout.write(f"{document.path or 'no configuration'}: {what}{right}\n")
+    return 0
 
 
 async def _reloaded(service: Service) -> str:

@@ -116,6 +116,12 @@ def test_a_configuration_is_checked_without_running_it(tmp_path: Path) -> None:
         done = run(tmp_path, "vipwarden", "agent", *more, "--config", str(bad))
         assert done.code == 2
         assert f"{bad}:2: checks.web.hots is not known" in done.err
+    lost = f"{tmp_path}/mysql.cnf"
+    good.write_text(checks(f"  db:\n    check: mysql_ping\n    defaults_file: {lost}\n"))
+    for part, what in (("agent", "1 checks, "), ("run", "1 checks, "), ("exporter", "")):
+        done = run(tmp_path, "vipwarden", part, "--check-config", "--config", str(good))
+        assert (done.code, done.out) == (0, f"{good}: {what}no mistakes\n")
+        assert done.err == f"warning: {good}:4: checks.db.defaults_file is {lost!r}: No such file or directory\n"
     assert not (tmp_path / "run" / "track").exists()
 
 

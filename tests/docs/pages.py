@@ -64,6 +64,15 @@ def links(page: Path) -> list[str]:
     return re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", prose(page)))
 
 
+def dead(page: Path) -> list[str]:
+    """Return the links of a page to files and headings that are not there."""
+    places = [link.partition("#") for link in links(page) if not link.startswith(("https://", "http://"))]
+    targets = [((page.parent / path).resolve() if path else page, anchor) for path, _, anchor in places]
+    return [
+        f"{path}#{anchor}" for path, anchor in targets if not path.exists() or (anchor and anchor not in anchors(path))
+    ]
+
+
 def anchors(page: Path) -> set[str]:
     """Return the anchors that GitHub gives to the headings of a page."""
     found: dict[str, int] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.commands import CODE
-from tests.docs.pages import ALL, anchors, blocks, links
+from tests.docs.pages import ALL, blocks, dead, links
 from vipwarden.core.registry import names
 
 if TYPE_CHECKING:
@@ -23,15 +23,7 @@ _ENGLISH = {
 @pytest.mark.parametrize("page", ALL, ids=lambda page: str(page.relative_to(CODE)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     """To a file of the tree, and to a heading that is there."""
-    dead = []
-    for link in links(page):
-        if link.startswith(("https://", "http://")):
-            continue
-        path, _, anchor = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
-        if not target.exists() or (anchor and anchor not in anchors(target)):
-            dead.append(link)
-    assert dead == []
+    assert dead(page) == []
 
 
 def test_the_index_has_every_page() -> None:

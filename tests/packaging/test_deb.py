@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.commands import program
+from tests.docs.pages import dead
 from tests.packaging.building import NEXT, build, copy, packages, run
 from tests.packaging.roots import PYTHONS, Root, root
 from vipwarden import VERSION
@@ -89,6 +90,13 @@ def test_no_file_lies_in_a_folder_that_is_a_link_of_a_merged_usr() -> None:
     listed = "".join(run("dpkg-deb", "--contents", path) for path in packages("deb").glob("*.deb"))
     assert "./usr/lib/systemd/system/vipwarden-agent.service" in listed
     assert not re.findall(r" \./(?:bin|sbin|lib\w*)/.*", listed)
+
+
+def test_the_links_of_the_pages_lead_somewhere(node: Root) -> None:
+    """Debian would compress the longer pages, and links name them as they are."""
+    pages = sorted((node.path / "usr/share/doc/vipwarden").rglob("*.md"))
+    assert {"README.md", "CHANGELOG.md", "two-nodes.md"} <= {page.name for page in pages}
+    assert [link for page in pages for link in dead(page)] == []
 
 
 def test_every_command_is_in_its_place_and_starts(node: Root) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.commands import BIN, CODE, program
+from tests.docs.pages import dead
 from tests.packaging.building import NEXT, build, copy, packages, run
 from tests.packaging.dnf import Dnf, stand_in, system
 from tests.packaging.roots import PYTHONS, Root, root
@@ -127,6 +128,13 @@ def test_each_package_holds_what_belongs_to_it(node: Node) -> None:
 def node_list(node: Node, package: str) -> list[str]:
     """Return what an installed package holds."""
     return run("rpm", "--root", node.path, "-ql", package).split()
+
+
+def test_the_links_of_the_pages_lead_somewhere(node: Node) -> None:
+    """To other pages of the package."""
+    pages = sorted((node.path / "usr/share/doc").glob("**/*.md"))
+    assert {"README.md", "CHANGELOG.md", "two-nodes.md"} <= {page.name for page in pages}
+    assert [link for page in pages for link in dead(page)] == []
 
 
 def test_keepalived_s_scripts_are_files_that_only_root_can_change(node: Node) -> None:

@@ -6,6 +6,7 @@ Errors have file, line and key.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -59,6 +60,7 @@ class Document:
     def __init__(self, path: str, text: str | None = None, sections: Sequence[str] = ()) -> None:
         """Read the file (or the text, named ``path`` in errors); raises ConfigError."""
         self.path = path
+        self._files: list[tuple[yaml.Node, str, str]] = []
         root = _compose(path, _read(path) if text is None else text)
         self.is_empty = root is None or _is_null(root)
         self._top = {} if root is None or self.is_empty else dict(self.pairs(root, ""))
@@ -90,6 +92,8 @@ class Document:
                 if option is None:
                     raise self.error(name_node, f"{where}.{name}", _unknown(name, known))
                 values[name] = self._value(option, value, f"{where}.{name}")
+                if name.endswith("_file") and isinstance(path := values[name], str):
+                    self._files.append((value, f"{where}.{name}", path))
         missing = [name for name, option in known.items() if option.required and name not in given]
         with mistakes.kept():
             if missing:
@@ -135,6 +139,14 @@ class Document:
             seen.add(text)
             yield text, (key, value)
 
+    def missing(self) -> list[str]:
+        """Return a warning for each file that the sections read so far name (KEY_file) and that is not there."""
+        return [
+            str(self.error(node, where, f"is {path!r}: {why}"))
+            for node, where, path in self._files
+            if (why := _unseen(path))
+        ]
+
     def error(self, node: yaml.Node, where: str, text: str) -> ConfigError:
         """Return an error with its place in the file."""
         return ConfigError(f"{self.path}:{node.start_mark.line + 1}: {one_line(f'{where} {text}')}")
@@ -163,6 +175,15 @@ def _read(path: str) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}: is not UTF-8 text: {error.reason}") from None
+
+
+def _unseen(path: str) -> str:
+    """Return why a file cannot be found, or ""."""
+    try:
+        os.stat(path)  # noqa: PTH116 - a path from the operator
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _compose(path: str, text: str) -> yaml.Node | None:
