@@ -88,15 +88,18 @@ def text_of(memory: Memory) -> bytes:
     return f"{head}\n{' '.join(f'{restart:.3f}' for restart in memory.restarts)}\n".encode()
 
 
-def write(path: str, data: bytes) -> None:
-    """Replace the file so that a crash leaves the old or the new content; raises OSError."""
+def write(path: str, data: bytes, *, durable: bool = True) -> None:
+    """Replace the file so that a crash leaves the old or the new content; raises OSError.
+
+    ``durable`` waits until the disk has it.
+    """
     above = path.rpartition("/")[0]
     for step in (above.rpartition("/")[0], above):
         try:
             posix.mkdir(step, 0o755)
         except FileExistsError:
             pass
-    files.write(path, data, durable=True)
+    files.write(path, data, durable=durable)
 
 
 def _memory(text: str) -> Memory:

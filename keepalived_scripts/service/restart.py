@@ -1,9 +1,9 @@
 """What does systemd say of a failed unit, and how is a restart recorded and started without waiting for it?
 
-A child in its own session, out of reach of keepalived's kill, writes the memory to disk and reports that; only then
-does it start the command, in its own process group. It holds the lock of its run until the memory is safe, so that no
-other run acts on the old memory. If the command fails, or does not end in time, the child logs it to syslog and writes
-the reason beside the memory for later runs.
+A child in its own session, out of reach of keepalived's kill, writes the memory and reports that; only then does it
+start the command, in its own process group, and clients do not wait for the disk meanwhile. It holds the lock of its
+run until the memory is written, so that no other run acts on the old memory. If the command fails, or does not end in
+time, the child logs it to syslog and writes the reason beside the memory for later runs.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def record(path: str, data: bytes, lock: int, until: float, restart: Restart | N
             posix.setsid()
             posix.close(reading)
             _detach()
-            code = _recorded(path, data, writing, lock)
+            code = _recorded(path, data, writing, lock, durable=restart is None)
             if restart is not None and not code:
                 restart.supervise(path)
         finally:
@@ -122,11 +122,12 @@ class Restart:
         self.at = at
 
     def supervise(self, path: str) -> None:
-        """Run the command to its end; log and record a failure, which no other process sees."""
+        """Run the command to its end; log and record a failure, which no other process sees; wait for the disk."""
         reason = self._run()
         if reason:
             log(self.program, ERROR, f"restart failed: {reason}")
             memory.write(_note(path), f"{self.at:.2f} {reason}\n".encode("utf-8", "replace"))
+        files.sync(path)
 
     def _run(self) -> str:
         """Return the failure, or ""."""
@@ -159,9 +160,9 @@ def _detach() -> None:
         posix.dup2(null, descriptor)
 
 
-def _recorded(path: str, data: bytes, writing: int, lock: int) -> int:
+def _recorded(path: str, data: bytes, writing: int, lock: int, *, durable: bool) -> int:
     try:
-        memory.write(path, data)
+        memory.write(path, data, durable=durable)
     except OSError as error:
         posix.write(writing, f"{path} cannot be written: {error.strerror}".encode())
         return 1

@@ -81,7 +81,7 @@ def main(count: int, workers: int) -> int:
     os.close(outlet)
     rows: dict[str, list[dict[str, object]]] = {kind: [] for kind in names}
     bad = done = 0
-    with os.fdopen(inlet) as lines:
+    with os.fdopen(inlet) as lines, suppress(KeyboardInterrupt):  # the table of what was done so far
         for line in lines:
             found = json.loads(line)
             rows[found["kind"]].append(found)

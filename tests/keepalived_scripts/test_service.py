@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import environment, program, shell
+from tests.commands import BIN, environment, program, shell
 from tests.keepalived_scripts.service import Asked, ignored_here, must_come
 from tests.servers import misbehaving as servers
 
@@ -261,6 +261,18 @@ def test_what_cannot_be_remembered_is_not_restarted(asked: Asked) -> None:
     assert done.code == 1
     assert "so no restart" in done.out
     assert asked.restarted() == 0
+
+
+def test_clients_do_not_wait_for_the_disk(asked: Asked) -> None:
+    """The restart begins before what was written is on the disk, which takes a busy disk half a second."""
+    calls = asked.folder / "calls"
+    traced = (program("strace"), "-f", "-o", calls, "-e", "trace=execve,fsync", BIN / "chk_service")
+    options = ("-C", "no-such-program", "-t", "10", *asked.counting())
+    subprocess.run((*traced, *options), env=asked.env, check=False, timeout=60)  # ends with the last process
+    lines = [line.split(None, 1)[1] for line in calls.read_text().splitlines()]
+    first = next(index for index, line in enumerate(lines) if line.startswith(f'execve("{asked.folder}/restart"'))
+    assert [index for index, line in enumerate(lines) if line.startswith("fsync(") and index > first]
+    assert not [index for index, line in enumerate(lines) if line.startswith("fsync(") and index < first]
 
 
 def test_a_memory_that_was_tampered_with_fails_closed_without_a_storm(asked: Asked) -> None:

@@ -59,11 +59,21 @@ def write(path: str, data: bytes, *, durable: bool = False) -> None:
         posix.unlink(aside)
         raise
     if durable:
-        place = posix.open(folder, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
-        try:
-            posix.fsync(place)
-        finally:
-            posix.close(place)
+        _sync(folder)
+
+
+def sync(path: str) -> None:
+    """Wait until the disk has a file that was written before; raises OSError."""
+    _sync(path)
+    _sync(path.rpartition("/")[0])
+
+
+def _sync(path: str) -> None:
+    place = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        posix.fsync(place)
+    finally:
+        posix.close(place)
 
 
 def overwrite(path: str, data: bytes, at: int = 0) -> None:
