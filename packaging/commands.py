@@ -55,11 +55,10 @@ def commands(code: Path) -> Iterator[Command]:
         yield declared(f"vipwarden snippet {name}", "", *module("cli.snippet").declared(name))
     for name, preset in service.PRESETS.items():
         yield declared(f"chk_{name}", parts[f"chk_{name}"], preset, service.front_end)
-    yield declared("notify", parts["notify"], module("keepalived_scripts.notify.main").notify)
-    line = module("keepalived_scripts.realserver.main").main
-    yield declared("realserver", parts["realserver"], *line.functions, arguments=usage.arguments_of(line.run))
-    for part in parts.keys() - launchers(code).keys() - {"check", "snippet"}:
-        line = module(f"cli.{part}").main
+    scripts = "keepalived_scripts"
+    lines = {"notify": module(f"{scripts}.notify.main").line, "realserver": module(f"{scripts}.realserver.main").main}
+    own = parts.keys() - launchers(code).keys() - {"check", "snippet"}
+    for part, line in (lines | {part: module(f"cli.{part}").main for part in own}).items():
         yield declared(line.program, parts[part], *line.functions, arguments=usage.arguments_of(line.run))
     about = "checks of keepalived, LVS and HAProxy, by hand and all the time"
     yield listed("vipwarden", about, "PART", parts, "--version", "show the version")

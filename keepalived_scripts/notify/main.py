@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keepalived_scripts.notify import journal
 from keepalived_scripts.notify.accept import Next, accept, go_on, started
 from keepalived_scripts.notify.event import Event, EventError, from_words
-from vipwarden.core.options import UsageError, options, parse
+from vipwarden.core.commandline import CommandLine
+from vipwarden.core.options import UsageError
 from vipwarden.core.result import one_line
 from vipwarden.core.values import Seconds
 from vipwarden.node.keepalived.vrrp_state import STATES
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def notify(
-    *,
+    *word: str | None,
     state: str | None = None,
     instance: str | None = None,
     group: str | None = None,
@@ -29,15 +30,14 @@ def notify(
     compare: Seconds = Seconds(5),
     config: str | None = None,
     check_config: bool = False,
-    help: bool = False,  # noqa: A002 - the option's name
-) -> None:
+) -> int:
     """Record, log and forward keepalived's events.
 
     As notify script:         notify "/usr/libexec/keepalived/notify"
     As notify_master script:  notify_master "/usr/libexec/keepalived/notify --state MASTER --instance V1"
     As reader of the FIFO:    vrrp_notify_fifo_script "/usr/libexec/keepalived/notify --fifo"
-    Hooks get your own arguments after the options first, then keepalived's.
 
+    word: your own arguments, which hooks get first, and then keepalived's
     state: MASTER, BACKUP, FAULT, STOP or DELETED, for scripts to which keepalived does not pass it
     instance: name of the vrrp_instance; needs --state
     group: name of the vrrp_sync_group; needs --state
@@ -46,43 +46,17 @@ def notify(
     compare: seconds between two comparisons with the VIPs that the kernel holds
     config: configuration file; default /etc/vipwarden/vipwarden.yaml, if it exists
     check_config: check the configuration, report errors and exit
-    help: show this text
     """
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run notify; return 0 for success, 1 for a failure and 2 for a wrong command line."""
-    os.umask(0o022)  # keepalived's is 0177
-    try:
-        return _run(arguments)
-    except (UsageError, EventError) as error:
-        return _failed(f"{error}; see notify --help", 2)
-    except OSError as error:
-        return _failed(f"{' '.join(arguments)}: {error}", 1)
-
-
-def _run(arguments: Sequence[str]) -> int:
-    count = _options(arguments)
-    known = options(notify)
-    values: dict[str, Any] = {name: option.default for name, option in known.items()}
-    values |= parse(known, arguments[:count])
-    words = [word for index, word in enumerate(arguments[count:]) if index or word != "--"]
-    if values["help"]:
-        from vipwarden.core.usage import usage
-
-        sys.stdout.write(usage("notify", notify) + "\n")
-        return 0
-    config = values["config"]
-    if values["check_config"]:
+    if check_config:
         return _check(config)
-    if values["fifo"] is not None:
+    if fifo is not None:
         from keepalived_scripts.notify.fifo import Reader
 
-        if words:
-            raise UsageError(f"{words[0]!r}: --fifo takes no arguments")
-        Reader(values["fifo"], config, values["keepalived_conf"], values["compare"]).run()
+        if word:
+            raise UsageError(f"{word[0]!r}: --fifo takes no arguments")
+        Reader(fifo, config, keepalived_conf, compare).run()
         return 0
-    event = _event(values, words)
+    event = _event([text or "" for text in word], state, instance, group)
     event.order = started()
     todo = accept(event)
     if todo is not Next.NOTHING:
@@ -93,24 +67,29 @@ def _run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _options(arguments: Sequence[str]) -> int:
-    """Return the number of leading arguments that are options and their values."""
-    count = 0
-    while count < len(arguments) and arguments[count].startswith("-") and arguments[count] != "--":
-        alone = "=" in arguments[count] or arguments[count] in ("--help", "-h", "--check-config")
-        count += 1 if alone else 2
-    return count
+line = CommandLine("notify", notify, first=True)
 
 
-def _event(values: dict[str, Any], words: Sequence[str]) -> Event:
-    given = [(kind.upper(), values[kind]) for kind in ("instance", "group") if values[kind] is not None]
-    if values["state"] is None and not given:
+def main(arguments: Sequence[str]) -> int:
+    """Run notify; return 0 for success, 1 for a failure and 2 for a wrong command line."""
+    os.umask(0o022)  # keepalived's is 0177
+    try:
+        return line.call(arguments)
+    except (UsageError, EventError) as error:
+        return _failed(f"{error}; see notify --help", line.refused)
+    except OSError as error:
+        return _failed(f"{' '.join(arguments)}: {error}", 1)
+
+
+def _event(words: Sequence[str], state: str | None, instance: str | None, group: str | None) -> Event:
+    named = [(kind, name) for kind, name in (("INSTANCE", instance), ("GROUP", group)) if name is not None]
+    if state is None and not named:
         return from_words(words)
-    if values["state"] is None or len(given) != 1:
+    if state is None or len(named) != 1:
         raise UsageError("--state needs --instance or --group, and they need --state")
-    if values["state"] not in STATES:
-        raise UsageError(f"--state {values['state']!r}: one of {', '.join(STATES)} is wanted")
-    return Event(*given[0], values["state"], words=words)
+    if state not in STATES:
+        raise UsageError(f"--state {state!r}: one of {', '.join(STATES)} is wanted")
+    return Event(*named[0], state, words=words)
 
 
 def _check(config: str | None) -> int:

@@ -52,7 +52,18 @@ def also(*, colour: bool = False) -> None:
     """
 
 
+def event(*word: str | None, state: str = "") -> int:
+    """Pass an event on.
+
+    word: its words
+    state: state
+    """
+    sys.stdout.write(f"{word} {state}\n")
+    return 0
+
+
 SERVICE = CommandLine("service", service)
+EVENT = CommandLine("event", event, first=True)
 PAGE = CommandLine("page", page, refused=3)
 
 
@@ -68,6 +79,22 @@ PAGE = CommandLine("page", page, refused=3)
 def test_words_and_options_may_stand_in_any_order(line: str, out: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Behind ``--`` there are words alone; the exit code is the function's own."""
     assert SERVICE(line.split()) == 7
+    assert capsys.readouterr() == (f"{out}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "out"),
+    [
+        ("", "() "),
+        ("INSTANCE V1 MASTER 1", "('INSTANCE', 'V1', 'MASTER', '1') "),
+        ("--state=A own --state B", "('own', '--state', 'B') A"),
+        ("--state A -- --own", "('--own',) A"),
+        ("own -- -x", "('own', '--', '-x') "),
+    ],
+)
+def test_options_may_have_to_stand_first(line: str, out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What follows the first word belongs to somebody else."""
+    assert EVENT(line.split()) == 0
     assert capsys.readouterr() == (f"{out}\n", "")
 
 

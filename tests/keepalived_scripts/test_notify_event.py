@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from keepalived_scripts.notify.event import Event, EventError, from_line, from_words
 from keepalived_scripts.notify.fifo import Lines
-from keepalived_scripts.notify.main import _options
 from vipwarden.node.keepalived.vrrp_state import STATES, TYPES
 
 NAMES = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=30)
@@ -95,19 +94,3 @@ def test_a_line_without_an_end_is_dropped() -> None:
         assert reader.feed(b"x" * 1000) == []
     assert len(reader.rest) <= 4096
     assert reader.feed(b"\nVS a UP\n")[-1] == "VS a UP"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "count"),
-    [
-        ("INSTANCE V1 MASTER 1", 0),
-        ("--config /x INSTANCE V1 MASTER 1", 2),
-        ("--config=/x own words INSTANCE V1 MASTER 1", 1),
-        ("--state MASTER --instance V1", 4),
-        ("-- --own INSTANCE V1 MASTER 1", 0),
-        ("--help", 1),
-    ],
-)
-def test_options_stand_before_the_words(arguments: str, count: int) -> None:
-    """What follows is the operator's and keepalived's."""
-    assert _options(arguments.split()) == count

@@ -28,9 +28,7 @@ SERVICES = ("vipwarden-agent.service", "vipwarden-notify.service", "vipwarden-ex
 SOCKET = "vipwarden-exporter.socket"
 CODE = "/usr/lib/vipwarden/code"
 TRACK = "/run/vipwarden/track/web"
-# the time that an agent takes to start on a busy machine is not what is asked here
 CONFIG = """\
-agent: {restart_grace: 30}
 checks: {web: {check: port, interval: 0.2, timeout: 0.2, host: 127.0.0.1, port: 8080}}
 exporter: {listen: "127.0.0.1:9877"}
 """
@@ -46,7 +44,7 @@ vrrp_script port {
     timeout 5
 }
 vrrp_script verdict {
-    script "/usr/libexec/keepalived/chk_verdict web --max-age 30"
+    script "/usr/libexec/keepalived/chk_verdict web"
     interval 1
     timeout 5
 }

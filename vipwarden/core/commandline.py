@@ -1,7 +1,8 @@
 """How does a command read its arguments? By the signature of the function that it runs, as a check does.
 
 A keyword-only parameter of the function is an option, a positional parameter a word of the command line, ``*name`` one
-word or more. The docstring is the help. packaging/commands.py makes man pages and completion of the same declaration.
+word or more (with ``T | None`` any number). The docstring is the help. packaging/commands.py makes man pages and
+completion of the same declaration.
 """
 
 from __future__ import annotations
@@ -26,31 +27,44 @@ def show_help(*, help: bool = False) -> None:  # noqa: A002 - the option's name
 class CommandLine:
     """A command that runs a function with what its command line says, and leaves with what that returns."""
 
-    __slots__ = ("functions", "program", "refused", "run")
+    __slots__ = ("first", "functions", "program", "refused", "run")
 
-    def __init__(self, program: str, run: Callable[..., int], *others: Callable[..., object], refused: int = 2) -> None:
+    def __init__(
+        self,
+        program: str,
+        run: Callable[..., int],
+        *others: Callable[..., object],
+        refused: int = 2,
+        first: bool = False,
+    ) -> None:
         """Name it as it is typed; ``others`` add their options, ``refused`` is the exit code of a wrong command line.
 
-        The function gets what is given alone: a default is that of its signature.
+        With ``first`` all options stand before the first word. The function gets only what the command line gives:
+        a default is that of its signature.
         """
         self.program = program
         self.run = run
         self.functions = (run, *others, show_help)
         self.refused = refused
+        self.first = first
 
     def __call__(self, arguments: Sequence[str]) -> int:
         """Run it and return its exit code; a UsageError of the function counts as a wrong command line."""
         try:
-            known = options(*self.functions)
-            words: list[str] = []
-            values: dict[str, Any] = parse(known, arguments, words)
-            if values.pop("help", False):
-                sys.stdout.write(usage(self.program, *self.functions, arguments=arguments_of(self.run)) + "\n")
-                return 0
-            return self.run(*self._words(words), **complete(known, values))
+            return self.call(arguments)
         except UsageError as error:
             sys.stderr.write(f"{self.program}: {error}; see {self.program} --help\n")
             return self.refused
+
+    def call(self, arguments: Sequence[str]) -> int:
+        """Run it and return its exit code; raises UsageError."""
+        known = options(*self.functions)
+        words: list[str] = []
+        values: dict[str, Any] = parse(known, arguments, words, first=self.first)
+        if values.pop("help", False):
+            sys.stdout.write(usage(self.program, *self.functions, arguments=arguments_of(self.run)) + "\n")
+            return 0
+        return self.run(*self._words(words), **complete(known, values))
 
     def _words(self, words: list[str]) -> list[object]:
         """Return the words of the command line as the function wants them; raises UsageError."""

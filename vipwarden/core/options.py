@@ -124,10 +124,13 @@ def _number(text: str) -> float:
 _BUILTIN: dict[str, Callable[[str], object]] = {"str": str, "int": int, "float": _number, "bool": bool}
 
 
-def parse(known: Mapping[str, Option], arguments: Sequence[str], words: list[str] | None = None) -> dict[str, object]:
+def parse(
+    known: Mapping[str, Option], arguments: Sequence[str], words: list[str] | None = None, *, first: bool = False
+) -> dict[str, object]:
     """Return the values that a command line gives; raises UsageError at the first thing that is wrong.
 
-    What belongs to no option is appended to ``words``; without that list it is refused, as is ``--``.
+    What belongs to no option is appended to ``words``; without that list it is refused, as is ``--``. With ``first``
+    all options stand before the first word.
     """
     by_flag = {option.flag: option for option in known.values()}
     by_letter = {letter: option for option in known.values() for letter in option.letters}
@@ -148,6 +151,8 @@ def parse(known: Mapping[str, Option], arguments: Sequence[str], words: list[str
             _letters(values, by_letter, argument[1:], rest)
         elif words is not None:
             words.append(argument)
+            if first:
+                words += rest
         else:
             raise UsageError(f"{argument!r} belongs to no option")
     return values

@@ -39,7 +39,8 @@ def arguments_of(function: Callable[..., object]) -> list[Option]:
     least = count - len(code_of.__defaults__ or ())
     found = [option_of(code_of, name, index < least) for index, name in enumerate(code.co_varnames[:count])]
     if code.co_flags & 4:  # CO_VARARGS
-        found.append(option_of(code_of, code.co_varnames[count + code.co_kwonlyargcount], required=True))
+        name = code.co_varnames[count + code.co_kwonlyargcount]
+        found.append(option_of(code_of, name, required=not code_of.__annotations__[name].endswith(" | None")))
         found[-1].repeats = True
     for argument in found:
         argument.flag = argument.name.upper()
