@@ -13,8 +13,19 @@ from time import monotonic
 from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, judge
 from vipwarden.core.values import Count, Host, Port, Seconds, Source
 from vipwarden.net.stream import NetError
-from vipwarden.protocol.http.codec import HTTP_1_0, ROOT, HttpVersion, Path, VirtualHost
-from vipwarden.protocol.http.options import MD5, SUCCESS, Algorithm, Digest, Regex, Statuses
+from vipwarden.protocol.http.options import (
+    HTTP_1_0,
+    MD5,
+    ROOT,
+    SUCCESS,
+    Algorithm,
+    Digest,
+    HttpVersion,
+    Path,
+    Regex,
+    Statuses,
+    VirtualHost,
+)
 from vipwarden.protocol.http.session import MOST_BYTES, fetch
 
 TYPE_CHECKING = False

@@ -16,8 +16,8 @@ from vipwarden.core.result import OK, Result, one_line
 from vipwarden.core.values import Count, Host, Port, Seconds
 from vipwarden.net.blocking import BlockingNet, run
 from vipwarden.net.stream import NetError
-from vipwarden.protocol.http.codec import HTTP_1_0, HttpVersion, Path, VirtualHost, request
-from vipwarden.protocol.http.options import MD5, SUCCESS, Algorithm, Statuses
+from vipwarden.protocol.http.codec import request
+from vipwarden.protocol.http.options import HTTP_1_0, MD5, SUCCESS, Algorithm, HttpVersion, Path, Statuses, VirtualHost
 from vipwarden.protocol.http.session import MOST_BYTES, fetch
 
 if TYPE_CHECKING:

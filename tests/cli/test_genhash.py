@@ -136,7 +136,7 @@ def test_a_status_that_is_wanted_is_no_failure(server: RawHttp, capsys: pytest.C
         (["-s", "/run/x", "-p", "80", "-u", "/"], "-p is wanted, but not"),
         (["-s", "h", "-p", "0", "-u", "/"], "a port is a number from 1 to 65535"),
         (["-s", "h", "-p", "80", "-u", "a"], "a path begins with a slash"),
-        (["-s", "h", "-p", "80", "-u", "/", "-P", "2"], "a protocol version is"),
+        (["-s", "h", "-p", "80", "-u", "/", "-P", "2"], "1.0, 1.0C or 1.1 is wanted"),
         (["-s", "h", "-p", "80", "-u", "/", "-m", "1"], "no firewall marks"),
         (["-s", "h", "-p", "80", "-u", "/", "-I"], "-S and -V are wanted"),
         (["-s", "h", "-p", "80", "-u", "/", "--insecure"], "-S is wanted"),

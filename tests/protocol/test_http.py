@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vipwarden.protocol.http.codec import MOST_HEADER, Answer, Header, HttpVersion, Path, RawBody, VirtualHost, request
-from vipwarden.protocol.http.options import Algorithm, Digest, Regex, Statuses
+from vipwarden.protocol.http.codec import MOST_HEADER, Answer, Header, RawBody, request
+from vipwarden.protocol.http.options import Algorithm, Digest, HttpVersion, Path, Regex, Statuses, VirtualHost
 
 if TYPE_CHECKING:
     from vipwarden.protocol.http.body import DecodedBody

@@ -20,64 +20,6 @@ _SPACE = b" \t\n\v\f\r"  # of isspace() in the C locale
 _DIGITS = b"0123456789"
 
 
-def _visible(text: str, most: int) -> str:
-    if not text or " " in text or not text.isprintable():
-        raise ValueError("only visible characters are allowed; write a blank as %20")
-    if len(text.encode()) > most:
-        raise ValueError(f"at most {most} bytes are sent")
-    return text
-
-
-class HttpVersion(str):
-    """A protocol in keepalived's terms: 1.0, 1.0C (1.0 with ``Connection: close``) or 1.1 (always with it)."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> HttpVersion:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text.upper() not in ("1.0", "1.0C", "1.1"):
-            raise ValueError("a protocol version is 1.0, 1.0C or 1.1")
-        return str.__new__(cls, text.upper())
-
-
-HTTP_1_0 = HttpVersion("1.0")
-
-
-class Path(str):
-    """The target of the request: a path with a leading slash, or a URL for a proxy; at most 1700 bytes.
-
-    keepalived truncates requests at 2047 bytes.
-    """
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> Path:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if not text.startswith("/") and "://" not in text:
-            raise ValueError("a path begins with a slash")
-        return str.__new__(cls, _visible(text, 1700))
-
-
-ROOT = Path("/")
-
-
-class VirtualHost(str):
-    """The Host header, at most 255 bytes."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> VirtualHost:
-        """Build it from its text; raises ValueError with what is wanted."""
-        return str.__new__(cls, _visible(text, 255))
-
-    @property
-    def name(self) -> str:
-        """The name without port, and without the brackets of an IPv6 address."""
-        if self.startswith("["):
-            return self[1:].partition("]")[0]
-        return self.partition(":")[0]
-
-
 def request(path: str, host: str, version: str) -> bytes:
     """Return the request as keepalived sends it; ``host`` is a virtualhost, or address and port."""
     close = "" if version == "1.0" else "Connection: close\r\n"
@@ -161,18 +103,13 @@ class Header:
 
 
 class Answer:
-    """A response in pieces; ``header`` is None until it is complete."""
+    """A response in pieces; ``begun`` is its incomplete header, ``header`` is None until it is complete."""
 
-    __slots__ = ("_begun", "header")
+    __slots__ = ("begun", "header")
 
     def __init__(self) -> None:
-        self._begun = bytearray()
+        self.begun = bytearray()
         self.header: Header | None = None
-
-    @property
-    def begun(self) -> bytes:
-        """The incomplete header."""
-        return bytes(self._begun)
 
     def feed(self, data: bytes) -> bytes:
         """Take the next piece and return its part of the body.
@@ -181,24 +118,19 @@ class Answer:
         """
         if self.header is not None:
             return data
-        known = len(self._begun)
-        whole: bytes | bytearray = data
-        if known:
-            self._begun += data
-            whole = self._begun
-        end = whole.find(b"\r\n\r\n", max(0, known - 3), MOST_HEADER)
+        start = max(0, len(self.begun) - 3)
+        self.begun += data
+        end = self.begun.find(b"\r\n\r\n", start, MOST_HEADER)
         if end < 0:
-            if not known:
-                self._begun += data
             return b""
-        self.header = Header(bytes(whole[: end + 4]))
-        self._begun = bytearray()
-        return bytes(whole[end + 4 :])
+        whole, self.begun = bytes(self.begun), bytearray()
+        self.header = Header(whole[: end + 4])
+        return whole[end + 4 :]
 
     @property
     def endless(self) -> bool:
         """Whether the header exceeds the limit."""
-        return len(self._begun) >= MOST_HEADER
+        return len(self.begun) >= MOST_HEADER
 
 
 class RawBody:

@@ -1,4 +1,4 @@
-"""What must a web page be? The types for its digest, status and text."""
+"""What is asked of a web server, and what must the page be? The types of the options."""
 
 from __future__ import annotations
 
@@ -8,6 +8,59 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
     from hashlib import _Hash
+
+
+def _visible(text: str, most: int) -> str:
+    if not text or " " in text or not text.isprintable():
+        raise ValueError("only visible characters are allowed; write a blank as %20")
+    if len(text.encode()) > most:
+        raise ValueError(f"at most {most} bytes are sent")
+    return text
+
+
+class HttpVersion(Choice):
+    """A protocol in keepalived's terms: 1.0, 1.0C (1.0 with ``Connection: close``) or 1.1 (always with it)."""
+
+    __slots__ = ()
+    choices = ("1.0", "1.0C", "1.1")
+
+
+HTTP_1_0 = HttpVersion("1.0")
+
+
+class Path(str):
+    """The target of the request: a path with a leading slash, or a URL for a proxy; at most 1700 bytes.
+
+    keepalived truncates requests at 2047 bytes.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Path:
+        """Build it from its text; raises ValueError with what is wanted."""
+        if not text.startswith("/") and "://" not in text:
+            raise ValueError("a path begins with a slash")
+        return str.__new__(cls, _visible(text, 1700))
+
+
+ROOT = Path("/")
+
+
+class VirtualHost(str):
+    """The Host header, at most 255 bytes."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> VirtualHost:
+        """Build it from its text; raises ValueError with what is wanted."""
+        return str.__new__(cls, _visible(text, 255))
+
+    @property
+    def name(self) -> str:
+        """The name without port, and without the brackets of an IPv6 address."""
+        if self.startswith("["):
+            return self[1:].partition("]")[0]
+        return self.partition(":")[0]
 
 
 class Digest(str):

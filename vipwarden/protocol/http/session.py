@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
     from vipwarden.net.stream import Stream
     from vipwarden.protocol.http.body import DecodedBody
-    from vipwarden.protocol.http.codec import Header, VirtualHost
-    from vipwarden.protocol.http.options import Algorithm, Statuses
+    from vipwarden.protocol.http.codec import Header
+    from vipwarden.protocol.http.options import Algorithm, Statuses, VirtualHost
 
 MOST_BYTES = Count(16777216)
 
