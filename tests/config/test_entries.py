@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.settings import plan, real_servers
 from vipwarden.config.document import ConfigError, Document
 from vipwarden.config.entries import checks
-from vipwarden.config.entry import Hosts, PortList
+from vipwarden.config.pattern import Hosts, PortList
 from vipwarden.config.weight import Weight
 from vipwarden.core.result import OK, State
 

@@ -9,6 +9,7 @@ import yaml
 
 from vipwarden.config.document import Mistakes, meant
 from vipwarden.config.entry import Entry, asked, composed, judged
+from vipwarden.config.pattern import suffix
 from vipwarden.config.trial import contradiction
 from vipwarden.core.options import UsageError, options
 from vipwarden.core.registry import load, names
@@ -27,15 +28,10 @@ _LEAST_INTERVAL = 0.1
 _MOST = 100_000  # checks
 
 
-def no_real_servers(_path: str) -> Iterable[tuple[str, int]]:
-    """Read no keepalived.conf: only the agent does."""
-    return ()
-
-
-def checks(document: Document, real_servers: RealServers = no_real_servers) -> list[Entry]:
+def checks(document: Document, real_servers: RealServers = lambda _path: ()) -> list[Entry]:
     """Return the checks of a document; raises ConfigError.
 
-    ``real_servers`` returns those of a keepalived.conf, and raises ValueError.
+    ``real_servers`` returns those of a keepalived.conf, and raises ValueError; by default none are read.
     """
     node = document.top("checks")
     return [] if node is None else _Builder(document, real_servers).build(node)
@@ -119,8 +115,8 @@ class _Builder:
                 known.pop(single, None)
         keys: dict[str, Any] = self.document.values(key, node, f"checks.{name}", known)
         values = {text: value for text, value in keys.items() if text in own and text not in ours}
-        for suffix, place in self._places(name, key, keys, own):
-            entry = Entry(f"{name}{suffix}", keys)
+        for end, place in self._places(name, key, keys, own):
+            entry = Entry(f"{name}{end}", keys)
             entry.ask(function, keys, {**values, **place})
             self._judge_times(key, name, entry)
             if why := contradiction(function, entry.values):
@@ -136,7 +132,7 @@ class _Builder:
             try:
                 for address, port in self.real_servers(path):
                     yield (
-                        _suffix(address, port),
+                        suffix(address, port),
                         {"host": own["host"].build(address), "port": own["port"].build(str(port))},
                     )
             except ValueError as error:
@@ -151,7 +147,7 @@ class _Builder:
                     place["host"] = own["host"].build(host)
                 except ValueError as error:
                     raise self._error(key, f"{name}.hosts", f"names {host!r}: {error}") from None
-            yield _suffix(host, port), place
+            yield suffix(host, port), place
 
     def _judge_times(self, key: yaml.Node, name: str, entry: Entry) -> None:
         for option in ("interval", "fast_interval"):
@@ -202,9 +198,3 @@ class _Builder:
             entry.healthy = max(entry.healthy, *(member.healthy for member in members))
             entry.interval = entry.fast_interval = max(member.interval for member in members)
             entry.loss_after = entry.loss_after or max(member.loss_after for member in members)
-
-
-def _suffix(host: str, port: object) -> str:
-    """Return the end of the name of a pattern's check, such as @192.0.2.1:80 or @[2001:db8::1]:80."""
-    host = f"[{host}]" if ":" in host and port else host
-    return f"@{host}:{port}" if port else f"@{host}" if host else ""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vipwarden.config.weight import Weight  # noqa: TC001 - options() looks it up
+from vipwarden.config.pattern import Hosts, PortList  # noqa: TC001 - options() looks them up
+from vipwarden.config.weight import Weight  # noqa: TC001
 from vipwarden.core.options import options
 from vipwarden.core.result import State
-from vipwarden.core.values import Choice, Count, Port, Seconds, Times
+from vipwarden.core.values import Choice, Count, Seconds, Times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from vipwarden.core.registry import Check
 
-_MOST = 100_000  # checks that one pattern may stand for
 LOSS_INTERVALS = 2.5  # without a run, after which a verdict no longer counts
 
 
@@ -35,48 +35,6 @@ class Loss(Choice):
 
     __slots__ = ()
     choices = ("fail", "hold")
-
-
-class Hosts(tuple[str, ...]):
-    """A host, or several by ranges in brackets: 192.0.2.[11-30], web[01-12].example.
-
-    If the first number starts with a zero, all numbers have its width. Such an address is refused by Host.
-    """
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> Hosts:
-        """Build it from its text; raises ValueError with what is wanted."""
-        head, bracket, rest = text.partition("[")
-        if not bracket or ":" in rest.partition("]")[0]:  # an IPv6 address may stand in brackets
-            return tuple.__new__(cls, (text.removeprefix("[").removesuffix("]") if bracket and not head else text,))
-        span, closed, tail = rest.partition("]")
-        low, dash, high = span.partition("-")
-        if not closed or not (low.isascii() and low.isdigit()) or (dash and not (high.isascii() and high.isdigit())):
-            raise ValueError("a range of hosts is written 192.0.2.[11-30] or web[01-12].example")
-        first, last = int(low), int(high or low)
-        if first > last or last - first >= _MOST:
-            raise ValueError(f"the range {span} runs backwards or is too long")
-        width = len(low) if low.startswith("0") else 1
-        numbers = range(first, last + 1)
-        return tuple.__new__(cls, [f"{head}{number:0{width}d}{end}" for number in numbers for end in Hosts(tail)])
-
-
-class PortList(tuple[Port, ...]):
-    """Ports and ranges of ports, one check for each: 80,443,8000-8010."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> PortList:
-        """Build it from its text; raises ValueError with what is wanted."""
-        ports: dict[Port, None] = {}
-        for part in text.split(","):
-            low, dash, high = part.strip().partition("-")
-            first, last = Port(low), Port(high if dash else low)
-            if first > last:
-                raise ValueError(f"the range {part.strip()} runs backwards")
-            ports |= {Port(number): None for number in range(first, last + 1)}
-        return tuple.__new__(cls, ports)
 
 
 def judged(
