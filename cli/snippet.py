@@ -6,18 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from keepalived_scripts import chk
+from keepalived_scripts.keepalived_conf import Wish, joined, misc_check, notify, security, track_file, vrrp_script
 from keepalived_scripts.service import options as service
-from keepalived_scripts.snippet import (
-    Part,
-    Wish,
-    can_fail_closed,
-    joined,
-    misc_check,
-    notify,
-    security,
-    track_file,
-    vrrp_script,
-)
 from vipwarden.core.commandline import by_name
 from vipwarden.core.options import UsageError, complete, options, parse
 from vipwarden.core.registry import load, questions
@@ -28,6 +18,7 @@ from vipwarden.node.keepalived.version import Version, installed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from keepalived_scripts.keepalived_conf import Parts
     from vipwarden.core.options import Option
 
 _ASSUMED = Version("2.2.7")
@@ -141,17 +132,17 @@ def _snippet(check: str, arguments: Sequence[str]) -> str:
     return _head(version) + joined(_parts(given["as_"], wish, folder, is_service=preset is not None))
 
 
-def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> list[Part]:
+def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> Parts:
     if is_service and form in ("misc_check", "track_file"):
         raise UsageError(f"--as {form}: a service of this node is for a vrrp_script")
     if wish.dynamic and form not in ("misc_check", "all"):
         raise UsageError(f"--misc-dynamic is for --as misc_check, not for {form}")
-    made = [security()]
+    made = security()
     if form in ("vrrp_script", "all"):
         made += vrrp_script(wish)
     if form in ("misc_check", "all") and not is_service:
         made += misc_check(wish)
-    if form == "track_file" or (form == "all" and not is_service and can_fail_closed(wish)):
+    if form == "track_file" or (form == "all" and not is_service and wish.can_fail_closed):
         made += track_file(wish)
     if form in ("notify", "all"):
         made += notify(folder, wish.version)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cli.snippet import main
 from doctor.commands import commands
-from keepalived_scripts.snippet import command
+from keepalived_scripts.keepalived_conf import command
 from tests.doctor.daemon import check, log
 from vipwarden.core.options import UsageError
 from vipwarden.core.registry import names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import yaml
 
@@ -16,21 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TOP, INSTANCE, SERVER = "outside of all blocks", "inside the vrrp_instance", "inside the real_server"
-TRACKS = paths.tracks(paths.ROOT)
-_FRACTIONS, _REVERSE, _TRACK_FILE = Version("2.3.2"), Version("2.0.18"), Version("2.1.0")
-_KEEPS_ESCAPES = Version("2.3.2")
-_OVERLAPS = (Version("2.1.3"), Version("2.3.2"))
-_WEIGHT_GROWS = (Version("2.2.8"), Version("2.4.3"))
-_ZERO_IS_ONE = Version("2.1.5")
+Parts: TypeAlias = list[tuple[str, str]]  # place in keepalived.conf, and the lines for it
+_TRACKS = paths.tracks(paths.ROOT)
+_FRACTIONS = _KEEPS_ESCAPES = Version("2.3.2")
+_REVERSE, _TRACK_FILE, _ZERO_IS_ONE = map(Version, ("2.0.18", "2.1.0", "2.1.5"))
+_OVERLAPS = Version("2.1.3"), Version("2.3.2")
+_WEIGHT_GROWS = Version("2.2.8"), Version("2.4.3")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Lines, and their place in keepalived.conf."""
-
-    place: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +43,11 @@ class Wish:
     version: Version
     dynamic: tuple[str, ...] = ()
     entry: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def can_fail_closed(self) -> bool:
+        """Whether a track file can fail closed in that version of keepalived."""
+        return bool(self.weight) or self.version >= _REVERSE
 
 
 def command(argv: tuple[str, ...], version: Version) -> str:
@@ -75,7 +72,7 @@ def _word(word: str) -> str:
     return "'" + "".join(f"\\{ord(c):03o}" if c in octal or c < " " or c == "\x7f" else c for c in word) + "'"
 
 
-def security() -> Part:
+def security() -> Parts:
     """Return the global settings under which keepalived runs scripts safely."""
     lines = [
         "global_defs {",
@@ -83,22 +80,21 @@ def security() -> Part:
         "    script_user root          # without it keepalived looks for a user keepalived_script",
         "}",
     ]
-    return Part(TOP, "\n".join(lines))
+    return [(TOP, "\n".join(lines))]
 
 
-def vrrp_script(wish: Wish) -> list[Part]:
+def vrrp_script(wish: Wish) -> Parts:
     """Return a vrrp_script and what tracks it; raises UsageError."""
-    interval = _interval(wish)
     lines = [
         f"vrrp_script {wish.name} {{",
         f"    script {command(wish.argv, wish.version)}",
-        f"    interval {interval:g}    # longer than the check's deadline of {wish.deadline:g} s",
+        f"    interval {_interval(wish):g}    # longer than the check's deadline of {wish.deadline:g} s",
     ]
     if _OVERLAPS[0] <= wish.version <= _OVERLAPS[1]:
         lines.append(f"    # timeout <= interval: keepalived {wish.version} starts a second copy while the first runs")
     lines += [f"    fall {wish.fall}        # failures in a row; after a start the first one counts at once"]
     lines += [f"    rise {wish.rise}", *_weight(wish), "}"]
-    return [Part(TOP, "\n".join(lines)), Part(INSTANCE, f"track_script {{\n    {wish.name}\n}}")]
+    return [(TOP, "\n".join(lines)), (INSTANCE, f"track_script {{\n    {wish.name}\n}}")]
 
 
 def _interval(wish: Wish) -> float:
@@ -125,7 +121,7 @@ def _weight(wish: Wish) -> list[str]:
     ]
 
 
-def misc_check(wish: Wish) -> list[Part]:
+def misc_check(wish: Wish) -> Parts:
     """Return a MISC_CHECK."""
     limit = floor(wish.deadline) + 2  # a second more for a loaded node: keepalived's kill leaves no message
     lines = [
@@ -141,12 +137,12 @@ def misc_check(wish: Wish) -> list[Part]:
             lines.append(f"    # keepalived {wish.version} turns weight 0 into 1: use 1 or more")
         if _WEIGHT_GROWS[0] <= wish.version <= _WEIGHT_GROWS[1]:
             lines.append(f"    # keepalived {wish.version} raises the weight with each time-out")
-    return [Part(SERVER, "\n".join([*lines, "}"]))]
+    return [(SERVER, "\n".join([*lines, "}"]))]
 
 
-def track_file(wish: Wish) -> list[Part]:
+def track_file(wish: Wish) -> Parts:
     """Return a track file of the agent with its tracking, and a MISC_CHECK that reads the agent's verdict."""
-    if wish.version < _REVERSE and not wish.weight:
+    if not wish.can_fail_closed:
         raise UsageError(f"keepalived {wish.version} has no reverse: a track file without weight cannot fail closed")
     keyword = "track_file" if wish.version >= _TRACK_FILE else "vrrp_track_file"
     weight = f"weight {abs(wish.weight)}" if wish.weight else "weight 0 reverse"
@@ -157,13 +153,13 @@ def track_file(wish: Wish) -> list[Part]:
         "# Instead of a vrrp_script, without a process for each run: the agent runs this check of vipwarden.yaml:",
         *(f"#   {line}" for line in _entry(wish)),
         f"{keyword} {wish.name} {{",
-        f"    file {TRACKS}/{wish.name}    # the agent writes 1 for healthy, else 0",
+        f"    file {_TRACKS}/{wish.name}    # the agent writes 1 for healthy, else 0",
         "    # the folder must exist when keepalived starts: otherwise it drops the file and holds the VIP",
         f"    {weight}    # {why}",
         "    # no init_file: keepalived before 2.3.3 overwrites the agent's value with it",
         "}",
     ]
-    parts = [Part(TOP, "\n".join(lines)), Part(INSTANCE, f"track_file {{\n    {wish.name}\n}}")]
+    parts = [(TOP, "\n".join(lines)), (INSTANCE, f"track_file {{\n    {wish.name}\n}}")]
     # no FILE_CHECK: none of its forms handles a lost file, the start of keepalived and a sorry_server
     reader = wish.argv[0].rpartition("/")[0] + "/chk_verdict"
     lines = [
@@ -175,7 +171,7 @@ def track_file(wish: Wish) -> list[Part]:
         "    alpha    # out until the first run",
         "}",
     ]
-    return [*parts, Part(SERVER, "\n".join(lines))]
+    return [*parts, (SERVER, "\n".join(lines))]
 
 
 def _entry(wish: Wish) -> list[str]:
@@ -185,25 +181,17 @@ def _entry(wish: Wish) -> list[str]:
     return [f"{line} " if line.endswith("\\") else line for line in text.splitlines()]
 
 
-def can_fail_closed(wish: Wish) -> bool:
-    """Return whether a track file can fail closed in that version of keepalived."""
-    return bool(wish.weight) or wish.version >= _REVERSE
-
-
-def notify(folder: str, version: Version) -> list[Part]:
+def notify(folder: str, version: Version) -> Parts:
     """Return the line that calls notify at every change of state."""
-    lines = [
-        "# MASTER, BACKUP, FAULT and STOP go to one program, which runs the hooks of /etc/vipwarden/notify.d in order",
-        f"notify {command((f'{folder}/notify',), version)}",
-    ]
-    return [Part(INSTANCE, "\n".join(lines))]
+    why = "# MASTER, BACKUP, FAULT and STOP go to one program, which runs the hooks of /etc/vipwarden/notify.d in order"
+    return [(INSTANCE, f"{why}\nnotify {command((f'{folder}/notify',), version)}")]
 
 
-def joined(parts: list[Part]) -> str:
+def joined(parts: Parts) -> str:
     """Return the parts as one text, by place, each once."""
     lines = []
     for place in (TOP, INSTANCE, SERVER):
-        texts = dict.fromkeys(part.text for part in parts if part.place == place)
+        texts = dict.fromkeys(text for at, text in parts if at == place)
         if texts:
             lines += [f"# {place}:", "", *(f"{text}\n" for text in texts)]
     return "\n".join(lines)
