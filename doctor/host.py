@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from stat import S_ISLNK, S_ISREG
 
+from vipwarden.net.file import look
 from vipwarden.node.netlink.addresses import AddressesError, Own, own_addresses
 
 SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")  # as systemd has it
@@ -167,20 +168,10 @@ class Host:
 def slurp(path: str, most: int) -> bytes | None:
     """Return the first bytes of a regular file, or None; a FIFO or device does not block."""
     try:
-        source = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        mode, data = look(path, most)
     except (OSError, ValueError):
         return None
-    data = b""
-    try:
-        if not S_ISREG(os.fstat(source).st_mode):
-            return None
-        while len(data) < most and (more := os.read(source, most - len(data))):
-            data += more
-    except OSError:
-        return None
-    finally:
-        os.close(source)
-    return data
+    return data[:most] if S_ISREG(mode) else None
 
 
 def _listed(text: str) -> list[Own]:

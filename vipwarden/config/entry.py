@@ -18,16 +18,11 @@ if TYPE_CHECKING:
 LOSS_INTERVALS = 2.5  # without a run, after which a verdict no longer counts
 
 
-class Healthy(State):
+class Healthy(Choice):
     """The worst state that is healthy, never CRITICAL or UNKNOWN."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str) -> Healthy:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if str(text).lower() not in ("ok", "warning"):
-            raise ValueError("it is ok or warning")
-        return super().__new__(cls, text)  # type: ignore[return-value]
+    choices = ("ok", "warning")
 
 
 class Loss(Choice):
@@ -117,7 +112,7 @@ class Entry:
         """Take the keys of judged()."""
         given = _complete(judged, keys)
         self.name = name
-        self.healthy = State(str(given["healthy"]))
+        self.healthy = State(given["healthy"])
         self.track: bool = given["track"]
         self.weight: Weight | None = given["weight"]
         self.syslog: bool = given["syslog"]

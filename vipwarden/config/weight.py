@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vipwarden.core.result import State
+from vipwarden.core.result import State, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Weight:
                 if self.metric:
                     raise ValueError("only one metric can be scaled")
                 self.metric, _, ends = left.partition(" ")
-                self.scale = (*_pair(ends, _float), *_pair(right, _number))
+                self.scale = (*_pair(ends, number), *_pair(right, _number))
                 if self.scale[0] >= self.scale[1]:
                     raise ValueError("the range of the metric must go from low to high")
             else:
@@ -94,16 +94,6 @@ def _pair(text: str, build: Callable[[str], T]) -> tuple[T, T]:
     if not colon:
         raise ValueError(_WANTED)
     return build(first.strip()), build(last.strip())
-
-
-def _float(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if value - value != 0:
-        raise ValueError(f"{text!r} is not a number")
-    return value
 
 
 def _number(text: str) -> int:

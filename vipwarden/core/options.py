@@ -7,6 +7,8 @@ underscore at the end of a name, which a Python keyword needs, is not written. C
 
 from __future__ import annotations
 
+from vipwarden.core.result import number
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -114,14 +116,7 @@ def option_of(function: FunctionType, name: str, required: bool, default: object
     return Option(name, kind, function.__globals__.get(kind) or _BUILTIN[kind], repeats, required, default)
 
 
-def _number(text: str) -> float:
-    value = float(text)
-    if value - value != 0:
-        raise ValueError("a finite number is wanted")
-    return value
-
-
-_BUILTIN: dict[str, Callable[[str], object]] = {"str": str, "int": int, "float": _number, "bool": bool}
+_BUILTIN: dict[str, Callable[[str], object]] = {"str": str, "int": int, "float": number, "bool": bool}
 
 
 def parse(

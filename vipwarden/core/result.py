@@ -57,8 +57,8 @@ class Range:
         start, _, end = text[self.inside :].strip().rpartition(":")
         if not start and not end:
             raise ValueError("a range is [@]start:end, such as 10, 10:, ~:10, 10:20 or @10:20")
-        self.start = -_INFINITY if start == "~" else _number(start) if start else 0.0
-        self.end = _number(end) if end else _INFINITY
+        self.start = -_INFINITY if start == "~" else number(start) if start else 0.0
+        self.end = number(end) if end else _INFINITY
         if self.start > self.end:
             raise ValueError(f"the range starts at {start or 0}, after its end {end}")
 
@@ -106,19 +106,15 @@ def _exact(value: float) -> str:
     return text if float(text) == value else repr(value)
 
 
-def _number(text: str) -> float:
-    # float() alone would take nan, inf and 1_000 as well
-    if not text.strip("0123456789+-.eE") and (value := _float(text)) is not None:
-        return value
-    raise ValueError(f"{text!r} is not a number")
-
-
-def _float(text: str) -> float | None:
+def number(text: str) -> float:
+    """Return a finite number; raises ValueError. float() alone would take nan, inf and 1_000 as well."""
     try:
-        value = float(text)
+        value = _INFINITY if text.strip("0123456789+-.eE") else float(text)
     except ValueError:
-        return None
-    return value if abs(value) != _INFINITY else None
+        value = _INFINITY
+    if abs(value) == _INFINITY:
+        raise ValueError(f"{text!r} is not a number")
+    return value
 
 
 class Metric:

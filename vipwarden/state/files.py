@@ -8,6 +8,13 @@ from __future__ import annotations
 
 import posix
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
 _READ = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
 _OVER = posix.O_WRONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
 _NEW = _OVER | posix.O_CREAT | posix.O_TRUNC
@@ -112,6 +119,19 @@ def read(path: str, most: int, by: tuple[int, ...] | None = None, *, closed: boo
 def names(folder: str) -> list[str]:
     """Return the names of the files in a folder, sorted, but for hidden ones: locks and what is being written."""
     return sorted(name for name in posix.listdir(folder) if name[0] != ".")
+
+
+def whole(folder: str, read: Callable[[str, tuple[int, ...]], T | None]) -> list[T]:
+    """Return what ``read`` makes of each file in a folder and the users in owners(), by name, but for None.
+
+    A folder that is missing or not to be trusted holds nothing.
+    """
+    by = owners(folder)
+    try:
+        paths = [f"{folder}/{name}" for name in names(folder)] if by else []
+    except OSError:
+        return []
+    return [content for path in paths if (content := read(path, by)) is not None]
 
 
 def lock(path: str) -> int:

@@ -101,14 +101,8 @@ def read(path: str, by: tuple[int, ...] | None = None) -> Verdict | None:
 
 
 def read_all(folder: str) -> list[Verdict]:
-    """Return every whole verdict in a folder, by name; a folder that is missing or not to be trusted holds none."""
-    by = files.owners(folder)
-    try:
-        names = files.names(folder) if by else ()
-    except OSError:
-        return []
-    found = (read(f"{folder}/{name}", by) for name in names)
-    return [verdict for verdict in found if verdict is not None]
+    """Return every whole verdict in a folder, by name; see files.whole()."""
+    return files.whole(folder, read)
 
 
 def _stamp() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posix
 from _stat import S_ISREG
 
+from vipwarden.net.file import look
 from vipwarden.node.keepalived.definitions import Definitions, ExpansionError
 
 TYPE_CHECKING = False
@@ -92,26 +93,20 @@ class _Reader:
     def _read(self, path: str, above: tuple[str, ...]) -> str:
         self.files += 1
         try:
-            source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
+            mode, data = look(path, _MOST_BYTES)
         except FileNotFoundError:
             if above:  # keepalived goes on without it
                 return ""
             raise ConfMissingError(f"no {path.rpartition('/')[2]} at {path}") from None
+        except IsADirectoryError:
+            mode, data = 0, b""
         except (OSError, ValueError) as error:
             raise ConfError(f"cannot read {path}: {error.args[-1]}") from None
-        try:
-            if not S_ISREG(posix.fstat(source).st_mode):
-                raise ConfError(f"{path} is not a file")
-            data = b""
-            while more := posix.read(source, 1 << 20):
-                data += more
-                self.bytes += len(more)
-                if self.bytes > _MOST_BYTES or self.files > _MOST_FILES:
-                    raise ConfError(f"{(*above, path)[0]} and its includes are too big to be a configuration")
-        except OSError as error:
-            raise ConfError(f"cannot read {path}: {error.args[-1]}") from None
-        finally:
-            posix.close(source)
+        if not S_ISREG(mode):
+            raise ConfError(f"{path} is not a file")
+        self.bytes += len(data)
+        if self.bytes > _MOST_BYTES or self.files > _MOST_FILES:
+            raise ConfError(f"{(*above, path)[0]} and its includes are too big to be a configuration")
         return data.decode("utf-8", "replace")
 
 

@@ -87,17 +87,8 @@ def read(path: str, by: tuple[int, ...] | None = None) -> VrrpState | None:
 
 
 def read_all(path: str) -> list[VrrpState]:
-    """Return every whole state in a folder, by type and name.
-
-    A folder that is not there, or not to be trusted by files.owners(), holds none.
-    """
-    by = files.owners(path)
-    try:
-        names = files.names(path) if by else ()
-    except OSError:
-        return []
-    found = (read(f"{path}/{name}", by) for name in names)
-    return [state for state in found if state is not None]
+    """Return every whole state in a folder, by type and name; see files.whole()."""
+    return files.whole(path, read)
 
 
 def _state(text: str) -> VrrpState:
