@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctor.case import Case, Findings, rule
-from doctor.commands import CHECKER, services
+from doctor.commands import CHECKER, real_servers
 from doctor.finding import ERROR, WARNING, at
 from doctor.timing import seconds
 from doctor.tracking import everywhere
@@ -28,12 +28,12 @@ _CHECKERS = ("TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "MIS
 def _misc(case: Case) -> Iterator[tuple[Command, float, Block | None]]:
     """Yield each MISC_CHECK with its delay_loop and its misc_timeout."""
     loops = {}
-    for service in services(case.conf):
-        outer = seconds(service.value("delay_loop"), DELAY_LOOP)
-        for server in service.named("real_server"):
-            middle = seconds(server.value("delay_loop"), outer)
-            for checker in server.named("MISC_CHECK"):
-                loops[id(checker)] = seconds(checker.value("delay_loop"), middle)
+    for service, server in real_servers(case.conf):
+        for checker in server.named("MISC_CHECK"):
+            loop: float = DELAY_LOOP
+            for block in (service, server, checker):
+                loop = seconds(block.value("delay_loop"), loop)
+            loops[id(checker)] = loop
     for command in case.commands:
         if command.kind == CHECKER and command.argv:
             yield command, loops[id(command.scope)], command.scope.last("misc_timeout")
@@ -135,23 +135,20 @@ def smtp_check_host(case: Case) -> Findings:
 @rule("real-server-unchecked", WARNING)
 def real_server_unchecked(case: Case) -> Findings:
     """Real servers without a checker."""
-    for service in services(case.conf):
-        for server in service.named("real_server"):
-            if server.last(*_CHECKERS, "FILE_CHECK", "BFD_CHECK") is None:
-                what = f"real_server {' '.join(server.words[1:3])} has no checker"
-                fix = 'MISC_CHECK { misc_path "/usr/libexec/keepalived/chk_port -H ADDRESS -p PORT" }, or a TCP_CHECK.'
-                yield at(server, what, "It stays in the pool, dead or alive.", fix)
+    for _, server in real_servers(case.conf):
+        if server.last(*_CHECKERS, "FILE_CHECK", "BFD_CHECK") is None:
+            what = f"real_server {' '.join(server.words[1:3])} has no checker"
+            fix = 'MISC_CHECK { misc_path "/usr/libexec/keepalived/chk_port -H ADDRESS -p PORT" }, or a TCP_CHECK.'
+            yield at(server, what, "It stays in the pool, dead or alive.", fix)
 
 
 @rule("dr-port", ERROR)
 def dr_port(case: Case) -> Findings:
     """Real servers of direct routing whose port differs from their virtual server's."""
-    for service in services(case.conf):
-        kind = service.value("lb_kind") or service.value("lvs_method")
+    for service, server in real_servers(case.conf):
+        method = server.value("lvs_method") or service.value("lb_kind") or service.value("lvs_method")
         port = service.words[2] if len(service.words) > 2 and service.name not in ("group", "fwmark") else ""
-        for server in service.named("real_server"):
-            own = server.value("lvs_method") or kind
-            if own in ("DR", "TUN") and port and len(server.words) > 2 and server.words[2] != port:
-                what = f"real_server {' '.join(server.words[1:3])} has another port than its virtual_server, {port}"
-                consequence = f"{own} leaves packets as they are: they arrive at port {port} of the real server."
-                yield at(server, what, consequence, f"Let the real server listen on {port}, or use lb_kind NAT.")
+        if method in ("DR", "TUN") and port and len(server.words) > 2 and server.words[2] != port:
+            what = f"real_server {' '.join(server.words[1:3])} has another port than its virtual_server, {port}"
+            consequence = f"{method} leaves packets as they are: they arrive at port {port} of the real server."
+            yield at(server, what, consequence, f"Let the real server listen on {port}, or use lb_kind NAT.")

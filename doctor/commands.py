@@ -87,3 +87,8 @@ def _scopes(conf: Block) -> Iterator[tuple[str, str, Block, tuple[str, ...]]]:
 def services(conf: Block) -> Iterator[Block]:
     """Yield the virtual servers."""
     return conf.named("virtual_server")
+
+
+def real_servers(conf: Block) -> Iterator[tuple[Block, Block]]:
+    """Yield each real server after its virtual server."""
+    return ((service, server) for service in services(conf) for server in service.named("real_server"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctor.case import Case, Findings, rule
-from doctor.commands import services
+from doctor.commands import real_servers, services
 from doctor.finding import ERROR, WARNING, at
 from doctor.tracking import everywhere, files, number, track_files
 from vipwarden.node.keepalived.version import Version
@@ -129,16 +129,15 @@ def file_check_sorry(case: Case) -> Findings:
 @rule("file-check-open", WARNING)
 def file_check_open(case: Case) -> Findings:
     """Real servers that stay in the pool when the file of their FILE_CHECK is lost."""
-    for service in services(case.conf):
-        for server in service.named("real_server"):
-            checks = list(server.named("FILE_CHECK"))
-            weights = [_check_weight(case, check) for check in checks]
-            own = _own(service, server)
-            if not checks or own <= 0 or (0, True) in weights:
-                continue
-            # a file that takes the own weight away for good, and another that gives one, may be lost
-            less = sum(min(0, _adds(case, check)) for check in checks)
-            if own + less > 0 or not any(weight > 0 for weight, reverse in weights if not reverse):
-                what = f"real_server {' '.join(server.words[1:3])} has weight {own} besides what its FILE_CHECK adds"
-                consequence = "A missing, empty or invalid file reads as 0: the server stays in, dead or alive."
-                yield at(server, what, consequence, _MISC)
+    for service, server in real_servers(case.conf):
+        checks = list(server.named("FILE_CHECK"))
+        weights = [_check_weight(case, check) for check in checks]
+        own = _own(service, server)
+        if not checks or own <= 0 or (0, True) in weights:
+            continue
+        # a file that takes the own weight away for good, and another that gives one, may be lost
+        less = sum(min(0, _adds(case, check)) for check in checks)
+        if own + less > 0 or not any(weight > 0 for weight, reverse in weights if not reverse):
+            what = f"real_server {' '.join(server.words[1:3])} has weight {own} besides what its FILE_CHECK adds"
+            consequence = "A missing, empty or invalid file reads as 0: the server stays in, dead or alive."
+            yield at(server, what, consequence, _MISC)

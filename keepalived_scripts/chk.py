@@ -87,7 +87,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
         lock = None  # copies are not kept apart then, but each has an answer
         say(2, f"chk_{check}: no verdicts in {folder}: {error.strerror}")
         if is_seldom(monotonic()):  # keepalived discards the output, and there is no memory of what was logged
-            _log(command.program, UNKNOWN, f"{command.name}: no verdicts in {folder}: {error.strerror}")
+            log(command.program, UNKNOWN, f"{command.name}: no verdicts in {folder}: {error.strerror}")
     if lock is not None:
         try:
             posix.lockf(lock, posix.F_TLOCK, 0)
@@ -98,7 +98,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     say(1, result.text)
     if lock is not None:
         _keep(lock, result.state)
-        _publish(folder, command, result, duration)
+        report(folder, command.program, command.name, result, duration)
     return _code(result.state, command)
 
 
@@ -146,16 +146,16 @@ def _code(state: State, command: Command) -> int:
     return FAILED
 
 
-def _publish(folder: str, command: Command, result: Result, duration: float) -> None:
+def report(folder: str, program: str, name: str, result: Result, duration: float) -> None:
     """Publish the verdict, and log a change with its reason: keepalived logs only that a script failed."""
     try:
-        before = publish(folder, command.name, command.check, result, duration)
+        before = publish(folder, name, program.removeprefix("chk_"), result, duration)
     except OSError as error:
-        _log(command.program, OK, f"{command.name}: cannot publish the verdict: {error.strerror}")
+        log(program, WARNING, f"{name}: cannot publish the verdict: {error.strerror}")
         return
     old: State | str = before.result.state if before is not None else "first run"
     if old != result.state:
-        _log(command.program, result.state, f"{command.name}: {old} -> {result.state}: {result.text}")
+        log(program, result.state, f"{name}: {old} -> {result.state}: {result.text}")
 
 
 def _refuse(check: str, error: UsageError) -> None:
@@ -168,13 +168,15 @@ def _refuse(check: str, error: UsageError) -> None:
     except OSError:
         before = None
     if before is None or before.result.text != result.text:
-        _log(f"chk_{check}", UNKNOWN, result.text)
+        log(f"chk_{check}", UNKNOWN, result.text)
 
 
-def _log(program: str, state: State, text: str) -> None:
-    from vipwarden.core.syslog import ERROR, NOTICE, log
+def log(program: str, state: State, text: str) -> None:
+    """Log a line to syslog, with the severity of a state."""
+    from vipwarden.core import syslog
 
-    log(program, NOTICE if state == OK else ERROR, text)
+    severities = {OK: syslog.NOTICE, WARNING: syslog.WARNING}
+    syslog.log(program, severities.get(state, syslog.ERROR), text)
 
 
 def is_seldom(now: float) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import posix
 
-from keepalived_scripts.chk import FAILED, HEALTHY, leave, say
+from keepalived_scripts.chk import FAILED, HEALTHY, leave, log, report, say
 from keepalived_scripts.service import memory, rules
 from keepalived_scripts.service.options import PRESETS, front_end
 from keepalived_scripts.service.parts import Ask, ask
@@ -18,7 +18,6 @@ from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result
 from vipwarden.net.blocking import end
 from vipwarden.state import paths
 from vipwarden.state.clock import boot, monotonic, wall
-from vipwarden.state.publish import publish
 from vipwarden.state.standing import standing
 from vipwarden.state.verdict import read
 
@@ -76,10 +75,7 @@ class Service:
 
     def log(self, state: State, text: str) -> None:
         """Log a line to syslog."""
-        from vipwarden.core import syslog
-
-        severity = syslog.NOTICE if state == OK else syslog.WARNING if state == WARNING else syslog.ERROR
-        syslog.log(self.program, severity, f"{self.name}: {text}")
+        log(self.program, state, f"{self.name}: {text}")
 
 
 def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
@@ -113,8 +109,8 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
         result = _judge(service, lock, begun, until)
     say(1, result.text)
     if lock is not None:
-        _publish(service, folder, result, monotonic() - begun)
-    return _code(result)
+        report(folder, service.program, service.name, result, monotonic() - begun)
+    return HEALTHY if result.state in (OK, WARNING) else FAILED  # a WARNING is a failure within fall or grace
 
 
 def _set_alarm(until: float) -> None:
@@ -187,19 +183,3 @@ def _fate(service: Service, path: str, before: rules.Memory, until: float) -> tu
     if why:
         return rules.BROKEN, why
     return fate(service.unit, until, service.limits.grace) if service.unit else ("", "")
-
-
-def _code(result: Result) -> int:
-    """Return the exit code: a WARNING is a failure within fall or grace."""
-    return HEALTHY if result.state in (OK, WARNING) else FAILED
-
-
-def _publish(service: Service, folder: str, result: Result, duration: float) -> None:
-    try:
-        before = publish(folder, service.name, service.program.removeprefix("chk_"), result, duration)
-    except OSError as error:
-        service.log(WARNING, f"cannot publish the verdict: {error.strerror}")
-        return
-    old: State | str = before.result.state if before is not None else "first run"
-    if old != result.state:
-        service.log(result.state, f"{old} -> {result.state}: {result.text}")

@@ -96,7 +96,6 @@ def _is_ours(process: Process, conf: str) -> bool:
 
 def _parent(process: Process) -> int | None:
     try:
-        words = read(process.path + b"/stat").rpartition(b")")[2].split()
+        return process.stat.parent
     except OSError:
         return None
-    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None

@@ -27,9 +27,9 @@ def read(path: str | bytes, most: int = _MOST) -> bytes:
 
 
 class Stat:
-    """/proc/PID/stat: ``comm`` as cut by the kernel, ``state`` as its letter, ``start`` in clock ticks after boot."""
+    """/proc/PID/stat: ``comm`` as cut by the kernel, ``state`` as its letter, ``parent`` as PID, ``start`` in ticks."""
 
-    __slots__ = ("comm", "start", "state")
+    __slots__ = ("comm", "parent", "start", "state")
 
     def __init__(self, data: bytes) -> None:
         """Parse the line; raises ValueError. The name may hold any byte, ``)`` among them."""
@@ -39,7 +39,8 @@ class Stat:
         if len(fields) < 20 or len(fields[0]) != 1 or not fields[19].isdigit() or len(fields[19]) > 20:
             raise ValueError("not a line of /proc/PID/stat")
         self.state = fields[0]
-        self.start = int(fields[19])
+        self.parent = int(fields[1]) if fields[1].isdigit() else 0
+        self.start = int(fields[19])  # in clock ticks after boot
 
 
 class Status:
