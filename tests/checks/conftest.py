@@ -1,7 +1,8 @@
-"""What the tests of several files about MySQL begin with."""
+"""What the tests of several files about one check begin with."""
 
 from __future__ import annotations
 
+import os
 import posix
 from typing import TYPE_CHECKING
 
@@ -20,3 +21,9 @@ def password(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     use("secret")
     return use
+
+
+@pytest.fixture
+def name() -> str:
+    """Return a name that no other process has."""
+    return "vw" + os.urandom(5).hex()

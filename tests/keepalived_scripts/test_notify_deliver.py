@@ -16,7 +16,7 @@ from keepalived_scripts.notify.settings import Place, settings
 from tests.commands import program, shell
 from tests.keepalived_scripts.mail_server import mail_server
 from tests.keepalived_scripts.service import must_come
-from tests.keepalived_scripts.test_notify import Site
+from tests.keepalived_scripts.site import Site
 from tests.keepalived_scripts.webhook_server import DRIPPING, RESET, SILENT, webhook
 from tests.servers.certificate import self_signed
 

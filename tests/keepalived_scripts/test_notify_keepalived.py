@@ -13,7 +13,7 @@ import pytest
 
 from tests.commands import BIN
 from tests.keepalived_scripts.node import Node, libexec, node
-from tests.keepalived_scripts.test_notify import Site
+from tests.keepalived_scripts.site import Site
 from vipwarden.node.keepalived import vrrp_state
 
 if TYPE_CHECKING:
