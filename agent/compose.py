@@ -41,7 +41,7 @@ def blocker(needs: Iterable[Member]) -> Member | None:
 
 
 def blocked(by: Member) -> Result:
-    """Return the result of a check that is not run because of another one."""
+    """Return the result of a check that does not run because another check is not healthy."""
     name, health = by
     return Result(UNKNOWN, f"not asked: only_if {name}, which is {_state(health)}")
 

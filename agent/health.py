@@ -26,7 +26,7 @@ class Health:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether the verdict is a healthy one; before the first result it is not."""
+        """Whether the verdict is healthy; before the first result it is not."""
         return self.state is not None and self.state <= self.worst
 
     @property

@@ -37,7 +37,7 @@ def watchdog(runtime: str) -> str:
 def register(runtime: str) -> int:
     """Register this process as a watchdog for as long as it lives; return the descriptor; raises OSError.
 
-    Each locks the byte of its process number; two of one number, of different PID namespaces, share it.
+    Each locks the byte of its PID; equal PIDs of different PID namespaces share it.
     """
     descriptor = files.lock(watchdog(runtime))
     lockf(descriptor, LOCK_SH | LOCK_NB, 1, posix.getpid())
@@ -45,7 +45,7 @@ def register(runtime: str) -> int:
 
 
 def watchdogs(runtime: str) -> list[int]:
-    """Return the processes of all watchdogs, 0 for one of a PID namespace that cannot be seen; raises OSError."""
+    """Return the PIDs of all watchdogs, 0 for those of PID namespaces that cannot be seen; raises OSError."""
     import struct
 
     descriptor = files.lock(watchdog(runtime))

@@ -32,7 +32,7 @@ _SAVE = 10.0  # seconds between two writings of what is known
 
 
 class _Name:
-    """What is known of one name."""
+    """What is known of a name."""
 
     __slots__ = ("addresses", "asking", "error", "expires", "failures", "waiting")
 

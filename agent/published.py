@@ -1,4 +1,4 @@
-"""What do the files of one check say, and which of them have to be written now?"""
+"""What do the files of a check say, and which of them have to be written now?"""
 
 from __future__ import annotations
 

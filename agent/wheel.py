@@ -1,4 +1,4 @@
-"""What is due next? Items gathered by ticks, so that one waking serves many."""
+"""What is due next? Items gathered by ticks, so that a single wake-up serves many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs all checks of the configuration in one process, and hands their verdicts to keepalived; fails closed."""
+"""How is the agent started, reloaded and cleaned up after?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def agent(*, config: File = PATH, check_config: bool = False, fail_closed: bool = False) -> int:
     """Run all checks of the configuration in one process and hand their verdicts to keepalived.
 
-    It fails closed. Exit codes: 0 told to stop, 1 it cannot run, 2 the configuration or an option is wrong.
+    It fails closed. Exit codes: 0 stopped, 1 it cannot run, 2 the configuration or an option is wrong.
 
     config: configuration file
     check_config: read the configuration, report what is wrong, and end

@@ -74,7 +74,7 @@ def doctor(
     path = configuration or f"{host.root}/etc/keepalived/keepalived.conf"
     try:
         conf = _parse(path, host.root, config_id)
-        peers = Peers([*peer_priority], [_parse(one, host.root, None) for one in peer])
+        peers = Peers([*peer_priority], [_parse(path, host.root, None) for path in peer])
     except ConfError as error:
         sys.stderr.write(f"vipwarden doctor: {one_line(str(error))}\n")
         return UNREADABLE

@@ -1,7 +1,4 @@
-"""What does this node hold, and how does it fare? Serves the page and /metrics until it is told to stop.
-
-It runs no check itself: ``vipwarden agent`` does, and its verdicts are shown.
-"""
+"""How are the page and /metrics of this node served? Runs no check: ``vipwarden agent`` does."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ def exporter(*, config: File | None = None, check_config: bool = False, **values
     """Serve the page and /metrics of this node.
 
     It runs no check: "vipwarden agent" does, and its verdicts are shown. An option overrides its key in the section
-    "exporter" of the configuration. Exit codes: 0 told to stop, 1 it cannot start, 2 the configuration or an option is
+    "exporter" of the configuration. Exit codes: 0 stopped, 1 it cannot start, 2 the configuration or an option is
     wrong.
 
     config: configuration file, by default /etc/vipwarden/vipwarden.yaml where there is one

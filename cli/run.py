@@ -1,4 +1,4 @@
-"""What does this node do? Runs the configured checks and the exporter in one process, until it is told to stop."""
+"""How do agent and exporter run in one process?"""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ checks:
 def run(*, config: File | None = None, listen: Listen | None = None, check_config: bool = False) -> int:
     """Run the configured checks, and serve the page and /metrics of this node, in one process.
 
-    Without a configuration vipwarden checks itself. Exit codes: 0 told to stop, 1 it cannot start, 2 the configuration
+    Without a configuration vipwarden checks itself. Exit codes: 0 stopped, 1 it cannot start, 2 the configuration
     or an option is wrong.
 
     config: configuration file, by default /etc/vipwarden/vipwarden.yaml where there is one

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One line of the table; ``counts`` tells whether its state is a current one."""
+    """A line of the table; ``counts`` is whether its state is current."""
 
     name: str
     check: str

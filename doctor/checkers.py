@@ -1,4 +1,4 @@
-"""Do the checkers of the real servers notice a dead one?"""
+"""Do the checkers notice a dead real server?"""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def firewall_untold(case: Case) -> Findings:
 
 @lru_cache(maxsize=1)  # for both rules
 def _verdicts(case: Case) -> list[tuple[Block, bool, str]]:
-    """Return instances whose adverts are dropped and by which firewall (True), or why this is not known (False)."""
+    """Return instances with dropped adverts (True) and the firewall's name, or unknown ones (False) and the reason."""
     host = case.host
     instances = [instance for instance in case.instances if instance.value("interface")]
     try:
@@ -91,7 +91,7 @@ def _rules(host: Host) -> tuple[str, Rules]:
     is_nft = False
     for version in ("", "6"):
         legacy = bool(slurp(f"{host.proc}/net/ip{version}_tables_names", 4096))
-        for kind in ("-nft", *(["-legacy"] if legacy else [])):  # asking the old one would make its tables
+        for kind in ("-nft", *(["-legacy"] if legacy else [])):  # asking the legacy program would make its tables
             program = _place(f"ip{version}tables{kind}-save") or (_place(f"ip{version}tables-save") if legacy else "")
             if program and "*" in (text := output([program])):
                 is_nft = is_nft or kind == "-nft"

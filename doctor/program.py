@@ -32,7 +32,7 @@ MISSING, ENV, UNNAMED = "missing", "env", "unnamed"
 class Program:
     """A command as keepalived resolves it.
 
-    ``missing`` is why it cannot be found, ``real`` its path without links, ``unsafe`` the elements of the path that
+    ``missing`` is why there is no program, ``real`` its path without links, ``unsafe`` the elements of the path that
     others than root may change and how, ``odd`` the first element of a wrong type. What this user may not look at
     (``is_hidden``) counts as sound.
     """

@@ -56,7 +56,7 @@ def script_insecure(case: Case) -> Findings:
 
 @rule("script-not-a-file", ERROR)
 def script_not_a_file(case: Case) -> Findings:
-    """Scripts that are not files, or have a link on their path where keepalived refuses one."""
+    """Scripts that are not files, or have a link on their path that keepalived refuses."""
     for program in case.programs:
         if program.odd:
             is_link = program.odd != program.real

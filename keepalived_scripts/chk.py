@@ -1,4 +1,4 @@
-"""Is it healthy, in the words of keepalived? The front end of every check for vrrp_script and MISC_CHECK.
+"""How does keepalived run a check? The front end for vrrp_script and MISC_CHECK.
 
 keepalived takes exit 0 for healthy and discards the output. So the exit code is 0 for OK alone and 1 for everything
 else, also for a wrong option and our own bugs; changes go to syslog. keepalived up to 2.3.2 starts a second copy while
@@ -180,7 +180,7 @@ def log(program: str, state: State, text: str) -> None:
 
 
 def is_seldom(now: float) -> bool:
-    """Return whether this is the one second of a minute in which a lasting fault is logged."""
+    """Return whether this is the second of a minute in which a lasting fault is logged."""
     return now % 60 < 1
 
 

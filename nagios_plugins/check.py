@@ -1,4 +1,4 @@
-"""Is it OK, in the terms of Nagios? The front end of every check for Nagios and Icinga, by nagiosplugin.
+"""How does Nagios run a check? The front end for Nagios and Icinga, by nagiosplugin.
 
 Deadline, state and text are the check's own; nagiosplugin prints them. Its time-out is not used (whole seconds, and a
 probe can swallow it), nor its number format (1e-07, True, NaN).

@@ -1,8 +1,8 @@
 """How does work get from keepalived's script to a process that outlives it?
 
 By a folder of small files, in the order of their names. Each process that adds a file also starts a worker; the worker
-that gets the lock works the files off. It looks again after it has released the lock, for files whose worker found the
-lock taken. A second worker waits for the lock, in case the first one dies.
+that gets the lock works the files off. After the release of the lock it looks again, for files whose worker did not
+get the lock. A second worker waits for the lock, in case the first worker dies.
 """
 
 from __future__ import annotations

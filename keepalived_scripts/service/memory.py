@@ -40,8 +40,8 @@ class Busy(Exception):  # noqa: N818 - no error: another copy has the answer
 def lock(folder: str, key: str, name: str, max_age: float, until: float) -> int:
     """Return the lock of a service as a descriptor, which a child shares; raises Busy, or OSError without a lock.
 
-    A copy that finds the lock taken answers with the last fresh verdict, and waits for one if there is none: at a
-    start two instances of keepalived run the script at the same time, and one failure counts at once.
+    While another copy holds the lock this copy answers with the last fresh verdict, or waits for it: at a start two
+    instances of keepalived run the script at the same time, and a single failure counts at once.
     """
     files.ready(folder)
     descriptor = files.lock(f"{folder}/.service.{key}.lock")

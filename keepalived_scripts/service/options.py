@@ -66,7 +66,7 @@ def chk_haproxy(
 
     command: name of the program that must run
     conf: HAProxy configuration that names the stats socket
-    socket: path of the stats socket, instead of the one in --conf
+    socket: path of the stats socket, instead of that in --conf
     host: address for --port
     port: port or ports that must be open as well; enough where there is no stats socket
     unit: systemd unit to restart; the check does not wait for the restart

@@ -1,4 +1,4 @@
-"""Does HAProxy answer on its stats socket? A hung one does not, although the kernel still accepts connections."""
+"""Does HAProxy answer on its stats socket? A hung HAProxy does not, although the kernel still accepts connections."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Mistakes:
             self._lines += str(error).splitlines()
 
     def end(self) -> None:
-        """Raise all that was kept as one ConfigError."""
+        """Raise a ConfigError with all mistakes."""
         if len(self._lines) > _MOST_MISTAKES:
             self._lines[_MOST_MISTAKES:] = [f"and {len(self._lines) - _MOST_MISTAKES} more"]
         if self._lines:
@@ -153,7 +153,7 @@ class Document:
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """Return a question for a name that is much like one of those known, else ""."""
+    """Return a question that names the known name most like ``name``, or ""."""
     close = get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

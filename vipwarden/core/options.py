@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FunctionType
 
-# Letters that mean the same wherever an option has this name: those of the Monitoring Plugins guidelines, and of
-# genhash and check_mysql where those have none. A command with two options of one letter gives it to the first here.
-# What only one module has stands in its OWN_LETTERS, {letter: name}, and goes before these. The defaults in the
-# OWN_DEFAULTS of a front end, {name: value}, go before those of the check.
+# The letters of shared option names: those of the Monitoring Plugins guidelines, else of genhash and check_mysql. Of
+# several names the first that a command has gets the letter. OWN_LETTERS {letter: name} of a module overrides these,
+# and OWN_DEFAULTS {name: value} of a front end the defaults of the check.
 LETTERS = {
     "H": ("host",),
     "p": ("port",),
@@ -87,8 +86,8 @@ class Option:
 
 
 def options(*functions: Callable[..., object]) -> dict[str, Option]:
-    """Return the options of functions by name, in the order of their signatures; of two of a name the later one's."""
-    found = {}
+    """Return the options of functions by name, in the order of their signatures; a later function overrides."""
+    known = {}
     own: dict[str, str] = {}
     other: dict[str, object] = {}
     for function in functions:
@@ -96,16 +95,16 @@ def options(*functions: Callable[..., object]) -> dict[str, Option]:
         code, defaults = code_of.__code__, code_of.__kwdefaults__ or {}
         first = code.co_argcount
         for name in code.co_varnames[first : first + code.co_kwonlyargcount]:
-            found[name] = option_of(code_of, name, name not in defaults, defaults.get(name))
+            known[name] = option_of(code_of, name, name not in defaults, defaults.get(name))
         own.update(code_of.__globals__.get("OWN_LETTERS", ()))
         other.update(code_of.__globals__.get("OWN_DEFAULTS", ()))
-    for name in other.keys() & found.keys():
-        found[name].default = other[name]
+    for name in other.keys() & known.keys():
+        known[name].default = other[name]
     for letter, names in {**LETTERS, **{letter: (name,) for letter, name in own.items()}}.items():
-        owner = next((found[name] for name in names if name in found), None)
+        owner = next((known[name] for name in names if name in known), None)
         if owner is not None:
             owner.letters += (letter,)
-    return found
+    return known
 
 
 def option_of(function: FunctionType, name: str, required: bool, default: object = None) -> Option:

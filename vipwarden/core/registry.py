@@ -20,15 +20,13 @@ _FOLDER = __file__.rpartition("/vipwarden/")[0] + "/checks"
 
 def names() -> list[str]:
     """Return the names of all checks."""
-    found = (name.removesuffix(".py") for name in posix.listdir(_FOLDER) if name.endswith(".py"))
-    return sorted(name for name in found if not name.startswith("_"))
+    return sorted(name[:-3] for name in posix.listdir(_FOLDER) if name.endswith(".py") and name[0] != "_")
 
 
 def load(name: str) -> Check:
-    """Import a check and return its function; raises UsageError where there is none of that name."""
-    known = names()
-    if name not in known:
-        raise UsageError(f"there is no check {name!r}; there are {', '.join(known)}")
+    """Import a check and return its function; raises UsageError for an unknown name."""
+    if name not in names():
+        raise UsageError(f"there is no check {name!r}; there are {', '.join(names())}")
     check: Check = getattr(__import__(f"checks.{name}", fromlist=[name]), name)
     return check
 

@@ -174,7 +174,7 @@ class Result:
 
 
 def one_line(text: str, limit: int = 1000) -> str:
-    """Return a text of a peer as one bounded line without control characters, for a log or a terminal."""
+    """Return a peer's text as a bounded line without control characters, for a log or a terminal."""
     if len(text) <= limit and text.isprintable() and "  " not in text and text.strip(" ") == text:
         return text  # the usual case
     clean = "".join(char if char.isprintable() else " " for char in text[: 4 * limit])

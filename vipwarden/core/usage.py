@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def descriptions(*functions: Callable[..., object]) -> dict[str, str]:
-    """Return what the docstrings say of each option and argument, by name; of two of a name the later."""
-    found: dict[str, str] = {}
+    """Return the descriptions of options and arguments in the docstrings, by name; a later function overrides."""
+    about: dict[str, str] = {}
     for function in functions:
         lines = (line.strip().partition(": ") for line in (function.__doc__ or "").splitlines())
-        found |= {name: text for name, colon, text in lines if colon and name in function.__annotations__}
-    return found
+        about |= {name: text for name, colon, text in lines if colon and name in function.__annotations__}
+    return about
 
 
 def summary(function: Callable[..., object]) -> str:
@@ -37,14 +37,14 @@ def arguments_of(function: Callable[..., object]) -> list[Option]:
     code = code_of.__code__
     count = code.co_argcount
     least = count - len(code_of.__defaults__ or ())
-    found = [option_of(code_of, name, index < least) for index, name in enumerate(code.co_varnames[:count])]
+    arguments = [option_of(code_of, name, index < least) for index, name in enumerate(code.co_varnames[:count])]
     if code.co_flags & 4:  # CO_VARARGS
         name = code.co_varnames[count + code.co_kwonlyargcount]
-        found.append(option_of(code_of, name, required=not code_of.__annotations__[name].endswith(" | None")))
-        found[-1].repeats = True
-    for argument in found:
+        arguments.append(option_of(code_of, name, required=not code_of.__annotations__[name].endswith(" | None")))
+        arguments[-1].repeats = True
+    for argument in arguments:
         argument.flag = argument.name.upper()
-    return found
+    return arguments
 
 
 def word(argument: Option) -> str:
@@ -94,7 +94,7 @@ def usage(program: str, *functions: Callable[..., object], arguments: Sequence[O
     lines = [f"usage: {line(program, arguments)}", "", summary(functions[0])]
     if arguments:
         lines += ["", "arguments:"]
-        lines += [text for one in arguments for text in _entry(word(one), about.get(one.name, ""))]
+        lines += [text for it in arguments for text in _entry(word(it), about.get(it.name, ""))]
     lines += ["", "options:"]
     for option in options(*functions).values():
         lines += _entry(term(option), meaning(option, about.get(option.name, "")))

@@ -1,4 +1,4 @@
-"""What do the other name servers answer while the first one is silent? For a command, whose deadline is short.
+"""What do the other name servers answer while the first server is silent? For commands with short deadlines.
 
 getaddrinfo() waits for seconds before it asks the second server of /etc/resolv.conf (resolv.conf(5), timeout), so a
 silent first server would fail every check of a name. Only addresses count here: whether a name exists is left to
@@ -19,7 +19,7 @@ _A, _AAAA = (AF_INET, 1, 4), (AF_INET6, 28, 16)  # family, type of record, bytes
 
 
 class Others:
-    """The servers behind the first one, all asked at once; ``addresses`` holds their answers by family."""
+    """The name servers after the first, all asked at once; ``addresses`` holds their answers by family."""
 
     __slots__ = ("_asked", "_kinds", "addresses", "sockets")
 

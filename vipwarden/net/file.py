@@ -2,7 +2,7 @@
 
 A process that waits for a file system which does not answer often cannot be killed. Then the child stays, and its
 parent leaves in time. A thread in that state would keep the whole process from ending, and keepalived waits for the end
-of its script. A child costs as much as half a run, so a file that is_near() is read without one.
+of its script. A child costs as much as half a run, so a file that is_near() is read without a child.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ESCAPED = frozenset(" \t\n\\")  # in the names of mountinfo
 
 
 def look(path: str, most: int) -> tuple[int, bytes]:
-    """Return the mode of a file and its beginning, at most ``most`` bytes and one; raises OSError."""
+    """Return the mode of a file and its beginning, at most ``most`` + 1 bytes; raises OSError."""
     source = posix.open(path, _FLAGS)
     try:
         mode = posix.fstat(source).st_mode

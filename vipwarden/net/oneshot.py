@@ -1,4 +1,4 @@
-"""How does a command run one check? The part that all front ends share."""
+"""How does a command run a check? The part that all front ends share."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ class Command:
 
     @property
     def asked(self) -> str:
-        """What is asked: the program and the check's options as they were written."""
+        """The program and the check's options as they were written."""
         own = (option for option in self.known.values() if option.texts and option.name not in self.front_end)
         return " ".join((self.program, *(f"{option.name}={','.join(option.texts)}" for option in own)))
 
     @property
     def name(self) -> str:
-        """The name of the verdict: the one that was given, else what is asked."""
+        """The name of the verdict: that of --name, else ``asked``."""
         return str(self.front_end.get("name") or self.asked)
 
     def number(self, name: str) -> float:
-        """Return an option of the front end that is a number, or a flag as one."""
+        """Return a number of the front end's options; a flag counts as 0 or 1."""
         value = self.front_end[name]
         return float(value) if isinstance(value, (int, float)) else 0.0
 

@@ -54,7 +54,7 @@ class Clock:
         self.deadline = self.end = monotonic() + timeout
 
     def share(self, parts: int) -> None:
-        """Give the next step one of so many equal parts of the time that is left."""
+        """Give the next step an equal share of the time that is left, for ``parts`` steps."""
         now = monotonic()
         self.timeout = max(0.0, self.end - now) / parts
         self.deadline = now + self.timeout

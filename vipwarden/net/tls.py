@@ -24,7 +24,7 @@ _FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 class TlsStream(Stream):
-    """A Stream inside TLS, by memory buffers: it needs nothing of the driver that a plain one does not."""
+    """A Stream inside TLS, by memory buffers: any driver of a plain Stream serves it."""
 
     __slots__ = ("_incoming", "_outgoing", "_tls", "plain")
 
@@ -135,7 +135,7 @@ async def context(
 
 
 async def readable(net: Net, *paths: str | None) -> None:
-    """Check that files answer before OpenSSL reads them; raises NetError (stuck) where one does not."""
+    """Check that files answer before OpenSSL reads them; raises NetError (stuck) for a file that does not."""
     for path in paths:
         try:
             if path:

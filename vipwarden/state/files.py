@@ -1,7 +1,7 @@
-"""How is a small file written so that no reader meets half of it, and read so that nobody can hold the reader up?
+"""How is a small file written whole, and read without waiting?
 
-A new content is written aside and renamed: a reader sees the old file or the new one, and a full disk leaves the old
-one. No link is followed, no FIFO waited for, no file of a stranger believed, and no more read than was asked for.
+A new file is written aside and renamed: readers see the old file or the new file, and a full disk keeps the old file.
+Readers follow no links, wait for no FIFO, refuse files of other users, and read a bounded number of bytes.
 """
 
 from __future__ import annotations
@@ -24,14 +24,11 @@ _TYPE, _PLAIN = 0o170000, 0o100000  # S_IFMT, S_IFREG
 
 
 def ready(folder: str) -> None:
-    """Make a folder, and the one above it, where they are missing.
-
-    Raises OSError, also where one of the two belongs to another user.
-    """
+    """Make a folder and its parent where they are missing; raises OSError, also where another user owns either."""
     own = (0, posix.geteuid())
     for step in (folder.rpartition("/")[0], folder):
         try:
-            found = posix.lstat(step)  # not stat(): in /tmp another user may lay a link to a folder of ours
+            status = posix.lstat(step)  # not stat(): in /tmp another user may lay a link to a folder of ours
         except FileNotFoundError:
             try:
                 posix.mkdir(step, 0o700)
@@ -39,15 +36,15 @@ def ready(folder: str) -> None:
                 posix.chmod(step, 0o700 if step.startswith("/tmp/") else 0o755)  # noqa: S108
             except FileExistsError:
                 pass  # another run was faster
-            found = posix.lstat(step)
-        if found.st_uid not in own:
+            status = posix.lstat(step)
+        if status.st_uid not in own:
             raise PermissionError(_EPERM, f"{step} belongs to another user")
 
 
 def write(path: str, data: bytes, *, durable: bool = False) -> None:
-    """Write a file whole, readable by all; raises OSError, and then the old one stands.
+    """Write a file whole, readable by all; raises OSError, and then the old file stays.
 
-    ``durable`` waits until the disk has it: for what has to outlast a crash of the node.
+    ``durable`` waits for the disk, so that the file survives a crash of the node.
     """
     folder, _, name = path.rpartition("/")
     aside = f"{folder}/.{posix.getpid()}.{name}"
@@ -84,11 +81,7 @@ def _sync(path: str) -> None:
 
 
 def overwrite(path: str, data: bytes, at: int = 0) -> None:
-    """Put bytes into a file that is there, in place; raises OSError.
-
-    A full disk refuses none that replace others, and a reader that comes in between sees the old ones or the new ones
-    as long as they are few.
-    """
+    """Overwrite a few bytes of an existing file in place, which also works on a full disk; raises OSError."""
     out = posix.open(path, _OVER)
     try:
         if posix.pwrite(out, data, at) != len(data):
@@ -100,24 +93,24 @@ def overwrite(path: str, data: bytes, at: int = 0) -> None:
 def read(path: str, most: int, by: tuple[int, ...] | None = None, *, closed: bool = False) -> bytes:
     """Return the first ``most`` bytes of a plain file of one of the users ``by``, by default root and this user.
 
-    Raises OSError, PermissionError for a file of anybody else, and with ``closed`` for one that others may write.
+    Raises OSError: PermissionError for files of other users, and with ``closed`` for files that others may write.
     """
     source = posix.open(path, _READ)
     try:
-        found = posix.fstat(source)
-        if found.st_uid not in ((0, posix.geteuid()) if by is None else by):
+        status = posix.fstat(source)
+        if status.st_uid not in ((0, posix.geteuid()) if by is None else by):
             raise PermissionError(_EPERM, f"{path} belongs to another user")
-        if closed and found.st_mode & 0o022:
+        if closed and status.st_mode & 0o022:
             raise PermissionError(_EPERM, f"{path} can be written by others")
-        if found.st_mode & _TYPE != _PLAIN:
+        if status.st_mode & _TYPE != _PLAIN:
             raise OSError(_EINVAL, f"{path} is no plain file")
-        return posix.read(source, min(most, found.st_size))
+        return posix.read(source, min(most, status.st_size))
     finally:
         posix.close(source)
 
 
 def names(folder: str) -> list[str]:
-    """Return the names of the files in a folder, sorted, but for hidden ones: locks and what is being written."""
+    """Return the names of the files in a folder, sorted, without hidden files: locks and half-written files."""
     return sorted(name for name in posix.listdir(folder) if name[0] != ".")
 
 
@@ -140,17 +133,17 @@ def lock(path: str) -> int:
 
 
 def owners(folder: str) -> tuple[int, ...]:
-    """Return whose files in a folder count: root's, this user's, and those of the folder's owner; or nobody's.
+    """Return the users whose files in a folder are trusted: root, this user and the folder's owner.
 
-    Nobody's count where anybody may have laid the folder, or one above it, into one that is open to all, as /tmp is.
+    None are trusted where another user may have made the folder or a parent, as in /tmp.
     """
     mine = (0, posix.geteuid())
     try:
         above = posix.stat("/")
         for place, letter in enumerate(folder + "/"):
             if letter == "/" and place:
-                found = posix.lstat(folder[:place])
-                if above.st_mode & 0o002 and found.st_uid not in mine:
+                link = posix.lstat(folder[:place])
+                if above.st_mode & 0o002 and link.st_uid not in mine:
                     return ()
                 above = posix.stat(folder[:place])
     except OSError:

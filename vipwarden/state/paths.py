@@ -13,9 +13,9 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def runtime(environ: Mapping[bytes, bytes] = posix.environ) -> str:
-    """Return this user's runtime folder: $VIPWARDEN_RUNTIME_DIR, /run/vipwarden for root, else one of his own.
+    """Return the runtime folder: $VIPWARDEN_RUNTIME_DIR, /run/vipwarden for root, $XDG_RUNTIME_DIR/vipwarden.
 
-    A user without $XDG_RUNTIME_DIR gets one in /tmp that carries the user's number and is closed to others.
+    Without $XDG_RUNTIME_DIR it is /tmp/vipwarden-UID, closed to others.
     """
     given = environ.get(b"VIPWARDEN_RUNTIME_DIR")
     if given:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def publish(folder: str, name: str, check: str, result: Result, duration: float) -> Verdict | None:
-    """Write a verdict and return the one before it, or None; raises OSError, and then the old one stands.
+    """Write a verdict and return the verdict before it, or None; raises OSError, and then the old file stays.
 
     A new name sweeps the folder.
     """
@@ -30,10 +30,10 @@ def publish(folder: str, name: str, check: str, result: Result, duration: float)
 
 
 def sweep(folder: str) -> None:
-    """Remove from a folder of verdicts what is left over: verdicts, locks that nobody holds, files half written.
+    """Remove old verdicts, free locks and half-written files from a folder of verdicts.
 
-    A file that was written within the last quarter of an hour is not even opened, for a folder may hold thousands.
-    What cannot be removed stays. The locks of chk_service stay as well: a restart hangs on them.
+    Files of the last 15 minutes are not even opened, as a folder may hold thousands. Files that cannot be removed stay,
+    and the locks of chk_service, which guard restarts.
     """
     from vipwarden.state.standing import LEFT_AFTER
 
@@ -52,7 +52,7 @@ def sweep(folder: str) -> None:
 
 
 def _remove(path: str, name: str) -> None:
-    """Remove a file that was not written for long, if it is left over; raises OSError, also where its lock is held."""
+    """Remove an old file, unless its verdict still counts; raises OSError, also where its lock is held."""
     from vipwarden.state.standing import FUTURE, LEFT, standing
 
     if name.endswith(".lock"):
@@ -65,6 +65,6 @@ def _remove(path: str, name: str) -> None:
     elif name[0] == ".":
         posix.unlink(path)
     else:
-        found = read(path)
-        if found is not None and not found.ttl and standing(found).word in (LEFT, FUTURE):
+        verdict = read(path)
+        if verdict is not None and not verdict.ttl and standing(verdict).word in (LEFT, FUTURE):
             posix.unlink(path)

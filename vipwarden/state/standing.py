@@ -1,8 +1,7 @@
-"""How does a verdict stand: does it still count, and what does it say then?
+"""Does a verdict still count?
 
-A verdict with a TTL is valid for so long and unknown afterwards: whoever was to follow it by another has not. One
-without, of a single run, is fresh for a minute and past afterwards; after a quarter of an hour it is left over, is no
-longer shown, and is swept away.
+A verdict with a TTL is valid for that time and UNKNOWN afterwards, as its writer is overdue. The verdict of a single
+run has no TTL: it is fresh for a minute, then past, and after 15 minutes left over, no longer shown, and removed.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ LEFT_AFTER = 900.0  # seconds, without a TTL
 
 
 class Standing:
-    """How a verdict stands: a ``word`` of those above, and the ``state`` and ``text`` that count for it now."""
+    """The standing of a verdict: a ``word`` of those above, and the ``state`` and ``text`` that count now."""
 
     __slots__ = ("state", "text", "word")
 
@@ -31,15 +30,12 @@ class Standing:
 
     @property
     def is_valid(self) -> bool:
-        """Whether its own state and metrics count: it is neither stale, nor from the future, nor gone."""
+        """Whether the verdict's own state and metrics count."""
         return self.word not in (STALE, FUTURE, GONE)
 
 
 def standing(verdict: Verdict | None, max_age: float = 0) -> Standing:
-    """Return how a verdict, or None for a missing one, stood when it was read.
-
-    ``max_age`` is for how many seconds an operator lets it count, in place of its own TTL.
-    """
+    """Return the standing of a verdict (None: missing) when it was read; ``max_age`` (s) replaces its TTL."""
     if verdict is None:
         return Standing(GONE, UNKNOWN, "has no verdict yet")
     said, age, ttl = verdict.result, verdict.age, max_age or verdict.ttl

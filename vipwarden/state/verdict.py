@@ -1,4 +1,4 @@
-"""What did a check say last, and when? Verdict files: what stands in one, and how it is read.
+"""What did a check say last, and when? The format of verdict files.
 
 A verdict is a small text file NAME in the runtime folder. Its first line is made for ``read`` of a shell:
 ``vipwarden-1 STATE STAMP SINCE DURATION CHECK [TTL]``. STATE is a number, STAMP the end of the run in seconds since
@@ -60,7 +60,7 @@ def encode(check: str, result: Result, since: float, duration: float, ttl: float
 
 
 def decode(name: str, data: bytes) -> Verdict:
-    """Return the verdict in the content of a file; raises ValueError where it is no whole one."""
+    """Return the verdict in the content of a file; raises ValueError where it is broken."""
     text = data.decode("utf-8", "replace")
     if not text.endswith("\n"):
         raise ValueError("torn")
@@ -93,7 +93,7 @@ def stamp_width(data: bytes) -> int:
 
 
 def read(path: str, by: tuple[int, ...] | None = None) -> Verdict | None:
-    """Return the verdict in a file of one of the users ``by``, by default root and this user; None for no whole one."""
+    """Return the verdict in a file of one of the users ``by``, by default root and this user; None if broken."""
     try:
         return decode(name_of(path.rpartition("/")[2]), files.read(path, MOST_BYTES, by))
     except (OSError, ValueError):

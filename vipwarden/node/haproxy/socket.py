@@ -1,7 +1,7 @@
 """What does HAProxy report on its stats socket?
 
-The commands are those of HAProxy's management guide and need ``level user``. All go by one connection, so that one
-process answers them, also during a reload.
+The commands are those of HAProxy's management guide and need ``level user``. All go by one connection, so that the
+same process answers them, also during a reload.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class Report:
 
 
 async def report(net: Net, sources: Sequence[Source], page: Page | None = None) -> Report:
-    """Return the answer of the first source that gives one; raises HaproxyError with the errors of all.
+    """Return the answer of the first source that answers; raises HaproxyError with the errors of all.
 
-    ``page`` reads a stats page. It is a HaproxyRightError where one of the sources lacked a right.
+    ``page`` reads a stats page. Raises HaproxyRightError where a source lacked a right.
     """
     kind: type[HaproxyError] = HaproxyError
     errors = []

@@ -2,7 +2,7 @@
 
 The CSV of HAProxy's management guide, section 9.1: a header that begins with ``# pxname``, a comma behind every
 field, also the last one, and quotes around a field that holds a quote, a comma or a newline. Each version has more
-columns than the one before (83 in 1.7, 101 and those of its modules since 2.6): they are found by their names.
+columns than the one before (83 in 1.7, 101 and those of its modules since 2.6): the header names them.
 
 The whole is split once, and a column is a slice of it. What a quote protects is set aside before, as three control
 characters, so that commas and newlines mean the same everywhere.
@@ -51,13 +51,13 @@ class Table:
         return self._fields[place :: len(self.header)] if place is not None else [b""] * self._rows
 
     def row(self, index: int) -> dict[str, str]:
-        """Return one row as texts by name."""
+        """Return a row as texts by column name."""
         width = len(self.header)
         return dict(zip(self.header, map(text, self._fields[index * width : (index + 1) * width]), strict=True))
 
 
 def parse(data: bytes) -> Table:
-    """Read it; raises TableError."""
+    """Read the CSV; raises TableError."""
     if not data.startswith(b"# pxname,"):
         raise TableError(f"was answered with {one_line(data[:240].decode('utf-8', 'replace'), 60)!r}")
     if b'"' in data:
@@ -83,7 +83,7 @@ def parse(data: bytes) -> Table:
 
 
 def _rescued(header: list[str], body: bytes) -> Table:
-    """Return the rows that are whole, where one among them is not; raises TableError where the last one is not."""
+    """Return the whole rows of a table with broken ones; raises TableError where the last row is broken."""
     rows = [line.split(b",") for line in body.split(b"\n")]
     width = len(header) + 1  # with what stands behind the last comma, which is nothing
     whole = [row[:-1] for row in rows if len(row) == width and not row[-1]]

@@ -77,7 +77,7 @@ class Definitions:
         return rest[0] if rest and mine else ""
 
     def _define(self, line: str) -> bool:
-        """Store a definition; return whether the line is one. No blank may precede the equals sign."""
+        """Return whether a line is a definition, and store it. No blank may precede the equals sign."""
         name, equals, text = line[1:].partition("=")
         if not equals or not line.startswith("$") or not _is_name(name):
             return False
@@ -146,7 +146,7 @@ class Definitions:
         return line if steps else None
 
     def _value(self, name: str, arguments: str, _end: int, *, at_end: bool) -> list[str] | None:
-        """Return the lines of a definition; one of several lines counts only at the end of a line."""
+        """Return the lines of a definition; a definition of several lines counts only at the end of a line."""
         if name == "_PWD" and name not in self._known:
             return None if arguments else [self.folder]
         if name == "_ENV" and arguments and name not in self._known:

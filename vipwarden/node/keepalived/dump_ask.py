@@ -1,4 +1,4 @@
-"""How is a new and whole dump read, while keepalived still writes it and others ask for one too?
+"""How is a whole dump read while keepalived writes it, and while others ask for dumps too?
 
 keepalived makes a new file for each dump, names it, and then fills it (fopen_safe() in lib/utils.c), one after the
 other. So data is asked for first and opened once it is a new file; then json or stats: once that is new and whole,

@@ -76,7 +76,7 @@ def _pid(path: str) -> int | None:
 def _is_keepalived(process: Process) -> bool:
     """Return whether it is a living keepalived of root or of this user: nobody else's program is run."""
     try:
-        # the real one too: a link of this name to a setuid program has root as the effective one
+        # the real user as well: a link of this name to a setuid program has root as its effective user
         own = {process.status.uid, process.status.real_uid} <= {0, os.geteuid()}
         return own and process.comm.startswith(b"keepalived") and not process.is_dead
     except OSError:

@@ -111,7 +111,7 @@ class _Reader:
 
 
 def _alternatives(pattern: str, line: Line) -> list[str]:
-    """Return the patterns that ``{a,b}`` in one expands to."""
+    """Return the patterns that a pattern with ``{a,b}`` expands to."""
     whole: list[str] = []
     rest = [pattern]
     while rest:

@@ -8,8 +8,8 @@ root), named TYPE.NAME as paths.file_name() writes it, readable by everybody, wr
 
 TYPE is INSTANCE or GROUP. STATE is a word of keepalived: MASTER, BACKUP, FAULT, STOP or DELETED. SINCE is when that
 state began, in seconds of the epoch. PRIORITY is 0 to 255 (0 where keepalived does not tell it, as for a group).
-CHANGES counts the changes of state since the file was first written. SOURCE is who told: ``notify`` (a script),
-``fifo``, or ``kernel`` where an event was lost and the addresses of the kernel showed it. STAMP and ORDER tell events
+CHANGES counts the changes of state since the file was first written. SOURCE is ``notify`` (a script), ``fifo``,
+or ``kernel`` where an event was lost and the addresses of the kernel showed it. STAMP and ORDER tell events
 apart: the time of the last change of state in seconds since boot, and a number that grows where those are equal.
 RANKED, where it is there, is the time of a later change of the priority alone.
 """
@@ -65,7 +65,7 @@ def path_of(kind: str, name: str) -> str:
 
 
 def publish(state: VrrpState) -> None:
-    """Write the file of one instance or group; raises OSError, and then the old one stands."""
+    """Write the file of one instance or group; raises OSError, and then the old file stays."""
     files.ready(vrrp())
     head = (
         f"{_MAGIC} {state.kind} {state.state} {state.since:.3f} {state.priority} {state.changes}"
@@ -76,10 +76,7 @@ def publish(state: VrrpState) -> None:
 
 
 def read(path: str, by: tuple[int, ...] | None = None) -> VrrpState | None:
-    """Return what a file says, or None where there is no whole one; hostile content is no whole one.
-
-    The file has to belong to one of ``by``, by default to root or this user.
-    """
+    """Return the state in a file of one of the users ``by``, by default root and this user; None for broken content."""
     try:
         return _state(files.read(path, _MOST, by).decode("utf-8", "replace"))
     except (OSError, ValueError):

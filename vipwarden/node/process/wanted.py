@@ -60,7 +60,7 @@ class User:
     __slots__ = ("name", "uid")
 
     def __init__(self, text: str) -> None:
-        """Keep a name for a later lookup; raises ValueError for what cannot be one."""
+        """Keep a name for a later lookup; raises ValueError for an impossible name."""
         self.name = str(text)
         self.uid: int | None = None
         if self.name.isascii() and self.name.isdigit() and len(self.name) < 11:
@@ -132,13 +132,13 @@ class Wanted:
         return lines
 
     def miss(self, process: Process) -> str:
-        """Return why a process is not the wanted one: command, argument, user, zombie or container; else nothing.
+        """Return the first mismatch of a process: command, argument, user, zombie or container; nothing if it fits.
 
         The usual reason is checked first, as each may cost the reading of a file. Raises OSError.
         """
         if self.command is not None and not process.is_called(self.command):
             return "command"
-        # a zombie has no command line; it is reported where its name is the wanted one
+        # a zombie has no command line; it is reported where its name fits
         if self.argument is not None and not self.argument.fits(process.cmdline):
             return "zombie" if self.command is not None and process.is_dead else "argument"
         if self.user is not None and process.status.uid != self.user.uid:
@@ -148,7 +148,7 @@ class Wanted:
         return "container" if process.status.nested and not self.containers else ""
 
     def unlike(self, process: Process, miss: str) -> str:
-        """Return a process and why it is not the wanted one, in words; raises OSError."""
+        """Return a process and its mismatch in words; raises OSError."""
         if process.is_dead:
             return f"{plain(process.stat.comm)}, a zombie"
         name = process.stat.comm if miss or self.command is None else self.command

@@ -2,7 +2,7 @@
 
 The rules are those of keepalived's checker: ``check_http.c`` (http_request, http_process_response) and ``html.c``
 (extract_html, extract_status_code, extract_content_length) of 2.2.7, which have stayed the same up to 2.4.3. Its
-genhash is the same code since 2.2.3; the one before took a Content-Length only at the start of a line.
+genhash is the same code since 2.2.3; the earlier genhash took a Content-Length only at the start of a line.
 """
 
 from __future__ import annotations

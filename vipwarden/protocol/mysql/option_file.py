@@ -26,7 +26,7 @@ async def read(net: Net, path: str, group: str) -> tuple[dict[str, str], bool]:
     """Return the options of [client] and of ``group``, and whether others than its owner may read the file.
 
     Raises DefaultsError, and NetError if reading takes too long. Names have underscores for dashes; an option without
-    a value has an empty one. If an option is given twice the last one counts, in either group.
+    a value has an empty one. Of an option that is given twice the last value counts, in either group.
     """
     try:
         mode, raw = await net.file(path, _MOST_BYTES)
