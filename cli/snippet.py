@@ -53,7 +53,7 @@ class Name(str):
 
 def front_end(
     *,
-    as_: Form = Form("all"),  # noqa: B008 - a text
+    as_: Form = Form("all"),
     name: Name | None = None,
     weight: Weight | None = None,
     interval: Seconds | None = None,

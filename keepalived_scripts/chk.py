@@ -40,7 +40,7 @@ def front_end(
     *,
     name: str | None = None,
     misc_dynamic: bool = False,
-    warning_weight: Weight = Weight(1),  # noqa: B008 - a number
+    warning_weight: Weight = Weight(1),
     max_age: Seconds = Seconds(3),
     help: bool = False,  # noqa: A002 - the option's name
 ) -> None:

@@ -47,7 +47,7 @@ class Timeout(float):
 
 def front_end(
     *,
-    timeout: Timeout = Timeout(10),  # noqa: B008 - a number
+    timeout: Timeout = Timeout(10),
     name: str | None = None,
     verbose: bool = False,
     help: bool = False,  # noqa: A002 - the option's name

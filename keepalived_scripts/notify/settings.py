@@ -76,15 +76,15 @@ class Place(str):
 
 def settings(
     *,
-    hooks: Place = Place(HOOKS),  # noqa: B008 - a text, as all that follow
+    hooks: Place = Place(HOOKS),
     hook_timeout: Seconds = Seconds(30),
     states: tuple[State, ...] = (),
     mail_to: tuple[Mailbox, ...] = (),
     mail_from: Mailbox | None = None,
-    sendmail: Place = Place("/usr/sbin/sendmail"),  # noqa: B008
+    sendmail: Place = Place("/usr/sbin/sendmail"),
     smtp_host: str | None = None,
     smtp_port: Port | None = None,
-    smtp_security: Security = Security("starttls"),  # noqa: B008
+    smtp_security: Security = Security("starttls"),
     smtp_user: str | None = None,
     smtp_password_file: Place | None = None,
     webhook: Url | None = None,

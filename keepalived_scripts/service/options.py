@@ -57,7 +57,7 @@ def chk_haproxy(
     socket: str | None = None,
     host: str = "127.0.0.1",
     port: str | None = None,
-    unit: Unit = Unit("haproxy"),  # noqa: B008 - a text
+    unit: Unit = Unit("haproxy"),
 ) -> None:
     """Is HAProxy healthy, and if not, does one restart help?
 
@@ -78,9 +78,9 @@ def front_end(
     check: tuple[Ask, ...] = (),
     restart: Words | None = None,
     restart_timeout: Seconds = Seconds(60),
-    fall: Runs = Runs(1),  # noqa: B008 - a number
-    fall_timeout: Runs = Runs(2),  # noqa: B008 - a number
-    grace: Grace = Grace(3),  # noqa: B008 - a number
+    fall: Runs = Runs(1),
+    fall_timeout: Runs = Runs(2),
+    grace: Grace = Grace(3),
     good_for: Seconds = Seconds(5),
     restarts: Count = Count(3),
     window: Seconds = Seconds(600),

@@ -34,11 +34,11 @@ class Loss(Choice):
 
 def judged(
     *,
-    healthy: Healthy = Healthy("ok"),  # noqa: B008 - a state
+    healthy: Healthy = Healthy("ok"),
     track: bool = True,
     weight: Weight | None = None,
     syslog: bool = True,
-    on_agent_loss: Loss = Loss("fail"),  # noqa: B008 - a text
+    on_agent_loss: Loss = Loss("fail"),
     agent_loss_after: Seconds | None = None,
 ) -> None:
     """Add the keys that every verdict has.
@@ -57,8 +57,8 @@ def asked(
     check: str,
     interval: Seconds = Seconds(5),
     fast_interval: Seconds | None = None,
-    rise: Times = Times(1),  # noqa: B008 - a number
-    fall: Times = Times(1),  # noqa: B008
+    rise: Times = Times(1),
+    fall: Times = Times(1),
     retry: Count = Count(0),
     only_if: tuple[str, ...] = (),
     hosts: tuple[Hosts, ...] = (),
