@@ -75,12 +75,11 @@ def _verdicts(case: Case) -> list[tuple[Block, bool, str]]:
         if host.lstat(_ENABLED) is not None:
             return list(_by_zone(host, instances))
         saved = [path for path in _SAVED if host.lstat(f"/etc/{path}") is not None]
-        saved += [path for path in _SAVED_NFT if b"hook input" in (host.read(f"/etc/{path}") or b"")]
+        saved += [path for path in _SAVED_NFT if "hook input" in host.text(f"/etc/{path}")]
         if not saved and not host.is_live:
             return []
-        raise TrialError(
-            f"the rules{''.join(f' in /etc/{path}' for path in saved[:1])} can be tried only by root, there"
-        )
+        place = f" in /etc/{saved[0]}" if saved else ""
+        raise TrialError(f"the rules{place} can be tried only by root, there")
     except TrialError as error:
         return [(instance, False, str(error)) for instance in instances]
 
@@ -126,9 +125,7 @@ def _tried(host: Host, instances: list[Block], name: str, rules: Rules) -> Verdi
         if accepted == {False} or (False in accepted and any(instance.named("unicast_peer"))):
             yield instance, True, name
         elif accepted != {True}:
-            reason = (
-                f"{name} decides by the sender's address" if accepted else "no advert comes in without rules either"
-            )
+            reason = f"{name} decides by the sender's address" if accepted else "no advert comes in even without rules"
             yield instance, False, reason
 
 
@@ -164,9 +161,8 @@ def _by_zone(host: Host, instances: list[Block]) -> Verdicts:
     for folder in ("/usr/lib/firewalld/zones", "/etc/firewalld/zones"):
         real = host.real(folder)
         for path in sorted(Path(host.root + real).glob("*.xml")) if real is not None else []:
-            files[path.stem] = (host.read(f"{folder}/{path.name}") or b"").decode("utf-8", "replace")
-    conf = (host.read("/etc/firewalld/firewalld.conf") or b"").decode("utf-8", "replace")
-    default = re.search(r"^DefaultZone=(\S+)", conf, re.MULTILINE)
+            files[path.stem] = host.text(f"{folder}/{path.name}")
+    default = re.search(r"^DefaultZone=(\S+)", host.text("/etc/firewalld/firewalld.conf"), re.MULTILINE)
     for instance in instances:
         interface = f'<interface name="{instance.value("interface")}"'
         own = (text for text in files.values() if interface in text)

@@ -87,6 +87,10 @@ class Host:
         real = self.real(path)
         return None if real is None else slurp(self.root + real, most)
 
+    def text(self, path: str, most: int = _MOST_BYTES) -> str:
+        """Return the beginning of a regular file as text, "" where it cannot be read."""
+        return (self.read(path, most) or b"").decode("utf-8", "replace")
+
     def sysctl(self, key: str) -> int | None:
         """Return the first number of a kernel setting such as ``net/ipv4/ip_forward``, or None."""
         numbers = self.numbers(f"sys/{key}")
@@ -139,7 +143,7 @@ class Host:
             return None
 
     def _ids(self, path: str, name: str, count: int) -> list[int]:
-        for line in (self.read(path) or b"").decode("utf-8", "replace").splitlines():
+        for line in self.text(path).splitlines():
             fields = line.split(":")[2 : 2 + count]
             if line.startswith(f"{name}:") and len(fields) == count and all(map(str.isdecimal, fields)):
                 return list(map(int, fields))

@@ -21,6 +21,7 @@ _RCVBUFFORCE, _BUFFER = 33, 8 << 20
 _SECONDS = 20
 _ATTEMPTS = 3  # a busy kernel may lose a packet
 _MAC = bytes.fromhex("020000000001")
+_MACS = {GROUPS[4]: bytes.fromhex("01005e000012"), GROUPS[6]: bytes.fromhex("333300000012")}
 
 
 class TrialError(Exception):
@@ -123,16 +124,14 @@ def _received(links: dict[str, list[socket.socket]], adverts: list[Any]) -> set[
 def _frame(source: str, target: str, number: int) -> bytes:
     """Return an Ethernet frame with an advert that ends in a number."""
     family = socket.AF_INET6 if ":" in target else socket.AF_INET
-    ends, to = socket.inet_pton(family, source) + socket.inet_pton(family, target), socket.inet_pton(family, target)
+    ends = socket.inet_pton(family, source) + socket.inet_pton(family, target)
     advert = bytes.fromhex("3101640100640000") + struct.pack("!I", number)
+    macs = _MACS.get(target, _MAC) + _MAC
     if family == socket.AF_INET6:
-        mac = b"\x33\x33" + to[-4:] if to[0] == 0xFF else _MAC
-        return mac + _MAC + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, len(advert), _VRRP, 255) + ends + advert
-    mac = b"\x01\x00\x5e" + to[1:] if to[0] >> 4 == 14 else _MAC
+        return macs + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, len(advert), _VRRP, 255) + ends + advert
     head = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(advert), 0, 0, 255, _VRRP)
     total = sum(struct.unpack("!9H", head + ends))
-    total = (total & 0xFFFF) + (total >> 16)
-    return mac + _MAC + b"\x08\x00" + head + struct.pack("!H", ~total & 0xFFFF) + ends + advert
+    return macs + b"\x08\x00" + head + struct.pack("!H", 0xFFFF - total % 0xFFFF) + ends + advert
 
 
 if __name__ == "__main__":
