@@ -1,4 +1,4 @@
-"""How does an agent begin, go over to another configuration, and end, without a verdict that outlives it?"""
+"""How does the agent start, reload and stop, without leaving a healthy verdict behind?"""
 
 from __future__ import annotations
 

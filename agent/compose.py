@@ -1,4 +1,4 @@
-"""Which verdict do others make together? That of all_of, any_of and at_least, and of only_if."""
+"""Which verdict follows from other verdicts? all_of, any_of, at_least and only_if."""
 
 from __future__ import annotations
 

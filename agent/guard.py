@@ -1,4 +1,4 @@
-"""How does the agent keep its watchdog? It starts one and replaces one that is lost.
+"""How does the agent keep its watchdog? It starts a watchdog and replaces a lost watchdog.
 
 Checks go on meanwhile: a watchdog that hangs, at its start or later, costs the loop nothing.
 """

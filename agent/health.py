@@ -1,4 +1,4 @@
-"""When does a result change the verdict? After as many results of its kind in a row as rise or fall say."""
+"""When does a result change the verdict? After ``rise`` healthy or ``fall`` failed results in a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does /etc/hosts say? Read once after each change, however many names there are."""
+"""What does /etc/hosts say? The file is read once after each change, for all names."""
 
 from __future__ import annotations
 

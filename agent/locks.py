@@ -1,4 +1,4 @@
-"""Who is at work in a runtime folder? One agent, and the watchdogs that no successor has ended yet.
+"""Which processes use a runtime folder? The agent, and the watchdogs that no successor has ended yet.
 
 A held lock is no proof of life: a process that dies keeps its locks for a moment, and a stopped one for as long as it
 is stopped. So nothing is left to another process because of its lock alone. A free lock proves that there is nobody,

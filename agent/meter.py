@@ -1,4 +1,4 @@
-"""How is the agent itself? Its own verdict says what it runs and how late it is."""
+"""How is the agent itself? The agent's own verdict: checks, runs and lateness."""
 
 from __future__ import annotations
 

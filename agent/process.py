@@ -1,4 +1,4 @@
-"""Is a process still the same one? Its pidfd says so, or else the time of its start."""
+"""Is a process still the same? Its pidfd tells, else its start time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do the servers of /etc/resolv.conf answer? A and AAAA in one query, in the words of getaddrinfo()."""
+"""What do the servers of /etc/resolv.conf answer? A and AAAA at once, with the errors of getaddrinfo()."""
 
 from __future__ import annotations
 

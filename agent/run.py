@@ -1,4 +1,4 @@
-"""What is one run of a check to the driver? Its Net, and what it waits for."""
+"""What does the driver know of a run of a check? Its Net, and what the run waits for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When is a check due? On the grid of its interval; a run that was missed is not made up for.
+"""When is a check due? On the grid of its interval; missed runs are not repeated.
 
 All times are monotonic seconds, which the caller hands in.
 """

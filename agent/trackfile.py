@@ -1,4 +1,4 @@
-"""How is a verdict handed to keepalived without a process? By a number in a file that it watches by inotify.
+"""How does keepalived get a verdict without a process? By a number in a file that it watches by inotify.
 
 keepalived (track_file.c, process_update_track_file_status() and check_file.c) reads the number by strtol() whenever
 a writer closes the file, and takes an empty or missing file for 0. So a new file is written aside and renamed; from

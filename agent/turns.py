@@ -1,4 +1,4 @@
-"""What happens in one turn of a check: when it is due, to its result, to the verdict, and to the checks behind it?"""
+"""What happens when a check is due: its run, its result, the verdict, and the checks that depend on it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does the agent know of one entry of its configuration?"""
+"""What does the agent know of an entry of its configuration?"""
 
 from __future__ import annotations
 

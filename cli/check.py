@@ -1,4 +1,4 @@
-"""What is the result of one check right now? The front end for people, and for programs by ``--json``."""
+"""What is the result of a check right now? The front end for people, and for programs by ``--json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which function is the command chk_NAME or check_NAME of a plain wheel? One is made for each name that is asked for.
+"""Which function is the command chk_NAME or check_NAME of a plain wheel? Functions are made on demand.
 
 Packages write faster launchers for the same functions, see packaging/launchers.py.
 """

@@ -1,4 +1,4 @@
-"""Which part of vipwarden is wanted? The command ``vipwarden PART ...``; a part is imported when it is called."""
+"""Which part does ``vipwarden PART ...`` call? A part is imported only when it is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a resident command live as a service? SIGTERM ends it, SIGHUP reloads it, systemd hears of both."""
+"""How does a command run as a service? SIGTERM ends it, SIGHUP reloads it, and systemd is notified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does keepalived.conf run this check? Prints the lines, right for the keepalived of this node."""
+"""How does keepalived.conf run this check? Prints the lines for this node's version of keepalived."""
 
 from __future__ import annotations
 

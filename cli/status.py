@@ -1,4 +1,4 @@
-"""What are the last verdicts of this node? A table of them; the exit code is the worst state."""
+"""What are the last verdicts of this node? Prints a table; the exit code is the worst state."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is wrong with this keepalived.conf on this node? One function for each rule, one file for each subject."""
+"""What is wrong with this keepalived.conf on this node? A function for each rule, a file for each subject."""

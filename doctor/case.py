@@ -1,4 +1,4 @@
-"""What does a rule look at? The configuration, its node and what is known of its peers."""
+"""What does a rule examine? The configuration, its node and its peers."""
 
 from __future__ import annotations
 

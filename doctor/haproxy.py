@@ -1,4 +1,4 @@
-"""Are HAProxy's statistics and stats sockets open to the world?"""
+"""Can anybody reach HAProxy's statistics and stats sockets?"""
 
 from __future__ import annotations
 

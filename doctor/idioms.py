@@ -1,4 +1,4 @@
-"""Which habits of the tutorials are in the commands and scripts, and which check replaces them?"""
+"""Which idioms of tutorials do the commands and scripts use, and which check replaces them?"""
 
 from __future__ import annotations
 

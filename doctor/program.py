@@ -1,4 +1,4 @@
-"""Would keepalived run this program, as whom, and can the kernel start it?
+"""Does keepalived run this program, as which user, and can the kernel start it?
 
 As check_script_secure() and check_security() in keepalived's lib/notify.c decide. Up to 2.2.8 a command is run by
 its realpath(3); from 2.3.0 the path as written is walked as well, where a link among the folders is a wrong type of

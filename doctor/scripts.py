@@ -1,4 +1,4 @@
-"""Can keepalived run its commands, as whom, and are they safe from others?"""
+"""Can keepalived run its commands, as which user, and can other users change them?"""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""The ground that every part stands on: it imports none of them."""
+"""The library of all parts, which imports none of them."""
 
 VERSION = "0.1.0"

@@ -1,1 +1,1 @@
-"""notify: what keepalived tells of its states, recorded, logged and passed on in its right order."""
+"""notify: keepalived's events, recorded, logged and passed on in their order."""

@@ -1,4 +1,4 @@
-"""Is an event new? It is ordered among the others, recorded, logged and passed to a worker.
+"""Is an event new? Events are ordered, recorded, logged and passed to a worker.
 
 keepalived starts a script for each event without waiting for the previous one, so scripts race. The kernel's start
 times of the scripts give the order. An old event that comes late is logged and dropped: the last state that is acted

@@ -1,4 +1,4 @@
-"""How does an event get to people and programs elsewhere? By mail and by a webhook, one attempt at a time."""
+"""How is an event sent by mail or webhook? A single attempt."""
 
 from __future__ import annotations
 

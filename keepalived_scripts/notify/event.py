@@ -1,4 +1,4 @@
-"""What did keepalived say? An event, from the arguments of a script or from a line of its FIFO.
+"""What is an event of keepalived? Parsed from the arguments of a script or a line of its FIFO.
 
 A script of ``notify`` gets its own arguments and then TYPE NAME STATE PRIORITY; one of ``notify_master`` and the like
 only its own. The FIFO has lines such as ``INSTANCE "V1" MASTER 100``, and for virtual services ``VS [ip]:tcp:80 UP``

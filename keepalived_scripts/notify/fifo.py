@@ -1,4 +1,4 @@
-"""How are keepalived's events read from its FIFO without a loss?
+"""How are keepalived's events read from its FIFO without losing any?
 
 keepalived opens the FIFO without waiting for a reader, drops what does not fit, and creates a new FIFO at each start
 and reload. So the reader keeps it open for reading and writing (which avoids the end of file), makes it as large as the

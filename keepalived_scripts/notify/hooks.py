@@ -1,4 +1,4 @@
-"""Which programs of the site run at an event, and how does one that hangs not hold up the others?
+"""Which hooks run at an event, each with a deadline?
 
 Those in the folder of the state, such as /etc/vipwarden/notify.d/master/, in the order of their names. As keepalived
 does for its scripts (check_security() in its lib/notify.c), a program that others than root could change is refused.

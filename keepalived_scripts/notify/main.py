@@ -1,4 +1,4 @@
-"""What does an event of keepalived lead to? The program for notify, notify_master and the like, and for the FIFOs."""
+"""What does keepalived call at an event? The program for notify, notify_master and the like, and for the FIFO."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Who sends the mails and webhooks, and tries again after a failure? One worker, with the current configuration.
+"""How are mails and webhooks sent, and tried again after a failure? By a single worker.
 
-Each way has its own order and pauses. The worker reads the configuration again when it has changed, and then tries
-everything at once: after a correction no message waits for the end of a pause.
+Mail and webhook have their own order and pauses. The worker reads a changed configuration and then tries all messages
+at once.
 """
 
 from __future__ import annotations

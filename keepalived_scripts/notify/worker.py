@@ -1,4 +1,4 @@
-"""Who runs the hooks after keepalived's script has ended? One worker at a time.
+"""How do hooks run after keepalived's script has ended? In a single worker.
 
 All hooks run, in the order of their events. Only if an event waited longer than one hook may take, and a newer event
 of the same instance or group is waiting, its hooks are skipped: they would act on an outdated state. Messages go to an

@@ -1,4 +1,4 @@
-"""How does a node become a real server, and cease to be one? Each change is complete or undone."""
+"""How does a node start and stop being a real server? Each change is complete or undone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is this node a real server for these VIPs? realserver start|stop|status VIP... makes it one, ends it, or reports."""
+"""Is this node a real server for these VIPs? The command ``realserver start|stop|status VIP...``."""
 
 from __future__ import annotations
 

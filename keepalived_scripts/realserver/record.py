@@ -1,4 +1,4 @@
-"""What did a start change, and what was there before? A file in the runtime folder, which ends with the boot.
+"""What did a start change, and what was there before? A file in the runtime folder, until the next boot.
 
 One for each network namespace, with lines ``vip ADDRESS NAME...`` for a VIP that a start put on lo, ``there ADDRESS
 NAME...`` for one that lo already had, with the names of the lists or addresses that started it, and ``arp KEY BEFORE

@@ -1,4 +1,4 @@
-"""What is in effect? Which addresses lo holds, and which interfaces announce them, as the kernel shows it.
+"""Which VIPs does lo hold, and which interfaces announce them?
 
 For ARP the kernel takes the larger of conf/all and conf/INTERFACE, of the interface on which a request arrives or
 leaves (Documentation/networking/ip-sysctl.rst). So conf/lo has no effect, and conf/all also covers future interfaces.

@@ -1,4 +1,4 @@
-"""Which virtual addresses are meant? Those of the command line, and of the files that it names."""
+"""Which VIPs does the command line name? Addresses, and files with addresses."""
 
 from __future__ import annotations
 

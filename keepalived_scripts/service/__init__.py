@@ -1,1 +1,1 @@
-"""chk_service and chk_haproxy: a service, its checks, and one restart before the VIP is given up."""
+"""chk_service and chk_haproxy: a service, its checks, and a restart before the VIP is given up."""

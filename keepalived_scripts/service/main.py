@@ -1,4 +1,4 @@
-"""Is a service healthy, and if not, does one restart help? chk_service and chk_haproxy, for keepalived.
+"""Is a service healthy, and if not, does a restart help? chk_service and chk_haproxy, for keepalived.
 
 They never stop keepalived: the exit code gives up the VIP. All runs for one unit share one memory, so that two
 instances of keepalived restart it only once.

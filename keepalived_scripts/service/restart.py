@@ -1,4 +1,4 @@
-"""What does systemd say of a failed unit, and how is a restart recorded and started without waiting for it?
+"""What is the state of a failed unit, and how is it restarted without waiting?
 
 A child in its own session, out of reach of keepalived's kill, writes the memory and reports that; only then does it
 start the command, in its own process group, and clients do not wait for the disk meanwhile. It holds the lock of its

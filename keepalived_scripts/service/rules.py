@@ -1,4 +1,4 @@
-"""What follows from a result? The rules by which a service is healthy, restarted and failed.
+"""When is a service healthy, restarted or failed?
 
 A service that turns bad starts an episode, which ends when it has been good for a while. An episode has one restart
 (if the window allows it), and after it a grace time. Then the service is down until the episode ends: if the VIP came

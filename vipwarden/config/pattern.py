@@ -1,4 +1,4 @@
-"""Which hosts and ports does one entry of the configuration stand for?"""
+"""Which hosts and ports does a pattern of the configuration expand to?"""
 
 from __future__ import annotations
 

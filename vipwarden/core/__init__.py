@@ -1,1 +1,1 @@
-"""What a check answers, and the options that it takes."""
+"""Results, options and command lines."""

@@ -1,4 +1,4 @@
-"""Which options does a command take? The signature of its function says: the same for command line and YAML.
+"""Which options does a command take? Those of its function's signature, for command line and YAML.
 
 A keyword-only parameter is an option: its annotation is a type that is built from a text, and a missing default makes
 it required. ``bool`` is a flag, ``tuple[T, ...]`` may be given several times, ``T | None`` may be left out. An

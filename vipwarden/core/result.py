@@ -1,4 +1,4 @@
-"""What is the result of a check, and is a number inside the range that an operator wrote?"""
+"""What is the result of a check? States, thresholds, metrics and text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a program without a terminal report? By syslog, without waiting for it."""
+"""How is a line logged without waiting for syslog?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is a command called? Its help, made of the signatures and docstrings of its functions."""
+"""What is the help of a command? Made of the signatures and docstrings of its functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which texts may an operator write for an option? Its type is a class that is built from the text."""
+"""Which values may an option have? Each type is a class that is built from a text."""
 
 from __future__ import annotations
 

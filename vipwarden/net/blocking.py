@@ -1,4 +1,4 @@
-"""How does a command run one check, without an event loop and with few imports?"""
+"""How does a command run a check, without an event loop and with few imports?"""
 
 from __future__ import annotations
 

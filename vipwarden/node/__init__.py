@@ -1,1 +1,1 @@
-"""What a node tells of itself: processes, addresses, IPVS, keepalived and HAProxy."""
+"""The state of a node: processes, addresses, IPVS, keepalived and HAProxy."""

@@ -1,1 +1,1 @@
-"""What is kept in files: verdicts, and how they stand."""
+"""Files of verdicts, runtime paths and clocks."""

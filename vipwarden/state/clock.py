@@ -1,4 +1,4 @@
-"""Which clock? One word for each: boot, monotonic, wall; all in seconds.
+"""Which clocks are there? boot, monotonic and wall, all in seconds.
 
 ``boot`` counts from the start of the kernel, sleep included (CLOCK_BOOTTIME, as /proc/uptime shows it but under lxcfs);
 it never steps back, all processes of a node agree on it, and so files carry its stamps. ``monotonic`` measures

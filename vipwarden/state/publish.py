@@ -1,4 +1,4 @@
-"""How does the run of a check become the verdict that others read, and where do old ones go?"""
+"""How is a verdict written, and when are old verdicts removed?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What did a check say last, and when? The format of verdict files.
+"""What was the last result of a check, and when? The format of verdict files.
 
 A verdict is a small text file NAME in the runtime folder. Its first line is made for ``read`` of a shell:
 ``vipwarden-1 STATE STAMP SINCE DURATION CHECK [TTL]``. STATE is a number, STAMP the end of the run in seconds since

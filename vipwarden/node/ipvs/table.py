@@ -1,4 +1,4 @@
-"""What is in the kernel's IPVS table? Columns for those who print all of it, objects for those who show one."""
+"""What is in the kernel's IPVS table? As columns for metrics, as objects for the page."""
 
 from __future__ import annotations
 

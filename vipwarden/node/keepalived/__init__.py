@@ -1,1 +1,1 @@
-"""keepalived: its configuration, its processes, its dumps and what it tells notify scripts."""
+"""keepalived: configuration, processes, dumps and the states that notify records."""

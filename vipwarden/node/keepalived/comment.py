@@ -1,4 +1,4 @@
-"""What is left of a line of keepalived.conf without its comment?"""
+"""What is a line of keepalived.conf without its comment?"""
 
 from __future__ import annotations
 

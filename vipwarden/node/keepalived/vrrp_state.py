@@ -1,4 +1,4 @@
-"""Which state did keepalived say that an instance or a sync group is in, and since when?
+"""In which state is an instance or sync group by keepalived's last event, and since when?
 
 The program ``notify`` keeps one small file for each in the folder ``vrrp`` of the runtime folder (/run/vipwarden for
 root), named TYPE.NAME as paths.file_name() writes it, readable by everybody, written aside and renamed:

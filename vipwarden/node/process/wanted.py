@@ -1,4 +1,4 @@
-"""Is this the process that is wanted?"""
+"""Does a process fit the options of the check?"""
 
 from __future__ import annotations
 

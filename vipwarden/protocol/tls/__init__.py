@@ -1,1 +1,1 @@
-"""What a check wants of a certificate."""
+"""Certificates."""
