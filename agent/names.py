@@ -1,15 +1,13 @@
 """Which addresses does a name have? Cached answers; only the first lookup of a name waits.
 
 An answer lives for its TTL and is asked for again after that. While nobody answers the last good answer is kept, also
-over a restart; "no such name" is an answer. /etc/hosts goes before DNS. A name that is asked for the first time goes
-before those that had no answer.
+over a restart; "no such name" is an answer. /etc/hosts goes before DNS. No name waits for names that had no answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -26,8 +24,7 @@ if TYPE_CHECKING:
 _NEGATIVE_TTL = 5.0  # seconds
 _LONGEST_PAUSE = 10.0  # seconds until a name without an answer is asked for again, from one second up
 _LIFETIMES = (2.0, 5.0)  # seconds for one query to all servers: the first one, and later ones
-_AT_ONCE = 48  # queries
-_AGAIN_AT_ONCE = 16  # of them for names that had no answer
+_AT_ONCE, _AGAIN_AT_ONCE = 48, 16  # queries: for other names, and for names that had no answer
 _SAVE = 10.0  # seconds between two writings of what is known
 
 
@@ -41,7 +38,7 @@ class _Name:
         self.error = NO_ANSWER  # where there never was one
         self.expires = 0.0
         self.failures = 0  # in a row
-        self.asking = False  # or in a queue
+        self.asking = False  # or waiting for a slot
         self.waiting: dict[object, Callable[[], None]] = {}  # by run: one each, however often it asked
 
 
@@ -53,10 +50,8 @@ class Names:
         self._names: dict[str, _Name] = {}
         self._known: dict[tuple[str, int], tuple[list[Address], _Name | None]] = {}
         self._hosts = Hosts()
-        self._first: deque[str] = deque()  # to be asked for
-        self._again: deque[str] = deque()
-        self._tasks: dict[asyncio.Task[None], bool] = {}  # whether the name is one of _again
-        self._again_running = 0
+        self._slots = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_AGAIN_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._resolver = Resolver()
         self._path = ""
         self._saved: dict[str, list[Address]] = {}
@@ -79,8 +74,6 @@ class Names:
 
     def close(self) -> None:
         """Ask no more."""
-        self._first.clear()
-        self._again.clear()
         for task in self._tasks:
             task.cancel()
         self.save(now=True)
@@ -139,29 +132,15 @@ class Names:
             name.expires = monotonic() + TTL
             return
         name.asking = True
-        (self._again if name.failures else self._first).append(host)
-        self._pump()
-
-    def _pump(self) -> None:
-        """Begin the queries that may be sent now."""
-        while len(self._tasks) < _AT_ONCE:
-            again = not self._first
-            if again and (not self._again or self._again_running >= _AGAIN_AT_ONCE):
-                return
-            host = (self._again if again else self._first).popleft()
-            task = asyncio.get_running_loop().create_task(self._ask(host, self._names[host]))
-            self._tasks[task] = again
-            self._again_running += again
-            task.add_done_callback(self._asked)
-
-    def _asked(self, task: asyncio.Task[None]) -> None:
-        self._again_running -= self._tasks.pop(task)
-        if not task.cancelled():
-            self._pump()
+        task = asyncio.get_running_loop().create_task(self._ask(host, name))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _ask(self, host: str, name: _Name) -> None:
+        again = bool(name.failures)
         try:
-            addresses, seconds = await self._resolver.resolve(host, _LIFETIMES[bool(name.failures)])
+            async with self._slots[again]:
+                addresses, seconds = await self._resolver.resolve(host, _LIFETIMES[again])
         except OSError as error:
             self._missed(host, name, error)
         else:

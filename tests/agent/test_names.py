@@ -195,7 +195,7 @@ async def main():
         await asyncio.sleep(0.02)
         second.abandon(again)
     out["waiting"] = max(len(name.waiting) for name in second.names._names.values())
-    out["queued"] = len(second.names._first) + len(second.names._again)
+    out["queued"] = len(second.names._tasks)
     mood["new.test"] = ""
     out["new"] = await ask(second, "new.test", 30)
     second.close()
