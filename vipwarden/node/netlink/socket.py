@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import posix
 from struct import Struct
 from time import monotonic
 
@@ -71,7 +72,7 @@ class Netlink:
                 if answer in (_ERROR, _DONE):
                     number = -_NUMBER.unpack_from(body)[0] if len(body) >= _NUMBER.size else 0
                     if number:
-                        raise OSError(number, _reason(number))
+                        raise OSError(number, posix.strerror(number))
                     if torn:
                         raise TornError(4, "it changed while it was read")  # EINTR
                     return bodies
@@ -110,9 +111,3 @@ def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
 def attribute(kind: int, value: bytes) -> bytes:
     """Return an attribute for a request."""
     return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
-
-
-def _reason(number: int) -> str:
-    import os
-
-    return os.strerror(number)
