@@ -23,6 +23,7 @@ from exporter.source import Look
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from exporter.peers import Sight
     from exporter.settings import Settings
     from exporter.source import Outcome, View
 
@@ -50,13 +51,16 @@ class Page:
     def __init__(self) -> None:
         self._views: dict[str, View | None] = {}
 
-    def write(self, outcomes: Sequence[Outcome], settings: Settings, find: str = "") -> bytes:
+    def write(
+        self, outcomes: Sequence[Outcome], settings: Settings, find: str = "", peers: Sequence[Sight] = ()
+    ) -> bytes:
         """Return the HTML, of what has ``find`` in its name."""
         find = find.strip()[:_MOST_FIND]
         room = Room(find)
-        look = Look(outcomes, settings, room)
+        look = Look(outcomes, settings, room, peers)
         problems: list[Problem] = []
         tiles: list[tuple[str, int, int]] = []
+        notes: list[str] = []
         sections: list[tuple[str, str, Markup]] = []
         for outcome in outcomes:
             name, section = outcome.source.name, Section({})
@@ -65,12 +69,14 @@ class Page:
                 sections.append((name, outcome.source.title or name, _written(outcome, section, find)))
             problems += section.problems
             tiles += section.tiles
+            notes += [section.note] if section.note else []
             if outcome.failure and not section.tells_failure:
                 mark = Mark("unknown", "not read")
                 problems.append(Problem(mark, outcome.source.title or name, outcome.failure, name))
         text = _ENVIRONMENT.get_template("page.html").render(
             problems=sorted(problems, key=severity),
             tiles=[tile for tile in tiles if tile[2]],
+            notes=notes,
             sections=sections,
             outcomes=outcomes,
             name=settings.node,

@@ -6,6 +6,7 @@ import platform
 from dataclasses import dataclass, field
 
 from exporter.choice import ALL, CheckStatus, Choice, Pattern
+from exporter.peer import Access, Peer
 from vipwarden import VERSION
 from vipwarden.core.values import Count, Seconds
 from vipwarden.node.haproxy.source import AuthFile, Source  # noqa: TC001 - options() builds them
@@ -67,6 +68,8 @@ class Settings:
     haproxy_auth_file: tuple[AuthFile, ...]
     haproxy_ca_file: str | None
     haproxy_choice: Choice
+    peers: tuple[Peer, ...]
+    peer_access: Access
     proc: str
     verdicts: tuple[str, ...]
     timeout: float
@@ -97,6 +100,10 @@ def settings(
     haproxy_without_maint: bool = False,
     check_status: CheckStatus = ALL,
     haproxy_down_by_design: Pattern | None = None,
+    peers: tuple[Peer, ...] = (),
+    peer_auth_file: tuple[AuthFile, ...] = (),
+    peer_ca_file: str | None = None,
+    peer_cert_file: str | None = None,
     proc: str = "/proc",
     verdicts: tuple[str, ...] = (),
     timeout: Seconds = Seconds(5),
@@ -124,6 +131,10 @@ def settings(
     haproxy_without_maint: no series for servers in maintenance, such as empty slots of a server-template
     check_status: series of HAProxy's check results, all (16 for each server) or active (the one that it has)
     haproxy_down_by_design: regular expression for backends of which one server is UP by design, such as a leader's
+    peers: exporters of the other nodes, [NAME=]http[s]://HOST[:PORT], whose VIPs the page compares with its own
+    peer_auth_file: [NAME=]/PATH of a file with the line USER:PASSWORD, for the peer of that name or for all
+    peer_ca_file: certificates of the CAs that peers over https are verified by, in place of the system's
+    peer_cert_file: certificate and key, in one file, that peers want of clients
     proc: where /proc is
     verdicts: folders of published verdicts, in place of those of this user's and of root's checks
     timeout: what reading one source may take, in seconds; a scrape that Prometheus gives less time takes less
@@ -152,6 +163,8 @@ def settings(
             check_status=check_status,
             down_by_design=haproxy_down_by_design,
         ),
+        peers=peers,
+        peer_access=Access(peer_auth_file, peer_ca_file, peer_cert_file),
         proc=proc,
         verdicts=verdicts or tuple(dict.fromkeys((paths.verdicts(), paths.verdicts(paths.ROOT)))),
         timeout=timeout,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from exporter.peers import Sight
     from exporter.render.exposition import Metric
     from exporter.render.model import Room, Section
     from exporter.settings import Settings
@@ -62,10 +63,13 @@ class Outcome:
 
 
 class Look:
-    """One look at the sources, as their views see it: the outcomes by name, the settings and the room on the page."""
+    """One look at the node, as the views see it: outcomes by name, settings, the room on the page, and the peers."""
 
-    def __init__(self, outcomes: Sequence[Outcome], settings: Settings, room: Room) -> None:
+    def __init__(
+        self, outcomes: Sequence[Outcome], settings: Settings, room: Room, peers: Sequence[Sight] = ()
+    ) -> None:
         self.outcomes = {outcome.source.name: outcome for outcome in outcomes}
+        self.peers = peers
         self.settings = settings
         self.room = room
 

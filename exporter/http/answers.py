@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.frame import families
 from exporter.http.accept import preferred, wants_gzip
+from exporter.http.counts import READ_AT
+from exporter.peers import Peers
 from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
 from vipwarden.core.result import one_line
 
@@ -58,6 +60,7 @@ class Answers:
         # apart, so that no page keeps a scrape waiting; and one at a time, for each takes memory while it is written
         self._lanes = {"page": asyncio.Lock(), "metrics": asyncio.Lock()}
         self._view: Page | None = None
+        self._peers = Peers()
         self._paths: dict[str, Callable[[BaseRequest], Awaitable[Answer]]] = {
             "/": self._page,
             "/metrics": self._metrics,
@@ -106,15 +109,20 @@ class Answers:
     async def _page(self, request: BaseRequest) -> Answer:
         settings = self.frame.settings
         find = one_line(request.query.get("find", ""), 100)
+        peers = self._peers.look(settings.peers, settings.peer_access, self._identity()) if settings.peers else []
 
         def write(collected: Collected) -> bytes:
             if self._view is None:
                 from exporter.page import Page  # noqa: PLC0415 - nodes that are only scraped need no templates
 
                 self._view = Page()
-            return self._view.write(collected, settings, find)
+            return self._view.write(collected, settings, find, peers)
 
         return await self._collected(request, _HTML, ("page", find), write)
+
+    def _identity(self) -> bytes:
+        """Return a line that no other exporter has: when its configuration was read, to the microsecond."""
+        return next((one.lines().rstrip() for one in self._own() if one.name == READ_AT), b"")
 
     async def _collected(
         self,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from exporter.render.exposition import Metric
 
 _PREFIX = "vipwarden_exporter_"
+READ_AT = f"{_PREFIX}config_last_reload_success_timestamp_seconds"
 
 
 class Counts:
@@ -54,7 +55,7 @@ class Counts:
         for name, text, value in (
             ("config_last_reload_successful", "Whether the last reload succeeded.", self._is_right),
             (
-                "config_last_reload_success_timestamp_seconds",
+                READ_AT.removeprefix(_PREFIX),
                 "Time of the last successful reload or of the start, in seconds of the epoch.",
                 self._read_at,
             ),

@@ -78,13 +78,14 @@ class Problem(NamedTuple):
 class Section(NamedTuple):
     """What a source shows: the ``values`` of its template, its problems, and its tiles (label, part, whole).
 
-    ``tells_failure`` where its problems say already why it could not be read.
+    ``tells_failure`` where its problems say already why it could not be read; ``note`` is a line below the headline.
     """
 
     values: Mapping[str, Any]
     problems: Sequence[Problem] = ()
     tiles: Sequence[tuple[str, int, int]] = ()
     tells_failure: bool = False
+    note: str = ""
 
 
 class Room:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 
 from exporter.settings import Listen, settings
+from vipwarden.config.document import SECTIONS, ConfigError, Document
 from vipwarden.core.options import options
 from vipwarden.state import paths
 
@@ -47,3 +49,20 @@ def test_the_signature_is_the_section_of_the_configuration() -> None:
     """Each option has its line of help."""
     helped = [line.strip().partition(":")[0] for line in inspect.getdoc(settings).split("\n")[2:]]  # type: ignore[union-attr]
     assert helped == list(options(settings))
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("peers: [lb2=https://lb2, lb3]", "exporter.peers is 'lb3', but [NAME=]http://HOST[:PORT] or"),
+        ("peer_ca_fil: /x", "exporter.peer_ca_fil is not known; .*; did you mean 'peer_ca_file'"),
+        ("peers: http://u:secret@lb2", "exporter.peers user and password of a peer belong into peer_auth_file"),
+        ("peer_auth_file: auth", "exporter.peer_auth_file is 'auth', but the absolute path"),
+    ],
+)
+def test_a_mistake_about_peers_has_its_line_and_key(line: str, wanted: str) -> None:
+    """And never a password."""
+    document = Document("vipwarden.yaml", f"exporter:\n  {line}\n", sections=SECTIONS)
+    with pytest.raises(ConfigError, match=re.escape("vipwarden.yaml:2: ") + wanted.replace("[", r"\[")) as error:
+        document.section("exporter", settings)
+    assert "secret" not in str(error.value)

@@ -7,14 +7,12 @@ alone, which is asked for with a scope that fits no proxy, so that it is short.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from typing import TYPE_CHECKING
 
-from vipwarden.core.result import one_line
+from exporter.fetch import fetch
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import client_context, start_tls
+from vipwarden.net.tls import client_context
 from vipwarden.node.haproxy.socket import MOST_ANSWER, HaproxyError, HaproxyRightError, Report, parse_stat
-from vipwarden.protocol.http.codec import Answer
 
 if TYPE_CHECKING:
     from vipwarden.net.net import Net
@@ -81,43 +79,17 @@ def _seconds(days: str, clock: str) -> int | None:
 
 
 async def _get(net: Net, source: Source, access: Access, path: str) -> bytes:
-    host = f"[{source.host}]" if ":" in source.host else source.host
-    user = f"Authorization: Basic {b64encode(access.user.encode()).decode()}\r\n" if access.user else ""
-    asked = f"GET {path} HTTP/1.0\r\nHost: {host}:{source.port}\r\nUser-Agent: vipwarden\r\n{user}\r\n"
+    def judge(status: int) -> None:
+        if status == 401:
+            why = "refuses the user and password of" if access.user else "wants a user and a password, see"
+            raise HaproxyRightError(f"{source} {why} haproxy_auth_file (status 401)")
+        if status != 200:
+            raise HaproxyError(f"{source} answered with status {status}: is this the 'stats uri'?")
+
     try:
-        with await net.connect(await net.resolve(source.host), source.port) as stream:
-            if source.scheme == "https":
-                stream = await start_tls(stream, client_context(access.ca_file), source.host)  # noqa: PLW2901
-            await stream.send(asked.encode())
-            answer, body = Answer(), None
-            parts, size = [], 0
-            while True:
-                data = await stream.receive()
-                piece = answer.feed(data)
-                if answer.header is not None and body is None:
-                    _judge(source, answer.header.status, with_user=bool(access.user))
-                    body = answer.header.content(MOST_ANSWER)
-                if body is not None:
-                    parts.append(body.feed(piece))
-                    size += len(parts[-1])
-                    if flaw := body.flaw(ended=not data):
-                        raise HaproxyError(f"{source}: {flaw}")
-                if size > MOST_ANSWER:
-                    raise HaproxyError(f"{source} does not end its page in {MOST_ANSWER >> 20} MiB")
-                if answer.endless or not data:
-                    break
+        context = client_context(access.ca_file) if source.scheme == "https" else None
+        where = source.host, source.port, path
+        return await fetch(net, *where, judge=judge, most=MOST_ANSWER, user=access.user, context=context)
     except NetError as error:
         kind = HaproxyRightError if error.kind == "local" else HaproxyError
         raise kind(f"{source}: {error.text}") from None
-    if answer.header is None:
-        said = one_line(answer.begun[:200].decode("utf-8", "replace"), 60)
-        raise HaproxyError(f"{source} did not answer in HTTP, but with {said!r}")
-    return b"".join(parts)
-
-
-def _judge(source: Source, status: int, *, with_user: bool) -> None:
-    if status == 401:
-        why = "refuses the user and password of" if with_user else "wants a user and a password, see"
-        raise HaproxyRightError(f"{source} {why} haproxy_auth_file (status 401)")
-    if status != 200:
-        raise HaproxyError(f"{source} answered with status {status}: is this the 'stats uri'?")

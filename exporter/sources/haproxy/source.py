@@ -12,6 +12,7 @@ from functools import cache, partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from exporter.fetch import AuthFileError, user_and_password
 from exporter.render.exposition import Family, Lines
 from exporter.source import AbsentError, Source
 from exporter.sources.haproxy.page import read as page
@@ -120,19 +121,10 @@ def _access(place: Place, settings: Settings) -> Access:
     files = [file for file in settings.haproxy_auth_file if file.name in ("", place.name)]
     files.sort(key=lambda file: file.name == "")  # the one for this instance before the one for all
     wants_user = files and any(source.is_page for source in place.sources)
-    return Access(_user(files[0].path) if wants_user else "", settings.haproxy_ca_file)
-
-
-def _user(path: str) -> str:
-    """Read it at each scrape, for passwords change; raises HaproxyError."""
     try:
-        with open(path, encoding="utf-8") as source:  # noqa: PTH123 - a path from the operator
-            line = source.readline(4096).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise HaproxyRightError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
-    if ":" not in line:
-        raise HaproxyRightError(f"{path} has no line USER:PASSWORD")
-    return line
+        return Access(user_and_password(files[0].path) if wants_user else "", settings.haproxy_ca_file)
+    except AuthFileError as error:
+        raise HaproxyRightError(str(error)) from None
 
 
 class Encoder:

@@ -34,12 +34,14 @@ class ElsewhereError(Exception):
 class Vips:
     """The VIPs of keepalived.conf and whether this node holds each of them; its sync groups and their instances.
 
-    ``scripts`` are instances and the vrrp_scripts that they track.
+    ``scripts`` are instances and the vrrp_scripts that they track, ``backups`` the instances with ``state BACKUP``;
+    with nopreempt every node has that.
     """
 
     held: list[tuple[Vip, bool]]
     groups: list[tuple[str, str]]
     scripts: list[tuple[str, str]] = field(default_factory=list)
+    backups: frozenset[str] = frozenset()
 
 
 def read(settings: Settings) -> Vips:
@@ -52,7 +54,12 @@ def read(settings: Settings) -> Vips:
     if vips and settings.proc == "/proc":
         _must_be_here(conf.value("net_namespace"), settings)
     own = own_addresses()
-    return Vips([(vip, vip.is_held(own)) for vip in vips], groups(conf), tracked(conf))
+    backups = frozenset(
+        block.name
+        for block in conf.named("vrrp_instance")
+        if block.value("state") == "BACKUP" and not any(block.named("nopreempt"))
+    )
+    return Vips([(vip, vip.is_held(own)) for vip in vips], groups(conf), tracked(conf), backups)
 
 
 def _must_be_here(name: str, settings: Settings) -> None:

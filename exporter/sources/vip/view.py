@@ -13,6 +13,7 @@ from exporter.render.model import Cell, Column, Problem, Row, Section, joined, k
 from exporter.render.rates import Lasting
 from exporter.render.table import Table
 from exporter.render.words import Mark, span
+from exporter.sources.vip.cluster import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 STATES = (Mark("idle", "INIT"), Mark("backup", "BACKUP"), Mark("good", "MASTER"), Mark("bad", "FAULT"))
 _MASTER = 2
 _GRACE = 3.0  # seconds that the addresses may be ahead of keepalived's last answer
+_PEER_GRACE = 12.0  # seconds that a peer's answer may be late: two looks of a browser, and a move of the VIP
 
 
 class Keepalived(Protocol):
@@ -56,21 +58,26 @@ class View:
             rows = [row for instance in vrrp.instances for row in _unseen(instance)] if vrrp else []
             return Section({"vips": _listing(look, rows)}, (), [("VIPs held", 0, len(rows))])
         reasons = _Reasons(vips, vrrp)
-        wrong = dict(reasons.contradictions())
+        cluster = Cluster(look.settings.node, look.peers)
+        apart = {vip: word for vip, held in vips.held if (word := cluster.contradiction(vip, is_held=held))}
+        wrong = apart | dict(reasons.contradictions())
         ages = self._contradictions.take(look.outcomes["vip"].when, [_place(vip) for vip in wrong])
-        rows, problems = [], []
+        rows, problems = [], list(cluster.problems())
         for vip, is_held in vips.held:
-            mark, why = Mark("good", "held here") if is_held else Mark("idle", "not here"), reasons.why(vip)
+            mark = Mark("good", "held here") if is_held else Mark("idle", "not here")
+            why = joined(cluster.owners(vip, is_held=is_held), reasons.why(vip))
             row = key("vip", *_place(vip))
             if vip in wrong:
-                moves = ages[_place(vip)] < look.settings.keepalived_interval + _GRACE
+                grace = _PEER_GRACE if vip in apart else look.settings.keepalived_interval + _GRACE
+                moves = ages[_place(vip)] < grace
                 mark = Mark("warn" if moves else "bad", wrong[vip])
                 text = joined(why, "may be moving just now" if moves else "")
                 problems.append(Problem(mark, f"VIP {vip.address}", text, row))
             because = reasons.because(vip.instance)
             rows.append(_Shown(Row(row, mark, vip.address), why, because, vip.interface, vip.vrid))
         held = sum(is_held for _, is_held in vips.held)
-        return Section({"vips": _listing(look, rows)}, problems, [("VIPs held", held, len(rows))])
+        note = cluster.note() if rows else ""
+        return Section({"vips": _listing(look, rows)}, problems, [("VIPs held", held, len(rows))], note=note)
 
 
 class _Shown(NamedTuple):
@@ -125,7 +132,14 @@ class _Reasons:
         if instance is not None and instance.effective_priority is not None:
             of = f" of {instance.base_priority}" if instance.base_priority is not None else ""
             priority = f"priority {instance.effective_priority}{of}"
-        return joined(priority, *(mark.word for mark in tracked(self._vips, name, self._scripts)))
+        backup = unlike_configured(self._vips, instance) if instance is not None else ""
+        return joined(priority, backup, *(mark.word for mark in tracked(self._vips, name, self._scripts)))
+
+
+def unlike_configured(vips: Vips | None, instance: Instance) -> str:
+    """Say that an instance with ``state BACKUP`` is MASTER: no fault, but perhaps another node should be."""
+    is_unlike = vips is not None and instance.state == _MASTER and instance.name in vips.backups
+    return "configured BACKUP, is MASTER" if is_unlike else ""
 
 
 def statuses(vrrp: Keepalived | None) -> Mapping[str, Mark]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from exporter.render.model import Cell, Column, Problem, Row, Section, joined, key
 from exporter.render.table import Table
 from exporter.render.words import Mark, count, moment, span, things
-from exporter.sources.vip.view import STATES, status, statuses, tracked
+from exporter.sources.vip.view import STATES, status, statuses, tracked, unlike_configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ class _Keepalived:
             Column("VIPs", "number", self._addresses),
             Column("Became MASTER", "number", _moves),
             Column("Adverts", "number", _adverts),
-            row=lambda one: Row(_key(one), _mark(one), one.name, self._under(one)),
+            row=self._row,
         )
         self.scripts = Table(
             "scripts",
@@ -73,6 +73,11 @@ class _Keepalived:
             row=lambda script: Row(key("script", script.name), status(script), script.name),
             state="Status",
         )
+
+    def _row(self, one: Instance) -> Row:
+        unlike = unlike_configured(self._vips, one)
+        mark = Mark("backup", "MASTER") if unlike else _mark(one)
+        return Row(_key(one), mark, one.name, self._under(one), unlike)
 
     def names(self, instance: Instance) -> tuple[str, str]:
         """Return the texts by which an instance is found."""

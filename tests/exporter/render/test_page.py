@@ -89,7 +89,7 @@ def test_the_worst_comes_first(tmp_path: Path) -> None:
 def test_nothing_is_wrong_where_every_check_is_fine(tmp_path: Path) -> None:
     """In so many words."""
     say(tmp_path, "web", State.OK, "open")
-    assert "Nothing is wrong" in page(nowhere(tmp_path)).text
+    assert "Nothing is wrong on this node" in page(nowhere(tmp_path)).text
 
 
 def test_a_source_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:

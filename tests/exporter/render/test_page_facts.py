@@ -13,7 +13,7 @@ from exporter.render.model import FEW, MOST_ROWS
 from exporter.source import Outcome, Source
 from exporter.sources.haproxy.lines import server_mark
 from exporter.sources.haproxy.source import Haproxies
-from exporter.sources.vip.source import Vips
+from exporter.sources.vip.source import Vips, read
 from exporter.sources.vrrp.series import Vrrp
 from tests.exporter import sample
 from tests.exporter.render.test_page import Page as Read
@@ -75,7 +75,7 @@ def test_state_and_address_that_contradict_each_other_are_named(show: Any, state
 def test_state_and_address_that_agree_are_no_problem(show: Any, state: int | None, held: bool) -> None:
     """Nor is a state that is not known."""
     text = show(outcomes(vip=Vips([(VIP, held)], []), vrrp=vrrp(state))).text
-    assert "Nothing is wrong" in text
+    assert "Nothing is wrong on this node" in text
 
 
 def test_a_vip_of_two_instances_belongs_to_the_one_that_is_master(show: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_vip_of_two_instances_belongs_to_the_one_that_is_master(show: Any) -> 
     known = vrrp(2)
     known.instances.append(other)
     facts = Vips([(VIP, True), (Vip("VI_2", "52", "eth0", VIP.address), True)], [])
-    assert "Nothing is wrong" in show(outcomes(vip=facts, vrrp=known)).text
+    assert "Nothing is wrong on this node" in show(outcomes(vip=facts, vrrp=known)).text
 
 
 def test_a_vip_that_a_dead_keepalived_left_behind_is_named(show: Any) -> None:
@@ -108,6 +108,21 @@ def test_the_vips_are_shown_with_their_reason(show: Any) -> None:
     assert "! lower priority VRRP VI_MAIL priority 90 of 150 · tracked script chk_mail is BAD" in text
     assert "✕ BAD script chk_mail its last run failed" in text
     assert "group VG_1" in text
+
+
+def test_a_master_that_is_configured_backup_is_marked_and_no_problem(show: Any, tmp_path: Path) -> None:
+    """With nopreempt every node is configured so."""
+    known = vrrp(2)
+    known.instances[0].changed = None
+    for extra, is_marked in (("", True), ("nopreempt\n", False), ("state MASTER\n", False)):
+        conf = tmp_path / "keepalived.conf"
+        instance = f"interface lo\nvirtual_router_id 51\nstate BACKUP\n{extra}virtual_ipaddress {{\n127.0.0.1/8\n}}\n"
+        conf.write_text(f"vrrp_instance VI_1 {{\n{instance}}}\n")
+        page = show(outcomes(vip=read(nowhere(tmp_path)), vrrp=known))
+        assert ("VI_1 is MASTER priority 150 of 150 · configured BACKUP, is MASTER" in page.text) == is_marked
+        assert ("VI_1 eth0 · VRID 51 ✓ MASTER configured BACKUP, is MASTER 150" in page.text) == is_marked
+        assert "Nothing is wrong on this node" in page.text
+        assert "Only peers or Prometheus see split brain (alert VipSplitBrain)" in page.text
 
 
 def test_scripts_belong_to_the_instances_that_track_them_or_whose_group_does(tmp_path: Path) -> None:
