@@ -39,9 +39,13 @@ def test_its_options_are_there() -> None:
 
 def test_its_configuration_is_read() -> None:
     """As the exporter reads it."""
-    (text,) = blocks("exporter:")
-    values: dict[str, Any] = Document("exporter.md", text, SECTIONS).section("exporter", settings)
-    assert len(settings(**values).listen) == 2
+    read: list[dict[str, Any]] = [
+        Document("exporter.md", text, SECTIONS).section("exporter", settings) for text in blocks("exporter:")
+    ]
+    main_part, of_peers = (settings(**values) for values in read)
+    assert len(main_part.listen) == 2
+    assert [peer.name for peer in of_peers.peers] == ["lb1", "lb2"]
+    assert of_peers.peer_access.cert_file == "/etc/vipwarden/lb1.pem"
 
 
 def test_its_web_configuration_is_read(tmp_path: Path) -> None:
