@@ -1,13 +1,15 @@
-"""Which of HAProxy's series does the operator want?"""
+"""Which series of HAProxy are exported?"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from vipwarden.core.values import Choice as OneOf
+
 
 class Pattern:
-    """A regular expression that a whole name has to match, as in Prometheus."""
+    """A regular expression that matches whole names, as in Prometheus."""
 
     __slots__ = ("_regex",)
 
@@ -29,16 +31,11 @@ class Pattern:
         return hash(self._regex)
 
 
-class CheckStatus(str):
-    """``all``: a series for every result that a check can have; ``active``: only for the one that it has."""
+class CheckStatus(OneOf):
+    """``all``: a series for every possible result of a check; ``active``: only for the current one."""
 
     __slots__ = ()
-
-    def __new__(cls, text: str) -> CheckStatus:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text not in ("all", "active"):
-            raise ValueError("all or active is wanted")
-        return str.__new__(cls, text)
+    choices = ("all", "active")
 
 
 ALL = CheckStatus("all")
@@ -46,7 +43,7 @@ ALL = CheckStatus("all")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is exported: names that fit ``only`` (if it is given) and do not fit ``without``."""
+    """Names that match ``only`` (if given) and not ``without`` are exported."""
 
     only_proxies: Pattern | None = None
     without_proxies: Pattern | None = None
@@ -59,19 +56,19 @@ class Choice:
     down_by_design: Pattern | None = None
 
     def is_down_by_design(self, proxy: str) -> bool:
-        """Whether some servers of a backend are DOWN while all is well, as the replicas of a leader's backend are."""
+        """Whether servers of a backend are DOWN by design, such as the replicas in a leader's backend."""
         return self.down_by_design is not None and self.down_by_design.fits(proxy)
 
     def row(self, proxy: str, server: str | None) -> bool:
-        """Whether a proxy, or a server of it, is wanted."""
-        return _wanted(proxy, self.only_proxies, self.without_proxies) and (
-            server is None or _wanted(server, self.only_servers, self.without_servers)
+        """Whether a proxy, or one of its servers, is exported."""
+        return _is_chosen(proxy, self.only_proxies, self.without_proxies) and (
+            server is None or _is_chosen(server, self.only_servers, self.without_servers)
         )
 
     def metric(self, name: str) -> bool:
-        """Whether a metric is wanted."""
-        return _wanted(name, self.only_metrics, self.without_metrics)
+        """Whether a metric is exported."""
+        return _is_chosen(name, self.only_metrics, self.without_metrics)
 
 
-def _wanted(name: str, only: Pattern | None, without: Pattern | None) -> bool:
+def _is_chosen(name: str, only: Pattern | None, without: Pattern | None) -> bool:
     return (only is None or only.fits(name)) and (without is None or not without.fits(name))

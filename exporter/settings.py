@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from exporter.choice import ALL, CheckStatus, Choice, Pattern
 from exporter.peer import Access, Peer
@@ -141,33 +142,10 @@ def settings(
     max_connections: connections that may be open at once; the one that is idle for longest gives way to a new one
     max_scrapes: requests that may read sources or their answers at once; further ones are answered by 503
     """
-    return Settings(
-        listen=listen,
-        web_config=web_config,
-        keepalived_conf=keepalived_conf,
-        keepalived_pidfile=keepalived_pidfile,
-        keepalived_interval=keepalived_interval,
-        keepalived_states=keepalived_states or tuple(dict.fromkeys((paths.vrrp(), paths.vrrp(paths.ROOT)))),
-        haproxy_conf=haproxy_conf,
-        haproxy=haproxy,
-        haproxy_auth_file=haproxy_auth_file,
-        haproxy_ca_file=haproxy_ca_file,
-        haproxy_choice=Choice(
-            only_proxies=haproxy_only_proxies,
-            without_proxies=haproxy_without_proxies,
-            only_servers=haproxy_only_servers,
-            without_servers=haproxy_without_servers,
-            only_metrics=haproxy_only_metrics,
-            without_metrics=haproxy_without_metrics,
-            without_maint=haproxy_without_maint,
-            check_status=check_status,
-            down_by_design=haproxy_down_by_design,
-        ),
-        peers=peers,
-        peer_access=Access(peer_auth_file, peer_ca_file, peer_cert_file),
-        proc=proc,
-        verdicts=verdicts or tuple(dict.fromkeys((paths.verdicts(), paths.verdicts(paths.ROOT)))),
-        timeout=timeout,
-        max_connections=max_connections,
-        max_scrapes=max_scrapes,
-    )
+    given: dict[str, Any] = locals()
+    names = {it.name: f"haproxy_{it.name}" for it in fields(Choice)} | {"check_status": "check_status"}
+    choice = Choice(**{name: given.pop(option) for name, option in names.items()})
+    access = Access(*(given.pop(f"peer_{name}") for name in ("auth_file", "ca_file", "cert_file")))
+    given["keepalived_states"] = keepalived_states or tuple(dict.fromkeys((paths.vrrp(), paths.vrrp(paths.ROOT))))
+    given["verdicts"] = verdicts or tuple(dict.fromkeys((paths.verdicts(), paths.verdicts(paths.ROOT))))
+    return Settings(**given, haproxy_choice=choice, peer_access=access)

@@ -1,12 +1,14 @@
-"""Which words does TLS have in the web configuration file? Go's, as exporter-toolkit uses them."""
+"""Which names of TLS may a web configuration contain? Those of Go, as in exporter-toolkit."""
 
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
+
+from vipwarden.core.values import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from typing import Self
 
 VERSIONS = {
     "TLS10": ssl.TLSVersion.TLSv1,
@@ -14,7 +16,7 @@ VERSIONS = {
     "TLS12": ssl.TLSVersion.TLSv1_2,
     "TLS13": ssl.TLSVersion.TLSv1_3,
 }
-# OpenSSL's name of each; those of TLS 1.3 are always on, with Go as well
+# OpenSSL's names; suites of TLS 1.3 are always on, with Go as well
 CIPHERS = {
     "TLS_AES_128_GCM_SHA256": "",
     "TLS_AES_256_GCM_SHA384": "",
@@ -30,7 +32,7 @@ CIPHERS = {
     "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
-# whether a certificate is asked for, and must be there; it is always verified
+# whether a certificate is requested, and required; it is always verified
 CLIENTS = {
     "NoClientCert": (False, False),
     "VerifyClientCertIfGiven": (True, False),
@@ -38,42 +40,31 @@ CLIENTS = {
 }
 
 
-class _Word(str):
-    __slots__ = ()
-    known: Iterable[str] = ()
-
-    def __new__(cls, text: str) -> _Word:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if text not in cls.known:
-            raise ValueError(f"known are {', '.join(cls.known)}")
-        return str.__new__(cls, text)
-
-
-class ClientAuth(_Word):
-    """What is asked of a client's certificate."""
+class ClientAuth(Choice):
+    """The demand for a client's certificate."""
 
     __slots__ = ()
-    known = CLIENTS
+    choices = tuple(CLIENTS)
 
-    def __new__(cls, text: str) -> ClientAuth:
+    def __new__(cls, text: str) -> Self:
         """Build it from its text; raises ValueError, also for Go's kinds that verify nothing."""
         if text in ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"):
             raise ValueError(
                 "any certificate would do, and Python's ssl verifies what it asks for: use RequireAndVerifyClientCert "
                 "with a client_ca_file of the CA, or of the clients' self-signed certificates themselves"
             )
-        return cast("ClientAuth", super().__new__(cls, text))
+        return super().__new__(cls, text)
 
 
-class TlsVersion(_Word):
+class TlsVersion(Choice):
     """A version of TLS."""
 
     __slots__ = ()
-    known = VERSIONS
+    choices = tuple(VERSIONS)
 
 
-class Cipher(_Word):
+class Cipher(Choice):
     """A cipher suite of TLS up to 1.2."""
 
     __slots__ = ()
-    known = CIPHERS
+    choices = tuple(CIPHERS)

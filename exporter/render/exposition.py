@@ -1,39 +1,38 @@
-"""How do metric families become the text that Prometheus reads?
+"""How do metric families become text for Prometheus? Samples are the same lines in both formats, metadata differs.
 
-Two formats from the same families: the text format 0.0.4
-(https://prometheus.io/docs/instrumenting/exposition_formats/) and OpenMetrics 1.0.0
-(https://prometheus.io/docs/specs/om/open_metrics_spec/). A sample is the same line in both; what differs is what
-stands above the samples, and the end.
+Text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
+OpenMetrics 1.0.0: https://prometheus.io/docs/specs/om/open_metrics_spec/
 """
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-# untyped is for what others call a counter although it is none, or has no _total
+# untyped: others call it a counter, although it is none or has no _total
 Kind: TypeAlias = Literal["counter", "gauge", "untyped"]
 _UNITS = ("seconds", "bytes", "percent", "ratio")
+Item = TypeVar("Item")
 
 
 class Metric(Protocol):
-    """What can be rendered: a name, a type, a help, and lines of samples as they stand in both formats."""
+    """Name, type, help and samples of a metric."""
 
     name: str
     kind: Kind
     help: str
 
     def lines(self) -> bytes:
-        """Return the samples, each with its newline; nothing where there are none."""
+        """Return the samples, a line each."""
 
 
 class Family:
-    """A metric and its samples; a sample with the same labels as one before takes its place."""
+    """A metric and its samples by their labels."""
 
     __slots__ = ("help", "kind", "labels", "name", "samples")
 
@@ -45,24 +44,45 @@ class Family:
         self.samples: dict[tuple[str, ...], float] = {}
 
     def add(self, value: float, *labels: str) -> None:
-        """Add a sample with the values of its labels in the order of their names."""
+        """Add a sample, with the values of its labels in order, in place of one with the same labels."""
         if len(labels) != len(self.labels):
             raise ValueError(f"{self.name} has the labels {self.labels}, not {labels}")
         self.samples[labels] = value
 
     def lines(self) -> bytes:
-        """Return the samples as they stand in both formats."""
-        found = (
-            f"{self.name}{braces(self.labels, labels)} {number(value)}\n" for labels, value in self.samples.items()
-        )
-        return "".join(found).encode("utf-8", "replace")
+        """Return the samples, a line each."""
+        lines = [f"{self.name}{braces(self.labels, values)} {number(it)}\n" for values, it in self.samples.items()]
+        return "".join(lines).encode("utf-8", "replace")
+
+
+def sample(name: str, kind: Kind, text: str, value: float, **labels: str) -> Family:
+    """Return a family of one sample."""
+    family = Family(name, kind, text, tuple(labels))
+    family.add(value, *labels.values())
+    return family
+
+
+def measured(
+    labels: tuple[str, ...],
+    rows: Sequence[tuple[tuple[str, ...], Item]],
+    *metrics: tuple[str, Kind, str, Callable[[Item], float | None]],
+) -> Iterator[Family]:
+    """Yield a family for each metric: name, type, help, and what returns the value of a row or None for no sample.
+
+    A row is the values of its labels and an item.
+    """
+    for name, kind, text, value in metrics:
+        family = Family(name, kind, text, labels)
+        for values, item in rows:
+            if (number_ := value(item)) is not None:
+                family.add(number_, *values)
+        yield family
 
 
 class Lines:
-    """A metric whose samples are written by columns, see exporter/render/columns.py.
+    """A metric written by columns, see exporter/render/columns.py.
 
-    ``lines`` are parts of them, or what writes such a part once it is asked for: so a large table is not there twice,
-    as lines of each metric and as the whole text.
+    ``lines`` are parts of its samples, or callables that write a part when it is needed, which saves memory.
     """
 
     __slots__ = ("_lines", "help", "kind", "name")
@@ -75,7 +95,7 @@ class Lines:
 
     def lines(self) -> bytes:
         """Return the samples."""
-        return b"".join([one if isinstance(one, bytes) else one() for one in self._lines])
+        return b"".join([part if isinstance(part, bytes) else part() for part in self._lines])
 
 
 def render(families: Iterable[Metric], *, openmetrics: bool = False) -> bytes:
@@ -96,26 +116,26 @@ def _text(family: Metric) -> bytes:
 
 
 def _openmetrics(family: Metric) -> bytes:
-    """Return the metadata: a counter is named without its _total, which stands at its samples."""
+    """Return the metadata, in which the name of a counter has no _total."""
     name = family.name
     kind = "unknown" if family.kind == "untyped" else family.kind
     if kind == "counter":
         name, total, _ = name.rpartition("_total")
-        if not total:  # no counter of this format may be without; the name is what dashboards know
+        if not total:  # no counter in this format; dashboards know the name
             name, kind = family.name, "unknown"
     unit = name.rpartition("_")[2]
-    said = f"# UNIT {name} {unit}\n" if unit in _UNITS else ""
-    return f"# TYPE {name} {kind}\n{said}# HELP {name} {escape(family.help)}\n".encode("utf-8", "replace")
+    line = f"# UNIT {name} {unit}\n" if unit in _UNITS else ""
+    return f"# TYPE {name} {kind}\n{line}# HELP {name} {escape(family.help)}\n".encode("utf-8", "replace")
 
 
 def braces(names: Iterable[str], values: Iterable[str]) -> str:
-    """Return the labels of a sample as they stand behind its name; nothing where there are none."""
+    """Return the labels of a sample in braces, "" without labels."""
     pairs = ",".join(f'{name}="{escape(text)}"' for name, text in zip(names, values, strict=True))
     return f"{{{pairs}}}" if pairs else ""
 
 
 def escape(text: str) -> str:
-    """Return the value of a label as it stands between its quotes."""
+    """Return the value of a label for its place between quotes."""
     return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 

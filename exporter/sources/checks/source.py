@@ -1,4 +1,4 @@
-"""What did the checks of this node say last? The exporter reads their verdicts and runs no check."""
+"""What are the last verdicts of this node's checks? The exporter reads them and runs no check."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING
 
-from exporter.render.exposition import Family
+from exporter.render.exposition import Family, measured
 from exporter.source import AbsentError, Source
 from vipwarden.core.result import OK
 from vipwarden.state.standing import LEFT, standing
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from vipwarden.state.verdict import Verdict
 
 _BY = ("name", "check")
+_STATE = "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN or no longer valid."
+_SUCCESS = "Whether the last verdict is OK and still valid: only then keepalived takes the check as healthy."
+_FRESH = "Whether the verdict is still valid: neither past its TTL nor dated into the future."
+_TTL = "Validity (TTL) of the last verdict in seconds; absent for one-shot runs."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,61 +34,43 @@ class Checks:
 
 
 def read(settings: Settings) -> Checks:
-    """Read every verdict that is not a leftover; of two with the same name the younger counts."""
-    found: dict[tuple[str, str], Verdict] = {}
+    """Read all verdicts but leftovers; of two with the same name the younger counts."""
+    known: dict[tuple[str, str], Verdict] = {}
     for path in settings.verdicts:
         for verdict in read_all(path):
             key = (verdict.name, verdict.check)
-            if standing(verdict).word != LEFT and (key not in found or found[key].stamp < verdict.stamp):
-                found[key] = verdict
-    if not found:
+            if standing(verdict).word != LEFT and (key not in known or known[key].stamp < verdict.stamp):
+                known[key] = verdict
+    if not known:
         raise AbsentError(f"no check has published a verdict in {' or '.join(settings.verdicts)} yet")
-    return Checks(list(found.values()))
+    return Checks(list(known.values()))
 
 
 def series(facts: Checks) -> Iterator[Metric]:
     """Yield state, success, validity, age, TTL, duration and the metrics of each check."""
-    state = Family("vipwarden_check_state", "gauge", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN or no longer valid.", _BY)
-    success = Family(
-        "vipwarden_check_success",
-        "gauge",
-        "Whether the last verdict is OK and still valid: only then keepalived takes the check as healthy.",
+    rows = [((verdict.name, verdict.check), (verdict, standing(verdict))) for verdict in facts.verdicts]
+    yield from measured(
         _BY,
+        rows,
+        ("vipwarden_check_state", "gauge", _STATE, lambda it: it[1].state),
+        ("vipwarden_check_success", "gauge", _SUCCESS, lambda it: it[1].state == OK),
+        ("vipwarden_check_fresh", "gauge", _FRESH, lambda it: it[1].is_valid),
+        (
+            "vipwarden_check_since_timestamp_seconds",
+            "gauge",
+            "Start of the current state, in seconds of the epoch.",
+            lambda it: it[0].since,
+        ),
+        ("vipwarden_check_age_seconds", "gauge", "Time since the last run ended.", lambda it: it[0].age),
+        ("vipwarden_check_promise_seconds", "gauge", _TTL, lambda it: it[0].ttl if it[0].ttl > 0 else None),
+        ("vipwarden_check_duration_seconds", "gauge", "Duration of the last run.", lambda it: it[0].duration),
     )
-    fresh = Family(
-        "vipwarden_check_fresh",
-        "gauge",
-        "Whether the verdict is still valid: neither past its TTL nor dated into the future.",
-        _BY,
-    )
-    since = Family(
-        "vipwarden_check_since_timestamp_seconds", "gauge", "Start of the current state, in seconds of the epoch.", _BY
-    )
-    age = Family("vipwarden_check_age_seconds", "gauge", "Time since the last run ended.", _BY)
-    ttl = Family(
-        "vipwarden_check_promise_seconds",
-        "gauge",
-        "Validity (TTL) of the last verdict in seconds; absent for one-shot runs.",
-        _BY,
-    )
-    duration = Family("vipwarden_check_duration_seconds", "gauge", "Duration of the last run.", _BY)
-    metric = Family(
-        "vipwarden_check_metric", "gauge", "Value that the check measured in its last run.", (*_BY, "metric", "unit")
-    )
-    for verdict in facts.verdicts:
-        now = standing(verdict)
-        state.add(now.state, verdict.name, verdict.check)
-        success.add(now.state == OK, verdict.name, verdict.check)
-        fresh.add(now.is_valid, verdict.name, verdict.check)
-        since.add(verdict.since, verdict.name, verdict.check)
-        age.add(verdict.age, verdict.name, verdict.check)
-        if verdict.ttl > 0:
-            ttl.add(verdict.ttl, verdict.name, verdict.check)
-        duration.add(verdict.duration, verdict.name, verdict.check)
-        for measured in verdict.result.metrics if now.is_valid else ():
-            if not isnan(measured.value):
-                metric.add(measured.value, verdict.name, verdict.check, measured.name, measured.uom)
-    yield from (state, success, fresh, since, age, ttl, duration, metric)
+    metric = Family("vipwarden_check_metric", "gauge", "Value that the check measured.", (*_BY, "metric", "unit"))
+    for labels, (verdict, now) in rows:
+        for value in verdict.result.metrics if now.is_valid else ():
+            if not isnan(value.value):
+                metric.add(value.value, *labels, value.name, value.uom)
+    yield metric
 
 
 SOURCE = Source("checks", read, series, title="Checks", place=30)

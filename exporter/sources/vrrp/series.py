@@ -1,24 +1,34 @@
-"""Which series does a keepalived have?
+"""Which series has keepalived? Names and labels of mehdy/keepalived-exporter, for its dashboards.
 
-Names and labels are those of mehdy/keepalived-exporter, so that dashboards made for it work; addresses come without
-their prefix length, as in keepalived_vip_held.
+Addresses have no prefix length, as in keepalived_vip_held.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING
 
-from exporter.render.exposition import Family
+from exporter.render.exposition import Family, measured, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from exporter.render.exposition import Metric
+    from exporter.render.exposition import Kind, Metric
     from vipwarden.node.keepalived.dump import Instance, Script
 
 _BY = ("iname", "intf", "vrid")
 _STATE = "State of the VRRP instance of a VIP: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT."
+_SOURCE = "Source of the states: keepalived's dumps (json, stats), or the records of notify; the value is always 1."
+_RUN = "What a vrrp_script is doing: 0 idle, 1 running, 2 told to end, 3 killed."
+# attribute of an instance, metric, type, help
+_NUMBERS: tuple[tuple[str, str, Kind, str], ...] = (
+    ("base_priority", "vrrp_base_priority", "gauge", "Configured priority."),
+    ("effective_priority", "vrrp_effective_priority", "gauge", "Priority after the weights of what is tracked."),
+    ("changed", "vrrp_last_transition_timestamp_seconds", "gauge", "Last state change, in seconds of the epoch."),
+    # dashboards know the name; it is configured, no counter
+    ("delay", "gratuitous_arp_delay_total", "untyped", "Seconds from MASTER to the second round of gratuitous ARP."),
+)
 _COUNTERS = (
     ("advert_rcvd", "advertisements_received", "Advertisements received."),
     ("advert_sent", "advertisements_sent", "Advertisements sent."),
@@ -39,9 +49,9 @@ _COUNTERS = (
 
 @dataclass(frozen=True, slots=True)
 class Vrrp:
-    """What is known of keepalived: whether it is ``up``, None where that cannot be seen, and the rest.
+    """The state of keepalived; ``up`` is None if that cannot be seen.
 
-    ``source`` is json, stats or notify, and ``why`` tells why it is not a dump.
+    ``source`` is json, stats or notify, ``why`` the reason for notify.
     """
 
     up: bool | None
@@ -53,79 +63,34 @@ class Vrrp:
 
 
 def series(facts: Vrrp) -> Iterator[Metric]:
-    """Yield whether keepalived is up, its instances and its scripts."""
-    up = Family("keepalived_up", "gauge", "Whether keepalived runs and, where it may be asked, answers.")
+    """Yield the state of keepalived, of its instances and of its scripts."""
     if facts.up is not None:
-        up.add(facts.up)
-    yield up
+        yield sample("keepalived_up", "gauge", "Whether keepalived runs and, where it may be asked, answers.", facts.up)
     if facts.source:
-        source = Family(
-            "keepalived_source_info",
-            "gauge",
-            "Source of the states: keepalived's dumps (json, stats), or the records of notify; the value is always 1.",
-            ("source",),
-        )
-        source.add(1, facts.source)
-        yield source
-    yield from _instances(facts.instances)
-    for name, metric, text in _COUNTERS:
-        counter = Family(f"keepalived_{metric}_total", "counter", text, _BY)
-        for one in facts.instances:
-            if name in one.counters:
-                counter.add(one.counters[name], one.name, one.interface, one.vrid)
-        yield counter
-    status = Family("keepalived_script_status", "gauge", "Status of a vrrp_script: 0 BAD, 1 GOOD.", ("name",))
-    run = Family(
-        "keepalived_script_state",
-        "gauge",
-        "What a vrrp_script is doing: 0 idle, 1 running, 2 told to end, 3 killed.",
+        yield sample("keepalived_source_info", "gauge", _SOURCE, 1, source=facts.source)
+    yield from _states(facts.instances)
+    rows = [((it.name, it.interface, it.vrid), it) for it in facts.instances]
+    numbers = [(f"keepalived_{name}", kind, text, attrgetter(key)) for key, name, kind, text in _NUMBERS]
+    yield from measured(_BY, rows, *numbers)
+    counters = [(labels, it.counters) for labels, it in rows]
+    for key, name, text in _COUNTERS:
+        yield from measured(_BY, counters, (f"keepalived_{name}_total", "counter", text, methodcaller("get", key)))
+    yield from measured(
         ("name",),
+        [((script.name,), script) for script in facts.scripts],
+        ("keepalived_script_status", "gauge", "Status of a vrrp_script: 0 BAD, 1 GOOD.", attrgetter("status")),
+        ("keepalived_script_state", "gauge", _RUN, attrgetter("run")),
     )
-    for script in facts.scripts:
-        if script.status is not None:
-            status.add(script.status, script.name)
-        if script.run is not None:
-            run.add(script.run, script.name)
-    yield from (status, run)
 
 
-def _instances(instances: Sequence[Instance]) -> Iterator[Metric]:
-    by_vip = (*_BY, "ip_address")
-    state = Family("keepalived_vrrp_state", "gauge", _STATE, by_vip)
-    excluded = Family("keepalived_vrrp_excluded_state", "gauge", f"{_STATE} For virtual_ipaddress_excluded.", by_vip)
-    base = Family("keepalived_vrrp_base_priority", "gauge", "Configured priority.", _BY)
-    effective = Family(
-        "keepalived_vrrp_effective_priority",
-        "gauge",
-        "Priority after the weights of what is tracked.",
-        _BY,
-    )
-    changed = Family(
-        "keepalived_vrrp_last_transition_timestamp_seconds",
-        "gauge",
-        "Last state change, in seconds of the epoch.",
-        _BY,
-    )
-    # the name is known to dashboards; it is configured, no counter
-    delay = Family(
-        "keepalived_gratuitous_arp_delay_total",
-        "untyped",
-        "Seconds from becoming MASTER to the second round of gratuitous ARP, as configured.",
-        _BY,
-    )
-    for one in instances:
-        labels = (one.name, one.interface, one.vrid)
-        if one.state is not None:
-            for address, interface in one.vips or [("", one.interface)]:
-                state.add(one.state, one.name, interface, one.vrid, address)
-            for address, interface in one.excluded:
-                excluded.add(one.state, one.name, interface, one.vrid, address)
-        for family, value in (
-            (base, one.base_priority),
-            (effective, one.effective_priority),
-            (changed, one.changed),
-            (delay, one.delay),
-        ):
-            if value is not None:
-                family.add(value, *labels)
-    yield from (state, excluded, base, effective, changed, delay)
+def _states(instances: list[Instance]) -> Iterator[Family]:
+    labels = ("iname", "intf", "vrid", "ip_address")
+    state = Family("keepalived_vrrp_state", "gauge", _STATE, labels)
+    excluded = Family("keepalived_vrrp_excluded_state", "gauge", f"{_STATE} For virtual_ipaddress_excluded.", labels)
+    for it in instances:
+        if it.state is not None:
+            for address, interface in it.vips or [("", it.interface)]:
+                state.add(it.state, it.name, interface, it.vrid, address)
+            for address, interface in it.excluded:
+                excluded.add(it.state, it.name, interface, it.vrid, address)
+    yield from (state, excluded)

@@ -144,7 +144,7 @@ BAD = [
         "cert or key_file cannot be used: PEM is wanted",
     ),
     ("tls_server_config:\n  cert_file: server.crt\n  key_file: locked.key\n", 3, "key_file is encrypted"),
-    (f"{SERVER}  client_auth_type: Perhaps\n", 4, "client_auth_type is 'Perhaps', but known are NoClientCert, Verify"),
+    (f"{SERVER}  client_auth_type: Perhaps\n", 4, "client_auth_type is 'Perhaps', but NoClientCert, Verify"),
     (f"{SERVER}  client_auth_type: RequireAndVerifyClientCert\n", 4, "client_auth_type wants client_ca_file as well"),
     (f"{SERVER}  client_auth_type: VerifyClientCertIfGiven\n", 4, "client_auth_type wants client_ca_file as well"),
     (f"{SERVER}  client_ca_file: ca.crt\n", 4, "client_ca_file is not looked at by NoClientCert"),
@@ -155,7 +155,7 @@ BAD = [
         4,
         "client_allowed_sans lets everybody in who shows no certificate",
     ),
-    (f"{SERVER}  min_version: TLS14\n", 4, "min_version is 'TLS14', but known are TLS10, TLS11, TLS12, TLS13"),
+    (f"{SERVER}  min_version: TLS14\n", 4, "min_version is 'TLS14', but TLS10, TLS11, TLS12 or TLS13 is wanted"),
     (f"{SERVER}  min_version: TLS13\n  max_version: TLS12\n", 5, "max_version is TLS12, below min_version"),
     (
         f"{SERVER}  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n",
