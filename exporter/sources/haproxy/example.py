@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from exporter.choice import Choice
-from exporter.sources.haproxy.names import CODES, COLUMNS, INFO
+from exporter.sources.haproxy.info import INFO
+from exporter.sources.haproxy.names import CODES, COLUMNS
 from exporter.sources.haproxy.processes import Process
 from exporter.sources.haproxy.rows import TYPES
 from exporter.sources.haproxy.source import Haproxies, Instance

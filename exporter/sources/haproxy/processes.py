@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from exporter.render.exposition import Family
-from exporter.sources.haproxy.names import INFO, RESOLVERS
+from exporter.sources.haproxy.info import INFO, RESOLVERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
