@@ -12,9 +12,10 @@ from vipwarden.protocol.http.codec import Answer
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vipwarden.net.net import Net
+    from vipwarden.node.haproxy.source import AuthFile
     from vipwarden.protocol.http.body import DecodedBody
 
 
@@ -66,8 +67,15 @@ async def fetch(
     return b"".join(parts)
 
 
-def user_and_password(path: str) -> str:
-    """Return the line USER:PASSWORD of a file, read each time as passwords change; raises AuthFileError."""
+def user_and_password(files: Sequence[AuthFile], name: str) -> str:
+    """Return the line USER:PASSWORD of the file for a name or else for all, "" without one; raises AuthFileError.
+
+    The file is read each time, as passwords change.
+    """
+    known = {file.name: file.path for file in reversed(files)}
+    path = known.get(name, known.get("", ""))
+    if not path:
+        return ""
     try:
         with open(path, encoding="utf-8") as source:  # noqa: PTH123 - a path from the operator
             line = source.readline(4096).rstrip("\r\n")

@@ -93,8 +93,7 @@ async def _read(net: Net, peer: Peer, access: Access, own: bytes) -> Held:
         if status != 200:
             raise PeerError(f"its status is {status}")
 
-    files = sorted((file for file in access.auth_files if file.name in ("", peer.name)), key=lambda file: not file.name)
-    user = user_and_password(files[0].path) if files else ""
+    user = user_and_password(access.auth_files, peer.name)
     context = _context(access) if peer.is_encrypted else None
     where = peer.host, peer.port, peer.path
     text = await fetch(net, *where, judge=judge, most=_MOST_BYTES, user=user, context=context)

@@ -1,4 +1,4 @@
-"""Which state is meant, and how many servers of each backend are in it?"""
+"""How many servers of each backend are in which state?"""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ COUNTS = ("agg_server_status", "agg_server_check_status", "agg_check_status")
 
 
 def state_word(status: bytes) -> bytes:
-    """Return the first word of a status, which is its state; a server without checks is UP, as to HAProxy."""
+    """Return the state in a status; a server without checks is UP, as in HAProxy."""
     word = status.partition(b" ")[0]
     return b"UP" if word == b"no" else word
 
 
 def frontend_word(status: bytes) -> bytes:
-    """Return UP for all but STOP, as HAProxy's own endpoint does: one that is paused or full is not stopped."""
+    """Return UP for all but STOP, as HAProxy's own endpoint does."""
     return b"DOWN" if status == b"STOP" else b"UP"
 
 
 def check_word(status: bytes) -> bytes:
-    """Return the result of a check without the mark of one that is under way."""
+    """Return the result of a check without the mark of a running check."""
     return status.removeprefix(b"* ")
 
 
@@ -39,7 +39,7 @@ def counted(
     statuses: Sequence[bytes],
     checks: Sequence[bytes],
 ) -> list[bytes]:
-    """Return the lines of the COUNTS, of the backends that have servers; their name is the last of their labels."""
+    """Return the lines of the COUNTS for backends with servers; their name is the last label."""
     states: Counter[tuple[bytes, bytes]] = Counter()
     results: Counter[tuple[bytes, bytes]] = Counter()
     server = SERVER.encode()
@@ -48,25 +48,13 @@ def counted(
             states[proxy, state_word(status)] += 1
             results[proxy, check_word(check)] += 1
     filled = {proxy for proxy, _ in states}
-    wanted = [labels for labels in backends if labels[-1].encode() in filled]
+    wanted = [(labels, labels[-1].encode()) for labels in backends if labels[-1].encode() in filled]
+    tables = (STATES["S"], states), (STATES["S"], states), (CHECKS, results)
     return [
-        _lines(f"haproxy_backend_{name}", names, wanted, columns, found)
-        for name, columns, found in zip(
-            COUNTS, (STATES["S"], STATES["S"], CHECKS), (states, states, results), strict=True
-        )
+        "".join(
+            f"haproxy_backend_{name}{braces((*names, 'state'), (*labels, word))} {numbers[proxy, word.encode()]}\n"
+            for labels, proxy in wanted
+            for word in words
+        ).encode("utf-8", "replace")
+        for name, (words, numbers) in zip(COUNTS, tables, strict=True)
     ]
-
-
-def _lines(
-    name: str,
-    names: Sequence[str],
-    backends: Sequence[Sequence[str]],
-    states: Sequence[str],
-    found: Counter[tuple[bytes, bytes]],
-) -> bytes:
-    lines = [
-        f"{name}{braces((*names, 'state'), (*labels, state))} {found[labels[-1].encode(), state.encode()]}\n"
-        for labels in backends
-        for state in states
-    ]
-    return "".join(lines).encode("utf-8", "replace")

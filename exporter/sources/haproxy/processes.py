@@ -1,20 +1,19 @@
-"""How do HAProxy's processes fare: what "show info" says of them, what they cost this node, and which linger?
-
-Of a HAProxy of this node psutil tells the rest: the pid that it says has to be a haproxy that started when it says.
-"""
+"""What do HAProxy's processes say of themselves, what do they cost this node, and do old workers linger?"""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
 import psutil
 
-from exporter.render.exposition import Family
+from exporter.render.exposition import Family, measured
+from exporter.render.words import number
 from exporter.sources.haproxy.info import INFO, RESOLVERS
 
 if TYPE_CHECKING:
@@ -22,17 +21,23 @@ if TYPE_CHECKING:
 
     from vipwarden.node.haproxy.socket import Report
 
-    Told = Sequence[tuple[tuple[str, ...], Report, "Process | None"]]  # the label of an instance, and what is known
+    Answers = Sequence[tuple[tuple[str, ...], Report, "Process | None"]]  # with the label of the instance
 
 _MOST_STARTS = 256
-_STEADY = 2  # seconds by which a start wavers that is reckoned from whole seconds of uptime
+_STEADY = 2  # seconds; a start reckoned from whole seconds of uptime varies
 _PREFIX = "haproxy_process_"
-_SAME_START = 60  # seconds; a large configuration is read between the fork and the start that HAProxy tells
+_SAME_START = 60  # seconds; a large configuration is read between the fork and HAProxy's start
+_NAMES = (
+    ("build_info", "Version", "version", "Version of HAProxy; the value is always 1."),
+    ("node", "node", "node", "Name of its node; the value is always 1."),
+    ("description", "description", "desc", "Description by the operator; the value is always 1."),
+)
+_OLD_MEMORY = "Resident memory of old workers."
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The worker that answered: what it used, and the workers of the same configuration from before a reload."""
+    """The worker that answered, and the old workers of the same configuration from before a reload."""
 
     cpu_seconds: float
     resident_bytes: int
@@ -43,7 +48,7 @@ class Process:
 
 
 def process(info: dict[str, str], proc: str) -> Process | None:
-    """Look at the process of a "show info"; None where it is not on this node."""
+    """Return the process of a "show info", None if it is not on this node."""
     pid = info.get("Pid", "")
     if not (pid.isdecimal() and len(pid) < 10):
         return None
@@ -51,19 +56,20 @@ def process(info: dict[str, str], proc: str) -> Process | None:
     with suppress(psutil.Error, OSError):
         worker = psutil.Process(int(pid))
         with worker.oneshot():
-            if not _is_it(worker, info):
+            if not _is_same(worker, info):
                 return None
             times, memory = worker.cpu_times(), worker.memory_info().rss
             fds = None
             with suppress(psutil.AccessDenied):
                 fds = worker.num_fds()
             old = list(_old_workers(worker, proc))
-        age = max((time() - one.create_time() for one in old), default=None)
-        return Process(times.user + times.system, memory, fds, len(old), age, sum(_resident(one) for one in old))
+        age = max((time() - it.create_time() for it in old), default=None)
+        return Process(times.user + times.system, memory, fds, len(old), age, sum(map(_resident, old)))
     return None
 
 
-def _is_it(worker: psutil.Process, info: dict[str, str]) -> bool:
+def _is_same(worker: psutil.Process, info: dict[str, str]) -> bool:
+    """Return whether it is a haproxy that started when HAProxy says."""
     uptime = info.get("Uptime_sec", "")
     if not worker.name().startswith("haproxy") or not (uptime.isdecimal() and len(uptime) < 12):
         return False
@@ -71,10 +77,7 @@ def _is_it(worker: psutil.Process, info: dict[str, str]) -> bool:
 
 
 def _old_workers(worker: psutil.Process, proc: str) -> Iterator[psutil.Process]:
-    """Yield the older siblings of the same name and the same configuration.
-
-    The children of one process are a file in /proc; psutil would read every process of the node.
-    """
+    """Yield older siblings of the same name and configuration, by /proc: psutil would read every process."""
     parent, created, files = worker.ppid(), worker.create_time(), _configuration(worker)
     children: list[str] = []
     with suppress(OSError):
@@ -82,57 +85,67 @@ def _old_workers(worker: psutil.Process, proc: str) -> Iterator[psutil.Process]:
             children += Path(thread, "children").read_text(encoding="ascii").split()
     for pid in children:
         with suppress(psutil.Error):
-            one = psutil.Process(int(pid))
-            is_older = one.name() == worker.name() and one.create_time() < created
-            if is_older and one.status() != psutil.STATUS_ZOMBIE and _configuration(one) == files:
-                yield one
+            child = psutil.Process(int(pid))
+            is_older = child.name() == worker.name() and child.create_time() < created
+            if is_older and child.status() != psutil.STATUS_ZOMBIE and _configuration(child) == files:
+                yield child
 
 
-def _configuration(one: psutil.Process) -> list[str]:
-    """Return the files that -f and -- name, which tell one HAProxy of a node from another."""
-    words = one.cmdline()
-    return [after for word, after in pairwise(words) if word in ("-f", "--")]
+def _configuration(worker: psutil.Process) -> list[str]:
+    """Return the files after -f and --, which tell apart the HAProxies of a node."""
+    return [after for word, after in pairwise(worker.cmdline()) if word in ("-f", "--")]
 
 
-def _resident(one: psutil.Process) -> int:
+def _resident(worker: psutil.Process) -> int:
     with suppress(psutil.Error):
-        return int(one.memory_info().rss)
+        return int(worker.memory_info().rss)
     return 0
 
 
 class Processes:
-    """Writes the series of the processes, and remembers when those started that do not say (before 2.5)."""
+    """The series of the processes; remembers the starts of those that do not report them (before 2.5)."""
 
     def __init__(self) -> None:
         self._starts: dict[tuple[tuple[str, ...], str], int] = {}
 
-    def families(self, told: Told, names: tuple[str, ...]) -> Iterator[Family]:
-        """Yield them; ``names`` is the name of the label of an instance, if it has one."""
-        infos = [(label, self._whole(label, report.info)) for label, report, _ in told]
-        found: dict[str, Family] = {}
+    def families(self, answers: Answers, names: tuple[str, ...]) -> Iterator[Family]:
+        """Yield them; ``names`` is the label of an instance, if it has one."""
+        infos = [(label, self._with_start(label, report.info)) for label, report, _ in answers]
+        families: dict[str, Family] = {}
         for key, name, kind, text, factor in INFO:
-            family = found.setdefault(name, Family(_PREFIX + name, kind, text, names))
+            family = families.setdefault(name, Family(_PREFIX + name, kind, text, names))
             for label, info in infos:
                 value = info.get(key, "")
                 if value.isdecimal() and len(value) < 20 and label not in family.samples:
                     family.add(int(value) * factor, *label)
-        yield from found.values()
-        for name, key, label_name, text in (
-            ("build_info", "Version", "version", "Version of HAProxy; the value is always 1."),
-            ("node", "node", "node", "Name of its node; the value is always 1."),
-            ("description", "description", "desc", "What the operator calls it; the value is always 1."),
-        ):
+        yield from families.values()
+        for name, key, label_name, text in _NAMES:
             family = Family(_PREFIX + name, "gauge", text, (*names, label_name))
             for label, info in infos:
                 if info.get(key):
                     family.add(1, *label, info[key])
             yield family
-        yield from _seen(told, names)
-        yield from _sticks(told, names)
-        yield from _resolvers(told, names)
+        yield from measured(
+            names,
+            [(label, process) for label, _, process in answers if process is not None],
+            (f"{_PREFIX}cpu_seconds_total", "counter", "CPU time of the process.", attrgetter("cpu_seconds")),
+            (f"{_PREFIX}resident_memory_bytes", "gauge", "Resident memory.", attrgetter("resident_bytes")),
+            (f"{_PREFIX}open_fds", "gauge", "Open descriptors.", attrgetter("open_fds")),
+            (f"{_PREFIX}old_workers", "gauge", "Workers from before a reload.", attrgetter("old_workers")),
+            (f"{_PREFIX}old_worker_age_seconds", "gauge", "Age of the oldest old worker.", attrgetter("old_age")),
+            (f"{_PREFIX}old_workers_resident_memory_bytes", "gauge", _OLD_MEMORY, attrgetter("old_resident_bytes")),
+        )
+        sticks = [((*label, *stick[:2]), stick) for label, report, _ in answers for stick in report.sticks]
+        yield from measured(
+            (*names, "name", "type"),
+            [(labels, stick) for labels, stick in sticks if len(stick[2]) < 20 and len(stick[3]) < 20],
+            ("haproxy_sticktable_size", "gauge", "Limit of entries of the stick table.", lambda it: number(it[2])),
+            ("haproxy_sticktable_used", "gauge", "Entries of the stick table.", lambda it: number(it[3])),
+        )
+        yield from _resolvers(answers, names)
 
-    def _whole(self, label: tuple[str, ...], info: dict[str, str]) -> dict[str, str]:
-        """Add the start, which dashboards build their variables from; it stays the same while the process does."""
+    def _with_start(self, label: tuple[str, ...], info: dict[str, str]) -> dict[str, str]:
+        """Add the start, a variable of dashboards, the same as long as the process lives."""
         uptime = info.get("Uptime_sec", "")
         if "Start_time_sec" in info or not (uptime.isdecimal() and len(uptime) < 12):
             return info
@@ -145,44 +158,11 @@ class Processes:
         return {**info, "Start_time_sec": str(self._starts[key])}
 
 
-def _seen(told: Told, names: tuple[str, ...]) -> Iterator[Family]:
-    cpu = Family(_PREFIX + "cpu_seconds_total", "counter", "CPU time that the process has used.", names)
-    memory = Family(_PREFIX + "resident_memory_bytes", "gauge", "Memory that the process has resident.", names)
-    fds = Family(_PREFIX + "open_fds", "gauge", "Descriptors that the process has open.", names)
-    old = Family(_PREFIX + "old_workers", "gauge", "Workers from before a reload that still serve.", names)
-    age = Family(_PREFIX + "old_worker_age_seconds", "gauge", "How long ago the oldest of them started.", names)
-    old_memory = Family(_PREFIX + "old_workers_resident_memory_bytes", "gauge", "Memory that they have.", names)
-    for label, _, process in told:
-        if process is not None:
-            cpu.add(process.cpu_seconds, *label)
-            memory.add(process.resident_bytes, *label)
-            if process.open_fds is not None:
-                fds.add(process.open_fds, *label)
-            old.add(process.old_workers, *label)
-            old_memory.add(process.old_resident_bytes, *label)
-            if process.old_age is not None:
-                age.add(process.old_age, *label)
-    yield from (cpu, memory, fds, old, age, old_memory)
-
-
-def _sticks(told: Told, names: tuple[str, ...]) -> Iterator[Family]:
-    size = Family(
-        "haproxy_sticktable_size", "gauge", "Entries that the stick table may have.", (*names, "name", "type")
-    )
-    used = Family("haproxy_sticktable_used", "gauge", "Entries that the stick table has.", (*names, "name", "type"))
-    for label, report, _ in told:
-        for name, type_, most, now in report.sticks:
-            if len(most) < 20 and len(now) < 20:
-                size.add(int(most), *label, name, type_)
-                used.add(int(now), *label, name, type_)
-    yield from (size, used)
-
-
-def _resolvers(told: Told, names: tuple[str, ...]) -> Iterator[Family]:
+def _resolvers(answers: Answers, names: tuple[str, ...]) -> Iterator[Family]:
     labels = (*names, "resolver", "nameserver")
-    found = {one.key: Family(f"haproxy_resolver_{one.name}", one.type, one.help, labels) for one in RESOLVERS}
-    for label, report, _ in told:
+    families = {it.key: Family(f"haproxy_resolver_{it.name}", it.type, it.help, labels) for it in RESOLVERS}
+    for label, report, _ in answers:
         for section, server, counter, value in report.resolvers:
-            if family := found.get(counter):
+            if family := families.get(counter):
                 family.add(int(value), *label, section, server)
-    yield from found.values()
+    yield from families.values()

@@ -1,8 +1,7 @@
-"""How do HAProxy's frontends, listeners, backends and servers fare, and its processes?
+"""What is the state of HAProxy's processes, frontends, listeners, backends and servers?
 
-Names, labels and types are those of HAProxy's own Prometheus endpoint, so that dashboards made for it work; the few
-exceptions, and what is added, are in docs/exporter-haproxy.md. Several instances are told apart by the label
-``haproxy_instance``; one alone has no such label, as at that endpoint.
+Names, labels and types are those of HAProxy's own endpoint; docs/exporter-haproxy.md lists the exceptions. Several
+instances have the label ``haproxy_instance``.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from exporter.fetch import AuthFileError, user_and_password
-from exporter.render.exposition import Family, Lines
+from exporter.render.exposition import Family, Lines, measured
 from exporter.source import AbsentError, Source
 from exporter.sources.haproxy.page import read as page
 from exporter.sources.haproxy.processes import Process, Processes, process
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from exporter.choice import Choice
     from exporter.render.exposition import Metric
     from exporter.settings import Settings
-    from exporter.sources.haproxy.processes import Told
+    from exporter.sources.haproxy.processes import Answers
     from exporter.sources.haproxy.rows import Columns, Names
 
 _MOST_PARTS = 256
@@ -40,9 +39,9 @@ _MOST_PARTS = 256
 
 @dataclass(slots=True)
 class Instance:
-    """One HAProxy: its answer or why there is none; ``label`` is empty where it is the only one.
+    """One HAProxy: its report or a failure; ``label`` is empty if it is the only one.
 
-    ``is_barred`` where it is this user, or this node, that could not ask: HAProxy itself may well run.
+    ``is_barred`` if this user or node could not ask: HAProxy itself may run.
     """
 
     label: tuple[str, ...]
@@ -53,12 +52,12 @@ class Instance:
 
     @property
     def name(self) -> str:
-        """Its name, empty where it is the only one."""
+        """Its name, "" if it is the only one."""
         return "".join(self.label)
 
     @property
     def lost(self) -> str:
-        """Say how many rows of its table were left out, if any were."""
+        """How many rows of its table were left out, or ""."""
         if self.report is None or not self.report.table.lost:
             return ""
         number = self.report.table.lost
@@ -68,22 +67,23 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Haproxies:
-    """Every instance, and which series are wanted."""
+    """All instances, and the choice of series."""
 
     instances: Sequence[Instance]
     choice: Choice
 
     @property
     def failure(self) -> str:
-        """Return what could not be read; what could be has its series nevertheless."""
+        """The failures; the rest has series nevertheless."""
         failures = (instance.failure or instance.lost for instance in self.instances)
         return "; ".join(one_line(failure, 300) for failure in failures if failure)
 
 
 def read(settings: Settings) -> Haproxies:
-    """Ask every instance, all at the same time, so that a silent one takes no time from the others."""
+    """Ask all instances at the same time: a silent one takes no time from the others."""
     try:
-        places = _configured(settings) or configured(settings.haproxy_conf)
+        given = [Place(source.name, (source,)) for source in dict.fromkeys(settings.haproxy)]
+        places = given or configured(settings.haproxy_conf)
     except HaproxyMissingError as error:
         raise AbsentError(error) from None
     except HaproxyRightError as error:
@@ -99,13 +99,9 @@ def read(settings: Settings) -> Haproxies:
     return Haproxies(instances, settings.haproxy_choice)
 
 
-def _configured(settings: Settings) -> list[Place]:
-    return [Place(source.name, (source,)) for source in dict.fromkeys(settings.haproxy)]
-
-
 def _ask(place: Place, instance: Instance, settings: Settings) -> None:
     net = BlockingNet()
-    net.begin(settings.timeout * 0.9)  # so that its own words come before those of the frame
+    net.begin(settings.timeout * 0.9)  # its error says more than the frame's
     try:
         access = place.access or _access(place, settings)
         report(net, place.sources, partial(page, access)).send(None)
@@ -118,17 +114,15 @@ def _ask(place: Place, instance: Instance, settings: Settings) -> None:
 
 
 def _access(place: Place, settings: Settings) -> Access:
-    files = [file for file in settings.haproxy_auth_file if file.name in ("", place.name)]
-    files.sort(key=lambda file: file.name == "")  # the one for this instance before the one for all
-    wants_user = files and any(source.is_page for source in place.sources)
+    files = settings.haproxy_auth_file if any(source.is_page for source in place.sources) else ()
     try:
-        return Access(user_and_password(files[0].path) if wants_user else "", settings.haproxy_ca_file)
+        return Access(user_and_password(files, place.name), settings.haproxy_ca_file)
     except AuthFileError as error:
         raise HaproxyRightError(str(error)) from None
 
 
 class Encoder:
-    """What is kept from scrape to scrape: the rows of each instance with their labels as text."""
+    """The series; keeps the labels of all rows as text from scrape to scrape."""
 
     def __init__(self) -> None:
         self._parts: dict[tuple[str, tuple[str, ...], Choice], Part] = {}
@@ -136,20 +130,17 @@ class Encoder:
         self._processes = Processes()
 
     def series(self, facts: Haproxies) -> Iterator[Metric]:
-        """Yield whether each can be read, the processes, then the frontends, listeners, backends and servers."""
+        """Yield haproxy_up, the processes, the frontends, listeners, backends and servers."""
         names = ("haproxy_instance",) if len(facts.instances) > 1 else ()
-        text = "Whether HAProxy could be read; absent where there is none, and where this exporter may not ask."
-        up = Family("haproxy_up", "gauge", text, names)
-        for instance in facts.instances:
-            if not instance.is_barred:
-                up.add(instance.report is not None, *instance.label)
-        yield up
-        told = [(one.label, one.report, one.process) for one in facts.instances if one.report is not None]
-        for family in self._processes.families(told, names):
+        text = "Whether HAProxy could be read; absent without HAProxy, and without the right to ask."
+        asked = [(it.label, it) for it in facts.instances if not it.is_barred]
+        yield from measured(names, asked, ("haproxy_up", "gauge", text, lambda it: it.report is not None))
+        answers = [(it.label, it.report, it.process) for it in facts.instances if it.report is not None]
+        for family in self._processes.families(answers, names):
             if facts.choice.metric(family.name):
                 yield family
-        yield _by_design(told, facts.choice, names)
-        tables = [(label, cache(report.table.column)) for label, report, _ in told]
+        yield _by_design(answers, facts.choice, names)
+        tables = [(label, cache(report.table.column)) for label, report, _ in answers]
         named = [(label, column, self._same(label, column)) for label, column in tables]
         for letter in "FLBS":
             made = [self._part(letter, label, facts.choice).lines(column, same) for label, column, same in named]
@@ -158,7 +149,7 @@ class Encoder:
                 yield Lines(name, kind, text, *(lines for *_, lines in each))
 
     def _same(self, label: tuple[str, ...], column: Columns) -> Names:
-        """Return the columns that name the rows; those of the last scrape if they are the same."""
+        """Return the columns that name the rows, as objects of the last scrape if they are equal."""
         names = (column("type"), column("pxname"), column("svname"))
         if self._names.get(label) != names:
             if len(self._names) >= _MOST_PARTS:
@@ -175,11 +166,11 @@ class Encoder:
         return self._parts[key]
 
 
-def _by_design(told: Told, choice: Choice, names: tuple[str, ...]) -> Family:
-    text = "The operator says that servers of it are DOWN by design (haproxy_down_by_design); the value is always 1."
+def _by_design(answers: Answers, choice: Choice, names: tuple[str, ...]) -> Family:
+    text = "Servers of it are DOWN by design (haproxy_down_by_design); the value is always 1."
     family = Family("haproxy_backend_down_by_design", "gauge", text, (*names, "proxy"))
     if choice.down_by_design is not None and choice.metric(family.name):
-        for label, report, _ in told:
+        for label, report, _ in answers:
             kinds, proxies = report.table.column("type"), report.table.column("pxname")
             for proxy in texts([proxy for kind, proxy in zip(kinds, proxies, strict=True) if kind == BACKEND.encode()]):
                 if choice.is_down_by_design(proxy) and choice.row(proxy, None):
