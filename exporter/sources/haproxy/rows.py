@@ -1,6 +1,6 @@
 """How do the frontends, listeners, backends or servers of one HAProxy become lines?
 
-What depends on their names alone is kept from scrape to scrape, and made anew when a row comes, goes or moves.
+What depends only on their names is kept from scrape to scrape, until a row comes, goes or moves.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COUNT_HELP = ("Servers by state.", "Servers by state; the older name.", "Server
 
 
 class Part:
-    """The rows of one kind (F, L, B or S) of one instance, whose label is in ``instance``."""
+    """The rows of one kind (F, L, B or S) of an instance, whose label is in ``instance``."""
 
     def __init__(self, letter: str, instance: tuple[str, ...], choice: Choice) -> None:
         self._letter = letter
@@ -52,11 +52,10 @@ class Part:
         ]
 
     def lines(self, whole: Columns, names: Names) -> Made:
-        """Yield name, type, help and lines of each metric, always the same metrics in the same order.
+        """Yield name, type, help and lines of each metric, always in the same order.
 
-        ``whole`` returns a column of all rows; ``names`` are the columns type, pxname and svname: the very objects of
-        the last scrape while they are the same.
-        Nothing that is kept is changed by a later call: the lines may be written whenever it suits.
+        ``whole`` returns a column of all rows; ``names`` are the columns type, pxname and svname, the objects of the
+        last scrape if they are equal. Lines may be written later: no call changes what an earlier one returned.
         """
         self._settle(whole, names)
 
@@ -67,7 +66,7 @@ class Part:
                 chosen += values[first:last]
             return chosen
 
-        yield from self._states(column)
+        yield from self._words("status", "the current state", self._status, column("status"))
         yield from self._responses(column)
         for one, name in self._columns:
             values = (milliseconds if one.is_time else numbers)(column(one.column))
@@ -120,34 +119,29 @@ class Part:
     def _wants(self, name: str) -> bool:
         return self._choice.metric(self._prefix + name)
 
-    def _states(self, column: Callable[[str], Sequence[bytes]]) -> Made:
-        if self._wants("status"):
-            text = "1 for the state that it is in, 0 for the others."
-            yield f"{self._prefix}status", "gauge", text, partial(b"".join, self._status.lines(column("status")))
+    def _words(self, name: str, text: str, states: OneHot, column: Sequence[bytes]) -> Made:
+        """Yield the states of the rows."""
+        if self._wants(name):
+            text = f"1 for {text}, 0 for the others."
+            yield self._prefix + name, "gauge", text, partial(b"".join, states.lines(column))
 
     def _responses(self, column: Callable[[str], Sequence[bytes]]) -> Made:
         if self._letter != "L" and self._wants("http_responses_total"):
             name = f"{self._prefix}http_responses_total"
-            found = [
-                partial(rows.lines, name, numbers(column(f"hrsp_{code}")))
-                for code, rows in zip(CODES, self._codes, strict=True)
-            ]
-            yield name, "counter", "Responses by class of status.", lambda: b"".join(one() for one in found)
+            classes = [(rows, numbers(column(f"hrsp_{code}"))) for code, rows in zip(CODES, self._codes, strict=True)]
+            text = "Responses by class of status."
+            yield name, "counter", text, lambda: b"".join([rows.lines(name, values) for rows, values in classes])
 
     def _checks(self, column: Callable[[str], Sequence[bytes]]) -> Made:
         checks = column("check_status")
-        if self._wants("check_status"):
-            text = "1 for the result of the last check, 0 for the others."
-            yield f"{self._prefix}check_status", "gauge", text, partial(b"".join, self._check.lines(checks))
+        yield from self._words("check_status", "the result of the last check", self._check, checks)
         yield from self._code("check_code", "Code of the last check, such as a status of HTTP.", checks, column)
         agents = column("agent_status")
-        if self._wants("agent_status"):
-            text = "1 for the result of the last agent check, 0 for the others."
-            yield f"{self._prefix}agent_status", "gauge", text, partial(b"".join, self._agent.lines(agents))
+        yield from self._words("agent_status", "the result of the last agent check", self._agent, agents)
         yield from self._code("agent_code", "Code of the last agent check.", agents, column)
 
     def _code(self, code: str, text: str, checks: Sequence[bytes], column: Callable[[str], Sequence[bytes]]) -> Made:
-        """Yield the code of every check that has a result: 0 where it ended before there was one."""
+        """Yield the code of each check that has a result, 0 for a result without a code."""
         if self._wants(code):
             codes = column(code)
             pairs = zip(checks, numbers(codes) or codes, strict=True)
@@ -163,11 +157,11 @@ class Part:
                 labels = [(*own, address, tracked) for own, address, tracked in more]
                 self._info = (key, Rows((*self._names, "address", "tracked"), labels))
             name = f"{self._prefix}info"
-            text = "Its address and the server whose checks count for it; the value is always 1."
+            text = "Its address and the server that it tracks; the value is always 1."
             yield name, "gauge", text, self._info[1].lines(name, [b"1"] * len(self._labels))
 
     def _counts(self, whole: Columns) -> Made:
-        """Count the servers of each backend, whether they are exported themselves or not."""
+        """Count the servers of each backend, also those without series."""
         statuses, checks = whole("status"), whole("check_status")
         if self._counted is not self._key or self._count[0] != (statuses, checks):
             kinds, proxies, _ = self._key or ([], [], [])
@@ -179,6 +173,6 @@ class Part:
 
 
 def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the places of rows, which ascend, as runs: of the servers of a backend most often one."""
+    """Return ascending places as runs: the servers of a backend are mostly one run."""
     gaps = [at for at, (before, after) in enumerate(pairwise(places), 1) if after - before > 1]
     return [(places[first], places[last - 1] + 1) for first, last in pairwise([0, *gaps, len(places)]) if last > first]
