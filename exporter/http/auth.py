@@ -1,9 +1,8 @@
-"""Who is let in by name and password? Basic authentication (RFC 7617) against bcrypt hashes.
+"""Is the password right? Basic authentication (RFC 7617) against bcrypt hashes.
 
-A hash costs tens of milliseconds by intention. It is computed in a thread, one at a time, once for all who bring the
-same password at the same time, and not again while it is remembered: by a keyed digest of name, hash and password,
-never by the password. A user who is not known costs as much as one who is. Nobody is turned away for the number of
-those who wait: who brings the right password waits for his turn, see exporter/http/turns.py.
+A hash takes tens of milliseconds. It is computed in a thread, one at a time, once for simultaneous requests with the
+same password. The result is kept by a keyed digest, never by the password. An unknown user costs as much as a known
+one. Requests wait for their turn (turns.py); none is refused because many wait.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 CHALLENGE = 'Basic realm="vipwarden", charset="UTF-8"'
 _MOST_REMEMBERED = 100
 _HASH = re.compile(rb"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")  # 22 letters of salt, 31 of the hash
-_MOST_COST = 16  # some seconds on a machine of today; each step more doubles it
-_MOST_PASSWORD = 72  # bytes that bcrypt looks at
+_MOST_COST = 16  # some seconds; each step doubles it
+_MOST_PASSWORD = 72  # bytes that bcrypt uses
 
 
 def _always() -> bool:
@@ -33,30 +32,27 @@ def _always() -> bool:
 
 
 class Passwords:
-    """The users, and their bcrypt hashes; where there are none, everybody is let in."""
+    """The users and their bcrypt hashes; without users everybody is admitted."""
 
     def __init__(self, users: Mapping[bytes, bytes]) -> None:
         self.users = users
         worst = max((cost(stored) for stored in users.values()), default=4)
         self._nobody = b"$2y$%02d$" % worst + b"." * 53
         self._secret = secrets.token_bytes(32)
-        # apart, so that no flood of wrong passwords drives out the right ones
+        # apart: a flood of wrong passwords must not displace the right ones
         self._remembered: dict[bool, dict[bytes, None]] = {True: {}, False: {}}
         self._checks: dict[bytes, asyncio.Task[bool]] = {}
         self._askers: dict[bytes, list[Callable[[], bool]]] = {}
         self._turns = Turns()
 
     def of(self, users: Mapping[bytes, bytes]) -> Passwords:
-        """Return those of other users; what is remembered of a name and a hash that stay is remembered on."""
+        """Return those of other users, with what is remembered of names and hashes that stay."""
         made = Passwords(users)
         made._secret, made._remembered, made._turns = self._secret, self._remembered, self._turns
         return made
 
     async def admit(self, authorization: str | None, client: str = "", is_there: Callable[[], bool] = _always) -> bool:
-        """Return whether the header lets its sender in.
-
-        ``client`` is his address. Nothing is computed for senders who, by ``is_there``, have gone.
-        """
+        """Return whether the header is right; ``client`` is the address, ``is_there`` whether it is still connected."""
         if not self.users:
             return True
         given = _name_and_password(authorization or "")
@@ -108,8 +104,8 @@ def _name_and_password(authorization: str) -> tuple[bytes, bytes] | None:
 
 
 def cost(stored: bytes) -> int:
-    """Return the cost of a bcrypt hash; raises ValueError where it is none, or is not to be paid."""
-    import bcrypt  # noqa: PLC0415 - it takes memory that most exporters do without
+    """Return the cost of a bcrypt hash; raises ValueError for other text and for a cost that is too high."""
+    import bcrypt  # noqa: PLC0415 - most exporters do without its memory
 
     match = _HASH.fullmatch(stored)
     try:
@@ -118,15 +114,15 @@ def cost(stored: bytes) -> int:
         match = None
     if match is None:
         raise ValueError("is no bcrypt hash, such as htpasswd -nBC 10 NAME writes")
-    found = int(match[1])
-    if not 4 <= found <= _MOST_COST:
-        raise ValueError(f"has the cost {found}: from 4 to {_MOST_COST} can be paid for, 10 is usual")
-    return found
+    number = int(match[1])
+    if not 4 <= number <= _MOST_COST:
+        raise ValueError(f"has the cost {number}: from 4 to {_MOST_COST} can be paid for, 10 is usual")
+    return number
 
 
 def matches(password: bytes, stored: bytes) -> bool:
-    """Return whether a password belongs to a hash, after the time that its cost asks for; other threads go on."""
+    """Return whether a password belongs to a hash; other threads go on meanwhile."""
     import bcrypt  # noqa: PLC0415 - see cost()
 
-    has_end = b"\0" in password  # of a text in C
+    has_end = b"\0" in password  # the end of a text in C
     return bcrypt.checkpw(b"" if has_end else password[:_MOST_PASSWORD], stored) and not has_end

@@ -1,4 +1,4 @@
-"""Who is answered, and how is the answer sent?"""
+"""Which requests are refused, and how are answers sent?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PAGES = 4  # for each page that may be written at once, so many scrapes may
 
 
 class Front:
-    """What stands between the connections and the answers."""
+    """Takes requests from the connections to the answers."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
@@ -37,7 +37,7 @@ class Front:
     async def handle(self, request: BaseRequest) -> StreamResponse:
         """Answer a request."""
         connection = request.protocol
-        assert isinstance(connection, Connection)  # noqa: S101 - there is no other
+        assert isinstance(connection, Connection)  # noqa: S101 - for mypy
         connection.begin_answer()
         try:
             answer = await self._refusal(request, connection)
@@ -50,13 +50,13 @@ class Front:
             connection.end_answer()
 
     async def _refusal(self, request: BaseRequest, connection: Connection) -> Answer | None:
-        """Return why a request is not answered, or nothing where it is."""
+        """Return the error for a request that is refused, else None."""
         security = connection.gate.security
         security.refresh()
         if not security.within_rate():
             return error(request, 429, "Too many requests: rate_limit of the web configuration says so.")
         if connection.is_local and not is_loopback(_host(request.headers.get("Host", "localhost"))):
-            # else a web site could let its own name point to 127.0.0.1 and read this in the operator's browser
+            # else a web site could point its name to 127.0.0.1 and read this in the operator's browser
             text = "This exporter answers to localhost and loopback addresses; have a proxy send 'Host: localhost'."
             return error(request, 421, text)
         connection.is_waiting = True
@@ -73,7 +73,7 @@ class Front:
 
     @contextmanager
     def _counted(self, path: str) -> Iterator[None]:
-        """Count who waits for a reading, by what for; sending an answer is bounded by the connections."""
+        """Count the requests that wait for a reading, by path; the connections bound the sending."""
         if path not in READING:
             yield
             return
@@ -84,7 +84,7 @@ class Front:
             self._reading[path] -= 1
 
     async def _send(self, request: BaseRequest, connection: Connection, answer: Answer) -> StreamResponse:
-        """Send a long body bit by bit: many may share it, and none has a copy of all of it in its buffers."""
+        """Send a long body in chunks: connections share it, and none buffers a copy."""
         body = answer.body
         headers = {**HEADERS, **connection.gate.security.web.headers, **answer.headers, "Content-Type": answer.kind}
         response: StreamResponse
@@ -106,16 +106,15 @@ class Front:
                     for start in range(0, len(body), _CHUNK):
                         await response.write(view[start : start + _CHUNK])
                     await response.write_eof()
-        except (TimeoutError, ConnectionError):  # it does not read on, or has gone
+        except (TimeoutError, ConnectionError):  # the client does not read, or has gone
             connection.abort()
         return response
 
 
 class Bodies:
-    """The long bodies that are being sent, the oldest first, and to whom.
+    """The long bodies that are being sent, oldest first, with their clients.
 
-    Clients that are sent the same body share it. Of different ones, from one collection after the other, a few are kept
-    in memory; beyond that those who have been reading the oldest give way.
+    Clients share a body. Of too many different bodies the oldest goes, and its clients give way.
     """
 
     def __init__(self) -> None:
@@ -123,8 +122,8 @@ class Bodies:
 
     @contextmanager
     def sending(self, body: bytes, connection: Connection) -> Iterator[None]:
-        """Count a body while it is sent, at the cost of the oldest where there are too many."""
-        number = id(body)  # it stays while the body does, which is longer than this
+        """Keep a body while it is sent."""
+        number = id(body)  # unique: the body outlives this
         self._sent.setdefault(number, set()).add(connection)
         if len(self._sent) > MOST_BODIES:
             for slow in self._sent.pop(next(iter(self._sent))):
@@ -140,13 +139,13 @@ class Bodies:
 
 
 def _host(header: str) -> str:
-    """Return the name or the address in a Host header."""
+    """Return the name or address in a Host header."""
     match = re.fullmatch(r"(?:\[([^\]]*)\]|([^:]*))(?::[0-9]*)?", header.strip())
     return (match[1] or match[2] or "") if match else ""
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a name or an address is none but this machine's own."""
+    """Return whether a name or an address is always this machine's own."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

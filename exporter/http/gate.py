@@ -1,4 +1,4 @@
-"""How many clients may there be, and which one gives way? All connections of an exporter."""
+"""How many clients may connect, and which one gives way?"""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from exporter.http.web import Security
 
 
-_TOLD, _MOST_TOLD = 60.0, 10  # seconds, and lines within them
+_REMEMBERED, _MOST_LINES = 60.0, 10  # seconds, and lines of the log within them
 
 
 class Limits(NamedTuple):
-    """What a client may take, in seconds."""
+    """The limits of a client, in seconds."""
 
-    header: float = 10  # from the connection, or the first byte of a further request, to the end of the header
-    idle: float = 130  # between requests: longer than the two minutes that Prometheus lets pass at most, as a rule
+    header: float = 10  # from the connection, or the first byte of the next request, to the end of the header
+    idle: float = 130  # between requests: Prometheus' longest usual interval is two minutes
     send: float = 30  # to take an answer
-    unhurried: float = 2  # the same, where others want to come in
+    unhurried: float = 2  # the same while others wait to connect
 
 
 class Client(Protocol):
-    """A connection, as far as the gate knows it."""
+    """A connection as the gate sees it."""
 
     is_busy: bool
     is_waiting: bool
@@ -42,10 +42,10 @@ class Client(Protocol):
     since: float
 
     def give_way(self) -> None:
-        """Leave for another."""
+        """End in favour of another client."""
 
     def finish(self) -> None:
-        """End where nothing is asked for."""
+        """End after the answer."""
 
     def abort(self) -> None:
         """End at once."""
@@ -63,10 +63,10 @@ class Gate:
     counts: Counts = field(default_factory=Counts)
     open: set[Client] = field(default_factory=set)
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
-    _told: dict[tuple[str, str], float] = field(default_factory=dict)
+    _logged: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def enter(self, connection: Client) -> bool:
-        """Let one more in, where need be in the place of another."""
+        """Admit a connection, if necessary in place of another."""
         if len(self.open) >= self.most:
             other = self._dispensable()
             if other is None:
@@ -76,46 +76,43 @@ class Gate:
         return True
 
     def _dispensable(self) -> Client | None:
-        """Return who gives way: the longest silent, else who waits to be let in, else who reads too slowly.
+        """Return the connection that gives way: idle for longest, waiting for its password, or slow to read.
 
-        Of those who wait it is one of the address that has most of them.
+        Of those waiting it is one of the address that has most of them.
         """
-        silent = [one for one in self.open if not one.is_busy]
-        if silent:
-            return min(silent, key=lambda one: one.since)
-        waiting = [one for one in self.open if one.is_waiting]
-        if waiting:
-            address = Counter(one.peer for one in waiting).most_common(1)[0][0]
-            return secrets.choice([one for one in waiting if one.peer == address])
+        if idle := [it for it in self.open if not it.is_busy]:
+            return min(idle, key=lambda it: it.since)
+        if waiting := [it for it in self.open if it.is_waiting]:
+            address = Counter(it.peer for it in waiting).most_common(1)[0][0]
+            return secrets.choice([it for it in waiting if it.peer == address])
         late = monotonic() - self.limits.unhurried
-        slow = [one for one in self.open if one.sends_since is not None and one.sends_since < late]
-        return min(slow, key=lambda one: one.sends_since or 0, default=None)
+        slow = [it for it in self.open if it.sends_since is not None and it.sends_since < late]
+        return min(slow, key=lambda it: it.sends_since or 0, default=None)
 
     def handshake_failed(self, reason: str, peer: str, text: str) -> None:
-        """Count it, and log it: the same of the same address once a minute, and no more than ten a minute."""
+        """Count and log it: once a minute for the same text and address, at most ten lines a minute."""
         self.counts.handshakes[reason] += 1
         now = monotonic()
-        self._told = {key: when for key, when in self._told.items() if now - when < _TOLD}
-        if (peer, text) not in self._told and len(self._told) < _MOST_TOLD:
-            self._told[peer, text] = now
+        self._logged = {key: when for key, when in self._logged.items() if now - when < _REMEMBERED}
+        if (peer, text) not in self._logged and len(self._logged) < _MOST_LINES:
+            self._logged[peer, text] = now
             self.say(one_line(f"TLS: {peer or 'a client'}: {text}", 300))
 
     def leave(self, connection: Client) -> None:
-        """Forget one."""
+        """Forget a connection."""
         self.open.discard(connection)
         if not self.open:
             self._empty.set()
 
     async def close(self, seconds: float) -> None:
-        """End the connections, at once where nothing is asked for on them, else after so many seconds at most."""
-        for one in list(self.open):
-            if not one.is_busy:
-                one.finish()
+        """End idle connections at once, others within some seconds."""
+        for connection in [it for it in self.open if not it.is_busy]:
+            connection.finish()
         if self.open:
             self._empty.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._empty.wait()
-        for one in list(self.open):
-            one.abort()
+        for connection in list(self.open):
+            connection.abort()
         await self.server.shutdown(0.1)

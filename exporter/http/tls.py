@@ -1,7 +1,8 @@
-"""How is a connection to the exporter encrypted, and whose certificates are let in?"""
+"""How is a connection to the exporter encrypted, and whose certificates are accepted?"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import warnings
@@ -9,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from exporter.http.tls_words import CIPHERS, CLIENTS, VERSIONS, Cipher, ClientAuth, TlsVersion
+from exporter.http.words import CIPHERS, CLIENTS, VERSIONS, Cipher, ClientAuth, TlsVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,8 +23,16 @@ _GROUPS = (
 _TLS12, _TLS13 = TlsVersion("TLS12"), TlsVersion("TLS13")
 
 
+class HandshakeError(Exception):
+    """A client without a connection; ``reason`` is tls or certificate."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
 class TlsError(ValueError):
-    """A key of tls_server_config, ``key`` or nothing for all of it, that cannot be as it is."""
+    """A wrong ``key`` of tls_server_config, "" for the whole section."""
 
     def __init__(self, key: str, text: str) -> None:
         super().__init__(text)
@@ -46,9 +55,9 @@ def tls_server_config(
     prefer_server_cipher_suites: bool = True,
     curve_preferences: tuple[str, ...] = (),
 ) -> ssl.SSLContext:
-    """Return the settings of a server: the section of this name in the web configuration file; raises TlsError.
+    """Return the TLS settings: the section of this name in the web configuration; raises TlsError.
 
-    Certificates and keys stand in files or, in PEM as well, in the configuration itself.
+    Certificates and keys are in files or, as PEM, in the configuration.
     """
     pairs = ("cert", cert, cert_file), ("key", key, key_file), ("client_ca", client_ca, client_ca_file)
     for name, inline, file in pairs:
@@ -58,14 +67,14 @@ def tls_server_config(
             raise TlsError("", f"wants {name}_file as well")
     if curve_preferences:
         raise TlsError("curve_preferences", _GROUPS)
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.set_alpn_protocols(["http/1.1"])
-    made.options |= ssl.OP_NO_RENEGOTIATION
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    context.options |= ssl.OP_NO_RENEGOTIATION
     if not prefer_server_cipher_suites:
-        made.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    _versions(made, min_version, max_version)
-    _ciphers(made, cipher_suites, is_old=VERSIONS[min_version] < ssl.TLSVersion.TLSv1_2)
-    _certificate(made, (cert, cert_file), (key, key_file))
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    _versions(context, min_version, max_version)
+    _ciphers(context, cipher_suites, is_old=VERSIONS[min_version] < ssl.TLSVersion.TLSv1_2)
+    _certificate(context, (cert, cert_file), (key, key_file))
     asked, needed = CLIENTS[client_auth_type]
     if client_allowed_sans and not needed:
         text = f"lets everybody in who shows no certificate where client_auth_type is {client_auth_type}"
@@ -75,59 +84,59 @@ def tls_server_config(
     if (client_ca or client_ca_file) and not asked:
         raise TlsError("client_ca_file" if client_ca_file else "client_ca", f"is not looked at by {client_auth_type}")
     if asked:
-        made.verify_mode = ssl.CERT_REQUIRED if needed else ssl.CERT_OPTIONAL
-        _authority(made, client_ca, client_ca_file)
-    return made
+        context.verify_mode = ssl.CERT_REQUIRED if needed else ssl.CERT_OPTIONAL
+        _authority(context, client_ca, client_ca_file)
+    return context
 
 
-def _versions(made: ssl.SSLContext, minimum: str, maximum: str) -> None:
+def _versions(context: ssl.SSLContext, minimum: str, maximum: str) -> None:
     if VERSIONS[maximum] < VERSIONS[minimum]:
         raise TlsError("max_version", f"is {maximum}, below min_version, which is {minimum}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the old versions, which the operator asked for
-        made.minimum_version = VERSIONS[minimum]
-        made.maximum_version = VERSIONS[maximum]
+        warnings.simplefilter("ignore", DeprecationWarning)  # of old versions
+        context.minimum_version = VERSIONS[minimum]
+        context.maximum_version = VERSIONS[maximum]
 
 
-def _ciphers(made: ssl.SSLContext, suites: tuple[str, ...], *, is_old: bool) -> None:
+def _ciphers(context: ssl.SSLContext, suites: tuple[str, ...], *, is_old: bool) -> None:
     names = [CIPHERS[suite] for suite in suites or (CIPHERS if is_old else ()) if CIPHERS[suite]]
-    if names:  # what is older than TLS 1.2 signs by SHA-1, which OpenSSL allows on its lowest level alone
-        made.set_ciphers(":".join(names) + (":@SECLEVEL=0" if is_old else ""))
+    if names:  # versions before TLS 1.2 sign with SHA-1, which OpenSSL allows only at level 0
+        context.set_ciphers(":".join(names) + (":@SECLEVEL=0" if is_old else ""))
     elif suites:
-        if made.maximum_version < ssl.TLSVersion.TLSv1_3:
+        if context.maximum_version < ssl.TLSVersion.TLSv1_3:
             raise TlsError("cipher_suites", "has suites of TLS 1.3 alone, which max_version rules out")
-        made.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
 
 
-def _certificate(made: ssl.SSLContext, cert: tuple[str, str], key: tuple[str, str]) -> None:
+def _certificate(context: ssl.SSLContext, cert: tuple[str, str], key: tuple[str, str]) -> None:
     cert_key, key_key = "cert" if cert[0] else "cert_file", "key" if key[0] else "key_file"
 
     def no_password() -> str:
         raise TlsError(key_key, "is encrypted, and nobody is there to type its password")
 
     with ExitStack() as stack:
-        cert_path = stack.enter_context(_lying(cert_key, *cert))
-        key_path = stack.enter_context(_lying(key_key, *key))
+        cert_path = stack.enter_context(_as_file(cert_key, *cert))
+        key_path = stack.enter_context(_as_file(key_key, *key))
         try:
-            made.load_cert_chain(cert_path, key_path, no_password)
+            context.load_cert_chain(cert_path, key_path, no_password)
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
                 raise TlsError(key_key, f"does not belong to {cert_key}") from None
-            raise TlsError(cert_key, f"or {key_key} cannot be used: {_said(error)}") from None
+            raise TlsError(cert_key, f"or {key_key} cannot be used: {_reason(error)}") from None
 
 
-def _authority(made: ssl.SSLContext, inline: str, file: str) -> None:
+def _authority(context: ssl.SSLContext, inline: str, file: str) -> None:
     name = "client_ca" if inline else "client_ca_file"
-    with _lying(name, inline, file) as path:
+    with _as_file(name, inline, file) as path:
         try:
-            made.load_verify_locations(path)
+            context.load_verify_locations(path)
         except ssl.SSLError as error:
-            raise TlsError(name, f"cannot be used: {_said(error)}") from None
+            raise TlsError(name, f"cannot be used: {_reason(error)}") from None
 
 
 @contextmanager
-def _lying(name: str, inline: str, path: str) -> Iterator[str]:
-    """Yield the path of a file, or of what stands in the configuration itself: OpenSSL reads files, not texts."""
+def _as_file(name: str, inline: str, path: str) -> Iterator[str]:
+    """Yield a path for OpenSSL, which reads only files: of the file, or of one in memory for an inline text."""
     if inline:
         with open(os.memfd_create("vipwarden", os.MFD_CLOEXEC), "w") as memory:  # noqa: PTH123 - never on a disk
             memory.write(inline)
@@ -135,28 +144,50 @@ def _lying(name: str, inline: str, path: str) -> Iterator[str]:
             yield f"/proc/self/fd/{memory.fileno()}"
         return
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))  # OpenSSL would not say which file
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))  # OpenSSL does not name the file
     except OSError as error:
         raise TlsError(name, f"is {path}, which cannot be read: {error.strerror}") from None
     yield path
 
 
-def _said(error: ssl.SSLError) -> str:
+def _reason(error: ssl.SSLError) -> str:
     return error.reason.replace("_", " ").lower() if error.reason else "PEM is wanted"
 
 
-def failure(error: BaseException) -> str:
-    """Return why a handshake failed: what OpenSSL says of it, the alert of the client among that."""
+async def encrypted(
+    protocol: asyncio.Protocol,
+    transport: asyncio.Transport,
+    context: ssl.SSLContext,
+    seconds: float,
+    names: frozenset[str],
+) -> asyncio.Transport:
+    """Return the encrypted connection to a client, whose certificate has one of the names; raises HandshakeError."""
+    limits: dict[str, Any] = {"ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": 1}
+    loop = asyncio.get_running_loop()
+    try:
+        made = await loop.start_tls(transport, protocol, context, server_side=True, **limits)
+    except (OSError, asyncio.CancelledError) as error:  # SSLError and TimeoutError are OSErrors
+        raise HandshakeError("tls", f"the handshake failed: {_failure(error)}") from None
+    if made is None:
+        raise HandshakeError("tls", "the client left in the handshake")
+    certificate = made.get_extra_info("peercert")
+    if names and certificate and not names & _alternative_names(certificate):
+        raise HandshakeError("certificate", "no name of the certificate is in client_allowed_sans")
+    return made
+
+
+def _failure(error: BaseException) -> str:
+    """Return why a handshake failed: OpenSSL's reason, also for an alert of the client."""
     if isinstance(error, ssl.SSLError):
-        reason = _said(error)
+        reason = _reason(error)
         return f"{reason} ({error.verify_message})" if isinstance(error, ssl.SSLCertVerificationError) else reason
     if isinstance(error, TimeoutError):
         return "it was not finished in time"
     return getattr(error, "strerror", None) or str(error) or "the client has gone"
 
 
-def alternative_names(certificate: Mapping[str, Any]) -> set[str]:
-    """Return the names, mail addresses, IP addresses and URIs of a certificate as getpeercert() tells of it."""
+def _alternative_names(certificate: Mapping[str, Any]) -> set[str]:
+    """Return the DNS names, mail addresses, IP addresses and URIs of a certificate of getpeercert()."""
     names = certificate.get("subjectAltName", ())
-    found = {value for kind, value in names if kind in ("DNS", "email", "URI")}
-    return found | {str(ip_address(value.strip())) for kind, value in names if kind == "IP Address"}  # ::1, not in full
+    texts = {value for kind, value in names if kind in ("DNS", "email", "URI")}
+    return texts | {str(ip_address(value.strip())) for kind, value in names if kind == "IP Address"}  # ::1, not in full

@@ -1,8 +1,4 @@
-"""Whose turn is it, where many wait for what one has at a time?
-
-Clients take turns by their address, so that nobody gains by coming often; and who has lately been wrong comes after
-all who have not.
-"""
+"""Whose turn is it? Addresses take turns; those with a recent wrong password come last."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_REMEMBERED = 60.0  # seconds for which an address was lately wrong
+_REMEMBERED = 60.0  # seconds after a wrong password
 _MOST_REMEMBERED = 1024
 
 
@@ -29,14 +25,14 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
-        """Wait for the turn of an address, and give it on at the end."""
+        """Wait for the turn of an address, and pass it on at the end."""
         if self._is_taken:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(client, deque()).append(future)
             try:
                 await future
             except asyncio.CancelledError:
-                if future.done() and not future.cancelled():  # it was given the turn in the same moment
+                if future.done() and not future.cancelled():  # its turn came at the same moment
                     self._next()
                 raise
         self._is_taken = True
@@ -46,7 +42,7 @@ class Turns:
             self._next()
 
     def note(self, client: str, *, right: bool) -> None:
-        """Remember whether an address was right or wrong."""
+        """Remember an address with a wrong password, forget it after a right one."""
         self._wrong.pop(client, None)
         if not right:
             self._wrong[client] = monotonic()
@@ -57,8 +53,8 @@ class Turns:
         self._is_taken = False
         now = monotonic()
         while self._waiting:
-            lately = (one for one in self._waiting if now - self._wrong.get(one, -_REMEMBERED) >= _REMEMBERED)
-            client = next(lately, None) or next(iter(self._waiting))
+            innocent = (it for it in self._waiting if now - self._wrong.get(it, -_REMEMBERED) >= _REMEMBERED)
+            client = next(innocent, None) or next(iter(self._waiting))
             queue = self._waiting.pop(client)
             future = queue.popleft()
             if queue:

@@ -1,7 +1,6 @@
-"""What does the web configuration ask for right now? It is read again when it, a certificate or a key has changed.
+"""Which web configuration is in force? It is read again when it, a certificate or a key has changed.
 
-What takes away protection is not taken over by that: a file that was emptied, or is half written, looks like one whose
-operator wants neither TLS nor passwords. It takes a word of his own, which is SIGHUP or a restart.
+A change that removes protection needs SIGHUP or a restart: an emptied or half written file looks like one.
 """
 
 from __future__ import annotations
@@ -10,36 +9,36 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.http.auth import Passwords
-from exporter.http.web_config import Web, WebConfig, stamp
+from exporter.http.stamp import stamp
+from exporter.http.web_config import Web, WebConfig
 from vipwarden.config.document import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.http.web_config import Stamp
+    from exporter.http.stamp import Stamp
 
-_MOST_TOLD, _TOLD = 10, 60.0  # kinds of trouble that a file which changes on and on has in the log, in so many seconds
+_MOST_LINES, _REMEMBERED = 10, 60.0  # lines of the log within some seconds
 
 
 class Security:
-    """How connections are secured: ``web`` as it was read, and the ``passwords`` of its users.
+    """The web configuration in force, and the passwords of its users.
 
-    What was read stays in force until something better is read: a broken file neither locks anyone out nor lets
-    anyone in. ``is_current`` tells whether the file as it is now is the one in force.
+    A broken file changes nothing. ``is_current`` if the file as it is now is in force.
     """
 
     def __init__(self, path: str | None, say: Callable[[str], None], before: Security | None = None) -> None:
-        """Read it at the start or by order, in the place of what was read before; raises ConfigError."""
+        """Read it, at the start or in place of ``before``; raises ConfigError."""
         self.path = path
         self.is_current = True
         self._say = say
         self._files: dict[str, Stamp] = {}
-        self._told: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
         self.passwords: Passwords = Passwords({}) if before is None else before.passwords
         self._take(Web() if path is None else WebConfig(path, self._files).web())
 
     def refresh(self) -> None:
-        """Read it again where a file has changed; what is wrong with it is logged, once."""
+        """Read it again if a file has changed; an error is logged once."""
         if self.path is None or all(stamp(file) == before for file, before in self._files.items()):
             return
         self._files = {}
@@ -54,15 +53,15 @@ class Security:
             return
         self.is_current = True
         if web != self.web:
-            self._told.clear()
+            self._logged.clear()
             self._take(web)
             self._say(f"{self.path}: read again")
 
     def _stay(self, why: str) -> None:
         now, self.is_current = monotonic(), False
-        self._told = {text: when for text, when in self._told.items() if now - when < _TOLD}
-        if why not in self._told and len(self._told) < _MOST_TOLD:
-            self._told[why] = now
+        self._logged = {text: when for text, when in self._logged.items() if now - when < _REMEMBERED}
+        if why not in self._logged and len(self._logged) < _MOST_LINES:
+            self._logged[why] = now
             self._say(why)
 
     def _take(self, web: Web) -> None:
@@ -74,7 +73,7 @@ class Security:
             self._say(warning)
 
     def within_rate(self) -> bool:
-        """Return whether one more request is within rate_limit, which counts it."""
+        """Count a request; return whether it is within rate_limit."""
         if not self.web.interval:
             return True
         now = monotonic()

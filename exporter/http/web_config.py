@@ -1,16 +1,12 @@
-"""How is the exporter secured? Reads the web configuration file of Prometheus' exporter-toolkit.
+"""How is the exporter secured? Reads a web configuration file of Prometheus' exporter-toolkit.
 
 https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md
-
-What would look secure and is not is refused, also where the toolkit lets it pass: TLS settings without a
-certificate, client certificates that nobody compares with anything, a file in which nothing stands.
+Settings that look secure and are not are refused, also where the toolkit accepts them.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -18,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.http.auth import cost
+from exporter.http.stamp import stamp
 from exporter.http.tls import TlsError, tls_server_config
-from exporter.http.tls_words import CLIENTS
+from exporter.http.words import CLIENTS, Duration
 from vipwarden.config.document import ConfigError, Document
-from vipwarden.core.options import options
+from vipwarden.core.options import Option, options
 from vipwarden.core.values import Count
 
 if TYPE_CHECKING:
@@ -30,7 +27,9 @@ if TYPE_CHECKING:
 
     import yaml
 
-# header: the values that it may have, or none for any
+    from exporter.http.stamp import Stamp
+
+# header: its allowed values, () for any
 _HEADERS: Mapping[str, tuple[str, ...]] = {
     "Strict-Transport-Security": (),
     "X-Content-Type-Options": ("nosniff",),
@@ -38,42 +37,27 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
     "X-XSS-Protection": (),
     "Content-Security-Policy": (),
 }
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h)")
-
-
-class Duration(float):
-    """A time as Go writes it, in seconds: 0, 500ms, 1s, 1m30s; at most a day."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> Duration:
-        """Build it from its text; raises ValueError with what is wanted."""
-        seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
-        if (text != "0" and _DURATION.sub("", text)) or not text or seconds > 86400:
-            raise ValueError("a time is written as 500ms, 1s or 1m30s, and is at most 24h")
-        return float.__new__(cls, seconds)
-
-
+_MOST_BYTES = 4 << 20
 _NO_TIME, _ONE = Duration("0"), Count(1)
+_ANY = Option("text", "str", str, repeats=False, required=True, default=None)
 
 
 def http_server_config(*, http2: bool = True) -> bool:
-    """Return whether HTTP/2 is wanted: the section of this name, without its headers."""
+    """Return whether HTTP/2 is on: the section of this name, without headers."""
     return http2
 
 
 def rate_limit(*, interval: Duration = _NO_TIME, burst: Count = _ONE) -> tuple[float, int]:
-    """Return the seconds between requests, 0 for no limit, and how many may come at once: the section of this name."""
+    """Return seconds between requests, 0 for no limit, and the burst: the section of this name."""
     return interval, burst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
-    """What a web configuration asks for; without one, nothing.
+    """The content of a web configuration, empty without one.
 
-    ``guards`` names all that protects: the keys that are set, and what is wanted of clients. ``prints`` are digests of
-    what TLS was made from: of two that are equal, either will do.
+    ``guards`` names all protection: keys that are set, and demands on clients. ``prints`` are digests of the files of
+    TLS.
     """
 
     context: ssl.SSLContext | None = field(default=None, compare=False)
@@ -87,44 +71,26 @@ class Web:
     warnings: tuple[str, ...] = ()
 
 
-Stamp = tuple[int, int, int, int]
-_MOST_BYTES = 4 << 20
-_TICK = 50_000_000  # nanoseconds within which two changes of a file may have the same time
-
-
-def stamp(path: str) -> Stamp:
-    """Return what differs when a file is changed or replaced."""
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except OSError as error:
-        return 0, 0, 0, error.errno or 0
-    if abs(time.time_ns() - found.st_ctime_ns) < _TICK:
-        return 0, 0, 0, -time.monotonic_ns()  # like no other: it may yet be changed unseen
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
-
-
 class WebConfig(Document):
     """A web configuration file; paths in it are relative to its folder."""
 
     keys = ("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit")
 
     def __init__(self, path: str, files: dict[str, Stamp]) -> None:
-        """Read it; raises ConfigError. Notes in ``files`` what it reads, each as it was just before."""
+        """Read it; raises ConfigError. Adds the stamps of all files that it reads to ``files``."""
         files[path] = stamp(path)
         if Path(path).exists() and not Path(path).is_file():  # a FIFO would hold up everything
             raise ConfigError(f"{path}: is no regular file")
         super().__init__(path)
         if self.is_empty:
-            raise ConfigError(f"{path}: is empty: where neither TLS nor passwords are wanted, it says {{}}")
+            raise ConfigError(f"{path}: is empty; for neither TLS nor passwords write {{}}")
         self.files = files
         self.warnings: list[str] = []
 
     def web(self) -> Web:
-        """Return what it asks for; raises ConfigError."""
+        """Return its content; raises ConfigError."""
         tls = self._paths(self.section("tls_server_config", tls_server_config))
-        prints = frozenset(
-            self._prints(tls) if tls else ()
-        )  # before the files are used: what changes in between is seen later
+        prints = frozenset(self._prints(tls) if tls else ())  # before use: a change in between is seen next time
         context = self._tls(tls) if tls else None
         interval, burst = rate_limit(**self.section("rate_limit", rate_limit))  # type: ignore[arg-type]
         if interval and not burst:
@@ -144,16 +110,16 @@ class WebConfig(Document):
     def _guards(self, tls: dict[str, Any]) -> Iterator[str]:
         for section in self._top:
             for name in self._mapping(section):
-                # of users and headers one may go; and a certificate may stand in a file or here
+                # one of several users may go, and a certificate may move from a file into this one
                 yield section if section == "basic_auth_users" else f"{section}.{name.removesuffix('_file')}"
         wanted = CLIENTS[tls.get("client_auth_type", "NoClientCert")]
         words = "is asked for and verified", "must be there"
-        yield from (f"a client's certificate {word}" for word, is_so in zip(words, wanted, strict=True) if is_so)
+        yield from (f"a client's certificate {word}" for word, is_set in zip(words, wanted, strict=True) if is_set)
 
     def _prints(self, tls: dict[str, Any]) -> Iterator[bytes]:
         yield blake2b(repr(sorted(tls.items())).encode("utf-8", "surrogatepass")).digest()
         for path in self.files.keys() - {self.path}:
-            with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - it was checked to be a regular one
+            with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - a regular file, see _paths()
                 yield blake2b(path.encode() + file.read(_MOST_BYTES)).digest()
 
     def _paths(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -179,33 +145,33 @@ class WebConfig(Document):
         return context
 
     def _headers(self) -> dict[str, str]:
-        found: dict[str, str] = {}
+        headers: dict[str, str] = {}
         where = "http_server_config"
         for name, (key, node) in self._mapping(where).items():
             if name == "headers":
                 given = [self._header(*pair) for pair in self.pairs(node, f"{where}.headers")]
-                found = {header: text for header, text in given if text}
+                headers = {header: text for header, text in given if text}
             elif name != "http2":
                 raise self.error(key, f"{where}.{name}", "is not known; known are http2, headers")
             elif self._scalar(options(http_server_config)["http2"], node, f"{where}.http2"):
                 self.warnings.append(f"{self.path}: http2 is not spoken here: clients get HTTP/1.1")
-        return found
+        return headers
 
     def _header(self, name: str, nodes: tuple[yaml.Node, yaml.Node]) -> tuple[str, str]:
         where = f"http_server_config.headers.{name}"
         if name not in _HEADERS:
             raise self.error(nodes[0], where, f"cannot be set; known are {', '.join(_HEADERS)}")
-        if nodes[1].value == "":  # a blank one is as good as none
+        if nodes[1].value == "":  # as none
             return name, ""
         text = self._text(nodes[1], where)
         if _HEADERS[name] and text not in _HEADERS[name]:
             raise self.error(nodes[1], where, f"is {text!r}, but {' or '.join(_HEADERS[name])} is wanted")
         if not text.isprintable() or not text.isascii():
-            raise self.error(nodes[1], where, "has characters that no header may have")
+            raise self.error(nodes[1], where, "has characters that are not allowed in a header")
         return name, text
 
     def _users(self) -> dict[bytes, bytes]:
-        found = {}
+        users = {}
         for name, (key, node) in self._mapping("basic_auth_users").items():
             where = f"basic_auth_users.{name}"
             stored = self._text(node, where).encode()
@@ -215,19 +181,12 @@ class WebConfig(Document):
                 cost(stored)
             except ValueError as error:
                 raise self.error(node, where, str(error)) from None
-            found[name.encode()] = stored
-        return found
+            users[name.encode()] = stored
+        return users
 
     def _mapping(self, name: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
         _, node = self._top.get(name, (None, None))
         return {} if node is None or node.tag.endswith(":null") else dict(self.pairs(node, name))
 
     def _text(self, node: yaml.Node, where: str) -> str:
-        return str(self._scalar(_TEXT, node, where))
-
-
-def _any(*, text: str = "") -> str:
-    return text
-
-
-_TEXT = options(_any)["text"]
+        return str(self._scalar(_ANY, node, where))

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.http.web import Security
-from exporter.http.web_config import Duration, Web, WebConfig
+from exporter.http.web_config import Web, WebConfig
+from exporter.http.words import Duration
 from tests.exporter.http.certificates import HASH, Authority, Pair, openssl
 from vipwarden.config.document import ConfigError
 
@@ -62,9 +63,7 @@ def test_nothing_is_asked_for_by_empty_sections(read: Callable[[str], Web]) -> N
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "---\n", "null\n"])
 def test_a_file_without_a_word_is_refused(read: Callable[[str], Web], text: str) -> None:
     """It is what a full disk leaves of one that asked for TLS and passwords."""
-    with pytest.raises(
-        ConfigError, match=r"web\.yaml: is empty: where neither TLS nor passwords are wanted, it says {}"
-    ):
+    with pytest.raises(ConfigError, match=r"web\.yaml: is empty; for neither TLS nor passwords write {}"):
         read(text)
 
 
@@ -176,7 +175,7 @@ BAD = [
         "headers.Server cannot be set; known are Strict-Transport",
     ),
     ("http_server_config:\n  headers:\n    X-Frame-Options: allow\n", 3, "'allow', but deny or sameorigin is wanted"),
-    ('http_server_config:\n  headers:\n    X-XSS-Protection: "1\\r\\nX: y"\n', 3, "characters that no header may have"),
+    ('http_server_config:\n  headers:\n    X-XSS-Protection: "1\\r\\nX: y"\n', 3, "characters that are not allowed"),
     ("http_server_config:\n  headers: [a]\n", 2, "http_server_config.headers must be a mapping"),
     ("basic_auth_users:\n  alice: secret\n", 2, "basic_auth_users.alice is no bcrypt hash"),
     ("basic_auth_users:\n  alice: [a]\n", 2, "basic_auth_users.alice wants one value"),

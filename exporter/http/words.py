@@ -1,7 +1,8 @@
-"""Which names of TLS may a web configuration contain? Those of Go, as in exporter-toolkit."""
+"""Which words may a web configuration contain? Those of Go, as in exporter-toolkit."""
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,23 @@ CLIENTS = {
     "VerifyClientCertIfGiven": (True, False),
     "RequireAndVerifyClientCert": (True, True),
 }
+
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h)")
+
+
+class Duration(float):
+    """A time as Go writes it, in seconds: 0, 500ms, 1s, 1m30s; at most a day."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Duration:
+        """Build it from its text; raises ValueError with what is wanted."""
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
+        if (text != "0" and _DURATION.sub("", text)) or not text or seconds > 86400:
+            raise ValueError("a time is written as 500ms, 1s or 1m30s, and is at most 24h")
+        return float.__new__(cls, seconds)
 
 
 class ClientAuth(Choice):
