@@ -1,6 +1,6 @@
-"""Which form does a client want? As much of Accept and Accept-Encoding as Prometheus, browsers and curl send.
+"""Which format does a client prefer? Accept and Accept-Encoding as Prometheus, browsers and curl send them.
 
-Malformed elements are ignored. A client that names nothing that there is gets the default, as with every exporter.
+Malformed elements are ignored; without a match the default is sent, as by every exporter.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def preferred(accept: str, offers: Sequence[tuple[str, str]]) -> int:
-    """Return the index of the offer, a media type and its version, of the greatest weight, or 0 where none is wanted.
+    """Return the index of the offer (media type and version) of the greatest weight, or 0.
 
-    Of the same weight the first that is named wins; ``*/*`` is the first offer.
+    Of equal weights the first element wins; ``*/*`` is the first offer.
     """
     for kind, version, weight in sorted(_elements(accept), key=lambda element: -element[2]):
         for index, (name, known) in enumerate(offers):
@@ -24,7 +24,7 @@ def preferred(accept: str, offers: Sequence[tuple[str, str]]) -> int:
 
 
 def wants_gzip(accept_encoding: str) -> bool:
-    """Return whether the client takes gzip."""
+    """Return whether the client accepts gzip."""
     weights = {kind: weight for kind, _, weight in _elements(accept_encoding)}
     return weights.get("gzip", weights.get("*", 0.0)) > 0
 

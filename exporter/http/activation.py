@@ -1,4 +1,4 @@
-"""Which sockets did systemd open for this service? Socket activation by sd_listen_fds(3)."""
+"""Which sockets did systemd open for this service, by sd_listen_fds(3)?"""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _MOST = 64
 
 
 class ActivationError(Exception):
-    """What was passed on is nothing that can be listened on."""
+    """A passed descriptor is no listening socket."""
 
 
 def activated(environ: MutableMapping[str, str] = os.environ, first: int = _FIRST) -> list[socket.socket]:
-    """Return the listening sockets that were passed on, which are none for most; raises ActivationError.
+    """Return the listening sockets that were passed; raises ActivationError.
 
-    The variables are taken out of the environment, so that no child takes them for its own.
+    Removes the variables from the environment: children must not see them.
     """
     number, pid = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_PID", "")
     environ.pop("LISTEN_FDNAMES", None)
@@ -34,11 +34,11 @@ def activated(environ: MutableMapping[str, str] = os.environ, first: int = _FIRS
 def _listening(descriptor: int) -> socket.socket:
     try:
         os.set_inheritable(descriptor, False)
-        found = socket.socket(fileno=descriptor)
-        if found.type == socket.SOCK_STREAM and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            return found
+        sock = socket.socket(fileno=descriptor)
+        if sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return sock
     except OSError as error:
         raise ActivationError(f"descriptor {descriptor} of LISTEN_FDS cannot be used: {error.strerror}") from None
-    found.detach()
+    sock.detach()
     wanted = "a listening stream socket is wanted: ListenStream= and Accept=no in the socket unit"
     raise ActivationError(f"descriptor {descriptor} of LISTEN_FDS is none to accept connections from; {wanted}")

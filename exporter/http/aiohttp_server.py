@@ -1,7 +1,7 @@
-"""How is the server of aiohttp loaded without its client? The client takes 7 MB of memory, and nobody here uses it.
+"""How is the server of aiohttp loaded without its client, which takes 7 MB of memory?
 
-``import aiohttp`` loads both. So the package is there before its own code has run, which does so when somebody asks it
-for a name (PEP 562): the server's modules ask for none but the version, which is told to nobody.
+``import aiohttp`` loads both. So the package is put into place without running its code, which runs when a name of it
+is needed (PEP 562); the server's modules need only the version.
 """
 
 from __future__ import annotations

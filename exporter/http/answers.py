@@ -1,4 +1,4 @@
-"""What is answered to which path? /metrics, the page and what belongs to it, /-/healthy and /-/ready."""
+"""What is the answer to a path: /metrics, the page and its files, /-/healthy, /-/ready?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exporter.render.exposition import Metric
 
 HEALTHY = b"vipwarden is healthy\n"  # whose digest the default check of `vipwarden run` compares
-READING = ("/", "/metrics")  # the paths that read sources, and have answers of any size
+READING = ("/", "/metrics")  # paths that read sources
 _TEXT = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
 _FRESH = {"Cache-Control": "no-store"}
@@ -38,11 +38,11 @@ _FORMATS = (
 )
 _ERRORS = (("text/plain", ""), ("text/html", ""))
 _LEAST_SECONDS = 0.1
-_LATENCY = 0.5  # of what Prometheus waits for, this is left for the way
+_LATENCY = 0.5  # of Prometheus' timeout, left for writing and sending
 
 
 class Answer(NamedTuple):
-    """A status, a body of some type, and further headers."""
+    """A status, a body, its type, and further headers."""
 
     status: int
     body: bytes
@@ -57,7 +57,7 @@ class Answers:
         self.frame = frame
         self.is_ready = False
         self._own = own
-        # apart, so that no page keeps a scrape waiting; and one at a time, for each takes memory while it is written
+        # apart: no page delays a scrape; one at a time: each takes memory while it is written
         self._lanes = {"page": asyncio.Lock(), "metrics": asyncio.Lock()}
         self._view: Page | None = None
         self._peers = Peers()
@@ -72,15 +72,13 @@ class Answers:
             self._paths[f"/static/{path.relative_to(static)}"] = _file(path)
 
     async def answer(self, request: BaseRequest) -> Answer:
-        """Return what is answered to a request that has been let in."""
+        """Return the answer to an admitted request."""
         if request.method not in ("GET", "HEAD"):
-            return error(
-                request, 405, "Nothing can be changed here: GET and HEAD are answered.", {"Allow": "GET, HEAD"}
-            )
+            return error(request, 405, "Only GET and HEAD are answered.", {"Allow": "GET, HEAD"})
         if request.body_exists:
-            return error(request, 413, "A question here has no body.")
+            return error(request, 413, "A request has no body here.")
         if len(request.raw_path) > 4096:
-            return error(request, 414, "This address is longer than any here.")
+            return error(request, 414, "This address is too long.")
         path = self._paths.get(request.path)
         if path is None:
             return error(request, 404, f"There is no {one_line(request.path, 200)} here. Try / or /metrics.")
@@ -113,7 +111,7 @@ class Answers:
 
         def write(collected: Collected) -> bytes:
             if self._view is None:
-                from exporter.page import Page  # noqa: PLC0415 - nodes that are only scraped need no templates
+                from exporter.page import Page  # noqa: PLC0415 - scrapes need no templates
 
                 self._view = Page()
             return self._view.write(collected, settings, find, peers)
@@ -121,8 +119,8 @@ class Answers:
         return await self._collected(request, _HTML, ("page", find), write)
 
     def _identity(self) -> bytes:
-        """Return a line that no other exporter has: when its configuration was read, to the microsecond."""
-        return next((one.lines().rstrip() for one in self._own() if one.name == READ_AT), b"")
+        """Return a line that no other exporter has: the time of its last reload, in microseconds."""
+        return next((metric.lines().rstrip() for metric in self._own() if metric.name == READ_AT), b"")
 
     async def _collected(
         self,
@@ -149,11 +147,11 @@ class Answers:
     async def _ready(self, request: BaseRequest) -> Answer:
         if self.is_ready:
             return Answer(200, b"vipwarden is ready\n", headers=_FRESH)
-        return error(request, 503, "vipwarden is not ready: it starts, or it ends.")
+        return error(request, 503, "vipwarden is not ready: it is starting or ending.")
 
 
 def _file(path: Path) -> Callable[[BaseRequest], Awaitable[Answer]]:
-    """Answer with a file that belongs to the page, as it was at the start; a browser that has it is told so."""
+    """Return what answers with a file of the page as it was at the start, or 304."""
     body = path.read_bytes()
     kind = guess_type(path.name)[0] or "application/octet-stream"
     if kind.startswith("text/"):
@@ -169,7 +167,7 @@ def _file(path: Path) -> Callable[[BaseRequest], Awaitable[Answer]]:
 
 
 def error(request: BaseRequest, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """Say what is wrong, to a browser on a page of its own."""
+    """Return an error, as HTML for a browser."""
     if preferred(_all(request, "Accept"), _ERRORS) == 0:
         return Answer(status, f"{text}\n".encode(), headers={**_FRESH, **(headers or {})})
     html = (
@@ -181,7 +179,7 @@ def error(request: BaseRequest, status: int, text: str, headers: Mapping[str, st
 
 
 def deadline(header: str | None) -> float:
-    """Return the seconds that X-Prometheus-Scrape-Timeout-Seconds leaves for reading, or no end."""
+    """Return the seconds that X-Prometheus-Scrape-Timeout-Seconds leaves for reading, or inf."""
     try:
         seconds = float(header or "")
     except ValueError:

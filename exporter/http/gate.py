@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from exporter.http.counts import Counts
+from exporter.http.log import SparingLog
 from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
     from exporter.http.aiohttp_server import Server
     from exporter.http.web import Security
-
-
-_REMEMBERED, _MOST_LINES = 60.0, 10  # seconds, and lines of the log within them
 
 
 class Limits(NamedTuple):
@@ -63,7 +61,10 @@ class Gate:
     counts: Counts = field(default_factory=Counts)
     open: set[Client] = field(default_factory=set)
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
-    _logged: dict[tuple[str, str], float] = field(default_factory=dict)
+    _log: SparingLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._log = SparingLog(self.say)
 
     def enter(self, connection: Client) -> bool:
         """Admit a connection, if necessary in place of another."""
@@ -90,13 +91,9 @@ class Gate:
         return min(slow, key=lambda it: it.sends_since or 0, default=None)
 
     def handshake_failed(self, reason: str, peer: str, text: str) -> None:
-        """Count and log it: once a minute for the same text and address, at most ten lines a minute."""
+        """Count and log it."""
         self.counts.handshakes[reason] += 1
-        now = monotonic()
-        self._logged = {key: when for key, when in self._logged.items() if now - when < _REMEMBERED}
-        if (peer, text) not in self._logged and len(self._logged) < _MOST_LINES:
-            self._logged[peer, text] = now
-            self.say(one_line(f"TLS: {peer or 'a client'}: {text}", 300))
+        self._log.say(one_line(f"TLS: {peer or 'a client'}: {text}", 300))
 
     def leave(self, connection: Client) -> None:
         """Forget a connection."""

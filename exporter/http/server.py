@@ -1,4 +1,4 @@
-"""How does the exporter begin, take over new settings, and end?"""
+"""How does the exporter start, reload and end?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LAST_SECONDS = 0.5  # for the requests that are under way when the end begins
 
 
 class ListenError(OSError):
-    """The exporter cannot listen where it is told to."""
+    """The exporter cannot listen on an address."""
 
 
 def _say_nothing(_: str) -> None:
@@ -37,14 +37,14 @@ def _say_nothing(_: str) -> None:
 
 
 async def _nothing() -> None:
-    """Switch nothing else."""
+    """Reload nothing else."""
 
 
 class Server:
-    """An exporter that listens; ``say`` takes lines for the log."""
+    """An exporter; ``say`` takes lines for the log, ``cleanup()`` ends it."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None], limits: Limits) -> None:
-        """Prepare it; raises ConfigError of the web configuration."""
+        """Prepare it; raises ConfigError for the web configuration."""
         self.settings = settings
         self._say = say
         self._answers = Answers(Frame(settings, sources(), say), self._own)
@@ -59,22 +59,22 @@ class Server:
 
     @property
     def addresses(self) -> list[Any]:
-        """Where it listens, as getsockname() has it; IPv4 comes before IPv6."""
-        sockets = [one for _, listener in self._listeners for one in listener.sockets]
-        return [one.getsockname() for one in sorted(sockets, key=lambda one: one.family)]
+        """Its addresses as of getsockname(), IPv4 before IPv6."""
+        sockets = [sock for _, listener in self._listeners for sock in listener.sockets]
+        return [sock.getsockname() for sock in sorted(sockets, key=lambda sock: sock.family)]
 
     @property
     def is_secured(self) -> bool:
-        """Whether it speaks TLS."""
+        """Whether it uses TLS."""
         return self._gate.security.web.context is not None
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
-        """Listen on these sockets, or where the settings say; raises ListenError."""
+        """Listen on these sockets, else on settings.listen; raises ListenError."""
         keep_memory()
         try:
-            for one in sockets:
-                host = "" if one.family == socket.AF_UNIX else one.getsockname()[0]
-                self._listeners.append((None, await self._listen(host, sock=one)))
+            for sock in sockets:
+                host = "" if sock.family == socket.AF_UNIX else sock.getsockname()[0]
+                self._listeners.append((None, await self._listen(host, sock=sock)))
             for listen in () if sockets else sorted(self.settings.listen, key=_is_last):
                 self._listeners.append((listen, await self._bind(listen)))
         except ListenError:
@@ -99,45 +99,43 @@ class Server:
         return await loop.create_server(lambda: Connection(self._gate, is_local), **where)
 
     def refuse(self) -> None:
-        """Note that there was an order to reload, and nothing to go over to."""
+        """Count a reload that failed before its settings were known."""
         self._gate.counts.reload(worked=False)
 
     async def reload(self, settings: Settings, switch: Callable[[], Awaitable[None]] = _nothing) -> None:
-        """Go over to new settings; raises ConfigError or ListenError, and then the old ones stay.
+        """Apply new settings; raises ConfigError or ListenError, and keeps the old ones then.
 
-        ``switch`` switches what else is reloaded, when nothing can fail here any more; where it raises OSError the
-        old settings stay as well.
+        ``switch`` reloads the rest, after all that can fail here; if it raises OSError the old settings stay as well.
         """
         try:
-            await self._go_over(settings, switch)
+            await self._apply(settings, switch)
         except (ConfigError, OSError):
             self.refuse()
             raise
         self._gate.counts.reload(worked=True)
 
-    async def _go_over(self, settings: Settings, switch: Callable[[], Awaitable[None]]) -> None:
+    async def _apply(self, settings: Settings, switch: Callable[[], Awaitable[None]]) -> None:
         security = Security(settings.web_config, self._say, self._gate.security)
-        activated = [(listen, one) for listen, one in self._listeners if listen is None]
-        kept = [(listen, one) for listen, one in self._listeners if listen in settings.listen]
+        kept = [pair for pair in self._listeners if pair[0] is None or pair[0] in settings.listen]
         known = [listen for listen, _ in kept]
         opened: list[tuple[Listen | None, asyncio.Server]] = []
         try:
-            for listen in sorted(set(settings.listen).difference(known), key=_is_last) if not activated else ():
+            for listen in sorted(set(settings.listen).difference(known), key=_is_last) if None not in known else ():
                 opened.append((listen, await self._bind(listen)))  # noqa: PERF401 - to be closed if a later one fails
             await switch()
         except BaseException:
-            for _, one in opened:
-                one.close()
+            for _, listener in opened:
+                listener.close()
             raise
         for pair in self._listeners:
-            if pair not in kept and pair not in activated:
+            if pair not in kept:
                 pair[1].close()
-        self._listeners = activated + kept + opened
+        self._listeners = kept + opened
         self.settings = self._answers.frame.settings = settings
         self._gate.security, self._gate.most = security, settings.max_connections
 
     async def cleanup(self) -> None:
-        """End: take no more connections, give the answers that are under way a moment, and close all."""
+        """End: accept no more connections, give running answers a moment, and close all."""
         self._answers.is_ready = False
         for _, listener in self._listeners:
             listener.close()
@@ -146,12 +144,12 @@ class Server:
 
 
 def _is_last(listen: Listen) -> bool:
-    """Whether it takes what the others have left."""
+    """Whether it takes what the others leave: bound last."""
     return listen.host == "::"
 
 
 def _of_both_families(port: int) -> socket.socket:
-    """Return a socket that takes IPv4 as well, where no other does that on its port: what [::] means to most."""
+    """Return a socket for IPv6, and for IPv4 if that is free on the port."""
     opened = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -179,10 +177,7 @@ async def start(
     sockets: Sequence[socket.socket] = (),
     limits: Limits = _LIMITS,
 ) -> Server:
-    """Listen and answer from now on, on sockets that are open already in place of settings.listen.
-
-    ``addresses`` of what is returned tells where, and its ``cleanup()`` ends it. Raises ListenError and ConfigError.
-    """
+    """Start an exporter, on open ``sockets`` or on settings.listen; raises ListenError and ConfigError."""
     server = Server(settings, say, limits)
     await server.open(sockets)
     return server

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.http.auth import Passwords
+from exporter.http.log import SparingLog
 from exporter.http.stamp import stamp
 from exporter.http.web_config import Web, WebConfig
 from vipwarden.config.document import ConfigError
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.http.stamp import Stamp
-
-_MOST_LINES, _REMEMBERED = 10, 60.0  # lines of the log within some seconds
 
 
 class Security:
@@ -33,7 +32,7 @@ class Security:
         self.is_current = True
         self._say = say
         self._files: dict[str, Stamp] = {}
-        self._logged: dict[str, float] = {}
+        self._log = SparingLog(say)
         self.passwords: Passwords = Passwords({}) if before is None else before.passwords
         self._take(Web() if path is None else WebConfig(path, self._files).web())
 
@@ -53,16 +52,13 @@ class Security:
             return
         self.is_current = True
         if web != self.web:
-            self._logged.clear()
+            self._log.forget()
             self._take(web)
             self._say(f"{self.path}: read again")
 
     def _stay(self, why: str) -> None:
-        now, self.is_current = monotonic(), False
-        self._logged = {text: when for text, when in self._logged.items() if now - when < _REMEMBERED}
-        if why not in self._logged and len(self._logged) < _MOST_LINES:
-            self._logged[why] = now
-            self._say(why)
+        self.is_current = False
+        self._log.say(why)
 
     def _take(self, web: Web) -> None:
         self.web = web
