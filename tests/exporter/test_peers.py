@@ -142,8 +142,13 @@ def endless(server: Server, client: socket.socket) -> None:
 
 
 def say(data: bytes) -> Behaviour:
-    """Say this and close."""
-    return lambda _, client: client.sendall(data)
+    """Say this to a request, and close."""
+
+    def behave(_: Server, client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(data)
+
+    return behave
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ BAD = [
     (
         f"{SERVER}  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n",
         4,
-        "cipher_suites is 'TLS_RSA_WITH_RC4_128_SHA', but known",
+        "cipher_suites is 'TLS_RSA_WITH_RC4_128_SHA', but TLS_AES",
     ),
     (f"{SERVER}  cipher_suites: [TLS_AES_128_GCM_SHA256]\n  max_version: TLS12\n", 4, "suites of TLS 1.3 alone"),
     (f"{SERVER}  curve_preferences: [CurveP256]\n", 4, "Set 'Groups = X25519:P-256' in an openssl.cnf"),
