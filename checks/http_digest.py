@@ -7,7 +7,6 @@ NRPE page: -H 127.0.0.1 -u /health -w 0.5 -c 2
 
 from __future__ import annotations
 
-from _socket import AF_INET, AF_INET6
 from time import monotonic
 
 from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, judge
@@ -26,6 +25,7 @@ from vipwarden.protocol.http.options import (
     Statuses,
     VirtualHost,
 )
+from vipwarden.protocol.http.server import Server
 from vipwarden.protocol.http.session import MOST_BYTES, fetch
 
 TYPE_CHECKING = False
@@ -91,14 +91,20 @@ async def http_digest(
     """
     net.begin(timeout)
     begun = monotonic()
-    where = host if ":" not in host else f"[{host}]"
-    url = f"http{'s' if tls else ''}://{where}{f':{port}' if port else ''}{path}"
-    wrong = ""
-    if host.startswith("/"):
-        url = f"{host}{path}"
-        wrong = "a unix socket has no ports" if port else ""
-    if not tls and (sni or ca_file or insecure):
-        wrong = "sni, ca_file and insecure are for TLS, which is not asked for"
+    server = Server(
+        host,
+        port,
+        virtualhost,
+        tls=tls,
+        sni=sni,
+        ca_file=ca_file,
+        insecure=insecure,
+        ipv4=ipv4,
+        ipv6=ipv6,
+        source=source,
+    )
+    url = server.url(path)
+    wrong = server.contradiction()
     if any((len(right) == 32) is not (algorithm == "md5") for right in digest):
         wrong = f"{algorithm} digests have {32 if algorithm == 'md5' else 64} digits"
     if wrong:
@@ -106,22 +112,14 @@ async def http_digest(
     try:
         page = await fetch(
             net,
-            host,
-            port,
+            server,
             path,
             status=status,
             algorithm=algorithm,
             max_bytes=max_bytes,
             keep=_MOST_SEARCHED if regex else 0,
-            virtualhost=virtualhost,
             http_version=http_version,
             decoded=decoded,
-            tls=tls,
-            sni=sni,
-            ca_file=ca_file,
-            insecure=insecure,
-            family=0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6,
-            source=source,
         )
     except NetError as error:
         return error.result(url, [_time(begun, warning, critical, timeout)])

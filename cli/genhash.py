@@ -18,6 +18,7 @@ from vipwarden.net.blocking import BlockingNet, run
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.http.codec import request
 from vipwarden.protocol.http.options import HTTP_1_0, MD5, SUCCESS, Algorithm, HttpVersion, Path, Statuses, VirtualHost
+from vipwarden.protocol.http.server import Server
 from vipwarden.protocol.http.session import MOST_BYTES, fetch
 
 if TYPE_CHECKING:
@@ -111,21 +112,24 @@ main = CommandLine("vipwarden genhash", genhash)
 async def _fetch(wanted: SimpleNamespace, pages: list[Page]) -> Result:
     net = BlockingNet()
     net.begin(wanted.timeout)
+    server = Server(
+        wanted.server,
+        wanted.port,
+        wanted.use_virtualhost,
+        tls=wanted.use_ssl,
+        ca_file=wanted.ca_file,
+        insecure=wanted.insecure,
+    )
     try:
         page = await fetch(
             net,
-            wanted.server,
-            wanted.port,
+            server,
             wanted.url,
             status=wanted.status,
             algorithm=wanted.algorithm,
             max_bytes=wanted.max_bytes,
-            virtualhost=wanted.use_virtualhost,
             http_version=wanted.protocol,
             decoded=wanted.decoded,
-            tls=wanted.use_ssl,
-            ca_file=wanted.ca_file,
-            insecure=wanted.insecure,
         )
     except NetError as error:
         return error.result(f"{wanted.server}{wanted.url}")

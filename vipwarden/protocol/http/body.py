@@ -28,6 +28,11 @@ class DecodedBody:
         self._frame = Chunks() if transfer == "chunked" else Counted(length)
         self._inflate = Inflate(coding == "deflate", most) if coding not in ("", "identity") else None
 
+    @property
+    def complete(self) -> bool:
+        """Whether the framing says that no more pieces follow."""
+        return self._frame.complete
+
     def feed(self, data: bytes) -> bytes:
         """Return the content of the next piece of the body."""
         data = self._frame.feed(data)
@@ -46,6 +51,11 @@ class Counted:
     def __init__(self, length: int | None) -> None:
         self._length = length
         self._seen = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it has come; never known where the connection ends it."""
+        return self._length is not None and self._seen >= self._length
 
     def feed(self, data: bytes) -> bytes:
         """Return the part of the next piece that is body."""
@@ -71,6 +81,11 @@ class Chunks:
         self._line = b""
         self._left = 0
         self._trailer = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last chunk and the trailer have come."""
+        return self._state == "done"
 
     def feed(self, data: bytes) -> bytes:
         """Return the content of the next piece."""

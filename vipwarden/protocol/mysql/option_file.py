@@ -6,14 +6,12 @@ file is what parse() finds in it.
 
 from __future__ import annotations
 
-from vipwarden.net.stream import NetError
+from vipwarden.net import secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vipwarden.net.net import Net
 
-_EISDIR = 21
-_MOST_BYTES = 65536
 _SPACE = " \t\n\v\f\r"
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "s": " ", '"': '"', "'": "'", "\\": "\\"}
 
@@ -29,21 +27,11 @@ async def read(net: Net, path: str, group: str) -> tuple[dict[str, str], bool]:
     a value has an empty one. Of an option that is given twice the last value counts, in either group.
     """
     try:
-        mode, raw = await net.file(path, _MOST_BYTES)
-    except NetError:
-        raise
-    except OSError as error:
-        if error.errno != _EISDIR:
-            raise DefaultsError(f"cannot read {path}: {error.strerror}") from None
-        mode = 0
-    if mode & 0o170000 != 0o100000:
-        raise DefaultsError(f"{path} is no regular file")
-    if mode & 0o002:  # MySQL's own clients do not read it either
-        raise DefaultsError(f"{path} can be written by everybody: chmod 600 it")
-    if len(raw) > _MOST_BYTES:
-        raise DefaultsError(f"{path} is longer than {_MOST_BYTES} bytes")
+        raw, exposed = await secret.read(net, path)  # MySQL's own clients read no file that everybody can write either
+    except secret.SecretError as error:
+        raise DefaultsError(str(error)) from None
     try:
-        return parse(raw.decode("utf-8", "surrogateescape"), group), bool(mode & 0o077)
+        return parse(raw.decode("utf-8", "surrogateescape"), group), exposed
     except DefaultsError as error:
         raise DefaultsError(f"{path}{error}") from None
 
