@@ -1,8 +1,6 @@
 """Is a web page there, and is it the right one?
 
-Nagios http_page!PORT!PATH!STATUSES: -p PORT -u PATH -e STATUSES
 Nagios http_right!PORT!PATH!DIGEST: -p PORT -u PATH --digest DIGEST
-NRPE page: -H 127.0.0.1 -u /health -w 0.5 -c 2
 """
 
 from __future__ import annotations
@@ -25,8 +23,9 @@ from vipwarden.protocol.http.options import (
     Statuses,
     VirtualHost,
 )
+from vipwarden.protocol.http.response import MOST_BYTES
 from vipwarden.protocol.http.server import Server
-from vipwarden.protocol.http.session import MOST_BYTES, fetch
+from vipwarden.protocol.http.session import fetch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from vipwarden.net.blocking import BlockingNet, run
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.http.codec import request
 from vipwarden.protocol.http.options import HTTP_1_0, MD5, SUCCESS, Algorithm, HttpVersion, Path, Statuses, VirtualHost
+from vipwarden.protocol.http.response import MOST_BYTES
 from vipwarden.protocol.http.server import Server
-from vipwarden.protocol.http.session import MOST_BYTES, fetch
+from vipwarden.protocol.http.session import fetch
 
 if TYPE_CHECKING:
     from vipwarden.protocol.http.session import Page

@@ -31,7 +31,7 @@ FOLLOWING = {
     "port time": f"check_vipwarden_port_time!{PORT}!5!8",
     "page": f"check_vipwarden_http_digest!-p {PORT} {REGEX}",
     "page at": f"check_vipwarden_http_digest_at!{ADDRESS}!-p {PORT}",
-    "page short": f"check_vipwarden_http_page!{PORT}!/index.html!200",
+    "page short": f"check_vipwarden_http_status!{PORT}!/index.html!200",
     "page right": f"check_vipwarden_http_right!{PORT}!/index.html!{DIGEST}",
     "process": f"check_vipwarden_process!-C {PROGRAM} -w 1:1",
     "running": f"check_vipwarden_process_running!{PROGRAM}",

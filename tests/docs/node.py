@@ -72,6 +72,12 @@ http {
         ssl_certificate_key /etc/vipwarden/web.key;
         server_name www.example.org;
         location = /health { return 200 "OK\\n"; }
+        location = /actuator/health { default_type application/json;
+            return 200 '{"status": "UP", "components": {"db": {"status": "UP"}, "disk": {"status": "DOWN"}}}'; }
+        location = /drain { return 404; }
+        location = /old { return 301 https://www.example.org/health; }
+        location = /metrics { auth_basic monitoring; auth_basic_user_file /etc/vipwarden/htpasswd;
+            return 200 "up 1\\n"; }
         location / { return 404 "nothing here\\n"; }
     }
 }
@@ -128,6 +134,8 @@ _FILES = {
     "/etc/haproxy/haproxy.cfg": _HAPROXY,
     "/etc/hosts": "127.0.0.1 localhost\n192.0.2.11 www.example.org\n",
     "/etc/nginx.conf": _NGINX,
+    "/etc/vipwarden/htpasswd": "monitor:{PLAIN}of-the-docs\n",
+    "/etc/vipwarden/web.auth": "monitor:of-the-docs\n",
     "/etc/vipwarden/mysql.cnf": "[client]\nuser = monitor\npassword = of-the-docs\n",
     "/run/users.sql": "CREATE USER 'monitor'@'%' IDENTIFIED BY 'of-the-docs';\n",
 }
@@ -222,7 +230,7 @@ class Node:
         libraries = sysconfig.get_path("purelib")
         done = self.run(f"""set -e
             {launchers} --libraries {libraries} /usr/libexec/keepalived
-            chmod 600 /etc/vipwarden/mysql.cnf
+            chmod 600 /etc/vipwarden/mysql.cnf /etc/vipwarden/web.auth
             chmod 755 /etc/keepalived/check_haproxy.sh
             openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
                 -subj /CN=www.example.org -addext subjectAltName=DNS:www.example.org -keyout /etc/vipwarden/web.key \

@@ -60,6 +60,10 @@ class Header:
             at = self._lowered.find(field, end)
         return ", ".join(values)
 
+    def has(self, name: bytes) -> bool:
+        """Return whether there is a field of that lower-case name, though it may be empty."""
+        return b"\n" + name + b":" in self._lowered
+
     @property
     def chunked(self) -> bool:
         """Whether the body is in chunks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vipwarden.core.result import one_line
+from vipwarden.core.values import Count
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.http.codec import Answer
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
             """Return its fault, or ""; ``ended`` if it has no more pieces."""
 
     B = TypeVar("B", bound=Body)
+
+MOST_BYTES = Count(16777216)
 
 
 async def receive(stream: Stream, begin: Callable[[Header], B | None], most: int) -> B:

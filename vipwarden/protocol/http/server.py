@@ -58,13 +58,18 @@ class Server:
         where = self.host if ":" not in self.host else f"[{self.host}]"
         return f"{where}:{self.port}" if self.port else where
 
+    @property
+    def number(self) -> int:
+        """The port; 0 for a unix socket."""
+        return 0 if self.local else self.port or (443 if self.tls else 80)
+
     def url(self, path: str) -> str:
         """Return the URL of a path, or the path of the unix socket before it."""
         return f"{self.host}{path}" if self.local else f"http{'s' if self.tls else ''}://{self.authority}{path}"
 
-    def contradiction(self) -> str:
-        """Return why the options contradict each other, or ""."""
-        if not self.tls and (self.sni or self.ca_file or self.insecure):
+    def contradiction(self, *, tls_later: bool = False) -> str:
+        """Return why the options contradict each other, or ""; a redirect may ask for TLS later."""
+        if not self.tls and not tls_later and (self.sni or self.ca_file or self.insecure):
             return "sni, ca_file and insecure are for TLS, which is not asked for"
         return "a unix socket has no ports" if self.local and self.port else ""
 
@@ -75,8 +80,7 @@ class Server:
             from vipwarden.net.tls import context, start_tls
 
             settings = await context(net, self.ca_file, self.insecure)
-        port = 0 if self.local else self.port or (443 if self.tls else 80)
-        stream = await net.connect(await net.resolve(self.host, self.family), port, self.source, first=True)
+        stream = await net.connect(await net.resolve(self.host, self.family), self.number, self.source, first=True)
         if settings is None:
             return stream
         try:
@@ -86,3 +90,9 @@ class Server:
             if isinstance(error, ValueError):  # from the ssl module, before a byte is sent
                 raise NetError("local", f"{self.name!r} is no TLS server name, see --sni") from None
             raise
+
+
+def without_scope(name: str) -> str:
+    """Turn [fe80::1%eth0]:80 into [fe80::1]:80, as the scope means nothing to the server."""
+    address, scope, rest = name.partition("%")
+    return address + rest[rest.index("]") :] if scope else name

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vipwarden.core.result import one_line
-from vipwarden.core.values import Count
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.http.codec import RawBody, request
 from vipwarden.protocol.http.response import judge_status, receive
+from vipwarden.protocol.http.server import Server, without_scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from vipwarden.protocol.http.body import DecodedBody
     from vipwarden.protocol.http.codec import Header
     from vipwarden.protocol.http.options import Algorithm, Statuses
-    from vipwarden.protocol.http.server import Server
-
-MOST_BYTES = Count(16777216)
 
 
 class Page:
@@ -83,16 +80,10 @@ async def fetch(
         return _Digested(header, header.content(max_bytes) if decoded else RawBody(header), algorithm, keep)
 
     with await server.connect(net) as stream:
-        authority = server.virtualhost or ("localhost" if server.local else _without_scope(stream.name))
+        authority = server.virtualhost or ("localhost" if server.local else without_scope(stream.name))
         await stream.send(request(path, authority, http_version))
         page = await receive(stream, begin, max_bytes)
     return Page(page.header, page.digest.hexdigest(), page.size, page.content, page.body.fragile)
-
-
-def _without_scope(name: str) -> str:
-    """Turn [fe80::1%eth0]:80 into [fe80::1]:80, as the scope means nothing to the server."""
-    address, scope, rest = name.partition("%")
-    return address + rest[rest.index("]") :] if scope else name
 
 
 def _judge(header: Header, wanted: Statuses) -> None:
