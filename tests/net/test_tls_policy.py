@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import ssl
 import warnings
 from contextlib import suppress
@@ -10,11 +9,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from keepalived_scripts.notify.deliver import _context
+from tests.servers.certificate import Issued, issue, shown
 from vipwarden.net.stream import NetError
 from vipwarden.net.tls import by_policy, client_context
 from vipwarden.protocol.tls.certificate import unverified_context, verify
@@ -23,69 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-
 NAME = "web.test"
-_DAY = dt.timedelta(days=1)
-
-
-class Issued(NamedTuple):
-    """A certificate and its key."""
-
-    certificate: x509.Certificate
-    key: Key
-
-    @property
-    def der(self) -> bytes:
-        """Return the certificate as it travels."""
-        return self.certificate.public_bytes(serialization.Encoding.DER)
-
-    def write(self, path: Path) -> Path:
-        """Write the certificate to a file."""
-        path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-        return path
-
-
-def issue(
-    name: str,
-    issuer: Issued | None = None,
-    *,
-    key: Key | None = None,
-    authority: bool = False,
-    identified: bool = False,
-    usage: bool = False,
-    named: bool = True,
-    critical: bool = True,
-    old: bool = False,
-) -> Issued:
-    """Sign a certificate, as bare as MySQL makes its own unless more is asked for."""
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    issuer_key = issuer.key if issuer else key
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    end = dt.datetime.now(dt.UTC) + (-_DAY if old else _DAY)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(end - 3 * _DAY)
-        .not_valid_after(end)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical)
-    )
-    if not authority and named:
-        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-    if identified:
-        made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        known = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
-        made = made.add_extension(known, critical=False)
-    if usage:
-        no = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
-        only = x509.KeyUsage(
-            digital_signature=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False, **no
-        )
-        made = made.add_extension(only, critical=True)
-    return Issued(made.sign(issuer_key, hashes.SHA256()), key)
 
 
 class Case(NamedTuple):
@@ -114,7 +50,7 @@ def cases() -> Iterator[tuple[str, Case]]:
     yield "itself is trusted, not who signed it", Case((own,), own)
     yield "self-signed, and trusted", Case((bare_self := issue(NAME),), bare_self)
     yield "by a stranger", Case((own,), bare, "unable to get local issuer certificate")
-    yield "run out", Case((issue(NAME, bare, old=True),), bare, "certificate has expired")
+    yield "run out", Case((issue(NAME, bare, days=-1),), bare, "certificate has expired")
     yield "of another name", Case((issue("other.test", bare),), bare, "Hostname mismatch")
     yield (
         "by who is no CA",
@@ -132,9 +68,9 @@ def test_a_certificate_is_judged_the_same_everywhere(name: str, tmp_path: Path) 
     """A check's handshake, the judgement after it, and what notify takes."""
     case = CASES[name]
     ca_file = str(case.trusted.write(tmp_path / "ca.pem"))
-    shown = served(case.chain, tmp_path)
+    server = served(case.chain, tmp_path)
     of_notify = _context(SimpleNamespace(ca_file=ca_file))
-    said = [handshake(shown, client_context(ca_file)), judged(case.chain, ca_file), handshake(shown, of_notify)]
+    said = [handshake(server, client_context(ca_file)), judged(case.chain, ca_file), handshake(server, of_notify)]
     for text in said:
         assert bool(text) == bool(case.reason), said
         assert any(reason in text for reason in case.reason.split("|")), said
@@ -143,13 +79,13 @@ def test_a_certificate_is_judged_the_same_everywhere(name: str, tmp_path: Path) 
 def test_old_versions_of_tls_are_refused_whatever_the_node_allows(tmp_path: Path) -> None:
     """TLS 1.2 at least, also where the configuration of OpenSSL allows less; and never less than that asks for."""
     case = CASES["self-signed, and trusted"]
-    shown, ca_file = served(case.chain, tmp_path), str(case.trusted.write(tmp_path / "ca.pem"))
+    server, ca_file = served(case.chain, tmp_path), str(case.trusted.write(tmp_path / "ca.pem"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        shown.maximum_version = ssl.TLSVersion.TLSv1_1
+        server.maximum_version = ssl.TLSVersion.TLSv1_1
         for client in (client_context(ca_file), unverified_context()):
             client.set_ciphers("DEFAULT:@SECLEVEL=0")
-            assert "PROTOCOL" in handshake(shown, client)
+            assert "PROTOCOL" in handshake(server, client)
     strict = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     strict.minimum_version = ssl.TLSVersion.TLSv1_3
     assert by_policy(strict).minimum_version == ssl.TLSVersion.TLSv1_3
@@ -160,17 +96,14 @@ def test_a_judgement_leaves_the_connections_of_others_alone(tmp_path: Path) -> N
     case = CASES["all that RFC 5280 wants"]
     ca_file = str(case.trusted.write(tmp_path / "ca.pem"))
     assert judged(case.chain, ca_file) == ""
-    shown = served(case.chain, tmp_path)
-    shown.minimum_version = ssl.TLSVersion.TLSv1_3
-    assert handshake(shown, client_context(ca_file)) == ""
+    server = served(case.chain, tmp_path)
+    server.minimum_version = ssl.TLSVersion.TLSv1_3
+    assert handshake(server, client_context(ca_file)) == ""
 
 
 def served(chain: Sequence[Issued], folder: Path) -> ssl.SSLContext:
     """Return the settings of a server that shows these certificates, however weak."""
-    files = folder / "chain.pem", folder / "key.pem"
-    files[0].write_bytes(b"".join(one.certificate.public_bytes(serialization.Encoding.PEM) for one in chain))
-    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    files[1].write_bytes(chain[0].key.private_bytes(*pem))
+    files = shown(chain, folder)
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.set_ciphers("DEFAULT:@SECLEVEL=0")
     made.load_cert_chain(*files)

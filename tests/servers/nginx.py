@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CONFIG = """
+{beside}
 daemon off;
 master_process off;
 user root;
@@ -38,16 +39,17 @@ http {{
 
 
 @contextmanager
-def nginx(folder: Path, servers: str, ports: int = 1) -> Iterator[list[str]]:
+def nginx(folder: Path, servers: str, ports: int = 1, beside: str = "") -> Iterator[list[str]]:
     """Run nginx with these server blocks and yield its ports; PORT0, PORT1 ... and FOLDER stand for what they are.
 
-    It listens as the blocks say, on PORT0 at least of 127.0.0.1; ``folder`` is its root.
+    It listens as the blocks say, on PORT0 at least of 127.0.0.1; ``folder`` is its root. ``beside`` stands before http.
     """
     numbers = list(map(str, free_ports(ports)))
-    for index, number in enumerate(numbers):
-        servers = servers.replace(f"PORT{index}", number)
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(folder=folder, servers=servers.replace("FOLDER", str(folder))))
+    text = _CONFIG.format(folder=folder, servers=servers, beside=beside)
+    for index, number in enumerate(numbers):
+        text = text.replace(f"PORT{index}", number)
+    config.write_text(text.replace("FOLDER", str(folder)))
     with subprocess.Popen([program("nginx"), "-c", str(config), "-e", str(folder / "error.log")]) as server:
         try:
             _wait(server, int(numbers[0]), folder)

@@ -68,6 +68,12 @@ class Range:
             return True
         return (self.start <= value <= self.end) is self.inside
 
+    def times(self, factor: float) -> Range:
+        """Return the range of a value in a unit of which ``factor`` are one of this range's."""
+        made = Range("0")
+        made.inside, made.start, made.end = self.inside, self.start * factor, self.end * factor
+        return made
+
     def __str__(self) -> str:
         at = "@" if self.inside else ""
         end = "" if self.end == _INFINITY else _exact(self.end)

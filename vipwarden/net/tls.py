@@ -10,7 +10,8 @@ from vipwarden.net.stream import NetError, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from vipwarden.net.net import Net
 
@@ -45,11 +46,11 @@ class TlsStream(Stream):
 
     def chain(self) -> list[bytes]:
         """Return all certificates that the peer sent in DER form, its own first, verified or not."""
-        if hasattr(self._tls, "get_unverified_chain"):
-            return list(self._tls.get_unverified_chain())
-        inner = getattr(self._tls, "_sslobj", None)  # only Python 3.13 has it in public
-        chain = inner.get_unverified_chain() if inner is not None else None
-        return [certificate.public_bytes(2) for certificate in chain or ()]  # 2 is DER
+        return [certificate.public_bytes(2) for certificate in chain_of(self._tls)]  # 2 is DER
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return what these certificates say, in the words of ssl.SSLObject.getpeercert(); raises NetError."""
+        return described(chain_of(self._tls), self.name)
 
     async def handshake(self) -> None:
         """Agree on keys and verify the certificate; raises NetError."""
@@ -112,6 +113,24 @@ class TlsStream(Stream):
     async def _flush(self) -> None:
         if self._outgoing.pending:
             await self.plain.send(self._outgoing.read())
+
+
+def chain_of(session: ssl.SSLObject, *, verified: bool = False) -> list[Any]:
+    """Return the certificates of a session as the ssl module has them, the server's own first.
+
+    All that were sent, or those from it to a trusted one. Only Python 3.13 has them in public, and as bytes alone.
+    """
+    inner = getattr(session, "_sslobj", None)
+    chain = getattr(inner, "get_verified_chain" if verified else "get_unverified_chain", lambda: None)()
+    return list(chain or ())
+
+
+def described(certificates: Sequence[Any], name: str) -> list[dict[str, Any]]:
+    """Return what certificates of chain_of() say; raises NetError (tls) where one cannot be read."""
+    try:
+        return [certificate.get_info() for certificate in certificates]
+    except (OSError, ValueError) as error:
+        raise NetError("tls", f"a certificate of {name} cannot be read: {error}") from None
 
 
 def by_policy(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -179,6 +198,9 @@ def client_context(
 
 async def start_tls(stream: Stream, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
     """Start TLS on an open connection; raises NetError where the handshake or the certificate fails."""
-    tls = TlsStream(stream, context, server_name)
+    try:
+        tls = TlsStream(stream, context, server_name)
+    except ValueError:
+        raise NetError("local", f"{server_name!r} is no TLS server name, see --sni") from None
     await tls.handshake()
     return tls

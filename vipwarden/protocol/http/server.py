@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6
 
-from vipwarden.net.stream import NetError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vipwarden.net.net import Net
@@ -85,10 +83,8 @@ class Server:
             return stream
         try:
             return await start_tls(stream, settings, self.name)
-        except BaseException as error:
+        except BaseException:
             stream.close()
-            if isinstance(error, ValueError):  # from the ssl module, before a byte is sent
-                raise NetError("local", f"{self.name!r} is no TLS server name, see --sni") from None
             raise
 
 

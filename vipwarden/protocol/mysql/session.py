@@ -39,6 +39,11 @@ class Session:
         # Before its greeting, a server with another plugin than mysql_native_password for this counts nevertheless
         self._owed = mysql.frame(mysql.login(b"", b"", mysql_auth.NATIVE), 1)
 
+    @property
+    def owed(self) -> bytes:
+        """What the server must still find, or it counts a connect error."""
+        return self._owed
+
     async def greet(self) -> Greeting:
         """Return the greeting; raises NetError, and RefusalError if the server refuses this host."""
         payload = await self._read()

@@ -11,11 +11,12 @@ from __future__ import annotations
 import ssl
 
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import by_policy
+from vipwarden.net.tls import by_policy, chain_of, described
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 # ECDHE with AES-128-GCM, for RSA keys and for elliptic curves: a certificate must fit the cipher
 _CIPHERS = (b"\xc0\x2f", b"\xc0\x2b")
@@ -39,17 +40,18 @@ def unverified_context(cert_file: str | None = None, key_file: str | None = None
     return context
 
 
-def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | None, name: str) -> None:
+def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | None, name: str) -> list[dict[str, Any]]:
     """Verify certificates in DER form, the server's own first, as the context would in a handshake.
 
-    The context comes from net.tls.context() with ``judges``. Raises NetError (tls) with the reason if they are invalid;
-    ``name`` is the peer's name in it.
+    Returns what those from it to a trusted one say, as TlsStream.described() does. The context comes from
+    net.tls.context() with ``judges``. Raises NetError (tls) with the reason if they are invalid; ``name`` is the
+    peer's name in it.
     """
     nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     nobody.maximum_version = ssl.TLSVersion.TLSv1_2
     for cipher in _CIPHERS:
         try:
-            _present(chain, cipher, context, server_name)
+            path = chain_of(_present(chain, cipher, context, server_name), verified=True)
         except ssl.SSLCertVerificationError as error:
             raise NetError("tls", f"the certificate of {name} is not valid: {error.verify_message}") from None
         except ssl.SSLError as error:  # most likely the key does not fit this cipher
@@ -58,12 +60,12 @@ def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | N
         try:  # a context without CAs must refuse; otherwise this library verifies later than OpenSSL
             _present(chain, cipher, nobody, "localhost")
         except ssl.SSLCertVerificationError:
-            return
+            return described(path, name)
         reason = "the TLS library does not say"
     raise NetError("tls", f"the certificate of {name} cannot be verified: {reason}")
 
 
-def _present(chain: Sequence[bytes], cipher: bytes, context: ssl.SSLContext, server_name: str | None) -> None:
+def _present(chain: Sequence[bytes], cipher: bytes, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLObject:
     """Give the certificates to a client; raises ssl.SSLError unless it accepts them and waits for the keys."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
@@ -73,6 +75,7 @@ def _present(chain: Sequence[bytes], cipher: bytes, context: ssl.SSLContext, ser
             client.do_handshake()
         except ssl.SSLWantReadError:
             pass
+    return client
 
 
 def _server_hello(cipher: bytes) -> bytes:

@@ -1,0 +1,67 @@
+"""For how long is a certificate valid, and whose is it?"""
+
+from __future__ import annotations
+
+from ssl import cert_time_to_seconds
+from time import gmtime, strftime
+
+from vipwarden.core.result import one_line
+from vipwarden.core.values import Choice
+from vipwarden.net.stream import NetError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+DAY = 86400
+
+
+class MinVersion(Choice):
+    """A version of TLS."""
+
+    __slots__ = ()
+    choices = ("1.2", "1.3")
+
+    def allows(self, version: str) -> bool:
+        """Return whether a negotiated version, such as TLSv1.3, is this one or a later one."""
+        return version >= f"TLSv{self}"
+
+
+TLS_1_2 = MinVersion("1.2")
+
+
+class Certificate:
+    """What a certificate says of itself, for people; ``until`` is the end of its validity in seconds of the epoch."""
+
+    __slots__ = ("issuer", "name", "names", "until")
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        """Take the words of ssl.SSLObject.getpeercert(); raises ValueError where it has no end."""
+        self.names = [str(value) for kind, value, *_ in said.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
+        self.name = _common(said.get("subject", ())) or ", ".join(map(one_line, self.names[:1])) or "no name"
+        self.issuer = _common(said.get("issuer", ())) or "no name"
+        self.until = cert_time_to_seconds(str(said.get("notAfter", "")))
+
+    @property
+    def end(self) -> str:
+        """The end of its validity."""
+        return strftime("%Y-%m-%d %H:%M UTC", gmtime(self.until))
+
+
+def certificates(said: Sequence[Mapping[str, Any]], peer: str) -> list[Certificate]:
+    """Return the certificates, the server's own first; raises NetError (tls) where there is none, or none to read."""
+    try:
+        found = [Certificate(one) for one in said]
+    except ValueError:
+        raise NetError("tls", f"a certificate of {peer} has no readable end of its validity") from None
+    if not found:
+        raise NetError("tls", f"{peer} sent no certificate")
+    return found
+
+
+def _common(names: Sequence[Sequence[tuple[str, str]]]) -> str:
+    """Return the common name, else the last part, of a distinguished name."""
+    parts = [part for level in names for part in level]
+    named = [value for kind, value in parts if kind == "commonName"] or [value for _, value in parts]
+    return one_line(named[-1], 60) if named else ""
