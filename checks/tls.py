@@ -13,8 +13,8 @@ from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, judg
 from vipwarden.core.values import Host, Port, Seconds, Source
 from vipwarden.net.stream import NetError
 from vipwarden.net.tls import context, start_tls
+from vipwarden.protocol.starttls import Protocol, Upgrade
 from vipwarden.protocol.tls.certificate import unverified_context, verify
-from vipwarden.protocol.tls.starttls import Protocol, Upgrade
 from vipwarden.protocol.tls.validity import DAY, TLS_1_2, MinVersion, certificates
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ def _judged(
     state = judge(left.value, left.warn, left.crit)
     which = "" if first.until == own.until else f" of its issuer {first.name!r}"
     text = f"{stream.name}: {stream.version}, {'unverified' if insecure else 'valid'} certificate {own.name!r}, "
-    text += f"{left.value / DAY:.0f} days left{which} (until {first.end})"
+    text += f"{left.value // DAY:.0f} days left{which} (until {first.end})"
     if not min_version.allows(stream.version):
         state, text = CRITICAL, f"{stream.name}: {stream.version}, wanted at least TLSv{min_version}"
     notes = [f"names {', '.join(one_line(name, 60) for name in own.names[:10]) or 'none'}", f"issuer {own.issuer}"]

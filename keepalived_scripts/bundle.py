@@ -68,7 +68,7 @@ def write(top: str, command: str, names: tuple[str, ...]) -> None:
 
 def _imported(top: str, *names: str) -> list[ModuleType]:
     """Import modules; return all that this loaded from the folder ``top``, each after those that it imports."""
-    from importlib.machinery import FileFinder, SourceFileLoader
+    from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 
     modules = []
 
@@ -78,7 +78,7 @@ def _imported(top: str, *names: str) -> list[ModuleType]:
             if str(module.__file__).startswith(f"{top}/"):
                 modules.append(module)
 
-    sys.path_hooks.insert(0, FileFinder.path_hook((Loader, [".py"])))
+    sys.path_hooks.insert(0, FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (Loader, [".py"])))
     sys.path_importer_cache.clear()
     for name in names:
         __import__(name)

@@ -397,7 +397,7 @@ def test_options_that_contradict_each_other_are_unknown(server: RawHttp, more: t
         ("--json-value", "a..b", "has a name between two dots"),
         ("--json-value", "a[x]", "brackets of a JSON path hold"),
         ("--json-value", 'a["x]', "brackets of a JSON path hold"),
-        ("-f", "sticky", "off, same-host, follow"),
+        ("-f", "sticky", "off, same-host or follow is wanted"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(option: str, value: str, text: str) -> None:

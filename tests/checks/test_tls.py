@@ -18,7 +18,7 @@ from tests.commands import program, run
 from tests.drive import oneshot
 from tests.servers import misbehaving
 from tests.servers.certificate import Issued, issue, self_signed, shown
-from tests.servers.mariadb import mariadb
+from tests.servers.mariadb import FAR, mariadb
 from tests.servers.ports import free_ports
 from tests.servers.starttls import servers
 from vipwarden.core.options import UsageError
@@ -180,7 +180,8 @@ def test_a_real_server_after_starttls(upgraded: tuple[dict[str, int], str], prot
 def test_mariadb_counts_no_connect_error() -> None:
     """However often it is asked, with a valid certificate and without."""
     with mariadb("--max-connect-errors=2", far=True) as server, server.inside():
-        where = ("-H", "10.77.0.1", "-p", str(server.port), "--starttls", "mysql")
+        server.query("CREATE USER nobody@'%' IDENTIFIED BY 'secret'")
+        where = ("-H", FAR, "-p", str(server.port), "--starttls", "mysql")
         for _ in range(4):
             result = oneshot(tls, *where, "--ca-file", server.ca_file)
             assert result.state == OK, result
@@ -294,7 +295,8 @@ def test_nagios_sees_the_days(by_chain: Servers, tmp_path: Path) -> None:
 
 
 # modules that chk_tls loads beside what every chk_ command does
-LOADS = ""
+LOADS = """ssl vipwarden.net.file vipwarden.net.tls vipwarden.protocol vipwarden.protocol.tls
+    vipwarden.protocol.tls.certificate vipwarden.protocol.starttls vipwarden.protocol.tls.validity"""
 
 
 @contextmanager

@@ -29,6 +29,8 @@ FOLLOWING = {
     "port": f"check_vipwarden_port!-p {PORT} -w 5 -c 8",
     "port at": f"check_vipwarden_port_at!{ADDRESS}!-p {PORT}",
     "port time": f"check_vipwarden_port_time!{PORT}!5!8",
+    "answer": f"check_vipwarden_http_page!-p {PORT} -u /index.html",
+    "answer at": f"check_vipwarden_http_page_at!{ADDRESS}!-p {PORT} -u /index.html",
     "page": f"check_vipwarden_http_digest!-p {PORT} {REGEX}",
     "page at": f"check_vipwarden_http_digest_at!{ADDRESS}!-p {PORT}",
     "page short": f"check_vipwarden_http_status!{PORT}!/index.html!200",
@@ -40,6 +42,9 @@ FOLLOWING = {
 CONSTANTS = {
     "late": ("check_vipwarden_port!-p PORT3306 -w @0:9", WARNING, "is open"),
     "lives": ("check_vipwarden_mysql_alive!PORT3306", OK, "is alive: it refused the login"),
+    "certificate": ("check_vipwarden_tls!-p PORT3306 --starttls mysql --insecure", OK, "unverified certificate"),
+    "certificate at": ("check_vipwarden_tls_at!localhost!-p PORT3306 --starttls mysql", CRITICAL, "is not valid"),
+    "days": ("check_vipwarden_tls_days!PORT3306!db.test!21:!7:", CRITICAL, "no TLS with"),
     "mysql": ("check_vipwarden_mysql_ping!-p PORT3306 -n", OK, "is alive: it refused the login"),
     "mysql at": ("check_vipwarden_mysql_ping_at!FOLDER/s!-f FOLDER/my.cnf", OK, "answered the ping"),
     "mysql login": ("check_vipwarden_mysql_login!FOLDER/my.cnf", OK, "answered the ping"),

@@ -68,6 +68,7 @@ http {
     server {
         listen 192.0.2.11:80;
         listen 192.0.2.11:443 ssl;
+        ssl_protocols TLSv1.2 TLSv1.3;
         ssl_certificate /etc/vipwarden/web.crt;
         ssl_certificate_key /etc/vipwarden/web.key;
         server_name www.example.org;
@@ -76,8 +77,7 @@ http {
             return 200 '{"status": "UP", "components": {"db": {"status": "UP"}, "disk": {"status": "DOWN"}}}'; }
         location = /drain { return 404; }
         location = /old { return 301 https://www.example.org/health; }
-        location = /metrics { auth_basic monitoring; auth_basic_user_file /etc/vipwarden/htpasswd;
-            return 200 "up 1\\n"; }
+        location = /metrics { auth_basic monitoring; auth_basic_user_file /etc/vipwarden/htpasswd; alias /etc/up; }
         location / { return 404 "nothing here\\n"; }
     }
 }
@@ -135,6 +135,7 @@ _FILES = {
     "/etc/hosts": "127.0.0.1 localhost\n192.0.2.11 www.example.org\n",
     "/etc/nginx.conf": _NGINX,
     "/etc/vipwarden/htpasswd": "monitor:{PLAIN}of-the-docs\n",
+    "/etc/up": "up 1\n",
     "/etc/vipwarden/web.auth": "monitor:of-the-docs\n",
     "/etc/vipwarden/mysql.cnf": "[client]\nuser = monitor\npassword = of-the-docs\n",
     "/run/users.sql": "CREATE USER 'monitor'@'%' IDENTIFIED BY 'of-the-docs';\n",

@@ -33,7 +33,7 @@ class TlsStream(Stream):
         super().__init__(plain.clock, plain.sock, plain.name)
         self.plain = plain
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=plain_name(server_name))
 
     @property
     def version(self) -> str:
@@ -113,6 +113,11 @@ class TlsStream(Stream):
     async def _flush(self) -> None:
         if self._outgoing.pending:
             await self.plain.send(self._outgoing.read())
+
+
+def plain_name(name: str | None) -> str | bytes | None:
+    """Return the name of a server as the ssl module takes it without loading the idna codec."""
+    return name.encode() if name and name.isascii() else name
 
 
 def chain_of(session: ssl.SSLObject, *, verified: bool = False) -> list[Any]:

@@ -116,14 +116,19 @@ def request(method: str, path: str, host: str, fields: Mapping[str, str], body: 
 class Request:
     """What is sent beside the path; ``secrets`` are fields for the first server alone."""
 
-    __slots__ = ("body", "fields", "method", "notes", "secrets")
+    __slots__ = ("_method", "body", "fields", "notes", "secrets")
 
     def __init__(self, method: str | None, fields: Sequence[Field], body: bytes | None) -> None:
-        self.method = method or ("GET" if body is None else "POST")
+        self._method = method
         self.fields = {name: value.strip() for name, _, value in (field.partition(":") for field in fields)}
         self.secrets: dict[str, str] = {}
         self.body = body
         self.notes: list[str] = []
+
+    @property
+    def method(self) -> str:
+        """The method; POST unless another is given where there is a body."""
+        return self._method or ("GET" if self.body is None else "POST")
 
     async def read(self, net: Net, files: Mapping[str, str | None]) -> None:
         """Add what the files hold, by the names of their options; raises SecretError and NetError."""

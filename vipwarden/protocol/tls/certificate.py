@@ -11,7 +11,7 @@ from __future__ import annotations
 import ssl
 
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import by_policy, chain_of, described
+from vipwarden.net.tls import by_policy, chain_of, described, plain_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | N
 def _present(chain: Sequence[bytes], cipher: bytes, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLObject:
     """Give the certificates to a client; raises ssl.SSLError unless it accepts them and waits for the keys."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
+    client = context.wrap_bio(incoming, outgoing, server_hostname=plain_name(server_name))
     for flight in (b"", _record(_server_hello(cipher)) + _record(_certificates(chain))):
         incoming.write(flight)
         try:

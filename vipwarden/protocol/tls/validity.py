@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ssl import cert_time_to_seconds
 from time import gmtime, strftime
 
 from vipwarden.core.result import one_line
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 DAY = 86400
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_EPOCH = 2440588  # the Julian day number of 1970-01-01
 
 
 class MinVersion(Choice):
@@ -41,7 +42,7 @@ class Certificate:
         self.names = [str(value) for kind, value, *_ in said.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
         self.name = _common(said.get("subject", ())) or ", ".join(map(one_line, self.names[:1])) or "no name"
         self.issuer = _common(said.get("issuer", ())) or "no name"
-        self.until = cert_time_to_seconds(str(said.get("notAfter", "")))
+        self.until = seconds(str(said.get("notAfter", "")))
 
     @property
     def end(self) -> str:
@@ -58,6 +59,22 @@ def certificates(said: Sequence[Mapping[str, Any]], peer: str) -> list[Certifica
     if not found:
         raise NetError("tls", f"{peer} sent no certificate")
     return found
+
+
+def seconds(text: str) -> int:
+    """Return seconds of the epoch for a time as OpenSSL prints it, "Jan  5 09:34:43 2018 GMT"; raises ValueError.
+
+    ssl.cert_time_to_seconds() does the same by means of strptime(), which takes as long as a third of a run to load.
+    """
+    name, day, clock, year, _ = text.split()
+    month, rest = divmod(_MONTHS.index(name), 3)
+    hours, minutes, rest_seconds = map(int, clock.split(":"))
+    if rest or len(name) != 3:
+        raise ValueError(f"{name} is no month")
+    before = (14 - (month + 1)) // 12  # years begin in March
+    years, months = int(year) + 4800 - before, month + 12 * before - 2
+    julian = int(day) + (153 * months + 2) // 5 + 365 * years + years // 4 - years // 100 + years // 400 - 32045
+    return (julian - _EPOCH) * DAY + hours * 3600 + minutes * 60 + rest_seconds
 
 
 def _common(names: Sequence[Sequence[tuple[str, str]]]) -> str:
