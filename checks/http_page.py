@@ -12,9 +12,8 @@ from vipwarden.core.result import CRITICAL, UNKNOWN, WARNING, Metric, Range, Res
 from vipwarden.core.values import Count, Host, Port, Seconds, Source
 from vipwarden.net.secret import SecretError
 from vipwarden.net.stream import NetError
-from vipwarden.protocol.http.codec import ROOT, Path, VirtualHost
 from vipwarden.protocol.http.json_value import JsonValue  # noqa: TC001 - the option is built by it
-from vipwarden.protocol.http.options import SUCCESS, Regex, Statuses
+from vipwarden.protocol.http.options import ROOT, SUCCESS, Path, Regex, Statuses, VirtualHost
 from vipwarden.protocol.http.page import Question
 from vipwarden.protocol.http.redirect import OFF, Redirects
 from vipwarden.protocol.http.request import Field, Method, Request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vipwarden.core.result import one_line
 from vipwarden.core.values import Choice, Host
 from vipwarden.net.stream import NetError
-from vipwarden.protocol.http.codec import Path, VirtualHost
+from vipwarden.protocol.http.options import Path, VirtualHost
 from vipwarden.protocol.http.server import Server
 
 STATUSES = (301, 302, 303, 307, 308)

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vipwarden.net.net import Net
     from vipwarden.net.stream import Stream
-    from vipwarden.protocol.http.codec import VirtualHost
+    from vipwarden.protocol.http.options import VirtualHost
 
 
 class Server:
