@@ -26,7 +26,7 @@ _EPERM, _ENOENT, _EAGAIN, _ENOMEM, _EACCES, _ENFILE, _EMFILE = 1, 2, 11, 12, 13,
 _EAFNOSUPPORT, _EADDRNOTAVAIL, _ECONNRESET, _ENOBUFS, _ETIMEDOUT, _ECONNREFUSED, _EINPROGRESS = (
     97, 99, 104, 105, 110, 111, 115,
 )  # fmt: skip
-_KINDS = {
+KINDS = {
     _ECONNREFUSED: "closed",
     _ECONNRESET: "closed",
     _ENOENT: "closed",
@@ -152,7 +152,7 @@ class Net(Clock):
         try:
             sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
             if source is not None and address.family != _socket.AF_UNIX:
-                _bind(sock, address.family, source)
+                bind(sock, address.family, source)
             if hold and address.family != _socket.AF_UNIX:
                 sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_QUICKACK, 0)
             if reset and address.family != _socket.AF_UNIX:
@@ -176,9 +176,14 @@ class Net(Clock):
         finally:
             if sock is not None:
                 sock.close()
-        kind = _KINDS.get(code, "unreachable")
+        kind = KINDS.get(code, "unreachable")
         reason = f"no answer in {monotonic() - begun:.2g} s" if kind == "filtered" else message or strerror(code)
-        raise NetError(kind, f"{name} is {kind} ({reason})" if kind != "local" else f"cannot try {name}: {reason}")
+        raise failure(name, kind, reason)
+
+
+def failure(name: str, kind: str, reason: str) -> NetError:
+    """Return what one address did in place of an answer."""
+    return NetError(kind, f"{name} is {kind} ({reason})" if kind != "local" else f"cannot try {name}: {reason}")
 
 
 def numeric(host: str, family: int) -> list[Address]:
@@ -195,7 +200,8 @@ def addresses(host: bytes, family: int, flags: int = 0) -> list[Address]:
     return list(unique.values())
 
 
-def _bind(sock: _socket.socket, family: int, source: str) -> None:
+def bind(sock: _socket.socket, family: int, source: str) -> None:
+    """Bind a socket to a local address; raises NetError."""
     try:
         sock.bind((source, 0))
     except OSError as error:

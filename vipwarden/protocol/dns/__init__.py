@@ -1,0 +1,1 @@
+"""The DNS protocol, as far as one question and its answer."""
