@@ -100,7 +100,5 @@ def test_only_the_peer_is_heard(driver: str) -> None:
 def test_what_this_node_cannot_do_is_its_own_fault(driver: str) -> None:
     """Nobody was asked."""
     result = ask(driver, 53, source="192.0.2.1")
-    assert (result.state, result.text) == (
-        UNKNOWN,
-        "local: cannot use the source address 192.0.2.1: " + result.text[52:],
-    )
+    assert result.state == UNKNOWN
+    assert result.text.startswith("local: cannot use the source address 192.0.2.1: ")
