@@ -19,8 +19,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from vipwarden.protocol.dns.message import Rcode, RecordType, answers_to, query, reply
-from vipwarden.protocol.dns.names import WireError, read, skip, to_text, to_wire
+from vipwarden.protocol.dns.names import read, skip, to_text, to_wire
 from vipwarden.protocol.dns.records import TYPES, comparable, rdata
+from vipwarden.protocol.wire import WireError
 
 _READ = {"A", "NS", "CNAME", "SOA", "PTR", "MX", "TXT", "AAAA", "SRV", "CAA"}
 labels = st.lists(st.binary(min_size=1, max_size=63), max_size=6)

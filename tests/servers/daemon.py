@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def daemon(command: Sequence[str], log: Path, answers: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command whose output goes to ``log``; yields once it answers."""
+def daemon(
+    command: Sequence[str], log: Path, answers: Callable[[], bool], stop: int = signal.SIGTERM
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command whose output goes to ``log``; yields once it answers, and ends it by the signal ``stop``."""
     with log.open("ab") as sink:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
     try:
@@ -25,7 +28,7 @@ def daemon(command: Sequence[str], log: Path, answers: Callable[[], bool]) -> It
             time.sleep(0.01)
         yield process
     finally:
-        process.terminate()
+        process.send_signal(stop)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

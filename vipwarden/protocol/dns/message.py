@@ -5,8 +5,9 @@ from __future__ import annotations
 from posix import urandom
 
 from vipwarden.core.values import Choice
-from vipwarden.protocol.dns.names import WireError, read, skip, to_wire
+from vipwarden.protocol.dns.names import read, skip, to_wire
 from vipwarden.protocol.dns.records import TYPES, rdata
+from vipwarden.protocol.wire import WireError
 
 _MOST_RECORDS = 1024  # of one message
 _OPT, _CNAME = 41, 5

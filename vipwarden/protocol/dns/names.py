@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from vipwarden.protocol.wire import WireError
+
 _MOST_BYTES, _MOST_LABEL = 255, 63  # RFC 1035, 2.3.4
 _MOST_STEPS = 128  # labels and pointers of one name
 _SPECIAL = frozenset(b'"().;\\@$')
-
-
-class WireError(ValueError):
-    """The data is no DNS message; the text follows the name of the server."""
 
 
 def to_wire(text: str) -> bytes:

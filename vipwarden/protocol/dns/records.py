@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
-from vipwarden.protocol.dns.names import WireError, read, skip, to_text
+from vipwarden.protocol.dns.names import read, skip, to_text
+from vipwarden.protocol.wire import WireError
 
 TYPES = {
     "A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "DS": 43,

@@ -7,7 +7,7 @@ from time import monotonic
 from vipwarden.net.datagram import Datagrams
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.dns.message import answers_to, reply, truncated
-from vipwarden.protocol.dns.names import WireError
+from vipwarden.protocol.wire import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

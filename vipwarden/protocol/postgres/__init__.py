@@ -1,0 +1,1 @@
+"""The PostgreSQL client protocol, as far as a login and a query."""
