@@ -101,11 +101,12 @@ async def postgres_role(
     except NetError as error:
         return error.result("no PostgreSQL", [_time(begun, warning, critical, timeout)])
     except RefusalError as refusal:
+        shown = where if path else f"{host}:{port}"
         what = "refused the login" if refusal.code.startswith(_LOGIN_REFUSED) else f"answered error {refusal.code}"
         metrics = [_time(begun, warning, critical, timeout)]
         return Result(
             CRITICAL,
-            f"PostgreSQL on {where if path else f'{host}:{port}'} {what}: {refusal.text}",
+            f"PostgreSQL on {shown} {what}: {refusal.text}",
             metrics,
             notes=notes,
         )
