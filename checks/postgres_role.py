@@ -177,14 +177,14 @@ async def _password(
 ) -> tuple[str | None, list[str]]:
     """Return the password of an account and notes on its file; raises NetError and ValueError."""
     if passfile is not None:
-        from vipwarden.net.secret import private
+        from vipwarden.net.secret import read
         from vipwarden.protocol.postgres.passfile import password
 
-        text, notes = await private(net, passfile)
-        found = password(text, host, port, database, user)
+        raw, exposed = await read(net, passfile)
+        found = password(raw.decode("utf-8", "surrogateescape"), host, port, database, user)
         if found is None:
             raise ValueError(f"{passfile} has no line for {host}:{port}:{database}:{user}")
-        return found, notes
+        return found, [f"{passfile} holds a password and others can read it: chmod 600 it"] if exposed else []
     given = posix.environ.get(b"PGPASSWORD")
     return (given.decode("utf-8", "surrogateescape") if given is not None else None), []
 

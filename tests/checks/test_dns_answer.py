@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOADS = """vipwarden.net.datagram vipwarden.protocol vipwarden.protocol.dns vipwarden.protocol.dns.message
-    vipwarden.protocol.dns.names vipwarden.protocol.dns.records vipwarden.protocol.dns.session"""
+    vipwarden.protocol.dns.names vipwarden.protocol.dns.records vipwarden.protocol.dns.session
+    vipwarden.protocol.wire"""
 
 
 class Ports(NamedTuple):

@@ -108,6 +108,19 @@ def mariadb(*options: str, far: bool = False) -> Iterator[MariaDB]:
                 log.thread.join()
 
 
+@contextmanager
+def galera() -> Iterator[MariaDB]:
+    """Run the only member of a Galera cluster."""
+    (port,) = free_ports(1)
+    provider = f"base_host=127.0.0.1;base_port={port};gmcast.listen_addr=tcp://127.0.0.1:{port}"
+    with mariadb(
+        *("--wsrep-on=ON", f"--wsrep-provider={program('/usr/lib/galera/libgalera_smm.so')}"),
+        *("--wsrep-cluster-address=gcomm://", "--wsrep-node-address=127.0.0.1", "--binlog-format=ROW"),
+        *(f"--wsrep-provider-options={provider}", "--innodb-autoinc-lock-mode=2"),
+    ) as server:
+        yield server
+
+
 class _Log:
     """What a server says, read so that it never blocks on a full pipe."""
 

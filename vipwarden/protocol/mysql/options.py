@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posix
 
+from vipwarden.core.options import UsageError
 from vipwarden.core.values import Host, Port
 
 TYPE_CHECKING = False
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
 
 _NO = ("0", "off", "false", "no")
+
+
+class Password(str):
+    """A password as an option, which is always refused."""
+
+    __slots__ = ()
+
+    def __new__(cls, _text: str = "") -> Password:
+        """Raise UsageError with the reason."""
+        raise UsageError(
+            "--password: a password on the command line can be read by every user of this node: "
+            "put it into a defaults file (-f) or MYSQL_PWD"
+        )
 
 
 class TargetError(ValueError):
@@ -68,6 +82,26 @@ class Target:
         if self.socket and tls.asked:
             raise TargetError("TLS is for TCP: the unix socket does not leave the node")
         self.tls = tls if tls.wanted and not self.socket else None
+
+
+async def target_of(
+    net: Net,
+    host: str | None,
+    port: int | None,
+    socket: str | None,
+    user: str | None,
+    database: str | None,
+    defaults_file: str | None,
+    group: str,
+    tls: Tls,
+) -> Target:
+    """Return the server and account of a check's options; raises NetError, DefaultsError and TargetError."""
+    given: tuple[dict[str, str], bool] = ({}, False)
+    if defaults_file is not None:
+        from vipwarden.protocol.mysql.option_file import read
+
+        given = await read(net, defaults_file, group)
+    return Target(host, port, socket, user, database, defaults_file, given, tls)
 
 
 class Tls:

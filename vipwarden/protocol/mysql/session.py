@@ -50,7 +50,7 @@ class Session:
         try:
             return mysql.greeting(payload)
         except mysql.PacketError as error:
-            raise self._broken(error) from None
+            raise self.broken(error) from None
 
     async def encrypt(self, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
         """Start TLS; raises NetError, which the server counts."""
@@ -88,8 +88,8 @@ class Session:
                 else:
                     raise mysql.PacketError(f"answered the login with {mysql.shown(reply)}")
             except mysql.PacketError as error:
-                raise self._broken(error) from None
-        raise self._broken(mysql.PacketError("does not end the login"))
+                raise self.broken(error) from None
+        raise self.broken(mysql.PacketError("does not end the login"))
 
     async def leave(self, greeting: Greeting) -> None:
         """Leave by a login without user, which the server refuses."""
@@ -103,13 +103,22 @@ class Session:
 
     async def ping(self) -> None:
         """Ping the server; raises NetError, and RefusalError."""
-        self._sequence = 0
-        await self._write(mysql.PING)
-        reply = await self._read()
-        if reply[:1] == b"\xff":
-            raise self._refusal(reply)
+        reply = await self.ask(mysql.PING)
         if reply[:1] != b"\0":
-            raise self._broken(mysql.PacketError(f"answered the ping with {mysql.shown(reply)}"))
+            raise self.broken(mysql.PacketError(f"answered the ping with {mysql.shown(reply)}"))
+
+    async def ask(self, command: bytes) -> bytes:
+        """Send a command and return the first packet of its reply; raises NetError, and RefusalError."""
+        self._sequence = 0
+        await self._write(command)
+        return await self.packet()
+
+    async def packet(self) -> bytes:
+        """Return the next packet of a reply; raises NetError, and RefusalError."""
+        payload = await self._read()
+        if payload[:1] == b"\xff":
+            raise self._refusal(payload)
+        return payload
 
     def part(self) -> None:
         """Leave at once, with the packet that keeps the server from counting."""
@@ -158,7 +167,7 @@ class Session:
         try:
             size = mysql.size(header, self._sequence)
         except mysql.PacketError as error:
-            raise self._broken(error) from None
+            raise self.broken(error) from None
         payload = await self.stream.receive_exactly(size)
         self._sequence += 1
         return payload
@@ -172,7 +181,8 @@ class Session:
         try:
             return mysql.refusal(payload)
         except mysql.PacketError as error:
-            return self._broken(error)
+            return self.broken(error)
 
-    def _broken(self, error: mysql.PacketError) -> NetError:
+    def broken(self, error: mysql.PacketError) -> NetError:
+        """Return the error of a server that sent something else."""
         return NetError("reset", f"{self.stream.name} {error}")

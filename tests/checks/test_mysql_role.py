@@ -1,0 +1,319 @@
+"""May a server be written to, and does it replicate? Beside MariaDB pairs, and what no installable server says."""
+
+from __future__ import annotations
+
+import posix
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checks.mysql_role import mysql_role
+from tests.agent.drive import resident
+from tests.drive import oneshot
+from tests.servers.fake_mysql import OK as ACCEPTED
+from tests.servers.fake_mysql import Connection, greeting, serve
+from tests.servers.mariadb import FAR, MariaDB, galera, mariadb
+from vipwarden.core.options import UsageError
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+LOADS = """_sha1 vipwarden.net.file vipwarden.protocol vipwarden.protocol.mysql vipwarden.protocol.mysql.auth
+    vipwarden.protocol.mysql.client vipwarden.protocol.mysql.codec vipwarden.protocol.mysql.option_file
+    vipwarden.protocol.mysql.options vipwarden.protocol.mysql.role vipwarden.protocol.mysql.rows
+    vipwarden.protocol.mysql.session"""
+ACCOUNTS = (
+    "CREATE USER mon@'%' IDENTIFIED BY 'secret'",
+    "GRANT SLAVE MONITOR ON *.* TO mon@'%'",
+    "CREATE USER less@'%' IDENTIFIED BY 'secret'",
+    "CREATE USER copy@'%' IDENTIFIED BY 'secret'",
+    "GRANT REPLICATION SLAVE ON *.* TO copy@'%'",
+)
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[MariaDB]:
+    """Run a server that others replicate from."""
+    with mariadb("--server-id=1", "--log-bin", "--max-connections=20") as server:
+        server.query(*ACCOUNTS)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def replica(source: MariaDB) -> Iterator[MariaDB]:
+    """Run a replica of it."""
+    with mariadb("--server-id=2", "--read-only") as server:
+        change = f"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={source.port}, MASTER_USER='copy', "
+        server.query(
+            f"{change} MASTER_PASSWORD='secret', MASTER_CONNECT_RETRY=1, MASTER_USE_GTID=slave_pos", "START SLAVE"
+        )
+        assert eventually(lambda: role(server).state == OK)
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(posix.environ, b"MYSQL_PWD", b"secret")
+
+
+@contextmanager
+def healthy(folder: Path) -> Iterator[str]:
+    """Yield options with which the check is OK."""
+    with mariadb() as server:
+        server.query(*ACCOUNTS)
+        defaults = folder / "my.cnf"
+        defaults.write_text("[client]\nuser=mon\npassword=secret\n")
+        defaults.chmod(0o600)
+        yield f"-H 127.0.0.1 -P {server.port} -f {defaults} --writable"
+
+
+def role(server: MariaDB | int, *arguments: str, user: str = "mon") -> Result:
+    """Ask a server on loopback."""
+    port = server.port if isinstance(server, MariaDB) else server
+    return oneshot(mysql_role, "-H", "127.0.0.1", "-P", str(port), "-u", user, *arguments)
+
+
+def values(result: Result) -> dict[str, float]:
+    """Return the metrics by name."""
+    return {metric.name: metric.value for metric in result.metrics}
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Wait for what a server is about to do."""
+    until = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class TestPair:
+    """A source and its replica."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "state", "text"),
+        [
+            ("", OK, "is writable ("),
+            ("--writable", OK, "is writable ("),
+            ("--replica", CRITICAL, "is writable, replicates from nobody"),
+            ("--lag-critical 5", CRITICAL, "replicates from nobody"),
+            ("--cluster-size 2:", CRITICAL, "is in no Galera cluster"),
+            ("--free-critical 5:", OK, "is writable ("),
+            ("--free-critical 100:", CRITICAL, "of 20 connections left"),
+            ("-u less", OK, "may not show its replication: GRANT"),
+            ("-u less --replica", UNKNOWN, "may not show its replication: GRANT"),
+            ("-u nobody", CRITICAL, "refused the login of 'nobody': check password and grants"),
+        ],
+    )
+    def test_a_source(self, source: MariaDB, arguments: str, state: State, text: str) -> None:
+        """Both drivers say the same."""
+        user = () if "-u" in arguments else ("-u", "mon")
+        for drive in (oneshot, resident):
+            result = drive(mysql_role, "-H", "127.0.0.1", "-P", str(source.port), *user, *arguments.split())
+            assert (result.state, text in result.text) == (state, True), result
+
+    def test_a_replica(self, replica: MariaDB) -> None:
+        """It is read only, and not behind."""
+        result = role(replica, "--replica", "--lag-warning", "1", "--lag-critical", "5")
+        assert (result.state, "is read only, replicates, 0 s behind (" in result.text) == (OK, True)
+        assert values(result)["lag"] == 0
+        result = role(replica, "--writable")
+        assert (result.state, "is read only" in result.text) == (CRITICAL, True)
+        result = oneshot(mysql_role, "-s", replica.socket, "-u", "root", "--replica")
+        assert result.state == OK
+
+    def test_replication_that_stopped(self, replica: MariaDB) -> None:
+        """Each thread is named, with what the server says."""
+        replica.query("STOP SLAVE SQL_THREAD")
+        try:
+            result = role(replica)
+            assert (result.state, "broken: the SQL thread has stopped" in result.text) == (CRITICAL, True)
+            replica.query("SET GLOBAL read_only = OFF")
+            assert role(replica, "--writable").state == WARNING
+        finally:
+            replica.query("SET GLOBAL read_only = ON", "START SLAVE")
+        assert eventually(lambda: role(replica).state == OK)
+
+    def test_replication_that_cannot_connect(self, source: MariaDB, replica: MariaDB) -> None:
+        """The reason is that of the server."""
+        source.query("ALTER USER copy@'%' IDENTIFIED BY 'other'")
+        try:
+            replica.query("STOP SLAVE", "START SLAVE")
+            assert eventually(lambda: "Access denied" in role(replica).text)
+            result = role(replica, "--lag-critical", "5")
+            assert (result.state, "the I/O thread is connecting" in result.text) == (CRITICAL, True)
+        finally:
+            source.query("ALTER USER copy@'%' IDENTIFIED BY 'secret'")
+            replica.query("STOP SLAVE", "START SLAVE")
+        assert eventually(lambda: role(replica).state == OK)
+
+    def test_no_run_is_a_connect_error(self) -> None:
+        """A host is blocked after the third: it never is."""
+        with mariadb("--max-connect-errors=3", far=True) as far:
+            far.query(*ACCOUNTS)
+            with far.inside():
+                for user, state in (("mon", OK), ("less", OK), ("nobody", CRITICAL)) * 3:
+                    result = oneshot(mysql_role, "-H", FAR, "-P", str(far.port), "-u", user)
+                    assert result.state == state
+            errors = "SELECT SUM(sum_connect_errors) n FROM performance_schema.host_cache"
+            assert far.query(errors)[0]["n"] in (0, None)
+
+
+class TestGalera:
+    """A real cluster, as small as it gets."""
+
+    def test_a_member(self) -> None:
+        """Synced, desynced and cut off."""
+        with galera() as server:
+            server.query(*ACCOUNTS)
+            assert eventually(lambda: role(server).state == OK)
+            result = role(server, "--writable", "--cluster-size", "1:")
+            assert (result.state, "is synced in a Galera cluster of 1 member (" in result.text) == (OK, True)
+            assert values(result)["cluster_size"] == 1
+            result = role(server, "--cluster-size", "2:")
+            assert (result.state, "of 1 member, outside of 2:" in result.text) == (CRITICAL, True)
+            server.query("SET GLOBAL wsrep_desync = ON")
+            assert eventually(lambda: role(server).state == CRITICAL)
+            assert role(server, "--donor", "warning").state == WARNING
+            server.query("SET GLOBAL wsrep_desync = OFF")
+            assert eventually(lambda: role(server).state == OK)
+            server.query("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
+            assert eventually(lambda: "component that is not primary" in role(server).text)
+            assert role(server).state == CRITICAL
+
+
+def packet(*texts: str | None) -> bytes:
+    """Return a row."""
+    parts = (b"\xfb" if text is None else bytes([len(text)]) + text.encode() for text in texts)
+    return b"".join(parts)
+
+
+END = b"\xfe\0\0\2\0"
+NATIVE = b"mysql_native_password"
+
+
+def answers(table: list[dict[str, str]]) -> list[bytes]:
+    """Return the packets of a result."""
+    names = list(table[0]) if table else ["a"]
+    heads = [packet("def", "", "", "", name, name) for name in names]
+    return [bytes([len(names)]), *heads, END, *(packet(*row.values()) for row in table), END]
+
+
+@contextmanager
+def server_that_says(
+    variables: dict[str, str], replication: bytes | list[dict[str, str]]
+) -> Iterator[tuple[int, list[str]]]:
+    """Run a server with these variables, which answers SHOW REPLICA STATUS by rows or by an error."""
+    asked: list[str] = []
+
+    def handle(connection: Connection) -> None:
+        connection.write(greeting(NATIVE, version=b"8.4.3"))
+        connection.read()
+        connection.write(ACCEPTED)
+        while (query := connection.read())[:1] == b"\3":
+            asked.append(query[1:].decode())
+            shown = [{"Variable_name": name, "Value": value} for name, value in variables.items()]
+            packets = answers(shown if "Variable_name" in asked[-1] else [])
+            if "Variable_name" not in asked[-1]:
+                packets = [replication] if isinstance(replication, bytes) else answers(replication)
+                if isinstance(replication, bytes) and asked[-1] == "SHOW SLAVE STATUS":
+                    packets = answers(
+                        [{"Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes", "Seconds_Behind_Master": "3"}]
+                    )
+            for one in packets:
+                connection.write(one)
+
+    with serve(handle) as port:
+        yield port, asked
+
+
+GALERA = {
+    "wsrep_on": "ON", "wsrep_cluster_size": "3", "wsrep_cluster_status": "Primary", "wsrep_ready": "ON",
+    "wsrep_connected": "ON", "wsrep_local_state": "4", "wsrep_local_state_comment": "Synced",
+}  # fmt: skip
+SYNTAX = b"\xff\x28\x04#42000You have an error in your SQL syntax"
+RUNS = {"Replica_IO_Running": "Yes", "Replica_SQL_Running": "Yes"}
+
+
+class TestOthers:
+    """What MySQL 8, Percona XtraDB Cluster and Galera in trouble say, in golden rows."""
+
+    @pytest.mark.parametrize(
+        ("variables", "replication", "arguments", "state", "text"),
+        [
+            ({"super_read_only": "ON"}, [{**RUNS, "Seconds_Behind_Source": "9"}], "", OK, "is read only, replicates, 9 s"),
+            ({}, [{**RUNS, "Seconds_Behind_Source": "9"}], "--lag-critical 5", CRITICAL, "9 s behind"),
+            ({}, [{**RUNS, "Seconds_Behind_Source": "9"}], "--lag-warning 5", WARNING, "9 s behind"),
+            ({}, [RUNS], "--lag-critical 5", CRITICAL, "does not know how far it is behind"),
+            ({}, SYNTAX, "--replica", OK, "is writable, replicates, 3 s behind"),
+            ({**GALERA}, [], "--cluster-size 3:3", OK, "is synced in a Galera cluster of 3 members"),
+            ({**GALERA, "wsrep_cluster_status": "non-Primary"}, [], "", CRITICAL, "not primary (3 members)"),
+            ({**GALERA, "wsrep_ready": "OFF"}, [], "", CRITICAL, "is not ready in its Galera cluster"),
+            (
+                {**GALERA, "wsrep_local_state": "1", "wsrep_local_state_comment": "Joining"}, [], "--donor ok", CRITICAL,
+                "is Joining in a Galera cluster",
+            ),
+            (
+                {**GALERA, "wsrep_local_state": "2", "wsrep_local_state_comment": "Donor/Desynced"}, [], "--donor ok", OK,
+                "is Donor/Desynced in a Galera cluster",
+            ),
+            ({"pxc_maint_mode": "MAINTENANCE"}, [], "", CRITICAL, "is in maintenance (pxc_maint_mode = MAINTENANCE)"),
+            (
+                {"max_connections": "151", "Threads_connected": "150"}, [], "--free-warning 10:", WARNING,
+                "has 1 of 151 connections left",
+            ),
+        ],
+    )  # fmt: skip
+    def test_rows(
+        self,
+        variables: dict[str, str],
+        replication: bytes | list[dict[str, str]],
+        arguments: str,
+        state: State,
+        text: str,
+    ) -> None:
+        """Each leads to a state and a text."""
+        with server_that_says(variables, replication) as (port, _):
+            result = role(port, *arguments.split())
+        assert (result.state, text in result.text) == (state, True), result
+
+    def test_mysql_is_asked_by_the_new_word_first(self) -> None:
+        """8.4 knows only that, servers before 8.0.22 only the old one."""
+        with server_that_says({}, SYNTAX) as (port, asked):
+            role(port)
+        assert asked[-2:] == ["SHOW REPLICA STATUS", "SHOW SLAVE STATUS"]
+
+    @pytest.mark.parametrize(
+        ("reply", "said"),
+        [
+            (b"\xfb/etc/passwd", "answered the query with '\\xfb/etc/passwd'"),
+            (b"\1", "no answer from"),
+            (b"\xff\x1d\x04#08S01Server shutdown in progress", "answered error 1053"),
+        ],
+    )
+    def test_answers_that_are_none(self, reply: bytes, said: str) -> None:
+        """No file is sent, and the deadline holds."""
+
+        def handle(connection: Connection) -> None:
+            connection.write(greeting(NATIVE))
+            connection.read()
+            connection.write(ACCEPTED)
+            connection.read()
+            connection.write(reply)
+            connection.rest()
+
+        with serve(handle) as port:
+            result = role(port, "-t", "0.5")
+        assert (result.state, said in result.text) == (CRITICAL, True), result
+
+
+def test_a_password_on_the_command_line_is_refused() -> None:
+    """And not repeated."""
+    with pytest.raises(UsageError, match="can be read by every user") as caught:
+        role(1, "--password", "hunter2")
+    assert "hunter2" not in str(caught.value)
