@@ -237,7 +237,11 @@ GALERA = {
     "wsrep_connected": "ON", "wsrep_local_state": "4", "wsrep_local_state_comment": "Synced",
 }  # fmt: skip
 SYNTAX = b"\xff\x28\x04#42000You have an error in your SQL syntax"
+OLD = {"Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes", "Seconds_Behind_Master": "3"}
+DONOR = {**GALERA, "wsrep_local_state": "2", "wsrep_local_state_comment": "Donor/Desynced"}
+JOINING = {**GALERA, "wsrep_local_state": "1", "wsrep_local_state_comment": "Joining"}
 RUNS = {"Replica_IO_Running": "Yes", "Replica_SQL_Running": "Yes"}
+LATE = {**RUNS, "Seconds_Behind_Source": "9"}
 
 
 class TestOthers:
@@ -246,22 +250,16 @@ class TestOthers:
     @pytest.mark.parametrize(
         ("variables", "replication", "arguments", "state", "text"),
         [
-            ({"super_read_only": "ON"}, [{**RUNS, "Seconds_Behind_Source": "9"}], "", OK, "is read only, replicates, 9 s"),
-            ({}, [{**RUNS, "Seconds_Behind_Source": "9"}], "--lag-critical 5", CRITICAL, "9 s behind"),
-            ({}, [{**RUNS, "Seconds_Behind_Source": "9"}], "--lag-warning 5", WARNING, "9 s behind"),
+            ({"super_read_only": "ON"}, [LATE], "", OK, "is read only, replicates, 9 s behind"),
+            ({}, [LATE], "--lag-critical 5", CRITICAL, "9 s behind"),
+            ({}, [LATE], "--lag-warning 5", WARNING, "9 s behind"),
             ({}, [RUNS], "--lag-critical 5", CRITICAL, "does not know how far it is behind"),
             ({}, SYNTAX, "--replica", OK, "is writable, replicates, 3 s behind"),
             ({**GALERA}, [], "--cluster-size 3:3", OK, "is synced in a Galera cluster of 3 members"),
             ({**GALERA, "wsrep_cluster_status": "non-Primary"}, [], "", CRITICAL, "not primary (3 members)"),
             ({**GALERA, "wsrep_ready": "OFF"}, [], "", CRITICAL, "is not ready in its Galera cluster"),
-            (
-                {**GALERA, "wsrep_local_state": "1", "wsrep_local_state_comment": "Joining"}, [], "--donor ok", CRITICAL,
-                "is Joining in a Galera cluster",
-            ),
-            (
-                {**GALERA, "wsrep_local_state": "2", "wsrep_local_state_comment": "Donor/Desynced"}, [], "--donor ok", OK,
-                "is Donor/Desynced in a Galera cluster",
-            ),
+            (JOINING, [], "--donor ok", CRITICAL, "is Joining in a Galera cluster"),
+            (DONOR, [], "--donor ok", OK, "is Donor/Desynced in a Galera cluster"),
             ({"pxc_maint_mode": "MAINTENANCE"}, [], "", CRITICAL, "is in maintenance (pxc_maint_mode = MAINTENANCE)"),
             (
                 {"max_connections": "151", "Threads_connected": "150"}, [], "--free-warning 10:", WARNING,

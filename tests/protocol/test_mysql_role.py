@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vipwarden.net.stream import NetError
-from vipwarden.protocol.mysql.codec import PacketError
 from vipwarden.protocol.mysql.role import Channel, Role
 from vipwarden.protocol.mysql.rows import rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from vipwarden.protocol.mysql.codec import PacketError
 
 GALERA = {
     "wsrep_on": "ON", "wsrep_cluster_size": "3", "wsrep_cluster_status": "Primary", "wsrep_ready": "ON",
@@ -116,7 +117,7 @@ def test_noise_is_read_or_refused(count: int, packets: list[bytes]) -> None:
             "replication of 'east' is broken: the I/O thread is connecting (error connecting)",
         ),
         (
-            {"Slave_IO_Running": "Yes", "Slave_SQL_Running": "No", "Connection_name": "", "Last_SQL_Error": "Duplicate"},
+            {"Slave_IO_Running": "Yes", "Slave_SQL_Running": "No", "Last_SQL_Error": "Duplicate"},
             None,
             "replication is broken: the SQL thread has stopped (Duplicate)",
         ),
