@@ -59,10 +59,10 @@ async def dns_answer(
     record_type: type of the record, such as A, AAAA, MX, SOA, TXT or TYPE65
     port: UDP and TCP port
     rcode: response code that the server must give, such as NOERROR, NXDOMAIN or REFUSED
-    expect: answer that must be there, as in a zone file, such as 192.0.2.1 or '10 mail.example.org.'; may be repeated
+    expect: answer that must be there, as in a zone file, such as 192.0.2.1 or '10 mail.example.org.'
     authoritative: the server must be an authority of the name (flag AA)
     ttl: range for the lowest TTL of the answer in seconds; outside of it the state is CRITICAL
-    same_serial: other server, whose SOA record must have the same serial; may be repeated
+    same_serial: other server, whose SOA record must have the same serial
     tcp: ask by TCP only
     no_recursion: do not ask for recursion (flag RD), as one server asks another
     no_edns: ask without EDNS, for servers that do not know it

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.commands import BIN, CODE, program
+from tests.docs.servers import SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ ip link add eth0 type veth peer name other
 ip link set eth0 address 02:00:00:00:00:01
 ip link set eth0 up
 ip link set other up
-for number in 9 10 11 12 50; do ip address add 192.0.2.$number/24 dev eth0; done
+for number in 9 10 11 12 50 51 52 53 54 55; do ip address add 192.0.2.$number/24 dev eth0; done
 ip neighbour add 192.0.2.13 lladdr 02:00:00:00:00:ff dev eth0
 echo ready
 exec cat
@@ -138,7 +139,8 @@ _FILES = {
     "/etc/up": "up 1\n",
     "/etc/vipwarden/web.auth": "monitor:of-the-docs\n",
     "/etc/vipwarden/mysql.cnf": "[client]\nuser = monitor\npassword = of-the-docs\n",
-    "/run/users.sql": "CREATE USER 'monitor'@'%' IDENTIFIED BY 'of-the-docs';\n",
+    "/run/users.sql": "CREATE USER 'monitor'@'%' IDENTIFIED BY 'of-the-docs';\n"
+    "GRANT SLAVE MONITOR ON *.* TO 'monitor'@'%';\n",
 }
 
 
@@ -169,6 +171,7 @@ class Node:
         (first,) = _children(self._holder.pid)
         self._inside = [program("nsenter"), "-t", str(first), "--net", "--mount", "--pid"]
         self._servers: list[PopenText] = []
+        self._serving: set[str] = set()
 
     def run(self, script: str, *, seconds: float = 60) -> Ran:
         """Run a script of sh to its end; a user at its terminal sees the same."""
@@ -215,6 +218,22 @@ class Node:
         while (ran := self.run(script)).code:
             assert time.monotonic() < end, ran.out + self._log.read_text()
             time.sleep(0.05)
+
+    def serve(self, page: str) -> None:
+        """Start the servers that the examples of one page speak to, once."""
+        if page in self._serving or page not in SERVERS:
+            return
+        self._serving.add(page)
+        servers = SERVERS[page]
+        for name in servers.programs:
+            program(name)
+        for path, text in servers.files.items():
+            self.write(path, text)
+        done = self.run(f"set -e\n{servers.prepare}")
+        assert done.code == 0, done.out
+        for command in servers.commands:
+            self._servers.append(self._start("sh", "-c", f"exec {command}"))
+        self.must_come(f"set -e\n{servers.ready}")
 
     def end(self) -> None:
         """End all of its processes."""

@@ -24,7 +24,7 @@ _VARIES = (
     (r"\b\d+(\.\d+)?(e[-+]\d+)?(?= ?(ms|s|B|ms\)|h|m|d)\b)", "N"),
     (r"\bpids? \d+(, \d+)*", "pid N"),
     (r"\bnames \d+", "names N"),
-    (r"(?<=MariaDB )[\d.]+", "N"),
+    (r"(?<=MariaDB )[\d.]+|(?<=PostgreSQL )[\d.]+|(?<=Redis )[\d.]+", "N"),
     (r"^(  (time|connect|age|rss|size)) [\d.]+", r"\1 N"),
     (r"(?<== )\d{10}\b", "N"),
     (r" +", " "),

@@ -54,6 +54,7 @@ def test_a_session_is_as_it_is_printed(example: Node, block: Block) -> None:
 
 def configure(example: Node, block: Block) -> None:
     """Give the node the configuration that stands above an example on its page."""
+    example.serve(block.page.stem)
     above = [one.text for one in blocks("yaml", pages=[block.page]) if one.line < block.line]
     example.write("/etc/vipwarden/vipwarden.yaml", "".join(text for text in above[-1:] if "scrape_configs" not in text))
 

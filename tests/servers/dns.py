@@ -101,6 +101,6 @@ def unbound(folder: Path, upstream: int) -> Iterator[int]:
 def _answers(port: int) -> bool:
     query = dns.message.make_query("example.org", "SOA")
     try:
-        return bool(dns.query.udp(query, "127.0.0.1", timeout=1, port=port).answer)
+        return bool(dns.query.udp(query, "127.0.0.1", timeout=0.1, port=port).answer)
     except (OSError, dns.exception.DNSException):
         return False

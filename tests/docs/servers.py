@@ -1,0 +1,75 @@
+"""The servers that the examples of single pages speak to, started where such an example runs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Servers(NamedTuple):
+    """How they are made and started: scripts and commands of sh, with files of the node."""
+
+    programs: tuple[str, ...]
+    files: dict[str, str]
+    prepare: str
+    commands: tuple[str, ...]
+    ready: str
+
+
+_KNOT = """
+server:
+    rundir: /run/knot
+    listen: [ 192.0.2.53@53, 127.0.0.1@53 ]
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: /run/knot
+zone:
+  - domain: example.org
+    file: /run/knot/example.org.zone
+"""
+_ZONE = """
+$ORIGIN example.org.
+$TTL 300
+@ SOA ns hostmaster 2026010101 7200 3600 86400 60
+@ NS ns
+@ MX 10 mail
+ns A 192.0.2.53
+www A 192.0.2.11
+mail A 192.0.2.25
+"""
+_PG = "setpriv --reuid=postgres --regid=postgres --clear-groups --"
+_PG_RUN = "-c unix_socket_directories=$3 -c fsync=off -c shared_buffers=16MB"
+_DATABASE = f"""
+bin=$(echo /usr/lib/postgresql/*/bin)
+install -d -m 755 -o postgres /run/postgresql
+install -d -m 700 -o postgres /run/pg1 /run/pg2
+cat > /run/pg.sh <<'END'
+#!/bin/sh
+exec {_PG} $(echo /usr/lib/postgresql/*/bin)/postgres -D /run/$1 -h $2 {_PG_RUN}
+END
+{_PG} $bin/initdb -D /run/pg1 -A trust --no-sync --locale=C > /dev/null
+echo "host all,replication all 192.0.2.0/24 scram-sha-256" >> /run/pg1/pg_hba.conf
+sh /run/pg.sh pg1 192.0.2.51 /run/postgresql > /run/pg1.log 2>&1 &
+until {_PG} $bin/pg_isready -qh /run/postgresql; do sleep 0.02; done
+{_PG} $bin/psql -qh /run/postgresql -c "CREATE ROLE monitor LOGIN PASSWORD 'of-the-docs'"
+{_PG} $bin/psql -qh /run/postgresql -c "CREATE ROLE root LOGIN"
+{_PG} $bin/pg_basebackup -h /run/postgresql -R -c fast -D /run/pg2
+chmod 600 /etc/vipwarden/pgpass
+"""
+SERVERS = {
+    "dns_answer": Servers(
+        ("knotd",),
+        {"/run/knot/knot.conf": _KNOT, "/run/knot/example.org.zone": _ZONE},
+        "true",
+        ("knotd -c /run/knot/knot.conf",),
+        "chk_dns_answer -H 192.0.2.53 -q example.org -T SOA",
+    ),
+    "postgres_role": Servers(
+        ("/usr/lib/postgresql/*/bin/initdb", "setpriv"),
+        {"/etc/vipwarden/pgpass": "*:*:*:monitor:of-the-docs\n"},
+        _DATABASE,
+        ("sh /run/pg.sh pg2 192.0.2.52 /run/pg2",),
+        "chk_postgres_role -H 192.0.2.52 -u monitor -f /etc/vipwarden/pgpass --standby --lag-critical 5",
+    ),
+}
