@@ -212,10 +212,12 @@ class TestRole:
 
     def test_a_standby_that_falls_behind(self, primary: Postgres, standby: Postgres) -> None:
         """It has received what it does not replay."""
-        assert eventually(lambda: ask(standby, "-u", "scram").state == OK)
+        primary.query("CREATE TABLE IF NOT EXISTS written (number int)")
+        there = "SELECT count(*) FROM pg_class WHERE relname = 'written'"
+        assert eventually(lambda: standby.query(there) == "1")
         standby.query("SELECT pg_wal_replay_pause()")
         try:
-            primary.query("CREATE TABLE IF NOT EXISTS written (number int)")
+            assert eventually(lambda: standby.query("SELECT pg_get_wal_replay_pause_state()") == "paused")
             primary.query("INSERT INTO written VALUES (1)")
             late = ("-u", "scram", "--lag-critical", "0.001")
             assert eventually(lambda: ask(standby, *late).state == CRITICAL)
