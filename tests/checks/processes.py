@@ -24,7 +24,7 @@ def ask(*arguments: object) -> Result:
     return oneshot(process, *map(str, arguments))
 
 
-def told(result: Result) -> tuple[object, str]:
+def said(result: Result) -> tuple[object, str]:
     """Return what an operator sees of a result."""
     return result.state, result.text
 

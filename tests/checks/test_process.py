@@ -18,13 +18,13 @@ from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-from tests.checks.processes import LONG, ask, entry, run_python, told
+from tests.checks.processes import LONG, ask, entry, run_python, said
 
 
 def test_a_running_program_is_found_with_its_number(tmp_path: Path, name: str) -> None:
     with sleeper(tmp_path, name) as child:
         result = ask("-C", name)
-        assert told(result) == (OK, f"1 process {name} (pid {child.pid})")
+        assert said(result) == (OK, f"1 process {name} (pid {child.pid})")
         metrics = {metric.name: metric for metric in result.metrics}
         assert list(metrics) == ["processes", "age", "rss"]
         assert metrics["processes"].value == 1
@@ -33,24 +33,24 @@ def test_a_running_program_is_found_with_its_number(tmp_path: Path, name: str) -
         assert 100_000 < metrics["rss"].value < 10_000_000
         with started(str(tmp_path / name), "60") as other:
             pids = sorted((child.pid, other.pid))
-            assert told(ask("-C", name)) == (OK, f"2 processes {name} (pids {pids[0]}, {pids[1]})")
+            assert said(ask("-C", name)) == (OK, f"2 processes {name} (pids {pids[0]}, {pids[1]})")
 
 
 def test_a_program_that_does_not_run_is_critical(name: str) -> None:
     result = ask("-C", name)
-    assert told(result) == (CRITICAL, f"no process {name}")
+    assert said(result) == (CRITICAL, f"no process {name}")
     assert [metric.name for metric in result.metrics] == ["processes"]
 
 
 def test_what_must_not_run_is_fine_while_it_does_not(tmp_path: Path, name: str) -> None:
     assert ask("-C", name, "-c", "0").state == OK
     with sleeper(tmp_path, name) as child:
-        assert told(ask("-C", name, "-c", "0")) == (CRITICAL, f"1 process {name} (pid {child.pid}), range 0")
+        assert said(ask("-C", name, "-c", "0")) == (CRITICAL, f"1 process {name} (pid {child.pid}), range 0")
 
 
 def test_too_few_are_a_warning_with_the_range_that_they_miss(tmp_path: Path, name: str) -> None:
     with sleeper(tmp_path, name) as child:
-        assert told(ask("-C", name, "-w", "2:")) == (WARNING, f"1 process {name} (pid {child.pid}), range 2:")
+        assert said(ask("-C", name, "-w", "2:")) == (WARNING, f"1 process {name} (pid {child.pid}), range 2:")
 
 
 def test_a_zombie_does_not_count_and_is_told_of(tmp_path: Path, name: str) -> None:
@@ -62,17 +62,17 @@ def test_a_zombie_does_not_count_and_is_told_of(tmp_path: Path, name: str) -> No
             assert result.text.startswith(f"no process {name}")
             assert result.text.endswith(" (1 zombie left out)")
         with sleeper(tmp_path, name + "x") as alive:
-            assert told(ask("-C", name + "x")) == (OK, f"1 process {name}x (pid {alive.pid})")
+            assert said(ask("-C", name + "x")) == (OK, f"1 process {name}x (pid {alive.pid})")
 
 
 def test_a_dying_process_does_not_count(tmp_path: Path) -> None:
     entry(tmp_path, 812, "haproxy", state="X")
     entry(tmp_path, 813, "haproxy", state="Z")
-    assert told(ask("-C", "haproxy", "--proc", tmp_path)) == (CRITICAL, "no process haproxy (2 zombies left out)")
+    assert said(ask("-C", "haproxy", "--proc", tmp_path)) == (CRITICAL, "no process haproxy (2 zombies left out)")
     entry(tmp_path, 814, "haproxy")
     text = "1 process haproxy (pid 814), range 2: (2 zombies left out)"
-    assert told(ask("-C", "haproxy", "--proc", tmp_path, "-c", "2:")) == (CRITICAL, text)
-    assert told(ask("-C", "haproxy", "--proc", tmp_path)) == (OK, "1 process haproxy (pid 814)")
+    assert said(ask("-C", "haproxy", "--proc", tmp_path, "-c", "2:")) == (CRITICAL, text)
+    assert said(ask("-C", "haproxy", "--proc", tmp_path)) == (OK, "1 process haproxy (pid 814)")
 
 
 @pytest.mark.parametrize("odd", ["a) (b c", "(x) S 1", "c\nd", "é) R", "))))((((", "1"])
@@ -90,9 +90,9 @@ def test_what_a_name_holds_cannot_reach_the_terminal(tmp_path: Path) -> None:
 
 def test_a_long_name_is_compared_whole(tmp_path: Path) -> None:
     with sleeper(tmp_path, LONG + "_a") as child:
-        assert told(ask("-C", LONG + "_a")) == (OK, f"1 process {LONG}_a (pid {child.pid})")
+        assert said(ask("-C", LONG + "_a")) == (OK, f"1 process {LONG}_a (pid {child.pid})")
         for other in (LONG + "_b", LONG, LONG[:15], LONG[:14], LONG + "_ab"):
-            assert told(ask("-C", other)) == (CRITICAL, f"no process {other}")
+            assert said(ask("-C", other)) == (CRITICAL, f"no process {other}")
 
 
 @pytest.mark.parametrize("title", ["{}: worker process", "{} -f /etc/x", "worker of something", "[idle]", " "])
@@ -121,7 +121,7 @@ def test_a_script_given_to_its_interpreter_is_found_by_its_argument(tmp_path: Pa
         assert ask("-C", f"{name}.py").state == CRITICAL
         assert ask("-a", rf"/{name}\.py --worker$").state == OK
         result = ask("-a", rf"{name}\.py")
-        assert told(result) == (OK, f"1 process with '{name}\\\\.py' (pid {child.pid})")
+        assert said(result) == (OK, f"1 process with '{name}\\\\.py' (pid {child.pid})")
 
 
 def test_the_check_does_not_find_itself(name: str) -> None:
@@ -146,7 +146,7 @@ print(run(process(BlockingNet(), argument=Regex(sys.argv[1]), proc="/proc"), 10)
 def test_whoever_runs_a_check_for_an_argument_does_not_stand_in_for_it(name: str, line: str) -> None:
     """Neither the shell that started it nor another run of it at the same time."""
     with started("/bin/sh", "-c", line.format(name)):
-        assert told(ask("-a", name)) == (CRITICAL, f"no process with '{name}'")
+        assert said(ask("-a", name)) == (CRITICAL, f"no process with '{name}'")
         assert ask("-a", r"kill -STOP \$\$; .*process").state == OK
 
 
@@ -154,13 +154,13 @@ def test_a_program_counts_for_its_user_alone() -> None:
     title = "vw" + os.urandom(5).hex()
     with started(title, "60", executable="/bin/sleep", user=65534) as child:
         for user in ("nobody", "65534"):
-            assert told(ask("-a", title, "-u", user)) == (
+            assert said(ask("-a", title, "-u", user)) == (
                 OK,
                 f"1 process with '{title}' of user {user} (pid {child.pid})",
             )
-        assert told(ask("-a", title, "-u", "root")) == (CRITICAL, f"no process with '{title}' of user root")
+        assert said(ask("-a", title, "-u", "root")) == (CRITICAL, f"no process with '{title}' of user root")
         assert ask("-u", "nobody").state == OK
-        assert told(ask("-u", "4123456789")) == (CRITICAL, "no process of user 4123456789")
+        assert said(ask("-u", "4123456789")) == (CRITICAL, "no process of user 4123456789")
 
 
 @pytest.mark.parametrize(
@@ -181,14 +181,14 @@ def test_what_cannot_be_is_a_usage_error(option: str, text: str) -> None:
 
 def test_a_user_that_is_not_there_is_unknown() -> None:
     """It is looked up in the run, and so within its deadline."""
-    assert told(ask("-u", "no such user here")) == (
+    assert said(ask("-u", "no such user here")) == (
         UNKNOWN,
         "cannot search for processes: this node has no user no such user here",
     )
 
 
 def test_at_least_one_thing_to_look_for_is_wanted() -> None:
-    assert told(ask("-c", "1:", "--age", "10:")) == (
+    assert said(ask("-c", "1:", "--age", "10:")) == (
         UNKNOWN,
         "nothing to search for: give a command, an argument, a pidfile or a user",
     )
@@ -200,7 +200,7 @@ def test_a_pidfile_names_the_one_process_to_look_at(tmp_path: Path, name: str) -
         pidfile.write_text(f" {child.pid}\nmore\n")
         for also in ([], ["-C", name], ["-a", name], ["-u", "root"], ["-C", name, "-u", "0", "-a", "60$"]):
             result = ask("--pidfile", pidfile, *also)
-            assert told(result) == (OK, f"pidfile {pidfile} names {child.pid}, which is {name}")
+            assert said(result) == (OK, f"pidfile {pidfile} names {child.pid}, which is {name}")
             assert [metric.name for metric in result.metrics] == ["processes", "age", "rss"]
 
 
@@ -209,18 +209,21 @@ def test_a_stale_pidfile_is_critical_and_says_what_runs_under_its_number(tmp_pat
     with sleeper(tmp_path, name) as child:
         pidfile.write_text(f"{child.pid}\n")
         says = f"pidfile {pidfile} names {child.pid}, which is {name}"
-        assert told(ask("--pidfile", pidfile, "-C", "haproxy")) == (CRITICAL, f"{says}, not haproxy")
-        assert told(ask("--pidfile", pidfile, "-a", "x y")) == (CRITICAL, f"{says} without 'x y' in its command line")
-        assert told(ask("--pidfile", pidfile, "-u", "nobody")) == (CRITICAL, f"{says}, but not of user nobody")
+        assert said(ask("--pidfile", pidfile, "-C", "haproxy")) == (CRITICAL, f"{says}, not haproxy")
+        assert said(ask("--pidfile", pidfile, "-a", "x y")) == (
+            CRITICAL,
+            f"{says} without 'x y' in its command line",
+        )
+        assert said(ask("--pidfile", pidfile, "-u", "nobody")) == (CRITICAL, f"{says}, but not of user nobody")
         child.kill()
         until_dead(child)
-        assert told(ask("--pidfile", pidfile)) == (CRITICAL, f"{says}, a zombie")
+        assert said(ask("--pidfile", pidfile)) == (CRITICAL, f"{says}, a zombie")
         child.wait()
         gone = f"pidfile {pidfile} names {child.pid}, which does not run"
-        assert told(ask("--pidfile", pidfile, "-C", name)) == (CRITICAL, gone)
+        assert said(ask("--pidfile", pidfile, "-C", name)) == (CRITICAL, gone)
     pidfile.write_text(str(os.getpid()))
     own = f"pidfile {pidfile} names {os.getpid()}, which is this check itself"
-    assert told(ask("--pidfile", pidfile)) == (CRITICAL, own)
+    assert said(ask("--pidfile", pidfile)) == (CRITICAL, own)
 
 
 def test_the_number_of_a_thread_is_no_process(tmp_path: Path) -> None:
@@ -252,12 +255,12 @@ def test_a_pidfile_with_no_number_is_critical(tmp_path: Path, content: bytes) ->
     pidfile = tmp_path / "a.pid"
     pidfile.write_bytes(content)
     text = f"pidfile {pidfile} does not start with the number of a process"
-    assert told(ask("--pidfile", pidfile)) == (CRITICAL, text)
+    assert said(ask("--pidfile", pidfile)) == (CRITICAL, text)
 
 
 def test_a_missing_pidfile_is_critical_and_an_unreadable_one_unknown(tmp_path: Path) -> None:
-    assert told(ask("--pidfile", tmp_path / "no")) == (CRITICAL, f"pidfile {tmp_path}/no is not there")
-    assert told(ask("--pidfile", tmp_path)) == (UNKNOWN, f"cannot read the pidfile {tmp_path}: Is a directory")
+    assert said(ask("--pidfile", tmp_path / "no")) == (CRITICAL, f"pidfile {tmp_path}/no is not there")
+    assert said(ask("--pidfile", tmp_path)) == (UNKNOWN, f"cannot read the pidfile {tmp_path}: Is a directory")
     os.mkfifo(tmp_path / "fifo")
     assert ask("--pidfile", tmp_path / "fifo").state == CRITICAL
     (tmp_path / "huge").write_text("9999999999")
@@ -268,7 +271,7 @@ def test_the_age_of_each_process_must_be_in_range(tmp_path: Path) -> None:
     entry(tmp_path, 812, "haproxy", start=0)
     entry(tmp_path, 813, "haproxy", start=98_800)
     result = ask("-C", "haproxy", "--proc", tmp_path, "--age", "60:")
-    assert told(result) == (CRITICAL, "2 processes haproxy (pids 812, 813); pid 813 is 12 s old, range 60:")
+    assert said(result) == (CRITICAL, "2 processes haproxy (pids 812, 813); pid 813 is 12 s old, range 60:")
     assert ask("-C", "haproxy", "--proc", tmp_path, "--age", "10:1000").state == OK
     assert ask("-C", "haproxy", "--proc", tmp_path, "--age", "999").state == CRITICAL
     assert [metric.value for metric in result.metrics] == [2, 1000, 2 << 20]
@@ -279,7 +282,7 @@ def test_the_memory_of_each_process_must_be_in_range(tmp_path: Path) -> None:
     entry(tmp_path, 813, "haproxy", rss=3072)
     result = ask("-C", "haproxy", "--proc", tmp_path, "--rss", "2M", "-w", "5:")
     text = "2 processes haproxy (pids 812, 813), range 5:; pid 813 holds 3145728 B, range 2097152"
-    assert told(result) == (CRITICAL, text)
+    assert said(result) == (CRITICAL, text)
     assert ask("-C", "haproxy", "--proc", tmp_path, "--rss", "3145728").state == OK
     assert result.notes == ["pid 812 haproxy: 1000 s old, 1048576 B", "pid 813 haproxy: 1000 s old, 3145728 B"]
 

@@ -21,7 +21,7 @@ from vipwarden.node.process.wanted import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-from tests.checks.processes import LONG, STAT, ask, entry, run_python, told
+from tests.checks.processes import LONG, STAT, ask, entry, run_python, said
 
 
 def test_a_process_in_a_container_counts_only_when_asked_for(tmp_path: Path, name: str) -> None:
@@ -30,8 +30,8 @@ def test_a_process_in_a_container_counts_only_when_asked_for(tmp_path: Path, nam
         children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
         while not (inner := children.read_text().strip()) or name not in Path(f"/proc/{inner}/comm").read_text():
             assert outer.poll() is None
-        assert told(ask("-C", name)) == (CRITICAL, f"no process {name} (1 in containers left out)")
-        assert told(ask("-C", name, "--containers")) == (OK, f"1 process {name} (pid {inner})")
+        assert said(ask("-C", name)) == (CRITICAL, f"no process {name} (1 in containers left out)")
+        assert said(ask("-C", name, "--containers")) == (OK, f"1 process {name} (pid {inner})")
         (tmp_path / "pid").write_text(inner)
         assert ask("--pidfile", tmp_path / "pid").text.endswith(f"names {inner}, which is {name} in a container")
 
@@ -39,7 +39,7 @@ def test_a_process_in_a_container_counts_only_when_asked_for(tmp_path: Path, nam
 def test_processes_that_come_and_go_disturb_nothing(tmp_path: Path, name: str) -> None:
     with sleeper(tmp_path, name) as child, _storm():
         for _ in range(60):
-            assert told(ask("-C", name)) == (OK, f"1 process {name} (pid {child.pid})")
+            assert said(ask("-C", name)) == (OK, f"1 process {name} (pid {child.pid})")
             assert ask("-a", f"/{name} 60").state == OK
             assert ask("-u", "0").state == OK
             assert ask("-C", "true", "-c", "0:9999").state == OK
@@ -92,11 +92,11 @@ ask(user=User("0"), critical=Range("0"))
 
 
 def test_no_procfs_is_unknown(tmp_path: Path) -> None:
-    assert told(ask("-C", "x", "--proc", tmp_path)) == (
+    assert said(ask("-C", "x", "--proc", tmp_path)) == (
         UNKNOWN,
         f"{tmp_path} shows no process at all: is it mounted?",
     )
-    assert told(ask("-C", "x", "--proc", tmp_path / "no")) == (
+    assert said(ask("-C", "x", "--proc", tmp_path / "no")) == (
         UNKNOWN,
         f"cannot read {tmp_path}/no: No such file or directory",
     )
@@ -150,7 +150,7 @@ def test_a_file_that_no_kernel_wrote_is_unknown(tmp_path: Path) -> None:
     entry(tmp_path, 812, "haproxy")
     (tmp_path / "812" / "stat").write_text("812 (haproxy)")
     text = f"cannot read {tmp_path}: 812: not a line of /proc/PID/stat"
-    assert told(ask("-C", "haproxy", "--proc", tmp_path)) == (UNKNOWN, text)
+    assert said(ask("-C", "haproxy", "--proc", tmp_path)) == (UNKNOWN, text)
 
 
 def test_other_checks_have_their_turn_while_many_processes_are_read(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_other_checks_have_their_turn_while_many_processes_are_read(tmp_path: Pa
         other.cancel()
         return result
 
-    assert told(asyncio.run(ask_beside())) == (CRITICAL, "no process haproxy")
+    assert said(asyncio.run(ask_beside())) == (CRITICAL, "no process haproxy")
     assert turns >= 3
 
 

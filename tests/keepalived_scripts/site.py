@@ -38,7 +38,7 @@ class Site:
         path.chmod(0o755)
         return path
 
-    def hooks_that_tell(self, *states: str, more: str = "") -> None:
+    def writing_hooks(self, *states: str, more: str = "") -> None:
         """Write hooks that add their arguments."""
         for state in states:
             self.hook(state, "10-tell", f'{more}\necho "$*" >>{self.journal}')
@@ -52,15 +52,15 @@ class Site:
         command = [str(BIN / "notify"), "--config", str(self.config), *arguments]
         return subprocess.Popen(command, env=environment(self.folder), stdin=subprocess.DEVNULL)
 
-    def told(self) -> list[str]:
+    def lines(self) -> list[str]:
         """Return what the hooks wrote."""
         return self.journal.read_text().splitlines() if self.journal.exists() else []
 
-    def must_tell(self, *lines: str) -> None:
+    def must_write(self, *lines: str) -> None:
         """Wait until the hooks wrote just that."""
         end = time.monotonic() + 60  # a busy machine starts workers late
-        while self.told() != list(lines):
-            assert time.monotonic() < end, self.told()
+        while self.lines() != list(lines):
+            assert time.monotonic() < end, self.lines()
             time.sleep(0.01)
 
     def state(self, name: str = "INSTANCE.V1") -> VrrpState:

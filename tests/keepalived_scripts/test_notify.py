@@ -33,28 +33,28 @@ def test_a_state_is_recorded_with_its_time(site: Site) -> None:
 
 def test_notify_master_has_no_words_but_its_own(site: Site) -> None:
     """So the state and the name are options."""
-    site.hooks_that_tell("backup", "fault")
+    site.writing_hooks("backup", "fault")
     assert site("--state", "BACKUP", "--instance", "V1", "word").code == 0
     assert site("--state", "FAULT", "--group", "G1").code == 0
-    site.must_tell("word INSTANCE V1 BACKUP 0", "GROUP G1 FAULT 0")
+    site.must_write("word INSTANCE V1 BACKUP 0", "GROUP G1 FAULT 0")
     assert site.state("GROUP.G1").state == "FAULT"
 
 
 def test_the_same_state_twice_is_no_news(site: Site) -> None:
     """With notify and notify_master both configured each transition is told twice."""
-    site.hooks_that_tell("master", "backup")
+    site.writing_hooks("master", "backup")
     site("INSTANCE", "V1", "MASTER", "100")
     first = site.state()
     site("--state", "MASTER", "--instance", "V1")
     again = site.state()
     assert (again.since, again.changes, again.priority) == (first.since, 1, 100)
     site("INSTANCE", "V1", "BACKUP", "100")
-    site.must_tell("INSTANCE V1 MASTER 100", "INSTANCE V1 BACKUP 100")
+    site.must_write("INSTANCE V1 MASTER 100", "INSTANCE V1 BACKUP 100")
 
 
 def test_in_a_storm_the_last_word_is_the_last_and_hooks_never_overlap(site: Site) -> None:
     """Twenty transitions, each a process of its own, all at once."""
-    site.hooks_that_tell(
+    site.writing_hooks(
         "master", "backup", more=f"mkdir {site.folder}/alone || echo overlap >>{site.journal}; sleep 0.05"
     )
     for state in ("master", "backup"):
@@ -65,7 +65,7 @@ def test_in_a_storm_the_last_word_is_the_last_and_hooks_never_overlap(site: Site
         assert process.wait(timeout=60) == 0
     assert (site.state().state, site.state().priority) == (states[-1], 119)
     must_come(site.idle)
-    told = site.told()
+    told = site.lines()
     assert "overlap" not in told
     priorities = [int(line.split()[-1]) for line in told]
     assert priorities == sorted(priorities)
@@ -74,7 +74,7 @@ def test_in_a_storm_the_last_word_is_the_last_and_hooks_never_overlap(site: Site
 
 def test_an_older_event_that_comes_late_changes_nothing(site: Site) -> None:
     """Its process was started first and was held up."""
-    site.hooks_that_tell("master", "backup")
+    site.writing_hooks("master", "backup")
     line = (
         f'sh -c "kill -STOP \\$\\$; exec {BIN}/notify --config {site.config} INSTANCE V1 MASTER 1" & late=$!; '
         f"while ! grep -q 'T (stopped)' /proc/$late/status; do sleep 0.01; done; sleep 0.02; "
@@ -83,12 +83,12 @@ def test_an_older_event_that_comes_late_changes_nothing(site: Site) -> None:
     subprocess.run(["sh", "-c", line], env=environment(site.folder), check=True, timeout=60)
     assert site.state().state == "BACKUP"
     must_come(site.idle)
-    site.must_tell("INSTANCE V1 BACKUP 1")
+    site.must_write("INSTANCE V1 BACKUP 1")
 
 
 def test_a_priority_that_overtakes_a_state_does_not_lose_it(site: Site) -> None:
     """The state is recorded and has its hooks; the priority is the later one."""
-    site.hooks_that_tell("master", "backup")
+    site.writing_hooks("master", "backup")
     site("INSTANCE", "V1", "BACKUP", "100")
     line = (
         f'sh -c "kill -STOP \\$\\$; exec {BIN}/notify --config {site.config} INSTANCE V1 MASTER 100" & late=$!; '
@@ -97,7 +97,7 @@ def test_a_priority_that_overtakes_a_state_does_not_lose_it(site: Site) -> None:
     )
     subprocess.run(["sh", "-c", line], env=environment(site.folder), check=True, timeout=30)
     assert (site.state().state, site.state().priority) == ("MASTER", 90)
-    site.must_tell("INSTANCE V1 BACKUP 100", "INSTANCE V1 MASTER 100")
+    site.must_write("INSTANCE V1 BACKUP 100", "INSTANCE V1 MASTER 100")
     site("INSTANCE", "V1", "BACKUP", "80")
     assert (site.state().state, site.state().priority) == ("BACKUP", 80)
 
@@ -137,12 +137,12 @@ def test_the_journal_gets_fields_of_their_own(site: Site) -> None:
 
 def test_priorities_change_without_a_change_of_state(site: Site) -> None:
     """With notify_priority_changes."""
-    site.hooks_that_tell("master", "master_priority", "master_rx_lower_pri")
+    site.writing_hooks("master", "master_priority", "master_rx_lower_pri")
     site("INSTANCE", "V1", "MASTER", "100")
     site("INSTANCE", "V1", "MASTER_PRIORITY", "90")
     site("INSTANCE", "V1", "MASTER_RX_LOWER_PRI", "90")
     assert (site.state().state, site.state().priority, site.state().changes) == ("MASTER", 90, 1)
-    site.must_tell("INSTANCE V1 MASTER 100", "INSTANCE V1 MASTER_RX_LOWER_PRI 90")
+    site.must_write("INSTANCE V1 MASTER 100", "INSTANCE V1 MASTER_RX_LOWER_PRI 90")
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_what_cannot_be_recorded_is_told(site: Site) -> None:
 
 def test_an_event_is_spooled_whole(site: Site) -> None:
     """What waits for a hook can be read by root alone, and as JSON."""
-    site.hooks_that_tell("master", "backup", more=f"until [ -e {site.folder}/go ]; do sleep 0.02; done")
+    site.writing_hooks("master", "backup", more=f"until [ -e {site.folder}/go ]; do sleep 0.02; done")
     site("INSTANCE", "V1", "MASTER", "1")
     site("INSTANCE", "V1", "BACKUP", "1")
     folder = site.folder / "run/notify/hooks"

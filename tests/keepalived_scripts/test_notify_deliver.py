@@ -120,13 +120,13 @@ def test_a_webhook_gets_json_and_a_token(site: Site) -> None:
 
 def test_a_webhook_is_tried_again_until_it_is_taken(site: Site) -> None:
     """After a reset, a silence and a 503, in its order; in the meantime hooks run as ever."""
-    site.hooks_that_tell("master", "backup")
+    site.writing_hooks("master", "backup")
     with webhook() as server:
         server.moods, server.mood = [RESET, SILENT], 503
         site.configure(f"webhook: http://127.0.0.1:{server.server_port}/", "attempt_timeout: 0.3", "retry_first: 0.1")
         site("INSTANCE", "V1", "MASTER", "1")
         site("INSTANCE", "V1", "BACKUP", "1")
-        site.must_tell("INSTANCE V1 MASTER 1", "INSTANCE V1 BACKUP 1")
+        site.must_write("INSTANCE V1 MASTER 1", "INSTANCE V1 BACKUP 1")
         must_come(lambda: len(server.posts) >= 3)
         server.mood = 204
         must_come(site.idle)

@@ -31,7 +31,7 @@ def reading(site: Site, fifo: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_virtual_services_are_told_by_fifo(site: Site) -> None:
     """In lines that come in pieces, of which one is nonsense."""
-    site.hooks_that_tell("up", "down", "master")
+    site.writing_hooks("up", "down", "master")
     fifo = site.folder / "fifo"
     os.mkfifo(fifo)
     with reading(site, fifo), fifo.open("wb", buffering=0) as out:
@@ -39,7 +39,7 @@ def test_virtual_services_are_told_by_fifo(site: Site) -> None:
             out.write(piece.encode())
             time.sleep(0.02)
         out.write(b'INSTANCE "V1" MASTER 7\n')
-        site.must_tell(
+        site.must_write(
             "VS [192.0.2.10]:tcp:80 UP 0",
             "RS [192.0.2.1]:tcp:80 [192.0.2.10]:tcp:80 DOWN 0",
             "INSTANCE V1 MASTER 7",
@@ -50,24 +50,24 @@ def test_virtual_services_are_told_by_fifo(site: Site) -> None:
 
 def test_a_fifo_that_is_made_anew_is_read_on(site: Site) -> None:
     """What was still in the old one is not lost."""
-    site.hooks_that_tell("master", "backup")
+    site.writing_hooks("master", "backup")
     fifo = site.folder / "fifo"
     with reading(site, fifo):
         os.mkfifo(fifo)
         with fifo.open("wb", buffering=0) as old:
             old.write(b'INSTANCE "V1" MASTER 1\n')
-            site.must_tell("INSTANCE V1 MASTER 1")
+            site.must_write("INSTANCE V1 MASTER 1")
             fifo.unlink()
             old.write(b'INSTANCE "V1" BACKUP 2\n')
             os.mkfifo(fifo)
         with fifo.open("wb", buffering=0) as new:
             new.write(b'INSTANCE "V1" MASTER 3\n')
-            site.must_tell("INSTANCE V1 MASTER 1", "INSTANCE V1 BACKUP 2", "INSTANCE V1 MASTER 3")
+            site.must_write("INSTANCE V1 MASTER 1", "INSTANCE V1 BACKUP 2", "INSTANCE V1 MASTER 3")
 
 
 def test_a_flood_that_a_pipe_would_not_hold_is_heard_to_its_end(site: Site) -> None:
     """Written without waiting, as keepalived does: ten thousand real servers, and then one state."""
-    site.hooks_that_tell("master")
+    site.writing_hooks("master")
     fifo = site.folder / "fifo"
     os.mkfifo(fifo)
     with reading(site, fifo):
@@ -77,8 +77,8 @@ def test_a_flood_that_a_pipe_would_not_hold_is_heard_to_its_end(site: Site) -> N
             os.write(out, b"RS [192.0.2.1]:tcp:%d [192.0.2.10]:tcp:80 DOWN\n" % number)
         os.write(out, b'INSTANCE "V1" MASTER 1\n')
         os.close(out)
-        must_come(lambda: bool(site.told()), 100)
-        assert site.told() == ["INSTANCE V1 MASTER 1"]
+        must_come(lambda: bool(site.lines()), 100)
+        assert site.lines() == ["INSTANCE V1 MASTER 1"]
 
 
 def _room(fifo: Path) -> int:

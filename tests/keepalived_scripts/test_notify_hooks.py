@@ -27,7 +27,7 @@ def test_hooks_run_in_the_order_of_their_names_with_keepalived_s_words(site: Sit
     site.hook("master", "30-old~", f"echo old >>{site.journal}")
     site("--state", "FAULT", "--instance", "V1")
     site("own", "INSTANCE", "V1", "MASTER", "100")
-    site.must_tell(
+    site.must_write(
         "VIPWARDEN_NAME=V1", "VIPWARDEN_PREVIOUS=FAULT", "VIPWARDEN_PRIORITY=100", "VIPWARDEN_SOURCE=notify",
         "VIPWARDEN_STATE=MASTER", "VIPWARDEN_TYPE=INSTANCE", "second own INSTANCE V1 MASTER 100",
     )  # fmt: skip
@@ -35,25 +35,25 @@ def test_hooks_run_in_the_order_of_their_names_with_keepalived_s_words(site: Sit
 
 def test_a_worker_that_dies_leaves_nothing_lying(site: Site) -> None:
     """Whoever finds the lock taken by it waits for the end of it, one process for all."""
-    site.hooks_that_tell("master", "backup")
+    site.writing_hooks("master", "backup")
     site("INSTANCE", "V1", "MASTER", "1")
-    site.must_tell("INSTANCE V1 MASTER 1")
+    site.must_write("INSTANCE V1 MASTER 1")
     must_come(site.idle)
     with (site.folder / "run/notify/.hooks.lock").open("w") as dying:
         fcntl.flock(dying, fcntl.LOCK_EX)
         for state in ("BACKUP", "MASTER"):
             site("INSTANCE", "V1", state, "1")
         assert not site.idle()
-    site.must_tell(*(f"INSTANCE V1 {state} 1" for state in ("MASTER", "BACKUP", "MASTER")))
+    site.must_write(*(f"INSTANCE V1 {state} 1" for state in ("MASTER", "BACKUP", "MASTER")))
 
 
 def test_hooks_follow_each_other_while_a_slow_one_runs(site: Site) -> None:
     """No event is lost, and each instance keeps its order."""
-    site.hooks_that_tell("master", "backup", more="sleep 0.1")
+    site.writing_hooks("master", "backup", more="sleep 0.1")
     words = ["V1 MASTER", "V1 BACKUP", "V2 MASTER", "V1 MASTER"]
     for word in words:
         site("INSTANCE", *word.split(), "1")
-    site.must_tell(*(f"INSTANCE {word} 1" for word in words))
+    site.must_write(*(f"INSTANCE {word} 1" for word in words))
     assert site.state().changes == 3
 
 
@@ -62,17 +62,17 @@ def test_hooks_of_a_state_that_is_long_gone_are_skipped(site: Site) -> None:
     site.configure("hook_timeout: 0.4")
     for number in range(100):  # one after the other, until all others have come
         site.hook("fault", f"{number:02}-hang", f"until [ -e {site.folder}/go ]; do sleep 0.02; done")
-    site.hooks_that_tell("master", "backup")
+    site.writing_hooks("master", "backup")
     for words in ("V1 FAULT", "V1 MASTER", "V1 BACKUP", "V2 MASTER", "V1 MASTER"):
         site("INSTANCE", *words.split(), "1")
     time.sleep(0.5)
     (site.folder / "go").touch()
-    site.must_tell("INSTANCE V2 MASTER 1", "INSTANCE V1 MASTER 1")
+    site.must_write("INSTANCE V2 MASTER 1", "INSTANCE V1 MASTER 1")
 
 
 def test_stop_does_not_wait_for_its_hooks_which_survive(site: Site) -> None:
     """A second later, keepalived kills the whole process group."""
-    site.hooks_that_tell("stop", more=f"until [ -e {site.folder}/go ]; do sleep 0.02; done")
+    site.writing_hooks("stop", more=f"until [ -e {site.folder}/go ]; do sleep 0.02; done")
     command = [str(BIN / "notify"), "--config", str(site.config), "INSTANCE", "V1", "STOP", "100"]
     process = subprocess.Popen(command, env=environment(site.folder), process_group=0, stdout=subprocess.PIPE)
     process.communicate(timeout=60)  # returns when nobody holds its stdout any more
@@ -80,7 +80,7 @@ def test_stop_does_not_wait_for_its_hooks_which_survive(site: Site) -> None:
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     (site.folder / "go").touch()
-    site.must_tell("INSTANCE V1 STOP 100")
+    site.must_write("INSTANCE V1 STOP 100")
 
 
 def test_a_hook_that_hangs_is_killed_with_all_that_it_started(site: Site) -> None:
@@ -90,7 +90,7 @@ def test_a_hook_that_hangs_is_killed_with_all_that_it_started(site: Site) -> Non
     site.hook("fault", "20-next", f"echo next >>{site.journal}")
     begun = time.monotonic()
     site("INSTANCE", "V1", "FAULT", "1")
-    site.must_tell("next")
+    site.must_write("next")
     assert time.monotonic() - begun < 30
     child = Path("/proc", (site.folder / "child").read_text().strip(), "status")
     must_come(lambda: not child.exists() or "zombie" in child.read_text())
@@ -101,11 +101,11 @@ def test_a_daemon_that_a_hook_starts_lives_on(site: Site) -> None:
     start = f"(grep -E 'Sig(Ign|Blk)' /proc/self/status; umask; sleep 0.3; echo alive && echo done) >>{site.journal} &"
     site.hook("master", "10-start", start)
     site("INSTANCE", "V1", "MASTER", "1")
-    must_come(lambda: "done" in site.told())
-    blocked, ignored = (int(line.split()[1], 16) & 0x7FFFFFFF for line in site.told() if line.startswith("Sig"))
+    must_come(lambda: "done" in site.lines())
+    blocked, ignored = (int(line.split()[1], 16) & 0x7FFFFFFF for line in site.lines() if line.startswith("Sig"))
     # SIGINT and SIGQUIT are what "&" of sh ignores, and what was ignored before the tests began stays so
     assert (ignored & ~0b110 & ~ignored_here(), blocked) == (0, 0)
-    assert "0022" in site.told()
+    assert "0022" in site.lines()
 
 
 @pytest.mark.parametrize("how", ["another's", "group", "world", "folder", "not executable", "a folder", "linked"])
@@ -135,14 +135,14 @@ def test_hooks_that_others_could_change_are_refused(site: Site, how: str) -> Non
         site.hooks.chmod(0o777)
     site("INSTANCE", "V1", "MASTER", "1")
     must_come(site.idle)
-    assert site.told() == ([] if how == "folder" else ["good"])
+    assert site.lines() == ([] if how == "folder" else ["good"])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system")
 @pytest.mark.parametrize("inodes", [True, False])
 def test_a_full_run_keeps_no_hook_from_running(site: Site, *, inodes: bool) -> None:
     """A VIP of a cloud has to be moved though nothing can be written down."""
-    site.hooks_that_tell("master", "backup")
+    site.writing_hooks("master", "backup")
     notify = f"{BIN}/notify --config {site.config} INSTANCE V1"
     fill = (
         "i=0; while true 2>/dev/null >$i; do i=$((i+1)); done"
@@ -158,4 +158,4 @@ def test_a_full_run_keeps_no_hook_from_running(site: Site, *, inodes: bool) -> N
     ]  # fmt: skip
     done = shell(site.folder, "\n".join(lines), flags=("-m",))
     assert done.code == 0, done.err
-    assert site.told() == [f"INSTANCE V1 {state} 1" for state in ("BACKUP", "MASTER", "BACKUP", "MASTER")]
+    assert site.lines() == [f"INSTANCE V1 {state} 1" for state in ("BACKUP", "MASTER", "BACKUP", "MASTER")]

@@ -37,7 +37,7 @@ class Cluster:
     def __init__(self, own: Node) -> None:
         self.own = own
         self.site = Site(own.folder)
-        self.site.hooks_that_tell(*STATES)
+        self.site.writing_hooks(*STATES)
 
     def mood(self, value: int) -> None:
         """Let the instance fail or recover."""
@@ -94,7 +94,7 @@ def test_each_state_runs_its_hooks_once_by_notify_and_notify_master_together(clu
         process.wait(timeout=60)
     cluster.must_be("STOP")
     names = ("BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "STOP")
-    cluster.own.must_come(lambda: [line.split()[2] for line in cluster.site.told()] == list(names))
+    cluster.own.must_come(lambda: [line.split()[2] for line in cluster.site.lines()] == list(names))
     assert "nsecure" not in cluster.own.log.read_text()
     assert "SECURITY" not in cluster.own.log.read_text()
 
@@ -113,9 +113,9 @@ def test_a_storm_of_twenty_transitions_ends_in_the_right_state(cluster: Cluster)
         cluster.own.must_come(lambda: cluster.state(since=calm) == "MASTER")
         cluster.mood(1)
         cluster.must_be("FAULT")  # older events change nothing any more
-        cluster.own.must_come(lambda: cluster.site.told()[-1] == "INSTANCE V1 FAULT 100" and cluster.site.idle())
+        cluster.own.must_come(lambda: cluster.site.lines()[-1] == "INSTANCE V1 FAULT 100" and cluster.site.idle())
         assert cluster.state() == "FAULT"
-        told = [line.split()[2] for line in cluster.site.told()]
+        told = [line.split()[2] for line in cluster.site.lines()]
         assert all(one != other for one, other in pairwise(told))
 
 
@@ -136,7 +136,7 @@ def test_an_independent_reader_hears_everything_from_start_to_stop(cluster: Clus
                 process.terminate()
                 process.wait(timeout=60)
             cluster.must_be("STOP")
-    assert cluster.site.told()[-1].split()[2] == "STOP"
+    assert cluster.site.lines()[-1].split()[2] == "STOP"
     found = vrrp_state.read(f"{cluster.own.folder}/run/vrrp/INSTANCE.V1")
     assert found is not None
     assert found.source == "fifo"
@@ -190,7 +190,7 @@ def test_what_a_full_pipe_lost_is_noticed_by_the_kernel_s_addresses(cluster: Clu
         found = vrrp_state.read(f"{cluster.own.folder}/run/vrrp/INSTANCE.V1")
         assert found is not None
         assert found.source == "kernel"
-        cluster.own.must_come(lambda: cluster.site.told()[-1] == "INSTANCE V1 BACKUP 100")
+        cluster.own.must_come(lambda: cluster.site.lines()[-1] == "INSTANCE V1 BACKUP 100")
         cluster.mood(0)
         cluster.must_be("MASTER")
         for child in _children(process.pid):
