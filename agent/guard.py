@@ -1,7 +1,4 @@
-"""How does the agent keep its watchdog? It starts a watchdog and replaces a lost watchdog.
-
-Checks go on meanwhile: a watchdog that hangs, at its start or later, costs the loop nothing.
-"""
+"""How does the agent start its watchdog, and replace a lost or hung watchdog, while checks go on?"""
 
 from __future__ import annotations
 
