@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from vipwarden.config.text import TAG, TextError, compose, is_null, read
 from vipwarden.core.options import Option, UsageError, options
 from vipwarden.core.result import one_line
 
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 PATH = "/etc/vipwarden/vipwarden.yaml"
 SECTIONS = ("agent", "exporter", "notify")  # besides "checks"; each reader of the file takes its own
-_MOST_BYTES = 4 << 20
 _MOST_MISTAKES = 50
-_TAG = "tag:yaml.org,2002:"
 
 
 class ConfigError(ValueError):
@@ -61,8 +60,11 @@ class Document:
         """Read the file (or the text, named ``path`` in errors); raises ConfigError."""
         self.path = path
         self._files: list[tuple[yaml.Node, str, str]] = []
-        root = _compose(path, _read(path) if text is None else text)
-        self.is_empty = root is None or _is_null(root)
+        try:
+            root = compose(path, read(path) if text is None else text)
+        except TextError as error:
+            raise ConfigError(str(error)) from None
+        self.is_empty = root is None or is_null(root)
         self._top = {} if root is None or self.is_empty else dict(self.pairs(root, ""))
         mistakes = Mistakes()
         for key, (node, _) in self._top.items():
@@ -74,7 +76,7 @@ class Document:
     def top(self, name: str) -> yaml.Node | None:
         """Return the node of a top-level key, None if there is none."""
         node = self._top.get(name, (None, None))[1]
-        return None if node is None or _is_null(node) else node
+        return None if node is None or is_null(node) else node
 
     def section(self, name: str, function: Callable[..., object]) -> dict[str, object]:
         """Return the values of a section by the signature of a function; raises ConfigError."""
@@ -108,11 +110,11 @@ class Document:
         return self._scalar(option, node, where)
 
     def _scalar(self, option: Option, node: yaml.Node, where: str) -> object:
-        if not isinstance(node, yaml.ScalarNode) or _is_null(node) or not node.value:
+        if not isinstance(node, yaml.ScalarNode) or is_null(node) or not node.value:
             raise self.error(node, where, "wants one value")
         if option.is_flag:
             flag = yaml.SafeLoader.bool_values.get(node.value.lower())
-            if flag is None or node.tag != _TAG + "bool":
+            if flag is None or node.tag != TAG + "bool":
                 raise self.error(node, where, f"is {node.value!r}, but wants true or false")
             return flag
         try:
@@ -130,7 +132,7 @@ class Document:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or not key.value:
                 raise self.error(key, where or "the file", "has a key that is no text")
-            if key.tag == _TAG + "merge":
+            if key.tag == TAG + "merge":
                 what = "is YAML's merge key, which is not taken here: write out what it would merge"
                 raise self.error(key, f"{where}.<<".lstrip("."), what)
             text = str(key.value)
@@ -162,21 +164,6 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f"is not known; known are {', '.join(known)}{meant(name, known)}"
 
 
-def _read(path: str) -> str:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a path from the operator
-            raw = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(raw) > _MOST_BYTES:
-        raise ConfigError(f"{path}: is longer than {_MOST_BYTES >> 20} MiB")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: is not UTF-8 text: {error.reason}") from None
-
-
 def _unseen(path: str) -> str:
     """Return why a file cannot be found, or ""."""
     try:
@@ -184,26 +171,3 @@ def _unseen(path: str) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
-
-
-def _compose(path: str, text: str) -> yaml.Node | None:
-    try:
-        loader = yaml.SafeLoader(text)
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(f"{path}:{line}: is not YAML: a character that it does not allow") from None
-    try:
-        return loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        line, problem = (error.problem_mark or loader).line, str(error.problem)
-        if "'\\t'" in problem:
-            problem = "a tab, where YAML takes only blanks"
-    except RecursionError:
-        line, problem = loader.line, "nested too deeply"
-    except (ValueError, OverflowError) as error:  # by PyYAML, for an escape or version out of range
-        line, problem = loader.line, str(error)
-    raise ConfigError(f"{path}:{line + 1}: is not YAML: {problem}")
-
-
-def _is_null(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.tag == _TAG + "null"
