@@ -7,9 +7,8 @@ NRPE dns: -H 127.0.0.1 -q localhost
 from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6
-from time import monotonic
 
-from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Metric, Range, Result, judge, one_line
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Metric, Range, Result, one_line
 from vipwarden.core.values import Host, Port, Seconds, Source
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.dns.message import ADDRESS, NOERROR, QueryName, Rcode, RecordType
@@ -74,7 +73,6 @@ async def dns_answer(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     question = f"{query} {record_type}"
     wrong = _contradiction((host, *same_serial), record_type, rcode, expect, ttl)
     if wrong:
@@ -86,8 +84,8 @@ async def dns_answer(
     try:
         await run.ask((host, *same_serial), family)
     except NetError as error:
-        return error.result(question, [_time(begun, warning, critical, timeout)])
-    time = _time(begun, warning, critical, timeout)
+        return error.result(question, [net.time(warning, critical)])
+    time = net.time(warning, critical)
     faults = []
     for name, reply in run.replies:
         fault = _fault(reply, record_type, rcode, expect, authoritative, ttl)
@@ -102,7 +100,7 @@ async def dns_answer(
         if len(set(serials)) > 1:
             pairs = zip(run.replies, serials, strict=True)
             faults.append("serials differ: " + ", ".join(f"{number} on {name}" for (name, _), number in pairs))
-    state = CRITICAL if faults else judge(time.value, warning, critical)
+    state = CRITICAL if faults else time.state
     text = "; ".join(faults) or f"{name} answered {_shown(reply.answers) or reply.rcode}"
     if state == OK and len(run.replies) > 1:
         text += f", and the same serial is on {len(run.replies) - 1} more"
@@ -178,7 +176,3 @@ def _fault(
 
 def _shown(answers: list[str], limit: int = 100) -> str:
     return one_line(", ".join(answers), limit)
-
-
-def _time(begun: float, warning: Range | None, critical: Range | None, timeout: float) -> Metric:
-    return Metric("time", monotonic() - begun, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)

@@ -5,9 +5,7 @@ Nagios http_right!PORT!PATH!DIGEST: -p PORT -u PATH --digest DIGEST
 
 from __future__ import annotations
 
-from time import monotonic
-
-from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, judge
+from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result
 from vipwarden.core.values import Count, Host, Port, Seconds, Source
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.http.options import (
@@ -89,18 +87,8 @@ async def http_digest(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     server = Server(
-        host,
-        port,
-        virtualhost,
-        tls=tls,
-        sni=sni,
-        ca_file=ca_file,
-        insecure=insecure,
-        ipv4=ipv4,
-        ipv6=ipv6,
-        source=source,
+        host, port, virtualhost, tls, sni=sni, ca_file=ca_file, insecure=insecure, ipv4=ipv4, ipv6=ipv6, source=source
     )
     url = server.url(path)
     wrong = server.contradiction()
@@ -121,12 +109,12 @@ async def http_digest(
             decoded=decoded,
         )
     except NetError as error:
-        return error.result(url, [_time(begun, warning, critical, timeout)])
-    taken = _time(begun, warning, critical, timeout)
+        return error.result(url, [net.time(warning, critical)])
+    taken = net.time(warning, critical)
     metrics = [taken, Metric("size", page.size, "B", minimum=0, maximum=max_bytes)]
     notes = [f"the {algorithm} digest of {page.size} bytes is {page.digest}"]
     notes += [f"fragile: {reason}" for reason in page.fragile]
-    state = judge(taken.value, warning, critical)
+    state = taken.state
     text = f"status {page.header.status}, {page.size} B"
     if digest:
         text += f", right {'but fragile ' if page.fragile else ''}digest"
@@ -138,7 +126,3 @@ async def http_digest(
         else:
             state, text = CRITICAL, f"status {page.header.status}, but regex missed in {len(page.content)} bytes"
     return Result(state, f"{url}: {text} ({taken.value * 1000:.3g} ms)", metrics, notes=notes)
-
-
-def _time(begun: float, warning: Range | None, critical: Range | None, timeout: float) -> Metric:
-    return Metric("time", monotonic() - begun, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)

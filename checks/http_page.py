@@ -6,9 +6,7 @@ NRPE page: -H 127.0.0.1 -u /health -w 0.5 -c 2
 
 from __future__ import annotations
 
-from time import monotonic
-
-from vipwarden.core.result import CRITICAL, UNKNOWN, WARNING, Metric, Range, Result, judge
+from vipwarden.core.result import CRITICAL, UNKNOWN, WARNING, Metric, Range, Result
 from vipwarden.core.values import Count, Host, Port, Seconds, Source
 from vipwarden.net.secret import SecretError
 from vipwarden.net.stream import NetError
@@ -101,18 +99,8 @@ async def http_page(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     server = Server(
-        host,
-        port,
-        virtualhost,
-        tls=tls,
-        sni=sni,
-        ca_file=ca_file,
-        insecure=insecure,
-        ipv4=ipv4,
-        ipv6=ipv6,
-        source=source,
+        host, port, virtualhost, tls, sni=sni, ca_file=ca_file, insecure=insecure, ipv4=ipv4, ipv6=ipv6, source=source
     )
     url = server.url(path)
     wrong = server.contradiction(tls_later=redirects != OFF)
@@ -136,14 +124,14 @@ async def http_page(
         return Result(UNKNOWN, f"{url}: {error}")
     except NetError as error:
         error.text = asks.masked(error.text)
-        return error.result(url, [_time(begun, warning, critical, timeout)])
+        return error.result(url, [net.time(warning, critical)])
     wanted = Wanted(expect_header, text, regex, absent, json_value)
     drains = drain is not None and drain.hold(page.header.status)
     faults = [] if drains else wanted.faults(page)
-    taken = _time(begun, warning, critical, timeout)
+    taken = net.time(warning, critical)
     metrics = [taken, Metric("size", len(page.content), "B", minimum=0, maximum=max_bytes)]
     said = f"status {page.header.status}, {len(page.content)} B"
-    state = judge(taken.value, warning, critical)
+    state = taken.state
     if faults:
         state, said = CRITICAL, f"status {page.header.status}, but {'; '.join(faults)}"
     elif drains:
@@ -153,7 +141,3 @@ async def http_page(
     notes = [*asks.notes, *(f"redirected to {there}" for there in way[1:])]
     line = asks.masked(f"{url}{f' to {way[-1]}' if len(way) > 1 else ''}: {said}")
     return Result(state, f"{line} ({taken.value * 1000:.3g} ms)", metrics, notes=[asks.masked(note) for note in notes])
-
-
-def _time(begun: float, warning: Range | None, critical: Range | None, timeout: float) -> Metric:
-    return Metric("time", monotonic() - begun, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)

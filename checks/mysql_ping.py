@@ -7,9 +7,7 @@ NRPE mysql: -f /etc/vipwarden/mysql.cnf -w 0.5 -c 2
 
 from __future__ import annotations
 
-from time import monotonic
-
-from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, judge, one_line
+from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, one_line
 from vipwarden.core.values import Host, Port, Seconds
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.mysql.client import LOGIN_REFUSED, Client
@@ -66,7 +64,6 @@ async def mysql_ping(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     try:
         settings = Tls(tls, ca_file, insecure)
         target = await target_of(net, host, port, socket, user, database, defaults_file, group, settings)
@@ -78,19 +75,19 @@ async def mysql_ping(
     state, expired = CRITICAL, False
     try:
         await ping.run(Session.ping)
-        state, text = judge(monotonic() - begun, warning, critical), f"{ping.name} answered the ping"
+        state, text = net.time(warning, critical).state, f"{ping.name} answered the ping"
     except NetError as error:
         state, text, expired = error.state, ping.fault(error), error.expired
     except RefusalError as refusal:
         text = ping.explain(refusal)
         if refusal.code in LOGIN_REFUSED and ignore_auth:
             target.notes.append(text)
-            state, text = judge(monotonic() - begun, warning, critical), f"{ping.name} is alive: it refused the login"
+            state, text = net.time(warning, critical).state, f"{ping.name} is alive: it refused the login"
         elif refusal.code in _NEEDS_ACCOUNT and not ping.unspoken:
             text += ", or give -n if a refused login is enough"
-    time = monotonic() - begun
-    metrics = [Metric("time", time, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)]
+    time = net.time(warning, critical)
+    metrics = [time]
     if ping.connected:
-        metrics.append(Metric("connect", ping.connected - begun, "s", minimum=0))
+        metrics.append(Metric("connect", ping.connected - net.begun, "s", minimum=0))
     notes = [*target.notes, *ping.notes]
-    return Result(state, f"{one_line(text)} ({time * 1000:.3g} ms)", metrics, notes=notes, expired=expired)
+    return Result(state, f"{one_line(text)} ({time.value * 1000:.3g} ms)", metrics, notes=notes, expired=expired)

@@ -7,8 +7,6 @@ NRPE mysql_role: -f /etc/vipwarden/mysql.cnf
 
 from __future__ import annotations
 
-from time import monotonic
-
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Range, Result, State, judge, one_line
 from vipwarden.core.values import Host, Port, Seconds
 from vipwarden.net.stream import NetError
@@ -79,7 +77,6 @@ async def mysql_role(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     try:
         settings = Tls(tls, ca_file, insecure)
         target = await target_of(net, host, port, socket, user, None, defaults_file, group, settings)
@@ -100,15 +97,16 @@ async def mysql_role(
             role, writable, replica, (lag_warning, lag_critical), donor, cluster_size, (free_warning, free_critical)
         )
         text = f"{client.name} {text}"
-        state = max(state, judge(monotonic() - begun, warning, critical))
+        state = max(state, net.time(warning, critical).state)
     except NetError as error:
         state, text, expired = error.state, client.fault(error), error.expired
     except RefusalError as refusal:
         state, text = CRITICAL, client.explain(refusal)
-    time = monotonic() - begun
-    metrics.insert(0, Metric("time", time, "s", warn=warning, crit=critical, minimum=0, maximum=timeout))
+    time = net.time(warning, critical)
     notes = [*target.notes, *client.notes]
-    return Result(state, f"{one_line(text)} ({time * 1000:.3g} ms)", metrics, notes=notes, expired=expired)
+    return Result(
+        state, f"{one_line(text)} ({time.value * 1000:.3g} ms)", [time, *metrics], notes=notes, expired=expired
+    )
 
 
 def _judged(

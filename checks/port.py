@@ -8,9 +8,8 @@ NRPE https: -H 127.0.0.1 -p 443 -w 0.5 -c 2
 from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6
-from time import monotonic
 
-from vipwarden.core.result import CRITICAL, Metric, Range, Result, State, judge, one_line
+from vipwarden.core.result import CRITICAL, Metric, Range, Result, State, one_line
 from vipwarden.core.values import Escaped, Host, Seconds, Source
 from vipwarden.net.stream import NetError
 
@@ -80,7 +79,6 @@ async def port(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     if host.startswith("/") is (port is not None):
         return Result(State.UNKNOWN, f"{host} has no ports" if port else f"{host}: no port given")
     try:
@@ -97,18 +95,18 @@ async def port(
             lines.append(await _try(net, targets, number, source, send, expect))
         except NetError as error:
             errors.append(error)
-    time = monotonic() - begun
-    state = judge(time, warning, critical)
+    time = net.time(warning, critical)
+    state = time.state
     if errors:
         state = max(state, *(refused if error.kind == "closed" else error.state for error in errors))
     if len(ports) > 1:
         lines.insert(0, f"{len(ports) - len(errors)} of {len(ports)} ports of {host} are open")
     text = "; ".join([error.text for error in errors]) if errors else lines[0]
-    metrics = [Metric("time", time, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)]
+    metrics = [time]
     if len(ports) > 1:
         metrics.append(Metric("open", len(ports) - len(errors), minimum=0, maximum=len(ports)))
     expired = bool(errors) and all(error.kind in ("filtered", "expired") for error in errors)
-    return Result(state, f"{text} ({time * 1000:.3g} ms)", metrics, notes=lines, expired=expired)
+    return Result(state, f"{text} ({time.value * 1000:.3g} ms)", metrics, notes=lines, expired=expired)
 
 
 async def _try(

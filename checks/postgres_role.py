@@ -8,7 +8,6 @@ NRPE postgres: -u monitor -f /etc/vipwarden/pgpass
 from __future__ import annotations
 
 import posix
-from time import monotonic
 
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Range, Result, judge, one_line
 from vipwarden.core.values import Host, Port, Seconds
@@ -76,7 +75,6 @@ async def postgres_role(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     path = host.startswith("/")
     wrong = ""
     if primary and standby:
@@ -99,23 +97,18 @@ async def postgres_role(
             context = await settings(net, ca_file, insecure)
         asked = await _ask(net, where, port, account, password, database, context, notes)
     except NetError as error:
-        return error.result("no PostgreSQL", [_time(begun, warning, critical, timeout)])
+        return error.result("no PostgreSQL", [net.time(warning, critical)])
     except RefusalError as refusal:
         shown = where if path else f"{host}:{port}"
         what = "refused the login" if refusal.code.startswith(_LOGIN_REFUSED) else f"answered error {refusal.code}"
-        metrics = [_time(begun, warning, critical, timeout)]
-        return Result(
-            CRITICAL,
-            f"PostgreSQL on {shown} {what}: {refusal.text}",
-            metrics,
-            notes=notes,
-        )
+        text = f"PostgreSQL on {shown} {what}: {refusal.text}"
+        return Result(CRITICAL, text, [net.time(warning, critical)], notes=notes)
     except ValueError as error:
         return Result(UNKNOWN, one_line(str(error)))
     name, columns = asked
-    time = _time(begun, warning, critical, timeout)
+    time = net.time(warning, critical)
     state, text, metrics = _judged(columns, primary, standby, lag_warning, lag_critical)
-    state = max(state, judge(time.value, warning, critical))
+    state = max(state, time.state)
     return Result(state, f"{name} {text} ({time.value * 1000:.3g} ms)", [time, *metrics], notes=notes)
 
 
@@ -205,7 +198,3 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if value is None or value - value == 0 else None
-
-
-def _time(begun: float, warning: Range | None, critical: Range | None, timeout: float) -> Metric:
-    return Metric("time", monotonic() - begun, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)

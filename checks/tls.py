@@ -7,9 +7,9 @@ NRPE certificate: -H 127.0.0.1 -p 443 --sni www.example.org -w 21: -c 7:
 from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6
-from time import monotonic, time
+from time import time
 
-from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, judge, one_line
+from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, one_line
 from vipwarden.core.values import Host, Port, Seconds, Source
 from vipwarden.net.stream import NetError
 from vipwarden.net.tls import context, start_tls
@@ -62,7 +62,6 @@ async def tls(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     name, local = sni or host, host.startswith("/")
     encrypted: TlsStream | None = None
     if (local and port) or (local and not sni and not insecure):
@@ -93,8 +92,8 @@ async def tls(
                 if encrypted is not None:
                     encrypted.part(upgrade.farewell)
     except NetError as error:
-        return error.result(host, [*metrics, _time(begun, timeout)])
-    return _judged(encrypted, own[0], first, [*metrics, _time(begun, timeout)], min_version, insecure=insecure)
+        return error.result(host, [*metrics, net.time()])
+    return _judged(encrypted, own[0], first, [*metrics, net.time()], min_version, insecure=insecure)
 
 
 def _judged(
@@ -107,7 +106,7 @@ def _judged(
     insecure: bool,
 ) -> Result:
     left = metrics[0]
-    state = judge(left.value, left.warn, left.crit)
+    state = left.state
     which = "" if first.until == own.until else f" of its issuer {first.name!r}"
     text = f"{stream.name}: {stream.version}, {'unverified' if insecure else 'valid'} certificate {own.name!r}, "
     text += f"{left.value // DAY:.0f} days left{which} (until {first.end})"
@@ -120,7 +119,3 @@ def _judged(
 def _left(certificate: Certificate, days: tuple[Range | None, Range | None]) -> Metric:
     warning, critical = (None if one is None else one.times(DAY) for one in days)
     return Metric("left", certificate.until - time(), "s", warn=warning, crit=critical)
-
-
-def _time(begun: float, timeout: float) -> Metric:
-    return Metric("time", monotonic() - begun, "s", minimum=0, maximum=timeout)

@@ -113,14 +113,8 @@ main = CommandLine("vipwarden genhash", genhash)
 async def _fetch(wanted: SimpleNamespace, pages: list[Page]) -> Result:
     net = BlockingNet()
     net.begin(wanted.timeout)
-    server = Server(
-        wanted.server,
-        wanted.port,
-        wanted.use_virtualhost,
-        tls=wanted.use_ssl,
-        ca_file=wanted.ca_file,
-        insecure=wanted.insecure,
-    )
+    secured = {"tls": wanted.use_ssl, "ca_file": wanted.ca_file, "insecure": wanted.insecure}
+    server = Server(wanted.server, wanted.port, wanted.use_virtualhost, **secured)
     try:
         page = await fetch(
             net,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State, bug, one_line
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Range, Result, State, bug, one_line
 
 NAMES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
@@ -36,9 +36,15 @@ def test_a_text_is_a_state_or_a_value_error(text: str | int) -> None:
         assert str(text).upper() in (str(state), str(int(state)))
 
 
-def test_a_metric_and_a_result_say_what_they_are() -> None:
+def test_a_metric_has_the_state_of_its_ranges() -> None:
+    """Critical goes first; without ranges it is OK."""
+    assert Metric("time", 0.5, "s").state == OK
+    assert Metric("time", 0.5, "s", warn=Range("0.1")).state == WARNING
+    assert Metric("time", 0.5, "s", warn=Range("0.1"), crit=Range("0.2")).state == CRITICAL
+
+
+def test_a_result_says_what_it_is() -> None:
     """In a failing test, and in a log of a bug."""
-    assert repr(Metric("time", 0.5, "s")) == "Metric(time=0.5s)"
     assert repr(Result(CRITICAL, "it's down")) == 'Result(CRITICAL, "it\'s down")'
     fine = Result(OK, "fine")
     assert (fine.metrics, fine.notes, fine.expired) == ((), (), False)

@@ -147,8 +147,10 @@ class Metric:
         self.minimum = minimum
         self.maximum = maximum
 
-    def __repr__(self) -> str:
-        return f"Metric({self.name}={self.value!r}{self.uom})"
+    @property
+    def state(self) -> State:
+        """The state of the value by its ranges."""
+        return judge(self.value, self.warn, self.crit)
 
 
 class Result:

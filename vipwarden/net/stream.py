@@ -5,14 +5,14 @@ from __future__ import annotations
 from _socket import MSG_NOSIGNAL
 from time import monotonic
 
-from vipwarden.core.result import CRITICAL, UNKNOWN, Result
+from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
     from collections.abc import Awaitable, Sequence
 
-    from vipwarden.core.result import Metric, State
+    from vipwarden.core.result import Range, State
 
 
 class NetError(OSError):
@@ -46,12 +46,17 @@ class NetError(OSError):
 class Clock:
     """The time that one run of a check has, and how it waits: every wait ends at the one deadline of the run."""
 
-    __slots__ = ("deadline", "end", "timeout")
+    __slots__ = ("begun", "deadline", "end", "timeout", "whole")
 
     def begin(self, timeout: float) -> None:
         """Start the clock: the whole run ends ``timeout`` seconds from now."""
-        self.timeout = timeout
-        self.deadline = self.end = monotonic() + timeout
+        self.timeout = self.whole = timeout
+        self.begun = monotonic()
+        self.deadline = self.end = self.begun + timeout
+
+    def time(self, warning: Range | None = None, critical: Range | None = None) -> Metric:
+        """Return the metric of the duration so far."""
+        return Metric("time", monotonic() - self.begun, "s", warn=warning, crit=critical, minimum=0, maximum=self.whole)
 
     def share(self, parts: int) -> None:
         """Give the next step an equal share of the time that is left, for ``parts`` steps."""
