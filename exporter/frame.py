@@ -1,8 +1,7 @@
-"""How are the sources read, so that a slow or failing source costs only its own series?
+"""How are sources read, so that a slow or failing source costs only its own series?
 
-Each source is read in a thread of its own, never on the event loop. A reading that exceeds the timeout is given up; the
-source is not asked again before that thread has ended. Facts are never kept: a failure has no series instead of old
-ones. Series are written for scrapes alone, views for pages alone.
+Each source is read in a thread. A reading that exceeds the timeout is abandoned, and the source is not read again until
+that thread ends. Facts are never kept: after a failure there are no series, rather than old ones.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from exporter.process import process
-from exporter.render.exposition import Family
+from exporter.render.exposition import Family, sample
 from exporter.source import AbsentError, Outcome
 from exporter.tasks import in_thread, shared
 from vipwarden.core.result import one_line
@@ -28,18 +27,20 @@ if TYPE_CHECKING:
     from exporter.settings import Settings
     from exporter.source import Source
 
-_SPARING = 30.0  # seconds between two questions of a page to a source that is bothered by them
+_SPARING = 30.0  # seconds between two requests of pages to a source that logs them
+_SUCCESS = "Whether the source was read: 1 also where this node has no such source, 0 on failure."
+_DURATION = "Time taken to read the source."
 
 
 class Collected(list[Outcome]):
-    """The outcomes of one collection; who shares it shares what is written of it as well."""
+    """The outcomes of one collection; its readers share its texts as well."""
 
     def __init__(self, outcomes: Iterable[Outcome]) -> None:
         super().__init__(outcomes)
         self._written: dict[object, asyncio.Task[bytes]] = {}
 
     async def written(self, form: object, write: Callable[[Collected], bytes], lane: asyncio.Lock) -> bytes:
-        """Return it in one form, written in a thread and once only; on one lane one is written after the other."""
+        """Return it in a form, written once, in a thread; on a lane one text is written at a time."""
 
         async def work() -> bytes:
             async with lane:
@@ -70,10 +71,10 @@ class Frame:
     async def collect(
         self, names: Container[str] | None = None, seconds: float = inf, *, sparing: bool = False
     ) -> Collected:
-        """Read all sources, or those named, within ``seconds``; ``sparing`` asks bothered sources less often.
+        """Read all sources or those named, within ``seconds``; ``sparing`` asks bothered sources less often.
 
-        Callers that overlap share readings, and whole collections where they ask for the same. The first caller may
-        leave; no deadline of one caller cuts short what another waits for.
+        Simultaneous callers share readings, and collections of the same sources; neither the end nor the deadline of
+        a caller affects the others.
         """
         wanted = [source for source in self.sources if names is None or source.name in names]
         seconds = min(seconds, self.settings.timeout)
@@ -82,31 +83,29 @@ class Frame:
         return await asyncio.shield(task)
 
     async def _collect(self, wanted: Sequence[Source[Any]], seconds: float, *, sparing: bool) -> Collected:
-        """Return one object for all callers who see the same outcomes, as long as one of them holds it."""
+        """Return the same object to all callers with the same outcomes."""
         begun = monotonic()
-        found = await asyncio.gather(*(self._wait(source, seconds, sparing and source.bothered) for source in wanted))
-        key = tuple((source.name, id(outcome) if outcome else 0) for source, outcome in zip(wanted, found, strict=True))
+        runs = await asyncio.gather(*(self._wait(source, seconds, sparing and source.bothered) for source in wanted))
+        pairs = list(zip(wanted, runs, strict=True))
+        key = tuple((source.name, id(outcome) if outcome else 0) for source, outcome in pairs)
         collected = self._alive.get(key)
         if collected is None:
             took = monotonic() - begun
-            whole = [
-                outcome or Outcome(source, took, failure=_late(seconds))
-                for source, outcome in zip(wanted, found, strict=True)
-            ]
+            whole = (outcome or Outcome(source, took, failure=_late(seconds)) for source, outcome in pairs)
             collected = self._alive[key] = Collected(whole)
         return collected
 
     async def _wait(self, source: Source[Any], seconds: float, sparing: bool) -> Outcome | None:
-        """Return the outcome of a reading, or None where it comes later than that."""
+        """Return the outcome of a reading, None if it takes longer."""
         run = shared(self._runs, (source.name, sparing), lambda: self._run(source, sparing))
-        own = seconds >= self.settings.timeout  # which the run keeps itself
+        own = seconds >= self.settings.timeout  # the run's own deadline
         done, _ = await asyncio.wait({run}, timeout=None if own else seconds)
         return run.result() if done else None
 
     async def _run(self, source: Source[Any], sparing: bool) -> Outcome:
         begun, key = monotonic(), (source.name, sparing)
         if key in self._left and self._left[key].is_alive():
-            return Outcome(source, 0, failure="still busy with what it was asked before")
+            return Outcome(source, 0, failure="still busy with the request before")
         settings = self.settings
         if sparing:
             settings = replace(settings, keepalived_interval=max(settings.keepalived_interval, _SPARING))
@@ -114,16 +113,16 @@ class Frame:
             future, self._left[key] = in_thread(lambda: _outcome(source, settings, begun))
             async with asyncio.timeout(settings.timeout):
                 outcome = await future
-            del self._left[key]  # it has answered, though its thread may yet be about to end
+            del self._left[key]  # it has answered, though its thread may not have ended yet
         except TimeoutError:
             outcome = Outcome(source, monotonic() - begun, failure=_late(settings.timeout))
         except RuntimeError as error:  # no thread can be started
             outcome = Outcome(source, 0, failure=str(error))
-        self.tell(source.name, outcome.failure)
+        self.note(source.name, outcome.failure)
         return outcome
 
-    def tell(self, name: str, failure: str, what: str = "") -> None:
-        """Log a failure of a source, or of ``what`` of it, once; and its end."""
+    def note(self, name: str, failure: str, what: str = "") -> None:
+        """Log the begin and the end of a failure of a source, or of ``what`` of it."""
         whose = f"{what}collector {name}"
         before = self._failing.get(whose, "")
         self._failing[whose] = failure
@@ -143,51 +142,37 @@ def _outcome(source: Source[Any], settings: Settings, begun: float) -> Outcome:
     except AbsentError as error:
         return Outcome(source, monotonic() - begun, absence=one_line(str(error)))
     except Exception as error:  # noqa: BLE001 - a bug in one source must not cost the others their series
-        return Outcome(source, monotonic() - begun, failure=_said(error))
-    # a source of several instances tells here which of them it could not read
+        return Outcome(source, monotonic() - begun, failure=_text(error))
+    # facts of several instances may have failures
     return Outcome(source, monotonic() - begun, facts, getattr(facts, "failure", ""))
 
 
-def _said(error: Exception) -> str:
+def _text(error: Exception) -> str:
     return one_line(str(error)) or type(error).__name__
 
 
 def families(
-    outcomes: Iterable[Outcome], version: str, own: Iterable[Metric] = (), tell: Callable[..., None] = _ignore
+    outcomes: Iterable[Outcome], version: str, own: Iterable[Metric] = (), note: Callable[..., None] = _ignore
 ) -> list[Metric]:
-    """Return all metrics of a scrape: the exporter's own, then those of each source.
-
-    ``tell`` is told of each source whether its series could be written, see Frame.tell().
-    """
-    build = Family("vipwarden_build_info", "gauge", "Version of vipwarden; the value is always 1.", ("version",))
-    build.add(1, version)
-    success = Family(
-        "vipwarden_scrape_collector_success",
-        "gauge",
-        "Whether the source was read: 1 also where this node has no such source, 0 on failure.",
-        ("collector",),
-    )
-    duration = Family(
-        "vipwarden_scrape_collector_duration_seconds", "gauge", "Time taken to read the source.", ("collector",)
-    )
-    found: list[Metric] = [build, success, duration, *own, *process()]
+    """Return all metrics of a scrape: the exporter's own, then those of each source; ``note`` is Frame.note()."""
+    build = sample("vipwarden_build_info", "gauge", "Version of vipwarden; the value is always 1.", 1, version=version)
+    success = Family("vipwarden_scrape_collector_success", "gauge", _SUCCESS, ("collector",))
+    duration = Family("vipwarden_scrape_collector_duration_seconds", "gauge", _DURATION, ("collector",))
+    metrics: list[Metric] = [build, success, duration, *own, *process()]
     for outcome in outcomes:
         source, is_read = outcome.source, not outcome.failure
         series: list[Metric] = []
         if outcome.facts is not None or not (outcome.failure or outcome.absence):
+            failure = ""
             try:
                 series = list(source.series(outcome.facts))
             except Exception as error:  # noqa: BLE001 - a bug in one source must not cost the others their series
-                is_read = False
-                tell(source.name, _said(error), "series of ")
-            else:
-                tell(source.name, "", "series of ")
+                is_read, failure = False, _text(error)
+            note(source.name, failure, "series of ")
         success.add(is_read, source.name)
         duration.add(outcome.seconds, source.name)
         has_up = any(family.name == source.up for family in series)  # one for each instance
         if source.up and not outcome.absence and not has_up:
-            up = Family(source.up, "gauge", "Whether the source could be read; absent where there is none.")
-            up.add(is_read)
-            found.append(up)
-        found += series
-    return found
+            metrics.append(sample(source.up, "gauge", "Whether the source could be read; absent without it.", is_read))
+        metrics += series
+    return metrics

@@ -1,7 +1,6 @@
-"""What does the page say to the operator who opens it, and what first?
+"""How is the page written? A summary, and below it the section of each source that has a view.
 
-Each source that has a view shows its section; the page adds the summary above them. Views and their templates are
-loaded for the first page: a node that is only scraped has no need of them.
+Views and templates are loaded for the first page: scrapes do without.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from exporter.source import Outcome, View
 
 _HERE = Path(__file__).parent
-# the name changes with the file: a browser never has the script of one version beside the style of another
+# the name changes with the file: a browser never mixes the script of one version with the style of another
 _STATIC = {
     path.name: f"static/{path.name}?{blake2b(path.read_bytes(), digest_size=6).hexdigest()}"
     for path in (_HERE / "static").glob("*.*")
@@ -46,7 +45,7 @@ _MOST_FIND = 100
 
 
 class Page:
-    """Writes the page again and again."""
+    """Writes pages; keeps the views, which remember earlier pages."""
 
     def __init__(self) -> None:
         self._views: dict[str, View | None] = {}
@@ -54,7 +53,7 @@ class Page:
     def write(
         self, outcomes: Sequence[Outcome], settings: Settings, find: str = "", peers: Sequence[Sight] = ()
     ) -> bytes:
-        """Return the HTML, of what has ``find`` in its name."""
+        """Return the HTML, only with names that contain ``find``."""
         find = find.strip()[:_MOST_FIND]
         room = Room(find)
         look = Look(outcomes, settings, room, peers)
@@ -90,10 +89,10 @@ class Page:
         return text.encode("utf-8", "replace")  # names of files need not be Unicode
 
     def _view(self, name: str) -> View | None:
-        """Return the view of a source, None where it has none."""
+        """Return the view of a source, None if it has none."""
         if name not in self._views:
-            has_one = (FOLDER / name / "view.py").exists()
-            self._views[name] = import_module(f"exporter.sources.{name}.view").View() if has_one else None
+            exists = (FOLDER / name / "view.py").exists()
+            self._views[name] = import_module(f"exporter.sources.{name}.view").View() if exists else None
         return self._views[name]
 
 

@@ -1,4 +1,4 @@
-"""Which sources are there? Every folder in exporter/sources/ is one, as every file in checks/ is a check."""
+"""Which sources are there? Each folder in exporter/sources/ is one."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ FOLDER = Path(__file__).parent / "sources"
 def sources() -> tuple[Source[Any], ...]:
     """Import and return all sources in the order of the page."""
     names = (path.parent.name for path in FOLDER.glob("*/source.py"))
-    found: list[Source[Any]] = [import_module(f"exporter.sources.{name}.source").SOURCE for name in names]
-    return tuple(sorted(found, key=lambda source: (source.place, source.name)))
+    known: list[Source[Any]] = [import_module(f"exporter.sources.{name}.source").SOURCE for name in names]
+    return tuple(sorted(known, key=lambda source: (source.place, source.name)))

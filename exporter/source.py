@@ -1,12 +1,8 @@
-"""What is a source? What a folder below exporter/sources/ says of itself, and what came of reading it.
+"""What is a source? A package in exporter/sources/, which the registry and the page find by its folder.
 
-The folder has, as a package:
-
-- ``source.py`` with ``SOURCE``: name, title, how to read it and its series;
-- ``view.py`` with the class ``View`` and ``section.html``, its template, where the page shows it;
-- ``example.py`` with ``FACTS`` of a node that has everything: docs/metrics.md lists the series that they give.
-
-Nothing else names a source: the registry and the page find it by its folder.
+- ``source.py`` has ``SOURCE``: name, title, how to read it, and its series;
+- ``view.py`` has the class ``View`` and ``section.html`` its template, if the page shows it;
+- ``example.py`` has ``FACTS`` of a node that has everything, for docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -27,15 +23,15 @@ Facts = TypeVar("Facts")
 
 
 class AbsentError(Exception):
-    """This node has no such source, such as a node without HAProxy: no failure, and no series."""
+    """This node has no such source: no failure, and no series."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source(Generic[Facts]):
     """``read`` returns the facts of the source or raises; ``series`` writes their metrics.
 
-    ``up`` is the name of its 0/1 series. A ``bothered`` source (keepalived) logs each question, so pages ask it less
-    often than scrapes. ``title`` names it on the page, where sources stand by ``place`` and name.
+    ``up`` is the name of its 0/1 series. A ``bothered`` source (keepalived) logs each request: pages ask it less
+    often than scrapes. The page has sources by ``place`` and name.
     """
 
     name: str
@@ -49,9 +45,9 @@ class Source(Generic[Facts]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one reading: facts, or why it failed, or why there is nothing to read.
+    """The result of a reading: facts, or why it failed, or why there is nothing to read.
 
-    ``seconds`` is how long it took, ``when`` its end on the clock of monotonic().
+    ``seconds`` is its duration, ``when`` its end on the monotonic clock.
     """
 
     source: Source[Any]
@@ -63,7 +59,7 @@ class Outcome:
 
 
 class Look:
-    """One look at the node, as the views see it: outcomes by name, settings, the room on the page, and the peers."""
+    """What the views see of a node: outcomes by name, settings, the room on the page, and the peers."""
 
     def __init__(
         self, outcomes: Sequence[Outcome], settings: Settings, room: Room, peers: Sequence[Sight] = ()
@@ -74,12 +70,12 @@ class Look:
         self.room = room
 
     def facts(self, name: str) -> Any:
-        """Return the facts of a source, None where there are none."""
+        """Return the facts of a source, or None."""
         return self.outcomes[name].facts if name in self.outcomes else None
 
 
 class View(Protocol):
-    """Shows one source; what has to be known from one look to the next is kept in it."""
+    """Shows a source; may keep what it needs for the next look."""
 
     def show(self, look: Look) -> Section:
         """Return its section."""

@@ -1,11 +1,11 @@
-"""How is work done beside the event loop, and once for all who wait for it?"""
+"""How is work done in a thread, and once for all who wait for it?"""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 from threading import Thread
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -15,29 +15,25 @@ Value = TypeVar("Value")
 
 
 def in_thread(work: Callable[[], Value]) -> tuple[asyncio.Future[Value], Thread]:
-    """Run it in a thread that nobody waits for at the end: an executor would let a stuck one hold the process.
+    """Run work in a daemon thread, which cannot hold up the end of the process as a stuck executor does.
 
-    Raises RuntimeError where no further thread can be started.
+    Raises RuntimeError if no thread can be started.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Value] = loop.create_future()
 
-    def tell(result: Value | None, error: Exception | None) -> None:
-        if future.done():  # given up
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(cast("Value", result))
+    def finish(give: Callable[[Any], None], value: object) -> None:
+        if not future.done():  # else abandoned
+            give(value)
 
     def run() -> None:
-        result, error = None, None
+        give: Callable[[Any], None] = future.set_result
         try:
-            result = work()
-        except Exception as raised:  # noqa: BLE001 - it is raised again where the future is awaited
-            error = raised
-        with suppress(RuntimeError):  # the loop has been closed in the meantime
-            loop.call_soon_threadsafe(tell, result, error)
+            value: object = work()
+        except Exception as error:  # noqa: BLE001 - raised again where the future is awaited
+            give, value = future.set_exception, error
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(finish, give, value)
 
     thread = Thread(target=run, daemon=True)
     thread.start()
@@ -47,9 +43,9 @@ def in_thread(work: Callable[[], Value]) -> tuple[asyncio.Future[Value], Thread]
 def shared(
     tasks: dict[Key, asyncio.Task[Value]], key: Key, work: Callable[[], Awaitable[Value]]
 ) -> asyncio.Task[Value]:
-    """Return the task of that key which is under way, or begin it; it is forgotten when it ends.
+    """Return the running task of a key, or begin it; it is forgotten at its end.
 
-    Who may be cancelled has to shield it, or to wait for it by asyncio.wait().
+    Callers that may be cancelled shield it, or use asyncio.wait().
     """
     task = tasks.get(key)
     if task is None or task.done():
@@ -59,5 +55,5 @@ def shared(
 
 
 async def awaited(what: Awaitable[Value]) -> Value:
-    """Await it: create_task() takes coroutines alone."""
+    """Await it: create_task() takes only coroutines."""
     return await what

@@ -99,7 +99,7 @@ class Answers:
         version, own = self.frame.settings.version, list(self._own())
 
         def write(collected: Collected) -> bytes:
-            return render(families(collected, version, own, self.frame.tell), openmetrics=openmetrics)
+            return render(families(collected, version, own, self.frame.note), openmetrics=openmetrics)
 
         seconds = deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"))
         return await self._collected(request, kind, ("metrics", openmetrics), write, wanted, seconds)

@@ -1,4 +1,4 @@
-"""What is the page made of? Rows, lists of them, groups, problems and sections, whatever they are about."""
+"""What are the parts of the page? Cells, rows, listings, groups, problems and sections."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 MOST_ROWS = 1200
-FEW = 24  # as many rows stand side by side; of more, those that are fine are folded
+FEW = 24  # of more rows those without a problem are folded
 
 
 class Cell(NamedTuple):
-    """A text, what stands small below it, its share in percent as a bar, further marks and a list to unfold."""
+    """A text, small text below it, a share in percent as a bar, marks, and a list to unfold."""
 
     text: str = ""
     more: str = ""
@@ -26,7 +26,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The head of a line of a table: ``under`` stands below the name, ``since`` below the state."""
+    """The begin of a row: ``under`` is below the name, ``since`` below the state."""
 
     key: str
     mark: Mark
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 class Column(NamedTuple, Generic[Item]):
-    """A column of a table: its head, how its cells look (the class number or text), and the cell of an item."""
+    """A column: head, class of its cells (number or text), and the cell of an item."""
 
     head: str
     look: str
@@ -44,7 +44,7 @@ class Column(NamedTuple, Generic[Item]):
 
 
 class Listing(NamedTuple, Generic[Item]):
-    """The items that are seen at once, those to unfold, and the number of those that the page has no room for."""
+    """The items shown at once, those to unfold, and the number of those without room on the page."""
 
     first: Sequence[Item]
     rest: Sequence[Item] = ()
@@ -55,7 +55,7 @@ class Listing(NamedTuple, Generic[Item]):
 
 
 class Group(NamedTuple):
-    """A backend, or a virtual service; ``rows`` are the servers behind it, as HTML."""
+    """A backend or virtual service; ``rows`` are its servers as HTML."""
 
     key: str
     mark: Mark
@@ -67,7 +67,7 @@ class Group(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Something that is wrong: where, what, and the key of the row that tells more."""
+    """Something that is wrong: where, what, and the key of its row."""
 
     mark: Mark
     where: str
@@ -76,9 +76,9 @@ class Problem(NamedTuple):
 
 
 class Section(NamedTuple):
-    """What a source shows: the ``values`` of its template, its problems, and its tiles (label, part, whole).
+    """What a source shows: ``values`` of its template, problems, and tiles (label, part, whole).
 
-    ``tells_failure`` where its problems say already why it could not be read; ``note`` is a line below the headline.
+    ``tells_failure`` if its problems have the failure of the reading; ``note`` is a line below the headline.
     """
 
     values: Mapping[str, Any]
@@ -89,7 +89,7 @@ class Section(NamedTuple):
 
 
 class Room:
-    """What is looked for, and how much of it the page may still show."""
+    """The search, and the rows that the page may still show."""
 
     def __init__(self, find: str = "", most: int = MOST_ROWS) -> None:
         self.find = find
@@ -98,20 +98,19 @@ class Room:
         self._wanted = find.casefold()
 
     def wants(self, *texts: str) -> bool:
-        """Return whether one of the texts has what is looked for."""
+        """Return whether one of the texts contains the search."""
         return not self._wanted or any(self._wanted in text.casefold() for text in texts)
 
     def listing(
         self, items: Iterable[Item], mark: Callable[[Item], Mark], names: Callable[[Item], Iterable[str]] | None = None
     ) -> Listing[Item]:
-        """Choose the items that are looked for, by ``names`` or all of them; of many first those that are wrong."""
+        """Choose the items that match by ``names``, or all; of many the wrong ones first."""
         wanted = [item for item in items if not self._wanted or names is None or self.wants(*names(item))]
         first: list[Item] = wanted
         rest: list[Item] = []
         if len(wanted) > FEW:
-            first = sorted(
-                (item for item in wanted if is_wrong(mark(item))), key=lambda item: SEVERITY[mark(item).tone]
-            )
+            wrong = (item for item in wanted if is_wrong(mark(item)))
+            first = sorted(wrong, key=lambda item: SEVERITY[mark(item).tone])
             rest = [item for item in wanted if not is_wrong(mark(item))]
         shown = first[: self.left], rest[: max(0, self.left - len(first))]
         hidden = len(wanted) - len(shown[0]) - len(shown[1])
@@ -121,20 +120,20 @@ class Room:
 
 
 def is_wrong(mark: Mark) -> bool:
-    """Return whether somebody should look at it."""
+    """Return whether it is a problem."""
     return mark.tone in WRONG
 
 
 def severity(problem: Problem) -> int:
-    """Return what to sort by, the worst first."""
+    """Return the key for sorting, the worst first."""
     return SEVERITY[problem.mark.tone]
 
 
 def key(*names: str) -> str:
-    """Return what tells a row from others of the page, also in its address."""
+    """Return the key of a row, unique on the page, also for links."""
     return "k" + blake2b("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
 def joined(*words: str, by: str = " · ") -> str:
-    """Return the words that there are."""
+    """Return the nonempty words, joined."""
     return by.join([word for word in words if word])

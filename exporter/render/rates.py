@@ -1,4 +1,4 @@
-"""How fast do counters grow? From what the page was told before, never by the kernel's own estimates."""
+"""How fast do counters grow, between two readings of the page?"""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    Counters = Mapping[Any, Sequence[int | bytes]]  # by whatever they count for, as numbers or as a source wrote them
+    Counters = Mapping[Any, Sequence[int | bytes]]  # by their object, as numbers or as a source wrote them
 
-_LEAST = 2.0  # seconds between two looks; below that the two say little
-_MOST = 300.0  # an average of a longer time is no rate
+_LEAST = 2.0  # seconds between two readings
+_MOST = 300.0
 
 
 class Growth:
-    """How counters grew over some ``seconds``, which are 0 where nothing is known yet."""
+    """The growth of counters over ``seconds``, 0 if it is not known yet."""
 
     def __init__(self, now: Counters, before: Counters, seconds: float) -> None:
         self._now = now
@@ -23,7 +23,7 @@ class Growth:
         self.seconds = seconds
 
     def of(self, key: Hashable) -> list[float | None]:
-        """Return growth per second of each counter, None where it is new or was set back."""
+        """Return the growth of each counter per second, None if it is new or was reset."""
         now, before = self._now.get(key, ()), self._before.get(key, ())
         if len(before) != len(now) or not self.seconds:
             return [None] * len(now)
@@ -38,7 +38,7 @@ def _whole(value: int | bytes) -> int:
 
 
 class Rates:
-    """What was read before; several may look at the same time, each as often as it likes."""
+    """Keeps earlier readings, for any number of simultaneous pages."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -46,7 +46,7 @@ class Rates:
         self._next: tuple[float, Counters] | None = None
 
     def take(self, when: float, counters: Counters) -> Growth:
-        """Return how they grew until ``when``, in seconds of monotonic()."""
+        """Return the growth until ``when``, on the monotonic clock."""
         with self._lock:
             if self._next is not None and when - self._next[0] >= _LEAST:
                 self._base, self._next = self._next, None
@@ -58,14 +58,14 @@ class Rates:
 
 
 class Lasting:
-    """For how long is something so?"""
+    """Keeps since when things are as they are."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._since: dict[Hashable, float] = {}
 
     def take(self, when: float, what: Sequence[Hashable]) -> dict[Hashable, float]:
-        """Return for each the seconds since it was first among what is so; what is no more so is forgotten."""
+        """Return the seconds since each thing was first given, without interruption."""
         with self._lock:
             self._since = {item: self._since.get(item, when) for item in what}
             return {item: when - since for item, since in self._since.items()}

@@ -1,6 +1,6 @@
-"""How does a table of the page become HTML? Row by row in Python: a template takes many times as long for thousands.
+"""How does a table of the page become HTML? In Python: a template takes many times as long for thousands of rows.
 
-A table has its columns in one place, each with its head and what makes its cells:
+Each column has its head and what makes its cells:
 
     SERVERS = Table("servers", "Server", Column("Weight", "number", lambda server: Cell(server.weight)))
     SERVERS.listing(key, "Servers of web", room.listing(servers, ...), row)
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from exporter.render.model import Cell, Column, Listing, Row
     from exporter.render.words import Mark
 
-_FEW_ITEMS = 4  # of a cell stand side by side; more are folded
+_FEW_ITEMS = 4  # of a cell; more are folded
 escape = lru_cache(8192)(_escape)
 
 
@@ -36,7 +36,7 @@ def badge(mark: Mark) -> Markup:
 
 
 class Table(Generic[Item]):
-    """A kind of table: the head of the names, the columns after the state, and the row that an item is."""
+    """A kind of table: head of the names, columns after the state, and the row of an item."""
 
     def __init__(
         self, kind: str, name: str, *columns: Column[Item], row: Callable[[Item], Row], state: str = "State"
@@ -49,19 +49,16 @@ class Table(Generic[Item]):
             (f'<td data-label="{escape(column.head)}"{_class(column.look)}>', column.cell) for column in columns
         ]
 
-    def listing(self, key: str, caption: str, found: Listing[Item], where: str = "") -> Markup:
-        """Return the tables of a listing: what is wrong stands open, and of much that is fine the rest is folded.
-
-        ``where`` is the name by which those for which the page has no room are found.
-        """
-        parts = [self._table(caption, found.first)] if found.first else []
-        if found.rest:
-            text = "more, none of them wrong" if found.first else "of them, none wrong"
-            parts.append(f'<details id="{key}-rest" class="rest"><summary>{len(found.rest)} {text}</summary>')
-            parts += [self._table(f"{caption}, the rest", found.rest), "</details>\n"]
-        if found.hidden:
+    def listing(self, key: str, caption: str, items: Listing[Item], where: str = "") -> Markup:
+        """Return the tables of a listing, the rest folded; ``where`` is the search that shows hidden items."""
+        parts = [self._table(caption, items.first)] if items.first else []
+        if items.rest:
+            text = "more, none of them wrong" if items.first else "of them, none wrong"
+            parts.append(f'<details id="{key}-rest" class="rest"><summary>{len(items.rest)} {text}</summary>')
+            parts += [self._table(f"{caption}, the rest", items.rest), "</details>\n"]
+        if items.hidden:
             link = f'<a href="?find={quote(where, safe="")}">Show {escape(where)} alone</a>, or ' if where else ""
-            text = f"{things(found.hidden, 'row')} without room on this page. {link}find one by its name above."
+            text = f"{things(items.hidden, 'row')} without room on this page. {link}find one by its name above."
             parts.append(f'<p class="why">{text}</p>\n')
         return Markup("".join(parts))  # noqa: S704 - escaped
 

@@ -1,4 +1,4 @@
-"""How are numbers, times and states written for people?"""
+"""How are numbers, times and states written?"""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 class Mark(NamedTuple):
-    """A state as the page shows it: ``tone`` (a key of SIGNS) is its colour and sign."""
+    """A state on the page; ``tone``, a key of SIGNS, is its colour and sign."""
 
     tone: str
     word: str
 
 
-# the colours are those of HAProxy's own page: green, blue, yellow, orange, red, and so on
+# colours of HAProxy's own page
 SIGNS = {
     "bad": "✕",
     "rising": "↑",
@@ -33,7 +33,7 @@ WRONG = ("bad", "rising", "unknown", "warn")
 
 
 def span(seconds: float) -> str:
-    """Return a time in its largest unit, rounded down: 0.4 s, 59 s, 3 min, 5 h, 12 d."""
+    """Return a duration in its largest unit, rounded down: 0.4 s, 59 s, 3 min, 5 h, 12 d."""
     if seconds < 0:
         return "?"
     if seconds < 1:
@@ -45,7 +45,7 @@ def span(seconds: float) -> str:
 
 
 def moment(epoch: float) -> str:
-    """Return a time of the clock here, in seconds of the epoch, to the second."""
+    """Return a time in seconds of the epoch as local date and time."""
     try:
         return strftime("%Y-%m-%d %H:%M:%S", localtime(epoch))
     except (OverflowError, OSError, ValueError):
@@ -53,7 +53,7 @@ def moment(epoch: float) -> str:
 
 
 def count(value: float) -> str:
-    """Return a number with thin spaces between thousands, from ten million on in millions and so on."""
+    """Return a number with thin spaces between thousands, from ten million with a prefix."""
     for unit, size, least in (("P", 1e15, 1e15), ("T", 1e12, 1e12), ("G", 1e9, 1e9), ("M", 1e6, 1e7)):
         if value >= least:
             return f"{value / size:.1f} {unit}"
@@ -70,7 +70,7 @@ def size(value: float) -> str:
 
 
 def speed(value: float | None, write: Callable[[float], str] = count) -> str:
-    """Return a number per second, a small one with a decimal place; a dash where it is not known."""
+    """Return a number per second, a small number with a decimal place; a dash for None."""
     if value is None:
         return "-"
     text = f"{value:.1f}".removesuffix(".0") if value < 10 and write is count else write(value)
@@ -78,12 +78,12 @@ def speed(value: float | None, write: Callable[[float], str] = count) -> str:
 
 
 def amount(text: str | None, write: Callable[[float], str] = count) -> str:
-    """Return a number that a peer wrote, for people; a dash where there is none."""
+    """Return the number in a text, as written by ``write``; a dash for other texts."""
     return write(int(text)) if text and text.isdecimal() and len(text) < 20 else "-"
 
 
 def number(text: str | None) -> int:
-    """Return a number that a peer wrote, 0 where there is none."""
+    """Return the number in a text, 0 for other texts."""
     return int(text) if text and text.isdecimal() and len(text) < 20 else 0
 
 
