@@ -90,9 +90,7 @@ _TABLE = Table(
     "Check",
     Column("Last words", "text", _last_words),
     Column(
-        "In this state for",
-        "number",
-        lambda item: Cell(span(max(0.0, time() - item[0].since)), moment(item[0].since)),
+        "In this state for", "number", lambda item: Cell(span(max(0.0, time() - item[0].since)), moment(item[0].since))
     ),
     Column("Age", "number", lambda item: Cell(span(item[0].age))),
     Column("Took", "number", lambda item: Cell(_duration(item[0].duration))),

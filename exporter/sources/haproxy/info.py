@@ -59,12 +59,7 @@ INFO = (
     Info("SslFrontendMaxKeyRate", "max_frontend_ssl_key_rate", "gauge", "Highest number of TLS keys in a second."),
     Info("SslFrontendSessionReuse_pct", "frontend_ssl_reuse", "gauge", "Percentage of reused TLS sessions."),
     Info("SslBackendKeyRate", "current_backend_ssl_key_rate", "gauge", "TLS keys towards servers in the last second."),
-    Info(
-        "SslBackendMaxKeyRate",
-        "max_backend_ssl_key_rate",
-        "gauge",
-        "Most TLS keys towards servers in a second.",
-    ),
+    Info("SslBackendMaxKeyRate", "max_backend_ssl_key_rate", "gauge", "Most TLS keys towards servers in a second."),
     Info("SslCacheLookups", "ssl_cache_lookups_total", "counter", "Lookups in the cache of TLS sessions."),
     Info("SslCacheMisses", "ssl_cache_misses_total", "counter", "Misses in the cache of TLS sessions."),
     Info("CompressBpsIn", "http_comp_bytes_in_total", "untyped", "Bytes to the compressor in the last second."),
