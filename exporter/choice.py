@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vipwarden.core.values import Choice as OneOf
 
 
-class Pattern:
+class Pattern(str):
     """A regular expression that matches whole names, as in Prometheus."""
 
     __slots__ = ("_regex",)
@@ -23,12 +23,6 @@ class Pattern:
     def fits(self, name: str) -> bool:
         """Whether the name matches."""
         return self._regex.fullmatch(name) is not None
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Pattern) and self._regex == other._regex
-
-    def __hash__(self) -> int:
-        return hash(self._regex)
 
 
 class CheckStatus(OneOf):

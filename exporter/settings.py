@@ -1,4 +1,4 @@
-"""Where does the exporter listen, and where does it look?"""
+"""Which options has the exporter?"""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from vipwarden.node.haproxy.source import AuthFile, Source  # noqa: TC001 - opti
 from vipwarden.state import paths
 
 
-class Listen:
+class Listen(str):
     """An address to listen on: ``127.0.0.1:9877``, ``[::1]:9877``, ``name:9877``, or ``:9877`` for every address."""
 
     __slots__ = ("host", "port")
+    host: str
+    port: int
 
-    def __init__(self, text: str) -> None:
+    def __new__(cls, text: str) -> Listen:
+        """Build it from its text; raises ValueError with the expected form."""
         host, colon, port = text.strip().rpartition(":")
         if host.startswith("[") and host.endswith("]"):
             host = host[1:-1]
@@ -27,20 +30,9 @@ class Listen:
             raise ValueError(f"{text!r}: an IPv6 address stands in brackets, such as [::1]:9877")
         if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise ValueError(f"{text!r} is no address to listen on, such as 127.0.0.1:9877, [::1]:9877 or :9877")
-        self.host = host
-        self.port = int(port)
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    def __repr__(self) -> str:
-        return f"Listen({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Listen) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
+        made = str.__new__(cls, f"[{host}]:{int(port)}" if ":" in host else f"{host}:{int(port)}")
+        made.host, made.port = host, int(port)
+        return made
 
 
 class Many(Count):
@@ -56,7 +48,7 @@ _CONNECTIONS, _SCRAPES = Many("256"), Many("128")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What settings() returns, and who this is."""
+    """The values of settings(), and the name and version of this node."""
 
     listen: tuple[Listen, ...]
     web_config: str | None
@@ -111,26 +103,26 @@ def settings(
     max_connections: Many = _CONNECTIONS,
     max_scrapes: Many = _SCRAPES,
 ) -> Settings:
-    """Where does the exporter listen, and where does it look?
+    """Where does the exporter listen, and what does it read?
 
-    listen: address and port to serve the page and /metrics at, such as 127.0.0.1:9877, [::1]:9877 or :9877 for all
+    listen: address and port for the page and /metrics, such as 127.0.0.1:9877, [::1]:9877 or :9877 for all addresses
     web_config: TLS, client certificates and passwords, in a web configuration file of Prometheus' exporter-toolkit
-    keepalived_conf: keepalived's configuration, whose VIPs are looked for
+    keepalived_conf: keepalived's configuration
     keepalived_pidfile: keepalived's pidfile, in place of those in its usual places
-    keepalived_interval: keepalived is asked for its state at most once in so many seconds
-    keepalived_states: folders of the states that notify recorded, in place of its own and /run/vipwarden/vrrp
-    haproxy_conf: HAProxy's configuration, which names its stats socket or its stats page
-    haproxy: where a HAProxy is asked instead, [NAME=]unix:/PATH, tcp://HOST:PORT or http://HOST:PORT/PATH;csv
+    keepalived_interval: minimum seconds between two requests to keepalived, which logs each
+    keepalived_states: folders of the states recorded by notify, in place of its own and /run/vipwarden/vrrp
+    haproxy_conf: HAProxy's configuration, which has its stats socket or stats page
+    haproxy: a HAProxy in place of those of haproxy_conf, [NAME=]unix:/PATH, tcp://HOST:PORT or http://HOST:PORT/PATH;csv
     haproxy_auth_file: [NAME=]/PATH of a file with the line USER:PASSWORD, for the stats page of that name or for all
     haproxy_ca_file: certificates of the CAs that a stats page over https is verified by, in place of the system's
-    haproxy_only_proxies: regular expression for the whole names of the proxies that have series
+    haproxy_only_proxies: regular expression for whole names of proxies that have series
     haproxy_without_proxies: and for those that have none
-    haproxy_only_servers: regular expression for the whole names of the servers that have series
+    haproxy_only_servers: regular expression for whole names of servers that have series
     haproxy_without_servers: and for those that have none
-    haproxy_only_metrics: regular expression for the whole names of the haproxy_ metrics that are exported
+    haproxy_only_metrics: regular expression for whole names of haproxy_ metrics that are exported
     haproxy_without_metrics: and for those that are not
     haproxy_without_maint: no series for servers in maintenance, such as empty slots of a server-template
-    check_status: series of HAProxy's check results, all (16 for each server) or active (the one that it has)
+    check_status: series of HAProxy's check results: all (16 for each server) or active (only the current result)
     haproxy_down_by_design: regular expression for backends of which one server is UP by design, such as a leader's
     peers: exporters of the other nodes, [NAME=]http[s]://HOST[:PORT], whose VIPs the page compares with its own
     peer_auth_file: [NAME=]/PATH of a file with the line USER:PASSWORD, for the peer of that name or for all
@@ -138,9 +130,9 @@ def settings(
     peer_cert_file: certificate and key, in one file, that peers want of clients
     proc: where /proc is
     verdicts: folders of published verdicts, in place of those of this user's and of root's checks
-    timeout: what reading one source may take, in seconds; a scrape that Prometheus gives less time takes less
-    max_connections: connections that may be open at once; the one that is idle for longest gives way to a new one
-    max_scrapes: requests that may read sources or their answers at once; further ones are answered by 503
+    timeout: deadline in seconds for reading a source; less if Prometheus waits for less
+    max_connections: limit of open connections; the one that is idle for longest gives way to a new one
+    max_scrapes: limit of simultaneous requests that read sources; others are answered by 503
     """
     given: dict[str, Any] = locals()
     names = {it.name: f"haproxy_{it.name}" for it in fields(Choice)} | {"check_status": "check_status"}

@@ -150,24 +150,13 @@ def _is_last(listen: Listen) -> bool:
 
 def _of_both_families(port: int) -> socket.socket:
     """Return a socket for IPv6, and for IPv4 if that is free on the port."""
-    opened = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    address, is_dual = ("::", port), socket.has_dualstack_ipv6()
     try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for only in (0, 1):
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
-            try:
-                opened.bind(("::", port))
-            except OSError as error:
-                if only or error.errno != errno.EADDRINUSE:
-                    raise
-            else:
-                break
-        opened.listen(100)
-        opened.setblocking(False)
-    except OSError:
-        opened.close()
-        raise
-    return opened
+        return socket.create_server(address, family=socket.AF_INET6, dualstack_ipv6=is_dual)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not is_dual:
+            raise
+    return socket.create_server(address, family=socket.AF_INET6)
 
 
 async def start(

@@ -1,4 +1,4 @@
-"""What did each check say last, and is that still valid?"""
+"""How does the page show the verdicts of the checks?"""
 
 from __future__ import annotations
 
@@ -28,15 +28,14 @@ class View:
     """Shows the verdicts."""
 
     def show(self, look: Look) -> Section:
-        """Return the section; a verdict that is no longer valid is unknown."""
+        """Return the section; a verdict that is not valid is unknown."""
         facts = look.facts("checks")
         items = [(verdict, standing(verdict)) for verdict in facts.verdicts] if facts else []
         items.sort(key=lambda item: SEVERITY[_mark(item).tone])
-        found = look.room.listing(items, _mark, _names)
-        problems = [
-            Problem(_mark(item), _name(item), item[1].text, _key(item)) for item in items if is_wrong(_mark(item))
-        ]
-        values = {"checks": _TABLE.listing("checks", "What each check said last", found)}
+        rows = look.room.listing(items, _mark, _names)
+        wrong = [item for item in items if is_wrong(_mark(item))]
+        problems = [Problem(_mark(item), _name(item), item[1].text, _key(item)) for item in wrong]
+        values = {"checks": _TABLE.listing("checks", "What each check said last", rows)}
         return Section(values, problems, [("Checks OK", sum(_mark(item).tone == "good" for item in items), len(items))])
 
 

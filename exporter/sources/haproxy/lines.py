@@ -1,7 +1,7 @@
-"""What does the page know of the lines of HAProxy's table, and in which colour are they?
+"""What are the lines of HAProxy's table on the page, and their states?
 
-A table has thousands of lines, of which the page shows some hundreds: a line is a place in the table, and its texts are
-made when they are asked for. What all lines are judged by is reckoned column by column.
+Of thousands of lines the page shows some hundreds: a line makes its texts when they are needed, and what all lines are
+judged by is computed by column.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 from exporter.render.model import joined, key
-from exporter.render.words import Mark, number
+from exporter.render.words import Mark, number, span
 from vipwarden.core.result import one_line
 from vipwarden.node.haproxy.socket import BACKEND, FRONTEND, SERVER, first_word
 from vipwarden.node.haproxy.table import text
@@ -29,7 +29,7 @@ _NEAR = 0.8  # of a limit of sessions
 
 
 class Line:
-    """A frontend, backend or server: ``line["scur"]`` is its text in a column, ``mark`` the state of a server."""
+    """A frontend, backend or server; ``line["scur"]`` is the text of a column."""
 
     __slots__ = ("_place", "lines")
 
@@ -47,7 +47,7 @@ class Line:
 
     @property
     def counted(self) -> tuple[str, bytes, bytes]:
-        """By what its counters are told from those of others: instance, proxy and server."""
+        """The key of its counters: instance, proxy and server."""
         return self.lines.label, self.lines.column("pxname")[self._place], self.lines.column("svname")[self._place]
 
     @property
@@ -55,9 +55,14 @@ class Line:
         """The key of its row."""
         return key("haproxy", self.lines.label, self["pxname"], self["svname"])
 
+    @property
+    def since(self) -> str:
+        """How long it has been in its state."""
+        return f"for {span(number(self['lastchg']))}" if self["lastchg"].isdecimal() else ""
+
 
 class InstanceLines:
-    """The lines of one instance; ``servers`` by their backends."""
+    """The lines of an instance."""
 
     def __init__(self, label: str, report: Report) -> None:
         self.label = label
@@ -73,7 +78,7 @@ class InstanceLines:
             self._servers.setdefault(line.counted[1], []).append(line)
 
     def column(self, name: str) -> list[bytes]:
-        """Return a column, taken out of the table once."""
+        """Return a column."""
         if name not in self._columns:
             self._columns[name] = self._table.column(name)
         return self._columns[name]
@@ -84,7 +89,7 @@ class InstanceLines:
 
     @cached_property
     def marks(self) -> list[Mark]:
-        """The state of each line, as if it was a server's."""
+        """The state of each line, as if it was a server."""
         return list(map(_mark, self.column("status"), self.column("bck")))
 
     def counters(self) -> dict[Hashable, Sequence[bytes]]:
@@ -96,9 +101,9 @@ class InstanceLines:
 
 @lru_cache(4096)
 def shown(field: bytes) -> str:
-    """Return a field as a text for people."""
-    said = text(field)
-    return said if len(said) <= _MOST_TEXT and said.isprintable() else one_line(said, _MOST_TEXT)
+    """Return the bounded, printable text of a field."""
+    plain = text(field)
+    return plain if len(plain) <= _MOST_TEXT and plain.isprintable() else one_line(plain, _MOST_TEXT)
 
 
 @lru_cache(512)
@@ -107,7 +112,7 @@ def _mark(status: bytes, backup: bytes) -> Mark:
 
 
 def server_mark(line: Texts) -> Mark:
-    """Return its state: besides UP and DOWN it may be on the way (UP 1/3, DOWN 1/2), or taken out by somebody."""
+    """Return the state of a server: UP, DOWN, on the way (UP 1/3, DOWN 1/2), or taken out."""
     status = line["status"]
     word = first_word(status)
     moves = "/" in status and "(" not in status
@@ -123,25 +128,25 @@ def server_mark(line: Texts) -> Mark:
 
 
 def is_up(mark: Mark) -> bool:
-    """Return whether it is the state of something that is UP, though checks have begun to fail."""
+    """Return whether a state is UP, also while checks begin to fail."""
     return first_word(mark.word) == "UP"
 
 
 def backend_mark(line: Line) -> Mark:
-    """Return its state; one without servers, as of a stats page, is in no trouble."""
+    """Return the state of a backend; one without servers, such as of a stats page, is no problem."""
     if not line.lines.servers(line):
         return Mark("idle", "no servers")
     return Mark("good" if is_up(line.mark) else "bad", line["status"])
 
 
 def frontend_mark(line: Line) -> Mark:
-    """Return its state."""
+    """Return the state of a frontend."""
     return Mark(_FRONTEND.get(first_word(line["status"]), "bad"), line["status"])
 
 
 def last_check(line: Line) -> tuple[str, str]:
-    """Return its result, and what came back."""
-    status = line["check_status"].removeprefix("* ")  # the mark of a check that is under way
+    """Return the result of the last check, and the answer."""
+    status = line["check_status"].removeprefix("* ")  # the mark of a running check
     code = line["check_code"] if status.startswith("L7") else ""
     took = f"in {line['check_duration']} ms" if line["check_duration"] not in ("", "-1") and status else ""
     agent = f"agent {line['agent_status']}" if line["agent_status"] else ""
@@ -149,5 +154,5 @@ def last_check(line: Line) -> tuple[str, str]:
 
 
 def near_limit(line: Line) -> bool:
-    """Return whether its sessions come near to their limit."""
+    """Return whether its sessions are near their limit."""
     return number(line["slim"]) > 0 and number(line["scur"]) > _NEAR * number(line["slim"])

@@ -1,7 +1,6 @@
-"""What does HAProxy's stats page tell? Its CSV the statistics, and the head of its HTML some of the process's own.
+"""What does HAProxy's stats page report? Statistics in its CSV, version, pid, start and limits in its HTML.
 
-Unlike a socket it has no addresses of servers and no "show info": version, pid, start and limits are in the HTML
-alone, which is asked for with a scope that fits no proxy, so that it is short.
+A scope without proxies keeps the HTML short. Unlike a socket the page has no addresses of servers and no "show info".
 """
 
 from __future__ import annotations
@@ -18,10 +17,12 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
     from vipwarden.node.haproxy.source import Access, Source
 
-_MOST_NUMBER = 18  # digits
+_TAG = re.compile(r"<[^<>]*>?")
+_DIGITS = r" ?([0-9]{1,18})(?![0-9])"
+_UPTIME = re.compile(r"uptime = ([0-9]{1,6})d ([0-9]{1,6})h([0-9]{1,6})m([0-9]{1,6})s", re.ASCII)
 # "HAProxy version 2.6.12-1, released", "HA-Proxy version" before 2.4, "HAProxy Enterprise version"
 _VERSION = re.compile(r"HA-?Proxy(?: \w{1,20}){0,3} version ([0-9][^\s,]{0,78})(?=[\s,]|$)", re.ASCII)
-# name of "show info", and what stands before its number once the tags are gone
+# name of "show info", and the label in the text without tags
 _NUMBERS = (
     ("Pid", "pid ="),
     ("Nbproc", "nbproc ="),
@@ -39,43 +40,22 @@ _NUMBERS = (
 
 
 async def read(access: Access, net: Net, source: Source) -> Report:
-    """Ask for both, the CSV first; raises HaproxyError. What the HTML does not tell is left out."""
+    """Fetch both, the CSV first; raises HaproxyError. What the HTML does not have is left out."""
     table = parse_stat(await _get(net, source, access, f"{source.path};csv;norefresh"))
     html = await _get(net, source, access, f"{source.path};norefresh?scope=-no-proxy-of-them-")
     return Report(str(source), parse_page(html.decode("utf-8", "replace")), table)
 
 
 def parse_page(html: str) -> dict[str, str]:
-    """Return what the HTML tells, by the names of "show info"."""
-    text = " ".join(_without_tags(html[:65536]).split())
-    found = {name: digits for name, label in _NUMBERS if (digits := _after(text, label))}
+    """Return the data of the HTML by the names of "show info"."""
+    text = " ".join(_TAG.sub(" ", html[:65536]).split())
+    info = {name: match[1] for name, label in _NUMBERS if (match := re.search(label + _DIGITS, text, re.ASCII))}
     if version := _VERSION.search(text):
-        found["Version"] = version[1]
-    uptime = text.partition("uptime = ")[2].split(" ", 2)[:2]
-    if len(uptime) == 2 and (seconds := _seconds(*uptime)) is not None:
-        found["Uptime_sec"] = str(seconds)
-    return found
-
-
-def _without_tags(html: str) -> str:
-    return " ".join(piece.partition(">")[2] if at else piece for at, piece in enumerate(html.split("<")))
-
-
-def _after(text: str, label: str) -> str:
-    rest = text.partition(label)[2].lstrip()[: _MOST_NUMBER + 1]
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    return digits if len(digits) <= _MOST_NUMBER else ""
-
-
-def _seconds(days: str, clock: str) -> int | None:
-    """Read ``1d`` and ``2h03m04s``."""
-    hours, h, rest = clock.partition("h")
-    minutes, m, rest = rest.partition("m")
-    seconds, s, rest = rest.partition("s")
-    parts = (days.removesuffix("d"), hours, minutes, seconds)
-    if not (h and m and s) or not all(part.isascii() and part.isdigit() and len(part) < 7 for part in parts):
-        return None
-    return ((int(parts[0]) * 24 + int(parts[1])) * 60 + int(parts[2])) * 60 + int(parts[3])
+        info["Version"] = version[1]
+    if uptime := _UPTIME.search(text):
+        days, hours, minutes, seconds = map(int, uptime.groups())
+        info["Uptime_sec"] = str(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+    return info
 
 
 async def _get(net: Net, source: Source, access: Access, path: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What of a HAProxy is wrong, so that an operator should look at it?"""
+"""Which problems has a HAProxy?"""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from exporter.sources.haproxy.lines import InstanceLines, Line
     from exporter.sources.haproxy.source import Instance
 
-_NAMED = 3  # servers of one backend that are each a problem of their own
+_NAMED = 3  # servers of a backend that are listed as problems
 _NEAR = 0.8  # of a limit of connections
 _OLD = 600  # seconds that a worker may finish its connections after a reload
 
 
 def unread(instance: Instance) -> Iterator[Problem]:
-    """Yield what of an instance could not be read."""
+    """Yield the failure of reading an instance."""
     if text := instance.failure or instance.lost:
         yield Problem(Mark("unknown", "not read"), joined("HAProxy", instance.name, by=" "), text, "haproxy")
 
 
 def problems(instance: Instance, lines: InstanceLines, choice: Choice) -> Iterator[Problem]:
-    """Yield what is wrong with its process, its frontends and its backends."""
+    """Yield the problems of its process, frontends and backends."""
     of = f" of {instance.name}" if instance.name else ""
     yield from _of_process(instance, f"HAProxy{of}")
     for line in lines.frontends:
@@ -56,11 +56,11 @@ def _of_process(instance: Instance, name: str) -> Iterator[Problem]:
 
 
 def _of_backend(backend: Line, of: str, *, by_design: bool) -> Iterator[Problem]:
-    """Yield one problem for a backend that is down, else those of its servers, DOWN among them unless by design."""
+    """Yield a problem for a backend that is down, else for its servers, except those DOWN by design."""
     name, mark, servers = backend["pxname"], backend_mark(backend), backend.lines.servers(backend)
     if is_wrong(mark):
-        said = sorted({joined(*last_check(line)) for line in servers if line.mark.tone == "bad"})
-        text = joined(f"none of {things(len(servers), 'server')} is up", *said[:1])
+        results = sorted({joined(*last_check(line)) for line in servers if line.mark.tone == "bad"})
+        text = joined(f"none of {things(len(servers), 'server')} is up", *results[:1])
         yield Problem(mark, f"backend {name}{of}", text, backend.key)
         return
     wrong = [line for line in servers if is_wrong(line.mark)]
@@ -68,8 +68,8 @@ def _of_backend(backend: Line, of: str, *, by_design: bool) -> Iterator[Problem]
         wrong = [line for line in wrong if not line["status"].startswith("DOWN")]
     are_many = len(wrong) > _NAMED + 1
     for line in wrong[:_NAMED] if are_many else wrong:
-        since = f"for {span(number(line['lastchg']))}" if line["lastchg"].isdecimal() else ""
-        yield Problem(line.mark, f"server {name}/{line['svname']}{of}", joined(*last_check(line), since), line.key)
+        text = joined(*last_check(line), line.since)
+        yield Problem(line.mark, f"server {name}/{line['svname']}{of}", text, line.key)
     if are_many:
         named = ", ".join(line["svname"] for line in wrong[:_NAMED])
         more = Mark(wrong[_NAMED].mark.tone, f"{count(len(wrong) - _NAMED)} more")

@@ -1,4 +1,4 @@
-"""Which columns have the tables of HAProxy's frontends and servers on the page, and how is a backend summed up?"""
+"""Which columns have HAProxy's frontends and servers on the page, and which facts its backends?"""
 
 from __future__ import annotations
 
@@ -53,25 +53,25 @@ class Tables:
             sent,
             Column("Errors", "number", _server_errors),
             Column("Last check", "text", _last_check),
-            row=lambda line: Row(line.key, line.mark, line["svname"], line["addr"], _since(line)),
+            row=lambda line: Row(line.key, line.mark, line["svname"], line["addr"], line.since),
         )
 
     def frontends(self, key: str) -> str:
         """Show the frontends."""
-        found = self._room.listing(self._lines.frontends, frontend_mark, lambda line: (line["pxname"], line["mode"]))
-        return self._frontends.listing(key, "Frontends", found)
+        items = self._room.listing(self._lines.frontends, frontend_mark, lambda line: (line["pxname"], line["mode"]))
+        return self._frontends.listing(key, "Frontends", items)
 
     def backends(self) -> list[Group]:
-        """Show the backends with their servers, what is wrong first."""
+        """Show the backends with their servers, problems first."""
         wants, servers = self._room.wants, self._lines.servers
         return [
             self._backend(line)
             for line in sorted(self._lines.backends, key=self._worst)
-            if wants(line["pxname"]) or any(wants(one["svname"], one["addr"]) for one in servers(line))
+            if wants(line["pxname"]) or any(wants(it["svname"], it["addr"]) for it in servers(line))
         ]
 
     def _worst(self, line: Line) -> int:
-        """Return what to sort by: the backends of which nothing is wrong stay in their order."""
+        """Return the key for sorting, the same for all backends without problems."""
         wrong = {mark.tone for mark in (backend_mark(line), *_marks(self._lines.servers(line))) if is_wrong(mark)}
         return min((SEVERITY[tone] for tone in wrong), default=len(SEVERITY))
 
@@ -88,18 +88,17 @@ class Tables:
             ("in", amount(line["bin"], size) if received is None else speed(received, size)),
             ("out", amount(line["bout"], size) if sent is None else speed(sent, size)),
         ]
-        names = None if self._room.wants(name) else lambda one: (one["svname"], one["addr"])
-        found = self._room.listing(servers, lambda one: one.mark, names)
-        rows = self._servers.listing(line.key, f"Servers of {name}", found, name)
+        names = None if self._room.wants(name) else lambda it: (it["svname"], it["addr"])
+        items = self._room.listing(servers, lambda it: it.mark, names)
+        rows = self._servers.listing(line.key, f"Servers of {name}", items, name)
         is_open = bool(self._room.find) or is_wrong(mark) or any(map(is_wrong, marks))
         return Group(line.key, mark, name, joined(counted, line["mode"], line["algo"]), facts, rows, is_open)
 
     def _total(self, line: Line) -> int:
-        """Return the weight of all servers that share the load of a backend."""
+        """Return the weight of all active servers of a backend."""
         backend = line.counted[1]
         if backend not in self._totals:
-            active = (one for one in self._lines.servers(line) if _is_active(one))
-            self._totals[backend] = sum(number(one["weight"]) for one in active)
+            self._totals[backend] = sum(number(it["weight"]) for it in self._lines.servers(line) if _is_active(it))
         return self._totals[backend]
 
     def _weight(self, line: Line) -> Cell:
@@ -130,30 +129,26 @@ def _sessions(line: Line) -> Cell:
     return Cell(amount(line["scur"]), joined(f"max {amount(line['smax'])}", limit, by=", "), marks=marks)
 
 
-def _since(line: Line) -> str:
-    return f"for {span(number(line['lastchg']))}" if line["lastchg"].isdecimal() else ""
-
-
 def _frontend_rate(line: Line) -> Cell:
     requests = f"{amount(line['req_rate'])} requests" if line["req_rate"] else f"max {amount(line['rate_max'])}"
     return Cell(_rate(line, "rate"), requests)
 
 
 def _frontend_errors(line: Line) -> Cell:
-    return Cell(amount(line["ereq"]), _said(line, _REFUSED))
+    return Cell(amount(line["ereq"]), _numbers(line, _REFUSED))
 
 
-def _said(line: Line, names: Iterable[tuple[str, str]]) -> str:
+def _numbers(line: Line, names: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{amount(line[name])} {what}" for name, what in names if number(line[name]))
 
 
 def _server_errors(line: Line) -> Cell:
-    return Cell(count(number(line["econ"]) + number(line["eresp"])), _said(line, _ERRORS))
+    return Cell(count(number(line["econ"]) + number(line["eresp"])), _numbers(line, _ERRORS))
 
 
 def _last_check(line: Line) -> Cell:
-    checked, said = last_check(line)
+    result, answer = last_check(line)
     if downs := number(line["chkdown"]):
         lost = f" for {span(number(line['downtime']))}" if number(line["downtime"]) else ""
-        said = joined(said, f"down {things(downs, 'time')}{lost}")
-    return Cell(checked or "-", said)
+        answer = joined(answer, f"down {things(downs, 'time')}{lost}")
+    return Cell(result or "-", answer)

@@ -1,4 +1,4 @@
-"""What does the page show of each HAProxy of this node?"""
+"""How does the page show the HAProxies of this node?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_STICKS = 50
 
 
 class InstanceView(NamedTuple):
-    """One HAProxy as its template shows it: ``failure`` says why there is nothing of it."""
+    """A HAProxy for the template, or its ``failure``."""
 
     name: str
     failure: str = ""
@@ -36,7 +36,7 @@ class InstanceView(NamedTuple):
 
 
 class View:
-    """Shows the instances, with rates from one look to the next."""
+    """Shows the instances, with rates between two looks."""
 
     def __init__(self) -> None:
         self._rates = Rates()
@@ -84,8 +84,8 @@ def _lead(report: Report) -> str:
     uptime = number(info.get("Uptime_sec"))
     version = f"Version {info['Version']}" if info.get("Version") else ""
     name = joined(info.get("description", "") if info.get("description") != "(null)" else "", info.get("node", ""))
-    asked = "" if info else "its stats page tells nothing of the process"
-    return one_line(joined(version, f"up for {span(uptime)}" if uptime else "", name, asked))
+    nothing = "" if info else "its stats page has no data of the process"
+    return one_line(joined(version, f"up for {span(uptime)}" if uptime else "", name, nothing))
 
 
 def _facts(instance: Instance) -> Iterator[tuple[str, str]]:

@@ -1,15 +1,16 @@
-"""What does the kernel balance, and to whom?
+"""Which virtual services and real servers has the kernel? Labels of node_exporter, under another prefix.
 
-The labels are those of node_exporter, under a prefix of our own: the same names twice on a host would double sums.
+The same names from two exporters of a host would double sums.
 """
 
 from __future__ import annotations
 
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from exporter.render.columns import Rows
-from exporter.render.exposition import Family, Lines
+from exporter.render.exposition import Lines, sample
 from exporter.source import AbsentError, Source
 from vipwarden.node.ipvs.read import COUNTERS, IpvsMissingError, Table, Tables
 
@@ -33,66 +34,47 @@ _OF_SERVERS = (
 
 
 class _Shape:
-    """What depends on which services and servers there are alone: their labels as text."""
+    """The labels of all services and servers as text."""
 
     def __init__(self, key: list[object], services: Sequence[Service]) -> None:
         self.key = key
-        local = [(one.address, str(one.port), one.mark) for one in services]
-        of_services = [(*own, one.proto) for own, one in zip(local, services, strict=True)]
+        of_services = [
+            (it.address, str(it.port), it.mark, it.proto, it.scheduler, str(it.persistent).lower()) for it in services
+        ]
         of_servers = [
-            ((*own, address, port, one.proto), forward)
-            for own, one in zip(local, services, strict=True)
-            for (address, port), forward in zip(one.columns.endpoints, one.columns.forward, strict=True)
+            (it.address, str(it.port), it.mark, address, port, it.proto, forward)
+            for it in services
+            for (address, port), forward in zip(it.columns.endpoints, it.columns.forward, strict=True)
         ]
-        self.services = Rows(_SERVICE, of_services)
-        self.servers = Rows(_SERVER, [labels for labels, _ in of_servers])
-        told = [
-            (*labels, one.scheduler, str(one.persistent).lower())
-            for labels, one in zip(of_services, services, strict=True)
-        ]
-        self.service_info = Lines(
-            "ipvs_service_info",
-            "gauge",
-            "A virtual service, its scheduler and whether it is persistent; the value is always 1.",
-            Rows((*_SERVICE, "scheduler", "persistent"), told).lines("ipvs_service_info", [b"1"] * len(told)),
-        )
-        ways = [(*labels, forward) for labels, forward in of_servers]
-        self.server_info = Lines(
-            "ipvs_backend_info",
-            "gauge",
-            "A real server and how packets get there (Masq, Route, Tunnel, Local, Bypass); the value is always 1.",
-            Rows((*_SERVER, "forward"), ways).lines("ipvs_backend_info", [b"1"] * len(ways)),
-        )
+        self.services = Rows(_SERVICE, [labels[:4] for labels in of_services])
+        self.servers = Rows(_SERVER, [labels[:6] for labels in of_servers])
+        text = "A virtual service, its scheduler and whether it is persistent; the value is always 1."
+        self.service_info = _info("service", text, (*_SERVICE, "scheduler", "persistent"), of_services)
+        text = "A real server and how packets get there (Masq, Route, Tunnel, Local, Bypass); the value is always 1."
+        self.server_info = _info("backend", text, (*_SERVER, "forward"), of_servers)
+
+
+def _info(what: str, text: str, names: tuple[str, ...], labels: Sequence[tuple[str, ...]]) -> Lines:
+    name = f"ipvs_{what}_info"
+    return Lines(name, "gauge", text, Rows(names, labels).lines(name, [b"1"] * len(labels)))
 
 
 class _Memory:
-    """What was made for the last scrape and is good for the next: one reader a procfs, and the last shape."""
+    """What is kept for the next scrape: a reader for each procfs, and the last shape."""
 
     def __init__(self) -> None:
         self.tables: dict[str, Tables] = {}
         self.shape = _Shape([], [])
 
     def shape_of(self, services: Sequence[Service]) -> _Shape:
-        """Return the shape of the table, the last one again where it is the same."""
-        key: list[object] = [
-            (
-                one.proto,
-                one.address,
-                one.port,
-                one.mark,
-                one.scheduler,
-                one.persistent,
-                one.columns.endpoints,
-                one.columns.forward,
-            )
-            for one in services
-        ]
-        shape = self.shape
-        if shape.key != key:
-            shape = self.shape = _Shape(key, services)
-        return shape
+        """Return the shape of a table, the last one if it is the same."""
+        key: list[object] = [(_IDENTITY(it), it.columns.endpoints, it.columns.forward) for it in services]
+        if self.shape.key != key:
+            self.shape = _Shape(key, services)
+        return self.shape
 
 
+_IDENTITY = attrgetter("proto", "address", "port", "mark", "scheduler", "persistent")
 _MEMORY = _Memory()
 
 
@@ -100,50 +82,42 @@ def read(settings: Settings) -> Ipvs:
     """Ask the kernel by netlink, or read /proc/net/ip_vs."""
     tables = _MEMORY.tables.setdefault(settings.proc, Tables(settings.proc))
     try:
-        return tables.read(settings.timeout * 0.9)  # so that what it says comes before what the frame would say
+        return tables.read(settings.timeout * 0.9)  # its error says more than the frame's
     except IpvsMissingError as error:
         raise AbsentError(error) from None
 
 
 def series(facts: Ipvs) -> Iterator[Metric]:
     """Yield the totals, the services and their real servers."""
-    source = Family(
-        "ipvs_source_info",
-        "gauge",
-        "Source of the table: netlink, or proc, which has only the totals as counters; the value is always 1.",
-        ("source",),
-    )
-    source.add(1, facts.source)
-    yield source
+    text = "Source of the table: netlink, or proc, which has only the totals as counters; the value is always 1."
+    yield sample("ipvs_source_info", "gauge", text, 1, source=facts.source)
     for name in COUNTERS:
-        total = Family(f"ipvs_{name}_total", "counter", f"{_said(name)} balanced by IPVS.")
-        total.add(getattr(facts.totals, name))
-        yield total
+        yield sample(f"ipvs_{name}_total", "counter", f"{_title(name)} balanced by IPVS.", getattr(facts.totals, name))
     services = facts.services
     shape = _MEMORY.shape_of(services)
     yield shape.service_info
     for index, name in enumerate(COUNTERS if facts.source == "netlink" else ()):
-        text = f"{_said(name)} of the virtual service since it was added."
-        numbers = [one.counters[index] for one in services]
+        text = f"{_title(name)} of the virtual service since it was added."
+        numbers = [it.counters[index] for it in services]
         yield _lines(shape.services, f"ipvs_service_{name}_total", "counter", text, numbers)
     yield shape.server_info
     for column, name, text in _OF_SERVERS:
-        values = list(chain.from_iterable(getattr(one.columns, column) for one in services))
+        values = list(chain.from_iterable(getattr(it.columns, column) for it in services))
         yield _lines(shape.servers, f"ipvs_backend_{name}", "gauge", text, values)
     for index, name in enumerate(COUNTERS if facts.source == "netlink" else ()):
-        text = f"{_said(name)} of the real server since it was added."
-        values = list(chain.from_iterable(one.columns.counters[index] for one in services))
+        text = f"{_title(name)} of the real server since it was added."
+        values = list(chain.from_iterable(it.columns.counters[index] for it in services))
         yield _lines(shape.servers, f"ipvs_backend_{name}_total", "counter", text, values)
 
 
 def _lines(rows: Rows, name: str, kind: Kind, text: str, values: Sequence[bytes | int]) -> Lines:
     column = [value for value in values if isinstance(value, bytes)]
-    if not column:  # they came by netlink, as numbers
+    if not column:  # numbers, by netlink
         column = list(map(b"%d".__mod__, values))
     return Lines(name, kind, text, rows.lines(name, column) if column else b"")
 
 
-def _said(name: str) -> str:
+def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 

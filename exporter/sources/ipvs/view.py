@@ -1,4 +1,4 @@
-"""What does the kernel balance to whom, and how fast?"""
+"""How does the page show virtual services and their real servers?"""
 
 from __future__ import annotations
 
@@ -30,25 +30,24 @@ class View:
         self._rates = Rates()
 
     def show(self, look: Look) -> Section:
-        """Return the section: virtual services of which something is wrong come first."""
+        """Return the section, virtual services with problems first."""
         facts: Ipvs | None = look.facts("ipvs")
         if facts is None:
             return Section({"totals": (), "services": (), "source": ""})
         growth = self._rates.take(look.outcomes["ipvs"].when, _counters(facts))
         known = [_Known(service, growth) for service in facts.services]
+        totals = map(_rate, _totals(facts), growth.of(""), _WRITE)
         values = {
-            "totals": list(zip(_COUNTED, _rated(_totals(facts), growth.of("")), strict=True)),
-            "services": [
-                service.group(look.room) for service in sorted(known, key=_rank) if service.is_wanted(look.room)
-            ],
+            "totals": list(zip(_COUNTED, totals, strict=True)),
+            "services": [it.group(look.room) for it in sorted(known, key=_Known.rank) if it.is_wanted(look.room)],
             "source": _source(facts, growth.seconds),
         }
-        problems = [problem for service in known for problem in service.problems()]
-        return Section(values, problems, [("Services served", sum(one.live > 0 for one in known), len(known))])
+        problems = [problem for it in known for problem in it.problems()]
+        return Section(values, problems, [("Services served", sum(it.live > 0 for it in known), len(known))])
 
 
 class _Known:
-    """A virtual service and what is reckoned of it once."""
+    """A virtual service with its sums."""
 
     def __init__(self, service: Service, growth: Growth) -> None:
         self.service = service
@@ -59,14 +58,18 @@ class _Known:
         self.live, self.total = len(weights), sum(weights)
         self.mark = Mark("good", "served") if self.live else Mark("bad", "no live server")
 
+    def rank(self) -> int:
+        """Return the key for sorting: no live server first, all live last."""
+        return 0 if not self.live else 2 if self.live == len(self.servers) else 1
+
     def is_wanted(self, room: Room) -> bool:
         return room.wants(self.name) or any(room.wants(item.name) for item in self.servers)
 
     def group(self, room: Room) -> Group:
         """Show it with its real servers."""
         service, place, number = self.service, key("ipvs", self.name), len(self.servers)
-        names = None if room.wants(self.name) else _names
-        found = room.listing(self.servers, _mark, names)
+        names = None if room.wants(self.name) else lambda it: (it.name, it.server.forward)
+        items = room.listing(self.servers, _mark, names)
         facts = [
             ("active", count(sum(item.server.active for item in self.servers))),
             ("inactive", count(sum(item.server.inactive for item in self.servers))),
@@ -75,11 +78,11 @@ class _Known:
             rates = self.growth.of(self.name)
             for index, name in ((0, "connections"), (3, "in"), (4, "out")):
                 write = _WRITE[index]
-                rated = speed(rates[index], write) if self.growth.seconds else write(service.counters[index])
-                facts.append((name, rated))
+                number_ = speed(rates[index], write) if self.growth.seconds else write(service.counters[index])
+                facts.append((name, number_))
         text = f"{service.scheduler}{', persistent' if service.persistent else ''}, {self.live} of {number} live"
         is_open = not self.live or self.live < number or bool(room.find)
-        rows = _TABLE.listing(place, f"Real servers of {self.name}", found, self.name)
+        rows = _TABLE.listing(place, f"Real servers of {self.name}", items, self.name)
         return Group(place, self.mark, self.name, text, facts, rows, is_open)
 
     def problems(self) -> Iterator[Problem]:
@@ -113,15 +116,15 @@ def _totals(table: Ipvs) -> Sequence[int]:
 
 
 def _counters(table: Ipvs) -> dict[Hashable, Sequence[int]]:
-    """Return every counter of the table by what it counts for; /proc has those of the whole alone."""
-    found: dict[Hashable, Sequence[int]] = {"": _totals(table)}
+    """Return the counters of the table by their object; /proc has only totals."""
+    counters: dict[Hashable, Sequence[int]] = {"": _totals(table)}
     for service in table.services:
         if service.counters:
             name = _name(service)
-            found[name] = service.counters
+            counters[name] = service.counters
             for endpoint, *numbers in zip(service.columns.endpoints, *service.columns.counters, strict=True):
-                found[name, endpoint] = numbers
-    return found
+                counters[name, endpoint] = numbers
+    return counters
 
 
 def _source(facts: Ipvs, seconds: float) -> str:
@@ -129,39 +132,25 @@ def _source(facts: Ipvs, seconds: float) -> str:
         text = f"Read from /proc, which has no counters of single services: {facts.why}."
         return f"{text} Rates of the totals are over {span(seconds)}." if seconds else text
     if seconds:
-        return f"Rates are over the last {span(seconds)}, from the kernel's counters; Σ is what they stand at."
-    return "Rates come with the next look: this is the first, and shows totals."
+        return f"Rates are over the last {span(seconds)}, from the kernel's counters; Σ is the counter."
+    return "This first page shows totals; the next has rates."
 
 
 def _name(service: Service) -> str:
-    """Return the virtual service as ipvsadm would have it."""
+    """Return the virtual service as in ipvsadm."""
     if service.mark:
         return f"firewall mark {int(service.mark, 16)}"
     return f"{service.proto} {_endpoint(service.address, service.port)}"
 
 
-def _rank(one: _Known) -> int:
-    return 0 if not one.live else 2 if one.live == len(one.servers) else 1
-
-
 def _endpoint(address: str, port: int) -> str:
-    if not port:  # of a service by mark: whichever the client asked for
+    if not port:  # of a service by mark: the client's
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _mark(item: _Item) -> Mark:
     return _LIVE if item.server.weight > 0 else _QUIET
-
-
-def _names(item: _Item) -> tuple[str, str]:
-    return item.name, item.server.forward
-
-
-def _rated(numbers: Sequence[int], rates: Sequence[float | None]) -> list[Cell]:
-    """Show the rates, and the counters themselves below."""
-    triples = zip(numbers, rates, _WRITE, strict=True)
-    return [_rate(number, rate, write) for number, rate, write in triples]
 
 
 def _rate(number: int, rate: float | None, write: Callable[[float], str]) -> Cell:

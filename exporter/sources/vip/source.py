@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.render.exposition import Family
+from exporter.render.exposition import measured
 from exporter.source import AbsentError, Source
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.find import find
@@ -27,15 +27,15 @@ _OWN = "/proc/thread-self/ns/net"
 
 
 class ElsewhereError(Exception):
-    """The VIPs are in another network namespace than this process: whether they are held cannot be seen."""
+    """The VIPs are in another network namespace, which this process cannot see."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vips:
-    """The VIPs of keepalived.conf and whether this node holds each of them; its sync groups and their instances.
+    """The VIPs of keepalived.conf and whether this node holds them; sync groups and their instances.
 
-    ``scripts`` are instances and the vrrp_scripts that they track, ``backups`` the instances with ``state BACKUP``;
-    with nopreempt every node has that.
+    ``scripts`` are instances and the vrrp_scripts that they track, ``backups`` the instances with ``state BACKUP``
+    (without nopreempt, with which every node has that).
     """
 
     held: list[tuple[Vip, bool]]
@@ -63,7 +63,7 @@ def read(settings: Settings) -> Vips:
 
 
 def _must_be_here(name: str, settings: Settings) -> None:
-    """Raise ElsewhereError where keepalived works in another network namespace."""
+    """Raise ElsewhereError if keepalived works in another network namespace."""
     try:
         if name:
             elsewhere = not Path(_NAMESPACES, name).samefile(_OWN)
@@ -72,7 +72,7 @@ def _must_be_here(name: str, settings: Settings) -> None:
                 elsewhere = keepalived.is_elsewhere
     except OSError:
         elsewhere = True
-    except (NoProcessError, CannotAskError):  # nobody has moved the VIPs anywhere
+    except (NoProcessError, CannotAskError):  # no VIPs in another namespace
         return
     if elsewhere:
         where = f"the network namespace {name}" if name else "another network namespace"
@@ -82,24 +82,12 @@ def _must_be_here(name: str, settings: Settings) -> None:
 
 def series(facts: Vips) -> Iterator[Metric]:
     """Yield 0 or 1 for each VIP, and the members of the sync groups."""
-    held = Family(
-        "keepalived_vip_held",
-        "gauge",
-        "Whether this node's kernel holds the VIP, on the interface of keepalived.conf.",
-        ("iname", "vrid", "intf", "ip_address"),
-    )
-    for vip, is_held in facts.held:
-        held.add(is_held, vip.instance, vip.vrid, vip.interface, vip.address)
-    yield held
-    members = Family(
-        "keepalived_sync_group_info",
-        "gauge",
-        "Membership of a VRRP instance in a sync group; the value is always 1.",
-        ("sync_group", "iname"),
-    )
-    for group, instance in facts.groups:
-        members.add(1, group, instance)
-    yield members
+    rows = [((vip.instance, vip.vrid, vip.interface, vip.address), held) for vip, held in facts.held]
+    text = "Whether this node's kernel holds the VIP, on the interface of keepalived.conf."
+    yield from measured(("iname", "vrid", "intf", "ip_address"), rows, ("keepalived_vip_held", "gauge", text, bool))
+    members = [(member, 1) for member in facts.groups]
+    text = "Membership of a VRRP instance in a sync group; the value is always 1."
+    yield from measured(("sync_group", "iname"), members, ("keepalived_sync_group_info", "gauge", text, int))
 
 
 SOURCE = Source("vip", read, series, title="VIPs", place=10)

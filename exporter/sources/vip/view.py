@@ -1,8 +1,4 @@
-"""Which VIPs does this node hold, and why?
-
-The VRRP instances tell why, as far as they are known: the facts of the source vrrp, of which this view knows no more
-than ``Keepalived`` says.
-"""
+"""How does the page show VIPs, and why this node holds them or not?"""
 
 from __future__ import annotations
 
@@ -30,7 +26,7 @@ _PEER_GRACE = 12.0  # seconds that a peer's answer may be late: two looks of a b
 
 
 class Keepalived(Protocol):
-    """What keepalived says: the facts of the source vrrp."""
+    """The facts of the source vrrp."""
 
     @property
     def up(self) -> bool | None:
@@ -46,15 +42,15 @@ class Keepalived(Protocol):
 
 
 class View:
-    """Shows the VIPs; remembers for how long the kernel and keepalived have contradicted each other."""
+    """Shows the VIPs; remembers since when kernel, keepalived and peers contradict each other."""
 
     def __init__(self) -> None:
         self._contradictions = Lasting()
 
     def show(self, look: Look) -> Section:
-        """Return the section; a contradiction shorter than the grace time may be a move under way."""
+        """Return the section; a contradiction within the grace time may be a move."""
         vips, vrrp = look.facts("vip"), look.facts("vrrp")
-        if vips is None:  # what keepalived says of them is better than nothing
+        if vips is None:  # then those that keepalived reports
             rows = [row for instance in vrrp.instances for row in _unseen(instance)] if vrrp else []
             return Section({"vips": _listing(look, rows)}, (), [("VIPs held", 0, len(rows))])
         reasons = _Reasons(vips, vrrp)
@@ -89,7 +85,7 @@ class _Shown(NamedTuple):
 
 
 class _Reasons:
-    """Why VIPs are here or not."""
+    """The reasons why VIPs are here or not."""
 
     def __init__(self, vips: Vips, vrrp: Keepalived | None) -> None:
         self._vips = vips
@@ -98,7 +94,7 @@ class _Reasons:
         self._scripts = statuses(vrrp)
 
     def contradictions(self) -> Iterator[tuple[Vip, str]]:
-        """Yield the VIPs of which kernel and keepalived contradict each other, and how."""
+        """Yield VIPs with a contradiction between kernel and keepalived, and its name."""
         if self._vrrp is None:
             return
         masters = {(vip.interface, vip.address) for vip, _ in self._vips.held if self._state(vip.instance) == _MASTER}
@@ -126,7 +122,7 @@ class _Reasons:
         return f"{vip.instance} is {STATES[state].word}{lasts}"
 
     def because(self, name: str) -> str:
-        """Return what that state stands on: the priority, and the tracked scripts."""
+        """Return the reasons for that state: priority and tracked scripts."""
         instance = self._instances.get(name)
         priority = ""
         if instance is not None and instance.effective_priority is not None:
@@ -137,7 +133,7 @@ class _Reasons:
 
 
 def unlike_configured(vips: Vips | None, instance: Instance) -> str:
-    """Say that an instance with ``state BACKUP`` is MASTER: no fault, but perhaps another node should be."""
+    """Return a text for an instance with ``state BACKUP`` that is MASTER: no fault, but another node is preferred."""
     is_unlike = vips is not None and instance.state == _MASTER and instance.name in vips.backups
     return "configured BACKUP, is MASTER" if is_unlike else ""
 
@@ -173,8 +169,8 @@ def _unseen(instance: Instance) -> Iterator[_Shown]:
 
 
 def _listing(look: Look, rows: list[_Shown]) -> str:
-    found = look.room.listing(rows, lambda shown: shown.row.mark, lambda shown: (shown.row.name,))
-    return _TABLE.listing("vip", "Which VIPs the kernel of this node holds, and why", found)
+    items = look.room.listing(rows, lambda shown: shown.row.mark, lambda shown: (shown.row.name,))
+    return _TABLE.listing("vip", "Which VIPs the kernel of this node holds, and why", items)
 
 
 _TABLE = Table[_Shown](

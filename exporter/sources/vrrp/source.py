@@ -1,7 +1,4 @@
-"""In which state is each VRRP instance, since when, and what has it seen?
-
-keepalived is asked for its dumps or, where this process has no right to ask, what notify recorded is told.
-"""
+"""What is the state of each VRRP instance? From keepalived's dumps or, without the right to ask, notify's records."""
 
 from __future__ import annotations
 
@@ -32,20 +29,20 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.vips import Vip
 
 _MOST_SECONDS = 2.0  # for keepalived's answer
-_STILL = 3.0  # seconds for which nobody looks whether an address has moved
+_STILL = 3.0  # seconds without a look for moved addresses
 
 
 class _Memory:
-    """What one keepalived said last, for scrapes that come sooner than it may be asked again."""
+    """The last answer of keepalived, for scrapes before it may be asked again."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._known: dict[object, tuple[float, tuple[int, int], Vrrp, object]] = {}
 
     def of(self, settings: Settings, conf: Block | None) -> Vrrp:
-        """Return what the keepalived of these settings says; raises NoProcessError and CannotAskError.
+        """Return the state of keepalived; raises NoProcessError and CannotAskError.
 
-        What it said counts for keepalived_interval, and beyond some seconds as long as no address has moved since.
+        An answer counts for keepalived_interval, and after some seconds only until an address moves.
         """
         key = (settings.keepalived_conf, settings.keepalived_pidfile, settings.keepalived_states)
         with self._lock, find(settings.keepalived_conf, settings.proc, settings.keepalived_pidfile or "") as keepalived:
@@ -57,14 +54,14 @@ class _Memory:
                 or age >= settings.keepalived_interval
                 or (age > _STILL and held != _held())
             ):
-                held = _held()  # before the question: what moves in between is seen next time
+                held = _held()  # before the request: a move in between is seen next time
                 known = _ask(keepalived, settings, conf)
                 self._known[key] = monotonic(), keepalived.identity, known, held
             return known
 
 
 def _held() -> object:
-    """Return the addresses that the kernel holds, as they can be compared; like nothing else where it does not tell."""
+    """Return the kernel's addresses for comparison, or something unique if they cannot be read."""
     try:
         return frozenset(map(repr, own_addresses()))
     except AddressesError:
@@ -75,13 +72,13 @@ _MEMORY = _Memory()
 
 
 def read(settings: Settings) -> Vrrp:
-    """Ask keepalived, or read what notify recorded."""
+    """Ask keepalived, or read notify's records."""
     conf: Block | None = None
     try:
         conf = parse(settings.keepalived_conf)
     except ConfMissingError as error:
         raise AbsentError(error) from None
-    except ConfError:  # its dumps tell it all, and the collector of VIPs what is wrong
+    except ConfError:  # the dumps suffice, and the collector of VIPs reports the error
         pass
     if conf is not None and not any(conf.named("vrrp_instance")):
         raise AbsentError(f"{settings.keepalived_conf} has no vrrp_instance")
@@ -106,7 +103,7 @@ def _ask(keepalived: Keepalived, settings: Settings, conf: Block | None) -> Vrrp
 
 
 def _by_notify(why: str, keepalived: Keepalived | None, settings: Settings, conf: Block | None) -> Vrrp:
-    """Return what notify recorded, and why keepalived itself could not be asked, or not even be seen."""
+    """Return notify's records, and why keepalived could not be asked."""
     up = True if keepalived is not None else None
     start = keepalived.start / sysconf("SC_CLK_TCK") if keepalived is not None else 0.0
     recorded = _recorded(start, settings.keepalived_states, conf)
@@ -116,7 +113,7 @@ def _by_notify(why: str, keepalived: Keepalived | None, settings: Settings, conf
 
 
 def _recorded(start: float, folders: Sequence[str], conf: Block | None) -> list[Instance]:
-    """Return what notify recorded since so many seconds after boot; the configuration tells the rest."""
+    """Return the records since ``start``, in seconds after boot, completed by the configuration."""
     states = {
         state.name: state
         for path in reversed(folders)
@@ -129,16 +126,16 @@ def _recorded(start: float, folders: Sequence[str], conf: Block | None) -> list[
         known = interfaces(conf)
         with suppress(ConfError):
             vips = configured(conf)
-    found = []
+    instances = []
     for state in states.values():
         instance = Instance(state.name)
-        instance.state = STATES.get(state.state, 0)  # STOP and DELETED: there is nothing before its next word
+        instance.state = STATES.get(state.state, 0)  # 0 for STOP and DELETED
         instance.effective_priority = state.priority or None
         instance.changed = state.since
         instance.interface, instance.vrid = known.get(state.name, ("", ""))
         instance.vips = [(vip.address, vip.interface) for vip in vips if vip.instance == state.name]
-        found.append(instance)
-    return found
+        instances.append(instance)
+    return instances
 
 
 SOURCE = Source("vrrp", read, series, bothered=True, title="VRRP", place=20)

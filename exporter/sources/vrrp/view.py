@@ -1,4 +1,4 @@
-"""How do the VRRP instances of this node and the scripts of keepalived fare?"""
+"""How does the page show VRRP instances and keepalived's scripts?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class View:
     """Shows the instances and the scripts."""
 
     def show(self, look: Look) -> Section:
-        """Return the section; keepalived.conf and the kernel, the facts of vip, tell the rest."""
+        """Return the section, with the facts of vip: keepalived.conf and the kernel."""
         vrrp: Vrrp | None = look.facts("vrrp")
         if vrrp is None:
             return Section({"vrrp": "", "scripts": "", "source": ""})
@@ -46,7 +46,7 @@ class View:
 
 
 class _Keepalived:
-    """keepalived and what its configuration and the kernel tell of it; None where they tell nothing."""
+    """keepalived, and the facts of its configuration and the kernel, None without them."""
 
     def __init__(self, vrrp: Vrrp, vips: Vips | None) -> None:
         self._vrrp = vrrp
@@ -80,7 +80,7 @@ class _Keepalived:
         return Row(_key(one), mark, one.name, self._under(one), unlike)
 
     def names(self, instance: Instance) -> tuple[str, str]:
-        """Return the texts by which an instance is found."""
+        """Return the texts for a search."""
         return instance.name, self._under(instance)
 
     def _under(self, one: Instance) -> str:
@@ -122,8 +122,8 @@ class _Keepalived:
 def _source(vrrp: Vrrp) -> str:
     if not vrrp.source:
         return ""
-    told = "what notify recorded" if vrrp.source == "notify" else f"keepalived's own dump ({vrrp.source})"
-    return f"Told by {told}{f', for {vrrp.why}' if vrrp.why else ''}."
+    source = "states recorded by notify" if vrrp.source == "notify" else f"keepalived's dump ({vrrp.source})"
+    return f"Source: {source}{f'; {vrrp.why}' if vrrp.why else ''}."
 
 
 def _key(one: Instance) -> str:
