@@ -167,7 +167,7 @@ def test_rates_of_ipvs_come_with_the_second_look(show: Any) -> None:
         show(outcomes(when, ipvs=sample.ipvs(0, [sample.service("192.0.2.10", 80, web, step)])))
         for when, step in ((100, 0), (105, 10))
     )
-    assert "this is the first, and shows totals" in first.text
+    assert "This first page shows totals; the next has rates." in first.text
     assert "198.51.100.22:80 Route ✓ live 30 4 1 481 000 9 120 000 0 1.2 GB 0 B" in first.text
     assert "Rates are over the last 5 s" in second.text
     row = "198.51.100.21:80 Route ✓ live 10 1 0 124/s Σ 481 621 1 600/s Σ 9 128 001"
