@@ -87,6 +87,6 @@ def number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 20 else 0
 
 
-def things(number: int, one: str, many: str = "") -> str:
+def things(number: int, singular: str, plural: str = "") -> str:
     """Return ``1 server`` or ``2 servers``."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+    return f"{count(number)} {singular if number == 1 else plural or singular + 's'}"

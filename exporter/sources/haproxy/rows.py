@@ -46,9 +46,9 @@ class Part:
         self._counted: Names | None = None
         self._count: tuple[object, list[bytes]] = (None, [])
         self._columns = [
-            (one, self._prefix + one.name)
-            for one in COLUMNS
-            if letter in one.kinds and choice.metric(self._prefix + one.name)
+            (it, self._prefix + it.name)
+            for it in COLUMNS
+            if letter in it.kinds and choice.metric(self._prefix + it.name)
         ]
 
     def lines(self, whole: Columns, names: Names) -> Made:
@@ -68,9 +68,9 @@ class Part:
 
         yield from self._words("status", "the current state", self._status, column("status"))
         yield from self._responses(column)
-        for one, name in self._columns:
-            values = (milliseconds if one.is_time else numbers)(column(one.column))
-            yield name, one.type, one.help, partial(self._rows.lines, name, values)
+        for it, name in self._columns:
+            values = (milliseconds if it.is_time else numbers)(column(it.column))
+            yield name, it.type, it.help, partial(self._rows.lines, name, values)
         if self._letter == "S":
             yield from self._checks(column)
             yield from self._about(column)

@@ -74,27 +74,27 @@ class _Keepalived:
             state="Status",
         )
 
-    def _row(self, one: Instance) -> Row:
-        unlike = unlike_configured(self._vips, one)
-        mark = Mark("backup", "MASTER") if unlike else _mark(one)
-        return Row(_key(one), mark, one.name, self._under(one), unlike)
+    def _row(self, it: Instance) -> Row:
+        unlike = unlike_configured(self._vips, it)
+        mark = Mark("backup", "MASTER") if unlike else _mark(it)
+        return Row(_key(it), mark, it.name, self._under(it), unlike)
 
     def names(self, instance: Instance) -> tuple[str, str]:
         """Return the texts for a search."""
         return instance.name, self._under(instance)
 
-    def _under(self, one: Instance) -> str:
-        group = one.group or self._group(one.name)
-        return joined(one.interface, f"VRID {one.vrid}" if one.vrid else "", f"group {group}" if group else "")
+    def _under(self, it: Instance) -> str:
+        group = it.group or self._group(it.name)
+        return joined(it.interface, f"VRID {it.vrid}" if it.vrid else "", f"group {group}" if group else "")
 
     def _group(self, instance: str) -> str:
         return ", ".join(group for group, member in self._vips.groups if member == instance) if self._vips else ""
 
-    def _addresses(self, one: Instance) -> Cell:
-        return Cell(f"{self._held[one.name]} of {self._all[one.name]}", "held here") if self._vips else Cell("-")
+    def _addresses(self, it: Instance) -> Cell:
+        return Cell(f"{self._held[it.name]} of {self._all[it.name]}", "held here") if self._vips else Cell("-")
 
-    def _scripts(self, one: Instance) -> Cell:
-        marks = tracked(self._vips, one.name, self._statuses)
+    def _scripts(self, it: Instance) -> Cell:
+        marks = tracked(self._vips, it.name, self._statuses)
         return Cell(marks=marks) if marks else Cell("none" if self._vips else "-")
 
     def _users(self, script: Script) -> Cell:
@@ -103,16 +103,16 @@ class _Keepalived:
 
     def problems(self) -> Iterator[Problem]:
         """Yield the instances in FAULT or with a lower priority than configured, and the scripts that are BAD."""
-        for one in self._vrrp.instances:
-            base, now = one.base_priority, one.effective_priority
-            marks = tracked(self._vips, one.name, self._statuses)
+        for it in self._vrrp.instances:
+            base, now = it.base_priority, it.effective_priority
+            marks = tracked(self._vips, it.name, self._statuses)
             bad = [mark.word.removesuffix(" BAD") for mark in marks if mark.tone == "bad"]
             blame = f"tracked script {', '.join(bad)} is BAD" if bad else ""
             lower = f"priority {now} of {base}" if base is not None and now is not None and now < base else ""
-            if one.state is not None and _mark(one).tone == "bad":
-                yield Problem(_mark(one), f"VRRP {one.name}", joined(blame, lower) or "see keepalived's log", _key(one))
+            if it.state is not None and _mark(it).tone == "bad":
+                yield Problem(_mark(it), f"VRRP {it.name}", joined(blame, lower) or "see keepalived's log", _key(it))
             elif lower:
-                yield Problem(Mark("warn", "lower priority"), f"VRRP {one.name}", joined(lower, blame), _key(one))
+                yield Problem(Mark("warn", "lower priority"), f"VRRP {it.name}", joined(lower, blame), _key(it))
         for script in self._vrrp.scripts:
             if script.status == 0:
                 row = key("script", script.name)
@@ -126,37 +126,37 @@ def _source(vrrp: Vrrp) -> str:
     return f"Source: {source}{f'; {vrrp.why}' if vrrp.why else ''}."
 
 
-def _key(one: Instance) -> str:
-    return key("vrrp", one.name, one.interface, one.vrid)
+def _key(it: Instance) -> str:
+    return key("vrrp", it.name, it.interface, it.vrid)
 
 
-def _mark(one: Instance) -> Mark:
-    return Mark("unknown", "not known") if one.state is None else STATES[one.state]
+def _mark(it: Instance) -> Mark:
+    return Mark("unknown", "not known") if it.state is None else STATES[it.state]
 
 
-def _priority(one: Instance) -> Cell:
-    base, now = one.base_priority, one.effective_priority
+def _priority(it: Instance) -> Cell:
+    base, now = it.base_priority, it.effective_priority
     marks = []
     if base is not None and now is not None and now != base:
         marks = [Mark("warn", "lower" if now < base else "higher")]
     return Cell("-" if now is None else str(now), "" if base is None else f"of {base}", marks=marks)
 
 
-def _since(one: Instance) -> Cell:
-    return Cell(span(max(0.0, time() - one.changed)), moment(one.changed)) if one.changed else Cell("-")
+def _since(it: Instance) -> Cell:
+    return Cell(span(max(0.0, time() - it.changed)), moment(it.changed)) if it.changed else Cell("-")
 
 
-def _moves(one: Instance) -> Cell:
-    if "become_master" not in one.counters:
+def _moves(it: Instance) -> Cell:
+    if "become_master" not in it.counters:
         return Cell("-")
-    left = f"left {things(one.counters['release_master'], 'time')}"
-    return Cell(things(one.counters["become_master"], "time"), left)
+    left = f"left {things(it.counters['release_master'], 'time')}"
+    return Cell(things(it.counters["become_master"], "time"), left)
 
 
-def _adverts(one: Instance) -> Cell:
-    if "advert_sent" not in one.counters:
+def _adverts(it: Instance) -> Cell:
+    if "advert_sent" not in it.counters:
         return Cell("-")
-    return Cell(f"{count(one.counters['advert_sent'])} sent", f"{count(one.counters['advert_rcvd'])} received")
+    return Cell(f"{count(it.counters['advert_sent'])} sent", f"{count(it.counters['advert_rcvd'])} received")
 
 
 def _run(script: Script) -> Cell:
