@@ -535,7 +535,7 @@ def test_a_server_name_goes_with_the_handshake(tmp_path: Path) -> None:
 
 
 # modules that chk_http_page loads beside what every chk_ command does
-LOADS = """vipwarden.net.secret vipwarden.protocol vipwarden.protocol.http
+LOADS = """vipwarden.net.secret vipwarden.net.target vipwarden.protocol vipwarden.protocol.http
     vipwarden.protocol.http.body vipwarden.protocol.http.codec vipwarden.protocol.http.json_value
     vipwarden.protocol.http.options vipwarden.protocol.http.page vipwarden.protocol.http.redirect
     vipwarden.protocol.http.request vipwarden.protocol.http.response vipwarden.protocol.http.server

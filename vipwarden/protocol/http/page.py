@@ -89,7 +89,7 @@ class Question:
             self.judge(header)
             return Content(header, sent.startswith(b"HEAD "), self.most)
 
-        with await server.connect(net) as stream:
+        with await server.connect(net, first=True) as stream:
             await stream.send(sent)
             return await receive(stream, begin, self.most)
 

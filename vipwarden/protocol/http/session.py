@@ -79,7 +79,7 @@ async def fetch(
         _judge(header, status)
         return _Digested(header, header.content(max_bytes) if decoded else RawBody(header), algorithm, keep)
 
-    with await server.connect(net) as stream:
+    with await server.connect(net, first=True) as stream:
         authority = server.virtualhost or ("localhost" if server.local else without_scope(stream.name))
         await stream.send(request(path, authority, http_version))
         page = await receive(stream, begin, max_bytes)

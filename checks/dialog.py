@@ -1,0 +1,119 @@
+"""Does a server hold a dialog: does it say what it should, step by step?
+
+Nagios greets!PRESET!PORT: --preset PRESET -p PORT
+NRPE smtp: -H 127.0.0.1 --preset smtp
+NRPE ssh: -H 127.0.0.1 --preset ssh
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from vipwarden.core.result import UNKNOWN, Metric, Range, Result, judge
+from vipwarden.core.values import Host, Port, Seconds, Source
+from vipwarden.net.secret import SecretError
+from vipwarden.net.stream import NetError
+from vipwarden.net.target import Target
+from vipwarden.protocol.dialog.preset import Preset  # noqa: TC001 - the option is built by it
+from vipwarden.protocol.dialog.step import Step, read_steps
+from vipwarden.protocol.dialog.talk import Talk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vipwarden.net.net import Net
+    from vipwarden.net.stream import Stream
+
+OWN_LETTERS = {"s": "step"}
+
+
+async def dialog(
+    net: Net,
+    *,
+    host: Host,
+    port: Port | None = None,
+    preset: Preset | None = None,
+    step: tuple[Step, ...] = (),
+    step_file: str | None = None,
+    tls: bool = False,
+    sni: Host | None = None,
+    ca_file: str | None = None,
+    insecure: bool = False,
+    ipv4: bool = False,
+    ipv6: bool = False,
+    source: Source | None = None,
+    warning: Range | None = None,
+    critical: Range | None = None,
+    timeout: Seconds = Seconds(10),
+) -> Result:
+    r"""Does a server hold a dialog: does it say what it should, step by step?
+
+    Steps are those of HAProxy's tcp-check, in its words: send DATA, send-binary HEX, expect [min-recv N] [!]
+    string|rstring|binary|rbinary PATTERN, each with a comment TEXT; and tls, with which TLS begins there. A blank in
+    data or in a pattern is quoted, or written with a backslash before it; \r \n \t \xHH are bytes. An expectation
+    waits for more until its pattern comes; what came before the last send is not looked at.
+
+    host: name, IPv4 or IPv6 address, or absolute path of a unix socket
+    port: port; default that of the preset
+    preset: dialog of a protocol, greeting and farewell: smtp, imap, pop, ftp or ssh
+    step: next step; give the option several times, in the order of the dialog
+    step_file: file with the steps, one a line, for a dialog with a password
+    tls: begin with TLS
+    sni: TLS server name (SNI), also verified in the certificate; default the host
+    ca_file: PEM file with the CA certificates to trust instead of the system's
+    insecure: accept any certificate
+    ipv4: try IPv4 addresses only
+    ipv6: try IPv6 addresses only
+    source: local address to connect from
+    warning: range for the duration in seconds
+    critical: range for the duration in seconds
+    timeout: deadline for the whole run in seconds
+    """
+    net.begin(timeout)
+    begun = monotonic()
+    steps = preset.steps if preset else step
+    try:
+        steps = await read_steps(net, step_file) if step_file else steps
+    except SecretError as error:
+        return Result(UNKNOWN, f"{host}: {error}")
+    except NetError as error:
+        return error.result(host)
+    number = port or (preset.port(tls=tls) if preset and not host.startswith("/") else None)
+    target = Target(
+        host,
+        number,
+        tls=tls,
+        sni=sni,
+        ca_file=ca_file,
+        insecure=insecure,
+        ipv4=ipv4,
+        ipv6=ipv6,
+        source=source,
+    )
+    wrong = target.contradiction(tls_later=any(one.kind == "tls" for one in steps))
+    if (preset is not None) + bool(step) + (step_file is not None) != 1:
+        wrong = "wants a preset, steps, or a file with steps: one of them"
+    elif not target.local and not number:
+        wrong = "no port given"
+    if wrong:
+        return Result(UNKNOWN, f"{host}: {wrong}")
+
+    async def encrypt(stream: Stream) -> Stream:
+        return await target.encrypt(net, stream)
+
+    greeting = ""
+    try:
+        with await target.connect(net, first=not steps[0].expects) as stream:
+            talk = Talk(stream, encrypt, secret=step_file is not None)
+            await talk.hold(steps)
+            greeting = talk.greeting
+    except NetError as error:
+        return error.result(host, [_time(begun, warning, critical, timeout)])
+    taken = _time(begun, warning, critical, timeout)
+    said = f", greeting {greeting!r}" if greeting else ""
+    text = f"{stream.name} held the dialog of {len(steps)} step{'s' * (len(steps) > 1)}{said}"
+    text += f" ({taken.value * 1000:.3g} ms)"
+    return Result(judge(taken.value, warning, critical), text, [taken])
+
+
+def _time(begun: float, warning: Range | None, critical: Range | None, timeout: float) -> Metric:
+    return Metric("time", monotonic() - begun, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)

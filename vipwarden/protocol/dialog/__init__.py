@@ -1,0 +1,1 @@
+"""Dialogs of text or bytes with a server."""
