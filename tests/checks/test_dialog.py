@@ -340,13 +340,15 @@ def test_any_text_is_a_step_or_is_refused(text: str) -> None:
 
 
 # modules that chk_dialog loads beside what every chk_ command does
-LOADS = """vipwarden.net.secret vipwarden.net.target vipwarden.protocol vipwarden.protocol.dialog
+LOADS = """vipwarden.net.file vipwarden.net.secret vipwarden.net.target vipwarden.protocol vipwarden.protocol.dialog
     vipwarden.protocol.dialog.preset vipwarden.protocol.dialog.step vipwarden.protocol.dialog.talk
     vipwarden.protocol.dialog.words vipwarden.protocol.http vipwarden.protocol.http.options"""
 
 
 @contextmanager
-def healthy(_folder: Path) -> Iterator[str]:
+def healthy(folder: Path) -> Iterator[str]:
     """Yield options with which the check is OK."""
+    steps = folder / "steps"
+    steps.write_text("expect string SSH-")
     with misbehaving.greeting() as server:
-        yield f"-H {server.host} -p {server.port} --step expect\\ string\\ SSH-"
+        yield f"-H {server.host} -p {server.port} --step-file {steps}"

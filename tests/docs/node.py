@@ -33,6 +33,7 @@ _NEEDED = (
     "mariadb-install-db",
     "mariadbd",
     "nginx",
+    "/usr/lib/nginx/modules/ngx_mail_module.so",
     "openssl",
     "promtool",
     "unshare",
@@ -56,11 +57,22 @@ echo ready
 exec cat
 """
 _NGINX = """
+load_module /usr/lib/nginx/modules/ngx_mail_module.so;
 daemon off;
 user root;
 pid /run/nginx.pid;
 error_log stderr;
 events { }
+mail {
+    server_name mail.example.org;
+    auth_http 127.0.0.1:1/never-asked;
+    ssl_certificate /etc/vipwarden/web.crt;
+    ssl_certificate_key /etc/vipwarden/web.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    starttls on;
+    server { listen 192.0.2.11:25; protocol smtp; }
+    server { listen 192.0.2.11:143; protocol imap; }
+}
 http {
     access_log off;
     default_type text/plain;
