@@ -88,7 +88,16 @@ async def http_digest(
     """
     net.begin(timeout)
     server = Server(
-        host, port, virtualhost, tls, sni=sni, ca_file=ca_file, insecure=insecure, ipv4=ipv4, ipv6=ipv6, source=source
+        host,
+        port,
+        virtualhost,
+        tls=tls,
+        sni=sni,
+        ca_file=ca_file,
+        insecure=insecure,
+        ipv4=ipv4,
+        ipv6=ipv6,
+        source=source,
     )
     url = server.url(path)
     wrong = server.contradiction()
