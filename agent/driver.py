@@ -14,6 +14,7 @@ from time import monotonic, thread_time
 from typing import TYPE_CHECKING
 
 from agent.away import Away
+from agent.events import NOTHING, Events
 from agent.names import Names
 from agent.wheel import Wheel
 from vipwarden.core.result import UNKNOWN, Result, bug
@@ -42,11 +43,13 @@ class Driver:
         self.stalls = 0
         self.active: set[Run] = set()
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self.most = max(soft - _SPARE, soft // 4)  # runs at once
+        processes = soft // 8  # to watch
+        self.most = max(soft - processes - _SPARE, soft // 4)  # runs at once
         self.shared: dict[str, object] = {}
         self._say = say
         self._loop = asyncio.get_running_loop()
         self.away = Away(self._loop)
+        self.events = Events(self._loop, processes, say)
         self._epoll = select.epoll()
         self._runs: dict[int, Run] = {}
         self._starts: Wheel[Callable[[float], None]] = Wheel()
@@ -65,6 +68,7 @@ class Driver:
         for run in list(self.active):
             self.abandon(run)
         self.names.close()
+        self.events.close()
         self._epoll.close()
 
     def at(self, when: float, call: Callable[[float], None]) -> None:
@@ -74,6 +78,7 @@ class Driver:
     def start(self, run: Run) -> None:
         """Begin a run; its ``finish`` is called with the Result, which may be before this returns."""
         run.late = 0
+        run.named = NOTHING
         run.until = run.end = run.deadline = monotonic() + run.limit
         self.active.add(run)
         try:
@@ -91,6 +96,8 @@ class Driver:
                 run.coroutine.close()
             except BaseException as error:  # noqa: BLE001 - it would not end, and is gone now
                 self._say(f"{run.name}: {bug(run.name, error).text}")
+        run.named = NOTHING
+        self.events.leave(run, run.watched)
         _rest(run)
 
     def step(self, run: Run, value: bool) -> None:
@@ -147,6 +154,8 @@ class Driver:
     def _finish(self, run: Run, result: object) -> None:
         _rest(run)
         self.active.discard(run)
+        if run.watched != run.named:
+            self.events.leave(run, run.watched - run.named)
         if not isinstance(result, Result):
             result = Result(UNKNOWN, f"internal error in {run.name}: it answered with no result")
         try:

@@ -8,14 +8,17 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from agent.away import Job
+from agent.events import NOTHING
 from vipwarden.net.net import Address, Net
 from vipwarden.net.stream import NetError
+from vipwarden.node.keepalived.vips import plain_address
 
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Callable, Coroutine, Generator, Mapping
+    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 
     from agent.away import Away
+    from agent.events import Events
     from agent.names import Names
     from vipwarden.core.registry import Check
     from vipwarden.core.result import Result
@@ -35,6 +38,7 @@ class Loop(Protocol):
     away: Away
     batch: int  # the number of the batch of events that is being handled
     shared: dict[str, object]  # among the runs that begin in one tick
+    events: Events
 
     def watch(self, run: Run, sock: socket) -> None:
         """Resume a run by the events of a socket."""
@@ -49,12 +53,19 @@ class Loop(Protocol):
         """Resume a run with a value."""
 
 
+def _ignore() -> None:
+    """Do nothing about an event: nobody plans the runs."""
+
+
 class Run(Net):
-    """One check that runs again and again; ``limit`` is its deadline in seconds, ``finish`` takes each Result."""
+    """One check that runs again and again; ``limit`` is its deadline in seconds, ``finish`` takes each Result.
+
+    ``event`` is called when something has changed that the last run depended on, or the present one does.
+    """
 
     __slots__ = (
-        "armed", "awaits", "batch", "coroutine", "driver", "finish", "function", "job", "late", "limit", "name",
-        "registered", "serial", "started", "until", "values",
+        "armed", "awaits", "batch", "coroutine", "driver", "event", "finish", "function", "job", "late", "limit",
+        "name", "named", "registered", "serial", "started", "until", "values", "watched",
     )  # fmt: skip
     knocks = True
 
@@ -66,6 +77,7 @@ class Run(Net):
         values: Mapping[str, object],
         limit: float,
         finish: Callable[[Result], None],
+        event: Callable[[], None] = _ignore,
     ) -> None:
         self.driver = driver
         self.name = name
@@ -73,6 +85,7 @@ class Run(Net):
         self.values = values
         self.limit = limit
         self.finish = finish
+        self.event = event
         self.coroutine: Coroutine[object, Any, Result] | None = None
         self.registered: socket | None = None
         self.armed = float("inf")  # when the driver will look at it
@@ -83,6 +96,7 @@ class Run(Net):
         self.serial = 0  # of the wait: what comes for an earlier one is ignored
         self.late = 0
         self.started = False
+        self.named = self.watched = NOTHING  # processes and addresses: by this run, and those that are watched
 
     @types.coroutine
     def wait(self, sock: socket, write: bool, until: float) -> Generator[None, bool, bool]:
@@ -109,6 +123,18 @@ class Run(Net):
             shared[what] = look()
         value: T = shared[what]  # type: ignore[assignment]
         return value
+
+    def watch_processes(self, pids: Iterable[int]) -> None:
+        """Have the driver watch them."""
+        self._watch(frozenset(pids))
+
+    def watch_addresses(self, addresses: Iterable[str]) -> None:
+        """Have the driver watch them, by their text as the kernel's messages have it."""
+        self._watch(frozenset(map(plain_address, addresses)))
+
+    def _watch(self, names: frozenset[int | str]) -> None:
+        self.named |= names
+        self.driver.events.watch(self, names)
 
     async def resolve(self, host: str, family: int = 0) -> list[Address]:
         """Return the addresses of a host, which are known but for the first time."""

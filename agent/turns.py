@@ -39,9 +39,8 @@ class Turns:
     def begin(self, watch: Watch, now: float) -> None:
         """Run a check from now on."""
         entry = watch.entry
-        watch.run = Run(
-            self._driver, entry.name, entry.function, entry.values, entry.timeout, partial(self._end, watch)
-        )
+        end, event = partial(self._end, watch), partial(self._event, watch)
+        watch.run = Run(self._driver, entry.name, entry.function, entry.values, entry.timeout, end, event)
         watch.start = partial(self._start, watch)
         self._driver.at(watch.schedule.first(now, random.random(), random.random()), watch.start)  # noqa: S311
 
@@ -69,6 +68,17 @@ class Turns:
                 self._settle(watch, blocked(by), now, by_rule=True)
             return
         driver.start(run)
+
+    def _event(self, watch: Watch) -> None:
+        """Run a check at once, as something has changed that its last result depends on.
+
+        Not while its verdict is about to change: the runs that confirm it keep their distance.
+        """
+        run, schedule = watch.run, watch.schedule
+        if run is None or watch.health.count:
+            return
+        if schedule.event(monotonic(), running=run in self._driver.active):
+            self._driver.at(schedule.due, watch.start)
 
     def _end(self, watch: Watch, result: Result) -> None:
         now = monotonic()

@@ -7,6 +7,8 @@ NRPE haproxy: -C haproxy
 
 from __future__ import annotations
 
+import posix
+
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Metric, Range, Result, judge
 from vipwarden.core.values import Seconds
 from vipwarden.net.stream import NetError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
 
 _MANY = 10**9  # more than any node has
+_MOST_WATCHED = 16  # processes whose end is seen at once
 _TURN = 256  # processes to read, in about 2 ms, before other checks of the same loop run
 _MOST_NOTES = 100
 
@@ -100,6 +103,7 @@ async def process(
         piles = await _sort(net, processes, wanted, own)
         matches = sorted(piles.get("", ()), key=lambda process: process.pid)
         ages = [look.age(process) for process in matches]
+        net.watch_processes(_deciding(look, matches, warning, critical))
         text = _counted(matches, wanted) if pidfile is None else f"pidfile {pidfile} {_owner(named, piles, wanted)}"
     except NetError as error:
         return Result(UNKNOWN, error.text if error.kind == "stuck" else f"{proc}: {error.text}", expired=True)
@@ -107,9 +111,8 @@ async def process(
         return Result(UNKNOWN, f"cannot read {proc}: {error.strerror}")
     count = len(matches)
     state = judge(count, warning, critical)
-    hidden = len(piles.get("hidden", ()))
-    if look.hides and not isinstance(named, str) and named not in look.processes:
-        hidden = _MANY
+    unseen = look.hides and not isinstance(named, str) and named not in look.processes
+    hidden = _MANY if unseen else len(piles.get("hidden", ()))
     if hidden and max(state, judge(count + hidden, warning, critical)) != OK:
         return Result(UNKNOWN, f"{text}, but {proc} hides processes from this user (hidepid or SELinux)")
     if state != OK and count:
@@ -118,8 +121,8 @@ async def process(
         text += _left_out(piles)
     metrics = [Metric("processes", count, warn=warning, crit=critical, minimum=0)]
     if matches:
-        metrics.append(Metric("age", max(ages), "s", minimum=0))
-        metrics.append(Metric("rss", sum(match.status.rss for match in matches), "B", minimum=0))
+        held = sum(match.status.rss for match in matches)
+        metrics += [Metric("age", max(ages), "s", minimum=0), Metric("rss", held, "B", minimum=0)]
     beyond, notes = [], []
     for match, seconds in zip(matches, ages, strict=True):
         pid, held = f"pid {match.pid}", match.status.rss
@@ -158,6 +161,22 @@ async def _sort(net: Net, processes: list[Process], wanted: Wanted, own: int | N
             miss = "hidden"
         piles.setdefault(miss, []).append(process)
     return piles
+
+
+def _deciding(look: Proc, matches: list[Process], warning: Range | None, critical: Range) -> list[int]:
+    """Return so many of the oldest processes that their number cannot change the state while none of them ends."""
+    if look.own != posix.getpid():  # the procfs of another PID namespace
+        return []
+    count = len(matches)
+    state = judge(count, warning, critical)
+    needed = 0
+    for limits in filter(None, (warning, critical)):
+        for least in (-(-limits.start // 1), limits.end // 1 + 1):  # from which number on the state is another one
+            if needed < least <= count and judge(least - 1, warning, critical) != state:
+                needed = int(least)
+    if needed > _MOST_WATCHED:
+        return []
+    return [process.pid for process in sorted(matches, key=lambda process: process.stat.start)[:needed]]
 
 
 def _counted(matches: list[Process], wanted: Wanted) -> str:

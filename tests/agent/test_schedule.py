@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.schedule import POSTPONED, SPREAD, Schedule
+from agent.schedule import POSTPONED, SPACING, SPREAD, Schedule
 
 TIMES = st.floats(0, 1e7)
 INTERVALS = st.floats(0.1, 3600)
@@ -71,3 +73,46 @@ def test_what_waits_for_another_check_looks_again_soon_and_runs_at_once(now: flo
     assert schedule.postpone(now) == now + POSTPONED
     assert schedule.hurry(now) == schedule.due == now
     assert schedule.next(now) == now + 60
+
+
+@given(interval=st.floats(0.1, 100), every=st.floats(0.001, 0.05))
+def test_a_storm_of_events_brings_few_runs(interval: float, every: float) -> None:
+    """With each of them a run is asked for: they are soon as rare as the interval allows, and each is answered."""
+    schedule = Schedule(interval, interval, 0)
+    schedule.first(0.0, 0.0, 0.0)
+    now, runs, length = 0.0, 0, 10 * interval
+    while now < length:
+        if now >= schedule.due:
+            before = schedule.begun if runs else -interval
+            schedule.begin(now)
+            assert now - before >= min(SPACING, interval) - TINY
+            schedule.next(now)
+            runs += 1
+        schedule.event(now, running=False)
+        now = min(max(schedule.due, now + TINY), now + every) if schedule.due > now else now + every
+    assert runs <= 10 + math.log2(interval / SPACING) + 10 * 2
+
+
+@given(now=TIMES, spent=st.floats(0, 0.04))
+def test_an_event_is_answered_at_once(now: float, spent: float) -> None:
+    """By a run that begins after it, also where one was running when it came."""
+    schedule = Schedule(60, 60, 0)
+    schedule.begin(schedule.first(now, 0.0, 0.0))
+    schedule.next(now + spent)
+    assert schedule.event(now + 1, running=False)
+    assert schedule.due == now + 1
+    assert not schedule.event(now + 1, running=False)
+    schedule.begin(now + 1)
+    assert not schedule.event(now + 1.01, running=True)
+    assert now + 1.01 <= schedule.next(now + 1.02) <= now + 1.2
+    schedule.begin(schedule.due)
+    assert schedule.next(schedule.due) - schedule.begun == pytest.approx(60)
+
+
+@given(now=TIMES)
+def test_an_event_never_hastens_what_confirms_a_change(now: float) -> None:
+    """The next run of a failure that is being counted comes after the fast interval."""
+    schedule = Schedule(60, 10, 0)
+    schedule.begin(schedule.first(now, 0.0, 0.0))
+    schedule.event(now, running=True)
+    assert schedule.next(now, fast=True) == pytest.approx(now + 10)

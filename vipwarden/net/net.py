@@ -17,7 +17,7 @@ from vipwarden.net.stream import Clock, NetError, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -93,6 +93,15 @@ class Net(Clock):
         """Return the result of ``look``; a driver of many runs shares it among those that start at the same time."""
         return look()
 
+    def watch_processes(self, _pids: Iterable[int]) -> None:
+        """Name processes on whose life the result depends: an agent runs the check at once when one of them ends.
+
+        They are PIDs of this process's own PID namespace, and ran when the check looked.
+        """
+
+    def watch_addresses(self, _addresses: Iterable[str]) -> None:
+        """Name addresses of this node on which the result depends: an agent runs the check when one comes or goes."""
+
     async def lookup(self, host: bytes, family: int) -> list[Address]:
         """Ask the system's resolver; raises OSError, or NetError at the deadline."""
         raise NotImplementedError
@@ -152,6 +161,7 @@ class Net(Clock):
         try:
             sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
             if source is not None and address.family != _socket.AF_UNIX:
+                self.watch_addresses((source,))
                 bind(sock, address.family, source)
             if hold and address.family != _socket.AF_UNIX:
                 sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_QUICKACK, 0)

@@ -21,6 +21,12 @@ _FILE = f"{TRACKS}/haproxy"
 _CHECKS = f"""\
 checks:
   haproxy:
+    all_of: [haproxy-runs, haproxy-answers]
+  haproxy-runs:
+    check: process
+    command: haproxy
+    interval: {_INTERVAL}
+  haproxy-answers:
     check: http_digest
     host: 127.0.0.1
     regex: hello
@@ -75,7 +81,7 @@ def _play(case: Case, script: str, *, agent: bool) -> str:
     return f"FAULT {median(seen):.2f} s after it (at most {max(seen):.2f}), VIP moves after {median(moved):.2f}"
 
 
-@scenario(_TITLE, tutorial=_THEIRS, ours="agent, track_file: the same, fast_interval 0.2", seconds=60)
+@scenario(_TITLE, tutorial=_THEIRS, ours="agent, track_file: its process, seen at once", seconds=60)
 def handover(case: Case) -> str:
     """The agent sees it, and keepalived is told by the file."""
     return _play(case, "", agent=True)

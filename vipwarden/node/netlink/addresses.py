@@ -8,6 +8,7 @@ import sys
 from vipwarden.node.netlink.socket import DUMP, ROUTE, Netlink, TornError, attributes
 
 _RTM_GETADDR = 22
+CHANGES = (20, 21)  # RTM_NEWADDR, RTM_DELADDR: what the kernel tells those who listen
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_F_DADFAILED = 0x08
 _LENGTH = {_socket.AF_INET: 4, _socket.AF_INET6: 16}
@@ -68,10 +69,16 @@ def _dump(netlink: Netlink, tries: int = _TRIES) -> list[bytes]:
 
 def address_of(body: bytes) -> tuple[int, str, int] | None:
     """Return interface index, address and prefix length of an ifaddrmsg; None without a usable address."""
-    if len(body) < 8 or body[0] not in _LENGTH or body[2] & _IFA_F_DADFAILED:
+    text = changed_address(body)
+    if text is None or body[2] & _IFA_F_DADFAILED:
+        return None
+    return int.from_bytes(body[4:8], sys.byteorder), text, body[1]
+
+
+def changed_address(body: bytes) -> str | None:
+    """Return the address of an ifaddrmsg, usable or not; None without one."""
+    if len(body) < 8 or body[0] not in _LENGTH:
         return None
     fields = attributes(body, 8)
     raw = fields.get(_IFA_LOCAL) or fields.get(_IFA_ADDRESS) or b""  # with a peer, IFA_ADDRESS is the peer's
-    if len(raw) != _LENGTH[body[0]]:
-        return None
-    return int.from_bytes(body[4:8], sys.byteorder), _socket.inet_ntop(body[0], raw), body[1]
+    return _socket.inet_ntop(body[0], raw) if len(raw) == _LENGTH[body[0]] else None
