@@ -6,7 +6,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from keepalived_scripts import chk
-from keepalived_scripts.keepalived_conf import Wish, joined, misc_check, notify, security, track_file, vrrp_script
+from keepalived_scripts.keepalived_conf import (
+    Wish,
+    joined,
+    misc_check,
+    notify,
+    security,
+    track_file,
+    verdict_check,
+    vrrp_script,
+)
 from keepalived_scripts.service import options as service
 from vipwarden.core.commandline import by_name
 from vipwarden.core.options import UsageError, complete, options, parse
@@ -117,8 +126,9 @@ def _snippet(check: str, arguments: Sequence[str]) -> str:
     name = () if given["name"] is None else ("--name", given["name"])
     weights = [own.pop(key) for key in ("misc_dynamic", "warning_weight") if key in own]
     times = 1 if preset else 2  # chk_service counts by itself
+    called = str(given["name"] or f"chk_{check}")
     wish = Wish(
-        name=str(given["name"] or f"chk_{check}"),
+        name=called,
         argv=(f"{folder}/chk_{check}", *_words(own.values()), *name),
         deadline=given["timeout"],
         interval=given["interval"],
@@ -127,13 +137,34 @@ def _snippet(check: str, arguments: Sequence[str]) -> str:
         weight=given["weight"],
         version=version or _ASSUMED,
         dynamic=tuple(_words(weights)) if values.get("misc_dynamic") else (),
-        entry={"check": check, "interval": float(given["interval"] or 1), **_texts(options(functions[0]), known)},
+        checks=_entries(check, called, float(given["interval"] or 1), _texts(options(functions[0]), known)),
     )
     return _head(version) + joined(_parts(given["as_"], wish, folder, is_service=preset is not None))
 
 
+def _entries(check: str, name: str, interval: float, asked: dict[str, object]) -> dict[str, dict[str, object]]:
+    """Return what the agent runs; for HAProxy it does what chk_haproxy does, but for the restart."""
+    if check != "haproxy":
+        return {name: {"check": check, "interval": interval, **asked}}
+    often: dict[str, object] = {"interval": interval, "fall": 2, "fast_interval": min(interval, 0.2)}
+    where: dict[str, object] = {key: asked[key] for key in ("socket", "conf") if key in asked}
+    parts: dict[str, dict[str, object]] = {
+        # a process that has ended is no matter of patience: the agent sees it at once
+        f"{name}-runs": {"check": "process", "command": asked.get("command", "haproxy"), "interval": interval},
+        f"{name}-answers": {"check": "haproxy_backend", **where, "critical": "0:", **often},
+    }
+    if "port" in asked:
+        parts[f"{name}-open"] = {
+            "check": "port",
+            "host": asked.get("host", "127.0.0.1"),
+            "port": asked["port"],
+            **often,
+        }
+    return {name: {"all_of": list(parts)}, **parts}
+
+
 def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> Parts:
-    if is_service and form in ("misc_check", "track_file"):
+    if is_service and (form == "misc_check" or (form == "track_file" and len(wish.checks) == 1)):
         raise UsageError(f"--as {form}: a service of this node is for a vrrp_script")
     if wish.dynamic and form not in ("misc_check", "all"):
         raise UsageError(f"--misc-dynamic is for --as misc_check, not for {form}")
@@ -144,6 +175,7 @@ def _parts(form: str, wish: Wish, folder: str, *, is_service: bool) -> Parts:
         made += misc_check(wish)
     if form == "track_file" or (form == "all" and not is_service and wish.can_fail_closed):
         made += track_file(wish)
+        made += verdict_check(wish) if not is_service else []
     if form in ("notify", "all"):
         made += notify(folder, wish.version)
     return made

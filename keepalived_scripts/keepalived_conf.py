@@ -29,7 +29,7 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 class Wish:
     """A command by its arguments, its deadline in seconds, and the settings of keepalived.
 
-    ``weight`` None is FAULT. ``dynamic`` are additional arguments for misc_dynamic, ``entry`` is the check in the
+    ``weight`` None is FAULT. ``dynamic`` are additional arguments for misc_dynamic, ``checks`` the entries of the
     agent's configuration.
     """
 
@@ -42,7 +42,7 @@ class Wish:
     weight: int | None
     version: Version
     dynamic: tuple[str, ...] = ()
-    entry: Mapping[str, object] = field(default_factory=dict)
+    checks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def can_fail_closed(self) -> bool:
@@ -141,7 +141,7 @@ def misc_check(wish: Wish) -> Parts:
 
 
 def track_file(wish: Wish) -> Parts:
-    """Return a track file of the agent with its tracking, and a MISC_CHECK that reads the agent's verdict."""
+    """Return a track file of the agent with its tracking."""
     if not wish.can_fail_closed:
         raise UsageError(f"keepalived {wish.version} has no reverse: a track file without weight cannot fail closed")
     keyword = "track_file" if wish.version >= _TRACK_FILE else "vrrp_track_file"
@@ -150,8 +150,8 @@ def track_file(wish: Wish) -> Parts:
     if not wish.weight:
         why = "0, an empty or missing file is FAULT; without reverse it reads as healthy"
     lines = [
-        "# Instead of a vrrp_script, without a process for each run: the agent runs this check of vipwarden.yaml:",
-        *(f"#   {line}" for line in _entry(wish)),
+        "# Instead of a vrrp_script, without a process for each run: the agent runs this part of vipwarden.yaml:",
+        *(f"#   {line}" for line in _entries(wish)),
         f"{keyword} {wish.name} {{",
         f"    file {_TRACKS}/{wish.name}    # the agent writes 1 for healthy, else 0",
         "    # the folder must exist when keepalived starts: otherwise it drops the file and holds the VIP",
@@ -159,7 +159,11 @@ def track_file(wish: Wish) -> Parts:
         "    # no init_file: keepalived before 2.3.3 overwrites the agent's value with it",
         "}",
     ]
-    parts = [(TOP, "\n".join(lines)), (INSTANCE, f"track_file {{\n    {wish.name}\n}}")]
+    return [(TOP, "\n".join(lines)), (INSTANCE, f"track_file {{{{\n    {wish.name}\n}}}}")]
+
+
+def verdict_check(wish: Wish) -> Parts:
+    """Return a MISC_CHECK that reads the agent's verdict."""
     # no FILE_CHECK: none of its forms handles a lost file, the start of keepalived and a sorry_server
     reader = wish.argv[0].rpartition("/")[0] + "/chk_verdict"
     lines = [
@@ -171,12 +175,12 @@ def track_file(wish: Wish) -> Parts:
         "    alpha    # out until the first run",
         "}",
     ]
-    return [*parts, (SERVER, "\n".join(lines))]
+    return [(SERVER, "\n".join(lines))]
 
 
-def _entry(wish: Wish) -> list[str]:
-    """Return the check for the agent's configuration."""
-    text: str = yaml.safe_dump({"checks": {wish.name: dict(wish.entry)}}, sort_keys=False, width=10_000)
+def _entries(wish: Wish) -> list[str]:
+    """Return the checks for the agent's configuration."""
+    text: str = yaml.safe_dump({"checks": dict(wish.checks)}, sort_keys=False, width=10_000)
     # keepalived sees a backslash at the end of a line even in a comment
     return [f"{line} " if line.endswith("\\") else line for line in text.splitlines()]
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.settings import plan
 from cli.snippet import main
 from doctor.commands import commands
 from keepalived_scripts.keepalived_conf import command
@@ -31,6 +32,7 @@ CHECKS = {
     "process": ("-C", "haproxy", "-a", 'it\'s "quoted" \\ $HOME'),
     "service": ("--command", "haproxy", "--unit", "haproxy"),
     "haproxy": (),
+    "haproxy_backend": ("--socket", "/run/haproxy/admin.sock", "-b", "web"),
 }
 FORMS = ("vrrp_script", "misc_check", "track_file", "notify", "all")
 PLACES = ("outside of all blocks", "inside the vrrp_instance", "inside the real_server")
@@ -81,7 +83,7 @@ def test_keepalived_accepts_what_is_printed(
     capsys: pytest.CaptureFixture[str], folder: Path, asked: str, form: str
 ) -> None:
     """The installed one, inside a whole configuration."""
-    if asked in ("service", "haproxy") and form in ("misc_check", "track_file"):
+    if (asked, form) in (("service", "misc_check"), ("service", "track_file"), ("haproxy", "misc_check")):
         assert main([asked, *CHECKS[asked], "--as", form]) == 2
         assert "for a vrrp_script" in capsys.readouterr().err
         return
@@ -204,6 +206,21 @@ def test_the_version_decides_on_words_and_warnings(capsys: pytest.CaptureFixture
     assert "raises the weight" in printed(capsys, *ask, "2.2.8", *dynamic)
     assert "second copy" in printed(capsys, *ask, "2.2.7")
     assert "second copy" not in printed(capsys, *ask, "2.3.3")
+
+
+def test_the_agent_watches_haproxy_as_the_script_does(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """By entries that it accepts; the process alone is without patience."""
+    options = ("--socket", "/run/h.sock", "--port", "80", "--command", "hap", "--interval", "2", "--name", "web")
+    text = printed(capsys, "haproxy", "--as", "track_file", *options, "-t", "0.5")
+    assert "real_server" not in text
+    yaml = [line.removeprefix("#   ") for line in text.splitlines() if line.startswith("#   ")]
+    (tmp_path / "vipwarden.yaml").write_text("\n".join(yaml), encoding="utf-8")
+    entries = {entry.name: entry for entry in plan(str(tmp_path / "vipwarden.yaml")).entries}
+    assert list(entries) == ["web", "web-runs", "web-answers", "web-open"]
+    assert tuple(entries["web"].members) == ("web-runs", "web-answers", "web-open")
+    assert [entry.fall for entry in entries.values()] == [1, 1, 2, 2]
+    assert str(entries["web-answers"].values["socket"]) == "/run/h.sock"
+    assert entries["web-runs"].values["command"] == b"hap"
 
 
 def test_every_check_has_a_snippet(capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,10 +66,11 @@ class Report:
         return [self.table.row(at) for at, type_ in enumerate(self.table.column("type")) if type_ == wanted]
 
 
-async def report(net: Net, sources: Sequence[Source], page: Page | None = None) -> Report:
+async def report(net: Net, sources: Sequence[Source], page: Page | None = None, commands: str = _COMMANDS) -> Report:
     """Return the answer of the first source that answers; raises HaproxyError with the errors of all.
 
-    ``page`` reads a stats page. Raises HaproxyRightError where a source lacked a right.
+    ``page`` reads a stats page; ``commands`` begin with "show info" and "show stat". Raises HaproxyRightError where a
+    source lacked a right.
     """
     kind: type[HaproxyError] = HaproxyError
     errors = []
@@ -79,7 +80,7 @@ async def report(net: Net, sources: Sequence[Source], page: Page | None = None) 
             if page is not None and source.is_page:
                 return await page(net, source)
             if not source.is_page:
-                return _report(str(source), await _answer(net, source, _COMMANDS))
+                return _report(str(source), await _answer(net, source, commands))
         except HaproxyError as error:
             errors.append(str(error))
             kind = HaproxyRightError if isinstance(error, HaproxyRightError) else kind
