@@ -147,7 +147,8 @@ class _Backend:
         self.queued += _number(row, "qcur")
         is_up = first_word(row.get("status", "")) == "UP" and row.get("weight") != "0"
         if not is_up:
-            self.down.append(f"{row['svname']} {row.get('status', '')}")
+            weightless = " with weight 0" if row.get("weight") == "0" else ""
+            self.down.append(f"{row['svname']} {row.get('status', '')}{weightless}")
         elif row.get("bck") == "1":
             self.backups += 1
         else:

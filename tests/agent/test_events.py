@@ -14,7 +14,7 @@ import pytest
 
 from agent.driver import Driver
 from agent.run import Run
-from tests.agent.drive import Inside
+from tests.agent.drive import Inside, entries
 from tests.agent.test_agent import states
 from tests.commands import shell
 from tests.servers.program import sleeper
@@ -111,7 +111,7 @@ def test_what_fall_asks_for_comes_at_the_fast_interval(tmp_path: Path) -> None:
 MOVING = """
 import sys
 from pathlib import Path
-from tests.agent.drive import Inside
+from tests.agent.drive import Inside, entries
 from tests.agent.test_agent import states
 import subprocess
 
@@ -229,20 +229,18 @@ def test_the_descriptors_of_a_node_are_not_used_up(
     assert drive(check, steps) == []
 
 
-def test_an_agent_that_is_stopped_watches_nothing(tmp_path: Path) -> None:
-    """Nor does a check that a reload has taken away."""
-    before = descriptors()
-    inside = Inside(tmp_path, f"it: {{check: process, user: root, {SELDOM}}}")
-
-    async def reload() -> None:
-        await inside.agent.reload([])
-
+def test_a_check_that_a_reload_takes_away_watches_nothing(tmp_path: Path) -> None:
+    """Nor does one that has become another."""
+    before, after = (f"{{check: process, user: root, critical: '{least}:', {SELDOM}}}" for least in (1, 2))
+    inside = Inside(tmp_path, f"it: {before}, other: {before}")
     asked: list[asyncio.Task[None]] = []
 
     def reloaded() -> bool:
-        if states(inside) == {"it": "OK"} and not asked:
-            asked.append(asyncio.ensure_future(reload()))
-        return bool(asked) and asked[0].done()
+        if states(inside) == {"it": "OK", "other": "OK"} and not asked:
+            assert len(inside.agent._driver.events._ends._owners) == 2
+            asked.append(asyncio.ensure_future(inside.agent.reload(entries(f"it: {after}"))))
+        return bool(asked) and asked[0].done() and inside.agent._meter.runs == 3
 
     inside.run_until(reloaded)
-    assert descriptors() == before
+    assert asked[0].exception() is None
+    assert inside.agent._driver.events._ends._owners == {}

@@ -216,9 +216,9 @@ def test_the_agent_watches_haproxy_as_the_script_does(capsys: pytest.CaptureFixt
     yaml = [line.removeprefix("#   ") for line in text.splitlines() if line.startswith("#   ")]
     (tmp_path / "vipwarden.yaml").write_text("\n".join(yaml), encoding="utf-8")
     entries = {entry.name: entry for entry in plan(str(tmp_path / "vipwarden.yaml")).entries}
-    assert list(entries) == ["web", "web-runs", "web-answers", "web-open"]
+    assert sorted(entries) == ["web", "web-answers", "web-open", "web-runs"]
     assert tuple(entries["web"].members) == ("web-runs", "web-answers", "web-open")
-    assert [entry.fall for entry in entries.values()] == [1, 1, 2, 2]
+    assert {name: entry.fall for name, entry in entries.items() if entry.fall > 1} == {"web-answers": 2, "web-open": 2}
     assert str(entries["web-answers"].values["socket"]) == "/run/h.sock"
     assert entries["web-runs"].values["command"] == b"hap"
 

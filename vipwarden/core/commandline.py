@@ -90,7 +90,9 @@ def by_name(
     try:
         if arguments and arguments[0] not in ("-h", "--help"):
             return run(arguments[0], arguments[1:])
-        lines = "".join(f"  {name:<14}{about}\n" for name, about in known().items())
+        names = known()
+        width = max(map(len, names)) + 2
+        lines = "".join(f"  {name:<{width}}{about}\n" for name, about in names.items())
         sys.stdout.write(f"usage: {program} NAME [options]\n\n{lines}\n{program} NAME --help lists its options.\n")
     except (UsageError, ImportError) as error:  # the libraries of a check may be missing
         sys.stderr.write(f"{program}: {error}; see {program} --help\n")

@@ -118,7 +118,8 @@ def _report(name: str, answer: bytes) -> Report:
     head, mark, rest = answer.partition(b"\n# pxname,")
     info = parse_info(head.decode("utf-8", "replace"))
     if not mark:
-        raise HaproxyError(f"{name} answered 'show stat' with {one_line(head[-200:].decode('utf-8', 'replace'), 60)!r}")
+        reply = (head.partition(b"\n\n")[2] or head[-200:]).decode("utf-8", "replace")  # "show info" ends so
+        raise HaproxyError(f"{name} answered 'show stat' with {one_line(reply, 60)!r}")
     end = rest.rfind(b",\n\n")  # the last one: a quoted field may hold anything
     if end < 0:
         raise HaproxyError(f"{name} answered 'show stat' with a table that was cut off")
