@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from keepalived_scripts.service.parts import Ask, Words  # noqa: TC001 - options() looks them up
+from keepalived_scripts.service.parts import Ask  # noqa: TC001 - options() looks it up
 from vipwarden.core.values import Count, Seconds
+from vipwarden.core.words import Words  # noqa: TC001
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

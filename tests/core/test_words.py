@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keepalived_scripts.service.parts import Words
+from vipwarden.core.words import Words
 
 
 @given(st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=5))
