@@ -159,7 +159,7 @@ def track_file(wish: Wish) -> Parts:
         "    # no init_file: keepalived before 2.3.3 overwrites the agent's value with it",
         "}",
     ]
-    return [(TOP, "\n".join(lines)), (INSTANCE, f"track_file {{{{\n    {wish.name}\n}}}}")]
+    return [(TOP, "\n".join(lines)), (INSTANCE, f"track_file {{\n    {wish.name}\n}}")]
 
 
 def verdict_check(wish: Wish) -> Parts:

@@ -296,5 +296,6 @@ def test_a_copy_that_cannot_be_killed_is_not_joined_by_others(tmp_path: Path, mo
         child.kill()
         child.wait()
         again = oneshot(command, "--run", line)
-    assert (stuck.state, stuck.expired, f"(pid {child.pid}) was killed and has not ended" in stuck.text) == (3, True, True)
+    assert (stuck.state, stuck.expired) == (UNKNOWN, True)
+    assert f"(pid {child.pid}) was killed and has not ended" in stuck.text
     assert (other.text, again.text) == ("ran", "ran")
