@@ -12,7 +12,7 @@ from exporter.render.words import Mark, span
 from exporter.sources.vip.cluster import Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from exporter.source import Look
     from exporter.sources.vip.source import Vips
@@ -28,17 +28,9 @@ _PEER_GRACE = 12.0  # seconds that a peer's answer may be late: two looks of a b
 class Keepalived(Protocol):
     """The facts of the source vrrp."""
 
-    @property
-    def up(self) -> bool | None:
-        """Whether it runs, None where that cannot be seen."""
-
-    @property
-    def instances(self) -> Sequence[Instance]:
-        """Its VRRP instances."""
-
-    @property
-    def scripts(self) -> Sequence[Script]:
-        """Its vrrp_scripts."""
+    up: bool | None
+    instances: list[Instance]
+    scripts: list[Script]
 
 
 class View:

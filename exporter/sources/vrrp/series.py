@@ -47,7 +47,7 @@ _COUNTERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Vrrp:
     """The state of keepalived; ``up`` is None if that cannot be seen.
 
