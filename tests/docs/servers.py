@@ -57,6 +57,17 @@ until {_PG} $bin/pg_isready -qh /run/postgresql; do sleep 0.02; done
 {_PG} $bin/pg_basebackup -h /run/postgresql -R -c fast -D /run/pg2
 chmod 600 /etc/vipwarden/pgpass
 """
+_REDIS = """dir /run/redis
+save ""
+repl-diskless-sync-delay 0
+requirepass of-the-docs
+masterauth of-the-docs
+"""
+_SENTINEL = """bind 192.0.2.54
+dir /run/redis
+sentinel monitor mymaster 192.0.2.54 6379 1
+sentinel auth-pass mymaster of-the-docs
+"""
 SERVERS = {
     "dns_answer": Servers(
         ("knotd",),
@@ -71,5 +82,22 @@ SERVERS = {
         _DATABASE,
         ("sh /run/pg.sh pg2 192.0.2.52 /run/pg2",),
         "chk_postgres_role -H 192.0.2.52 -u monitor -f /etc/vipwarden/pgpass --standby --lag-critical 5",
+    ),
+    "redis_role": Servers(
+        ("redis-server",),
+        {
+            "/run/redis/1.conf": f"bind 192.0.2.54\n{_REDIS}",
+            "/run/redis/2.conf": f"bind 192.0.2.55\n{_REDIS}replicaof 192.0.2.54 6379\n",
+            "/run/redis/3.conf": _SENTINEL,
+            "/etc/vipwarden/redis.password": "of-the-docs\n",
+        },
+        "chmod 600 /etc/vipwarden/redis.password",
+        (
+            "redis-server /run/redis/1.conf",
+            "redis-server /run/redis/2.conf",
+            "redis-server /run/redis/3.conf --sentinel",
+        ),
+        "chk_redis_role -H 192.0.2.55 -f /etc/vipwarden/redis.password --replica\n"
+        "chk_redis_role -H 192.0.2.54 -f /etc/vipwarden/redis.password --sentinel 192.0.2.54",
     ),
 }
