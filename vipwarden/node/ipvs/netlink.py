@@ -58,15 +58,15 @@ class Dump:
         known: _Known = {}
         try:
             with Netlink(GENERIC, timeout) as netlink:
-                family = _family(netlink)
-                bodies = netlink.ask(family, DUMP, _request(_GET_SERVICE))
+                family = family_id(netlink)
+                bodies = netlink.ask(family, DUMP, request(_GET_SERVICE))
                 services = []
                 for key, service in map(parse_service, bodies):
-                    servers = netlink.ask(family, DUMP, _request(_GET_DEST, attribute(_SERVICE, key)))
+                    servers = netlink.ask(family, DUMP, request(_GET_DEST, attribute(_SERVICE, key)))
                     service.columns = self._columns(key, servers, known)
                     services.append(service)
                 # a service that went in between has no servers: that must not look as if it had lost them
-                after = {parse_service(body)[0] for body in netlink.ask(family, DUMP, _request(_GET_SERVICE))}
+                after = {parse_service(body)[0] for body in netlink.ask(family, DUMP, request(_GET_SERVICE))}
         except TornError as error:
             raise IpvsTornError(str(error)) from None
         except OSError as error:
@@ -100,12 +100,14 @@ class Dump:
         return Columns(endpoints, forwards, weights, active, inactive, persistent, stats)
 
 
-def _request(command: int, payload: bytes = b"") -> bytes:
+def request(command: int, payload: bytes = b"") -> bytes:
+    """Return the payload of a request to a generic netlink family."""
     return bytes((command, 1, 0, 0)) + payload  # genlmsghdr
 
 
-def _family(netlink: Netlink) -> int:
-    answer = netlink.ask(_CTRL, ACK, _request(_GETFAMILY, attribute(_FAMILY_NAME, b"IPVS\0")))
+def family_id(netlink: Netlink) -> int:
+    """Return the number of the family IPVS; raises OSError, and NetlinkClosedError."""
+    answer = netlink.ask(_CTRL, ACK, request(_GETFAMILY, attribute(_FAMILY_NAME, b"IPVS\0")))
     number = attributes(answer[0], 4).get(_FAMILY_ID, b"") if answer else b""
     if len(number) != 2:
         raise NetlinkClosedError("the kernel does not tell by netlink how IPVS is asked")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _socket
 import posix
-import re
 
 from vipwarden.node.ipvs.table import FORWARDS, Columns, IpvsError, IpvsMissingError, Service, whole
 
@@ -22,7 +21,6 @@ _MOST_BYTES = 64 << 20
 _MOST_DIGITS = 20  # of a 64-bit number
 _HEAD = b"  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n"
 _FORWARDS = {name.encode(): name for name in FORWARDS}
-_SERVICES = re.compile(rb"\n(?! )")
 _NOT_UNDERSTOOD = "/proc/net/ip_vs has what is not understood: "
 
 
@@ -55,8 +53,9 @@ class Reader:
         _, head, body = text.partition(_HEAD)
         if not head:
             raise IpvsError(f"{_NOT_UNDERSTOOD}it has no head")
-        for block in _SERVICES.split(body.rstrip(b"\n")) if body else ():
-            line, _, rest = block.partition(b"\n")
+        # the lines of real servers begin with a blank: they join that of their service, behind a vertical tab
+        for block in body.rstrip(b"\n").replace(b"\n ", b"\v ").split(b"\n") if body else ():
+            line, _, rest = block.partition(b"\v")
             yield self._service(line, rest.split(), known)
 
     def _service(self, line: bytes, words: list[bytes], known: _Known) -> Service:

@@ -5,7 +5,6 @@ By generic netlink where this process may ask, else by /proc; what both tell is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import monotonic
 
 from vipwarden.node.ipvs.netlink import Dump, NetlinkClosedError
@@ -17,14 +16,16 @@ __all__ = ["COUNTERS", "IpvsMissingError", "Server", "Service", "Table", "Tables
 _TRIES = 4
 
 
-@dataclass(slots=True)
 class Table:
     """The whole table at one time; ``source`` is netlink or proc, ``why`` the reason where it is not netlink."""
 
-    services: list[Service]
-    totals: Totals
-    source: str
-    why: str = ""
+    __slots__ = ("services", "source", "totals", "why")
+
+    def __init__(self, services: list[Service], totals: Totals, source: str, why: str = "") -> None:
+        self.services = services
+        self.totals = totals
+        self.source = source
+        self.why = why
 
 
 class Tables:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -24,7 +22,6 @@ class IpvsTornError(IpvsError):
     """The table changed while it was read; the next read may succeed."""
 
 
-@dataclass(slots=True)
 class Server:
     """A real server: ``forward`` is one of FORWARDS; connections are those open now.
 
@@ -32,17 +29,29 @@ class Server:
     netlink only; else they are None and empty.
     """
 
-    address: str
-    port: int
-    forward: str
-    weight: int
-    active: int
-    inactive: int
-    persistent: int | None = None
-    counters: Sequence[int] = ()
+    __slots__ = ("active", "address", "counters", "forward", "inactive", "persistent", "port", "weight")
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        forward: str,
+        weight: int,
+        active: int,
+        inactive: int,
+        persistent: int | None = None,
+        counters: Sequence[int] = (),
+    ) -> None:
+        self.address = address
+        self.port = port
+        self.forward = forward
+        self.weight = weight
+        self.active = active
+        self.inactive = inactive
+        self.persistent = persistent
+        self.counters = counters
 
 
-@dataclass(slots=True)
 class Columns:
     """The real servers of a service, column by column: numbers as decimal text or as int.
 
@@ -50,13 +59,25 @@ class Columns:
     made of it can be kept. ``persistent`` and ``counters`` are empty where they are not known.
     """
 
-    endpoints: list[tuple[str, str]]
-    forward: Sequence[str]
-    weight: Sequence[bytes | int]
-    active: Sequence[bytes | int]
-    inactive: Sequence[bytes | int]
-    persistent: Sequence[int] = ()
-    counters: Sequence[Sequence[int]] = ()
+    __slots__ = ("active", "counters", "endpoints", "forward", "inactive", "persistent", "weight")
+
+    def __init__(
+        self,
+        endpoints: list[tuple[str, str]],
+        forward: Sequence[str],
+        weight: Sequence[bytes | int],
+        active: Sequence[bytes | int],
+        inactive: Sequence[bytes | int],
+        persistent: Sequence[int] = (),
+        counters: Sequence[Sequence[int]] = (),
+    ) -> None:
+        self.endpoints = endpoints
+        self.forward = forward
+        self.weight = weight
+        self.active = active
+        self.inactive = inactive
+        self.persistent = persistent
+        self.counters = counters
 
     def servers(self) -> list[Server]:
         """Return them as objects."""
@@ -79,7 +100,6 @@ class Columns:
         )
 
 
-@dataclass(slots=True)
 class Service:
     """A virtual service, by address and port or, where ``proto`` is FWM, by firewall mark (8 hexadecimal digits).
 
@@ -87,14 +107,27 @@ class Service:
     ``counters`` are as those of a Server.
     """
 
-    proto: str
-    address: str
-    port: int
-    mark: str
-    scheduler: str
-    persistent: bool
-    columns: Columns
-    counters: Sequence[int] = ()
+    __slots__ = ("address", "columns", "counters", "mark", "persistent", "port", "proto", "scheduler")
+
+    def __init__(
+        self,
+        proto: str,
+        address: str,
+        port: int,
+        mark: str,
+        scheduler: str,
+        persistent: bool,
+        columns: Columns,
+        counters: Sequence[int] = (),
+    ) -> None:
+        self.proto = proto
+        self.address = address
+        self.port = port
+        self.mark = mark
+        self.scheduler = scheduler
+        self.persistent = persistent
+        self.columns = columns
+        self.counters = counters
 
     @property
     def servers(self) -> list[Server]:
