@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from checks.ipvs_service import ipvs_service
 from exporter.render.exposition import render
 from exporter.settings import settings
 from exporter.sources.ipvs import source as ipvs
 from tests.commands import lacking, program
+from tests.drive import oneshot
 from tests.lab.guest import Guest, NoGuestError
+from vipwarden.core.result import CRITICAL, OK
 from vipwarden.node.ipvs.read import Service, Table, Tables
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ def test_the_kernel_of_a_guest_is_read_as_ipvsadm_reads_it(tmp_path: Path) -> No
             time.sleep(0.1)
         said = guest.tail("said", 60)
         assert guest.status() == 0, said
-        assert re.search(r"^7 passed, 1 skipped", said, re.MULTILINE), said
+        assert re.search(r"^8 passed, 1 skipped", said, re.MULTILINE), said
     except NoGuestError as error:
         lacking(str(error))
     finally:
@@ -244,6 +247,33 @@ def test_the_exporter_has_each_series_once(table: None) -> None:
         lines = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
         assert len(lines) == len(set(lines)) > 40
         assert len(list(text_string_to_metric_families(text))) > 10
+
+
+@in_kernel
+def test_the_check_judges_this_very_table_and_the_sync_daemon(table: None, tmp_path: Path) -> None:
+    """By netlink; its keepalived.conf has all services but one."""
+    conf = tmp_path / "keepalived.conf"
+    conf.write_text(
+        "virtual_server 192.0.2.1 80 {\n}\nvirtual_server 192.0.2.1 443 {\n sorry_server 127.0.0.1 9443\n}\n"
+        "virtual_server 192.0.2.1 53 {\n protocol UDP\n}\nvirtual_server 192.0.2.1 2905 {\n protocol SCTP\n}\n"
+        "virtual_server 2001:db8::1 80 {\n}\nvirtual_server fwmark 10 {\n}\n"
+    )
+    said = oneshot(ipvs_service, "--conf", str(conf), "-t", "20")
+    assert said.state == CRITICAL
+    assert said.text.startswith("0 of 0 real servers of 192.0.2.1:443 have a weight, range 1:")
+    assert f"{conf} does not know 192.0.2.1:81" in said.text
+    assert "192.0.2.1:80: 192.0.2.12:8081 has weight 0" in said.notes
+    assert oneshot(ipvs_service, "-S", "192.0.2.1:80", "-S", "fwmark:10", "-t", "20").state == OK
+    none = oneshot(ipvs_service, "-S", "192.0.2.1:80", "--sync", "any", "-t", "20")
+    assert (none.state, "no sync daemon runs" in none.text) == (CRITICAL, True), none
+    adm("--start-daemon", "master", "--mcast-interface", "front", "--syncid", "7")
+    try:
+        for options, state in (("master --syncid 7", OK), ("backup", CRITICAL), ("any --syncid 8", CRITICAL)):
+            said = oneshot(ipvs_service, "-S", "192.0.2.1:80", "-t", "20", "--sync", *options.split())
+            assert said.state == state, said
+            assert "sync daemon: master on front with syncid 7" in said.notes
+    finally:
+        adm("--stop-daemon", "master")
 
 
 @in_kernel
