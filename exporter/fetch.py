@@ -44,23 +44,25 @@ async def fetch(
     with await net.connect(await net.resolve(host), port) as plain:
         stream = plain if context is None else await start_tls(plain, context, host)
         await stream.send(request.encode())
-        answer, parts, size = Answer(), [], 0
+        answer, parts, size, received = Answer(), [], 0, 0
         body: DecodedBody | None = None
-        while True:
+        is_over = False
+        while not is_over:
             data = await stream.receive()
             piece = answer.feed(data)
+            received += len(piece)
+            length = answer.header.length if answer.header is not None else None
+            is_over = not data or answer.endless or (length is not None and received >= length)
             if answer.header is not None and body is None:
                 judge(answer.header.status)
                 body = answer.header.content(most)
             if body is not None:
                 parts.append(body.feed(piece))
                 size += len(parts[-1])
-                if flaw := body.flaw(ended=not data):
+                if flaw := body.flaw(is_over):
                     raise NetError("reset", flaw)
             if size > most:
                 raise NetError("reset", f"no end of the page in {most >> 20} MiB")
-            if answer.endless or not data:
-                break
     if answer.header is None:
         begun = one_line(answer.begun[:200].decode("utf-8", "replace"), 60)
         raise NetError("reset", f"the answer is no HTTP, but {begun!r}")

@@ -151,6 +151,15 @@ def say(data: bytes) -> Behaviour:
     return behave
 
 
+def test_a_peer_that_keeps_the_connection_open_is_read_by_its_length(tmp_path: Path) -> None:
+    """And what comes after that is not."""
+    body = READ + b'keepalived_vip_held{iname="a",vrid="51",intf="lo",ip_address="127.0.0.1"} 1\n'
+    text = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%bmore" % (len(body), body)
+    with misbehaving.Server(misbehaving.answer(text)) as lb2:
+        known = node(tmp_path, "lo", f"lb2=http://127.0.0.1:{lb2.port}")
+        serving(known, lambda port: until(port, "also held by lb2"))
+
+
 @pytest.mark.parametrize(
     ("behave", "wanted"),
     [
