@@ -7,9 +7,7 @@ NRPE ssh: -H 127.0.0.1 --preset ssh
 
 from __future__ import annotations
 
-from time import monotonic
-
-from vipwarden.core.result import UNKNOWN, Metric, Range, Result, judge
+from vipwarden.core.result import UNKNOWN, Range, Result, judge
 from vipwarden.core.values import Host, Port, Seconds, Source
 from vipwarden.net.secret import SecretError
 from vipwarden.net.stream import NetError
@@ -69,7 +67,6 @@ async def dialog(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     steps = preset.steps if preset else step
     try:
         steps = await read_steps(net, step_file) if step_file else steps
@@ -107,13 +104,9 @@ async def dialog(
             await talk.hold(steps)
             greeting = talk.greeting
     except NetError as error:
-        return error.result(host, [_time(begun, warning, critical, timeout)])
-    taken = _time(begun, warning, critical, timeout)
+        return error.result(host, [net.time(warning, critical)])
+    taken = net.time(warning, critical)
     said = f", greeting {greeting!r}" if greeting else ""
     text = f"{stream.name} held the dialog of {len(steps)} step{'s' * (len(steps) > 1)}{said}"
     text += f" ({taken.value * 1000:.3g} ms)"
     return Result(judge(taken.value, warning, critical), text, [taken])
-
-
-def _time(begun: float, warning: Range | None, critical: Range | None, timeout: float) -> Metric:
-    return Metric("time", monotonic() - begun, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)

@@ -6,13 +6,13 @@ NRPE certificate: -H 127.0.0.1 -p 443 --sni www.example.org -w 21: -c 7:
 
 from __future__ import annotations
 
-from _socket import AF_INET, AF_INET6
 from time import time
 
 from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, one_line
 from vipwarden.core.values import Host, Port, Seconds, Source
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import context, start_tls
+from vipwarden.net.target import Target
+from vipwarden.net.tls import context
 from vipwarden.protocol.starttls import Protocol, Upgrade
 from vipwarden.protocol.tls.certificate import unverified_context, verify
 from vipwarden.protocol.tls.validity import DAY, TLS_1_2, MinVersion, certificates
@@ -62,25 +62,20 @@ async def tls(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    name, local = sni or host, host.startswith("/")
-    encrypted: TlsStream | None = None
-    if (local and port) or (local and not sni and not insecure):
+    target = Target(host, port, ipv4=ipv4, ipv6=ipv6, source=source)
+    if target.local and (port or not (sni or insecure)):
         return Result(UNKNOWN, f"{host}: {'a unix socket has no ports' if port else 'no name to verify, give --sni'}")
-    where = 0 if local else port or (starttls.port if starttls else 443)
+    target.port = port or (starttls.port if starttls else Port(443))
+    name = sni or host
     days: tuple[Range | None, Range | None] = (warning, critical)
     metrics: list[Metric] = []
     try:
         judges = None if insecure else await context(net, ca_file, judges=True)
-        targets = await net.resolve(host, 0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6)
-        with await net.connect(targets, where, source, first=starttls is None) as stream:
+        with await target.connect(net, first=starttls is None) as stream:
             upgrade = Upgrade(stream)
             try:
-                settings = unverified_context()
-                server_name = None if local and not sni else name
-                if starttls:
-                    encrypted = await upgrade.encrypt(starttls, settings, server_name)
-                else:
-                    encrypted = await start_tls(stream, settings, server_name)
+                server_name = None if target.local and not sni else name
+                encrypted = await upgrade.encrypt(starttls, unverified_context(), server_name)
                 own = certificates(encrypted.described(), stream.name)
                 first = own[0]
                 metrics = [_left(first, days)]
@@ -88,12 +83,17 @@ async def tls(
                     path = verify(encrypted.chain(), judges, name, stream.name)
                     first = min(certificates(path, stream.name), key=lambda one: one.until)
                     metrics = [_left(first, days)]
-            finally:
-                if encrypted is not None:
-                    encrypted.part(upgrade.farewell)
+            except NetError:
+                await upgrade.leave()
+                raise
+            except BaseException:
+                upgrade.part()
+                raise
+            metrics.append(net.time())
+            await upgrade.leave()
     except NetError as error:
         return error.result(host, [*metrics, net.time()])
-    return _judged(encrypted, own[0], first, [*metrics, net.time()], min_version, insecure=insecure)
+    return _judged(encrypted, own[0], first, metrics, min_version, insecure=insecure)
 
 
 def _judged(

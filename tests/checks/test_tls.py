@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import subprocess
@@ -20,6 +21,7 @@ from tests.servers import misbehaving
 from tests.servers.certificate import Issued, issue, self_signed, shown
 from tests.servers.mariadb import FAR, mariadb
 from tests.servers.ports import free_ports
+from tests.servers.postgres import postgres
 from tests.servers.starttls import servers
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Range, State
@@ -190,6 +192,23 @@ def test_mariadb_counts_no_connect_error() -> None:
     assert [row["n"] for row in errors] in ([], [0])
 
 
+def test_postgres_logs_nothing_that_looks_like_an_attack(tmp_path: Path) -> None:
+    """Neither an incomplete startup packet nor an error of TLS."""
+    chain = (issue("web.test", ROOT, days=30.5),)
+    certificate, key = shown(chain, tmp_path)
+    certificate.rename(tmp_path / "server.pem")
+    key.rename(tmp_path / "server.key")
+    words = ("--starttls", "postgres", "--sni", "web.test", "--ca-file", str(ROOT.write(tmp_path / "root.pem")))
+    with postgres(certificate=tmp_path) as server:
+        for drive in (oneshot, resident):
+            result = drive(tls, "-H", "127.0.0.1", "-p", str(server.port), *words)
+            assert result.state == OK, result
+            assert drive(tls, "-H", "127.0.0.1", "-p", str(server.port), *words[:2]).state == CRITICAL
+        server.query("SELECT 1")
+        log = server.log.read_text()
+    assert not re.search("incomplete|could not|SSL error", log), log
+
+
 def test_openssl_is_understood(tmp_path: Path) -> None:
     """Its own server, with a staple that is not looked at."""
     certificate, key = self_signed(tmp_path)
@@ -295,7 +314,7 @@ def test_nagios_sees_the_days(by_chain: Servers, tmp_path: Path) -> None:
 
 
 # modules that chk_tls loads beside what every chk_ command does
-LOADS = """ssl vipwarden.net.file vipwarden.net.tls vipwarden.protocol vipwarden.protocol.tls
+LOADS = """ssl vipwarden.net.file vipwarden.net.target vipwarden.net.tls vipwarden.protocol vipwarden.protocol.tls
     vipwarden.protocol.tls.certificate vipwarden.protocol.starttls vipwarden.protocol.tls.validity"""
 
 

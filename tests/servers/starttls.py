@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.commands import program
+from tests.servers.daemon import daemon
 from tests.servers.nginx import nginx
 from tests.servers.ports import free_ports
 
@@ -65,29 +62,25 @@ def servers(folder: Path, certificate: Path, key: Path) -> Iterator[dict[str, in
         for name, tls in (("ftp", "YES"), ("no ftp", "NO")):
             config = folder / f"vsftpd-{ports[name]}.conf"
             config.write_text(_FTP.format(port=ports[name], tls=tls, **files).lstrip())
-            running.enter_context(_running(ports[name], "vsftpd", str(config)))
+            running.enter_context(_running(folder, ports[name], "vsftpd", str(config)))
         for name in ("ldap", "no ldap"):
             config = folder / f"slapd-{ports[name]}.conf"
             config.write_text(_LDAP.format(**files) if name == "ldap" else f"pidfile {folder}/other.pid\n")
             where = f"ldap://127.0.0.1:{ports[name]}"
-            running.enter_context(_running(ports[name], "slapd", "-h", where, "-f", str(config), "-d", "0"))
+            running.enter_context(_running(folder, ports[name], "slapd", "-h", where, "-f", str(config), "-d", "0"))
         yield ports
 
 
 @contextmanager
-def _running(port: int, name: str, *arguments: str) -> Iterator[None]:
+def _running(folder: Path, port: int, name: str, *arguments: str) -> Iterator[None]:
     """Run a server until the end of the block."""
-    with subprocess.Popen([program(name), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+
+    def answers() -> bool:
         try:
-            until = time.monotonic() + 60
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    if server.poll() is not None or time.monotonic() > until:
-                        pytest.fail(f"{name} does not run: {server.stdout and server.stdout.read()!r}")
-                    time.sleep(0.01)
-            yield
-        finally:
-            server.terminate()
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    with daemon([program(name), *arguments], folder / f"{name}-{port}.log", answers):
+        yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from _socket import SHUT_WR
 from posix import stat
 from time import monotonic
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _CONTEXT_LIFE = 60.0  # seconds
 _MOST_CONTEXTS = 1000
+_MOMENT = 0.2  # seconds for a peer to close
+_MOST_LEFT = 16  # reads of what it still sends
 _LOOK = 5.0  # seconds between two looks of an agent whether a CA file has changed
 _contexts: dict[tuple[str | None, bool, bool, bool], tuple[float, int, float, ssl.SSLContext]] = {}
 # The same on every Python, so that an upgrade takes no server out of service: 3.13 demands more of certificates than
@@ -76,6 +79,32 @@ class TlsStream(Stream):
         except ssl.SSLError:
             return  # the peer sent close_notify
         self.plain.part(self._outgoing.read())
+
+    async def leave(self, farewell: bytes = b"") -> None:
+        """Send the last data and the end of TLS, and give the peer a moment to close.
+
+        Closing at once resets the connection where the peer has sent something that was not read, as it does after
+        each handshake of TLS 1.3, and it may log that.
+        """
+        if farewell:
+            self.part(farewell)
+        try:
+            self._tls.unwrap()
+        except ssl.SSLError:
+            pass  # it wants the peer's end as well, or has it
+        self.plain.part(self._outgoing.read())
+        until = min(self.clock.deadline, monotonic() + _MOMENT)
+        try:
+            self.sock.shutdown(SHUT_WR)
+            for _ in range(_MOST_LEFT):
+                try:
+                    if not self.sock.recv(65536):
+                        return
+                except BlockingIOError:
+                    if not await self.clock.wait(self.sock, False, until):
+                        return
+        except OSError:
+            pass  # it is closed already
 
     async def receive(self, size: int = 65536) -> bytes:
         """Return at least one byte and at most ``size``, or nothing at the end; raises NetError."""

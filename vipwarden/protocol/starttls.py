@@ -36,23 +36,37 @@ class Protocol(Choice):
 class Upgrade:
     """A connection to a server of a protocol, which is asked for TLS."""
 
-    __slots__ = ("_buffer", "_stream", "farewell")
+    __slots__ = ("_buffer", "_encrypted", "_farewell", "_stream")
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self._encrypted: TlsStream | None = None
         self._buffer = b""
-        self.farewell = b""  # with it the client leaves politely
+        self._farewell = b""
 
-    async def encrypt(self, protocol: str, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
-        """Ask for TLS and agree on keys; raises NetError where the server refuses."""
+    async def encrypt(self, protocol: str | None, context: ssl.SSLContext, server_name: str | None) -> TlsStream:
+        """Agree on keys, after TLS was asked for if there is a protocol; raises NetError where the server refuses."""
         if protocol == "mysql":
-            return await self._mysql(context, server_name)
-        await getattr(self, f"_{protocol}")()
+            self._encrypted = await self._mysql(context, server_name)
+            return self._encrypted
+        if protocol:
+            await getattr(self, f"_{protocol}")()
         if self._buffer:
             raise NetError("tls", f"{self._stream.name} sent data in clear after it had agreed to TLS")
         from vipwarden.net.tls import start_tls
 
-        return await start_tls(self._stream, context, server_name)
+        self._encrypted = await start_tls(self._stream, context, server_name)
+        return self._encrypted
+
+    async def leave(self) -> None:
+        """Say goodbye, and wait a moment for the server to close, so that it logs no client that broke off."""
+        if self._encrypted is not None:
+            await self._encrypted.leave(self._farewell)
+
+    def part(self) -> None:
+        """Say goodbye without waiting: for a run that has to end."""
+        if self._encrypted is not None:
+            self._encrypted.part(self._farewell)
 
     async def _smtp(self) -> None:
         await self._reply(b"220")
@@ -62,13 +76,13 @@ class Upgrade:
             raise NetError("tls", f"{self._stream.name} offers no STARTTLS")
         await self._stream.send(b"STARTTLS\r\n")
         await self._reply(b"220")
-        self.farewell = b"QUIT\r\n"
+        self._farewell = b"QUIT\r\n"
 
     async def _ftp(self) -> None:
         await self._reply(b"220")
         await self._stream.send(b"AUTH TLS\r\n")  # RFC 4217
         await self._reply(b"234")
-        self.farewell = b"QUIT\r\n"
+        self._farewell = b"QUIT\r\n"
 
     async def _imap(self) -> None:
         greeting = await self._line()
@@ -80,7 +94,7 @@ class Upgrade:
             line = await self._line()
         if not line.upper().startswith(b"A OK"):
             raise self._refusal(line, b"OK")
-        self.farewell = b"b LOGOUT\r\n"
+        self._farewell = b"b LOGOUT\r\n"
 
     async def _pop3(self) -> None:
         for request in (b"", b"STLS\r\n"):
@@ -89,7 +103,7 @@ class Upgrade:
             line = await self._line()
             if not line.startswith(b"+OK"):
                 raise self._refusal(line, b"+OK")
-        self.farewell = b"QUIT\r\n"
+        self._farewell = b"QUIT\r\n"
 
     async def _ldap(self) -> None:
         await self._stream.send(_LDAP_REQUEST)
@@ -104,7 +118,7 @@ class Upgrade:
             raise NetError("tls", f"{self._stream.name} answered no LDAP")
         if body[at + 2]:
             raise NetError("tls", f"{self._stream.name} refused TLS with LDAP's result code {body[at + 2]}")
-        self.farewell = _LDAP_UNBIND
+        self._farewell = _LDAP_UNBIND
 
     async def _postgres(self) -> None:
         await self._stream.send(_POSTGRES_REQUEST)
@@ -131,7 +145,7 @@ class Upgrade:
         except BaseException:
             session.part()
             raise
-        self.farewell = session.owed
+        self._farewell = session.owed
         return encrypted
 
     async def _reply(self, code: bytes) -> list[bytes]:
