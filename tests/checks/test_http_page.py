@@ -385,8 +385,8 @@ def test_options_that_contradict_each_other_are_unknown(server: RawHttp, more: t
 @pytest.mark.parametrize(
     ("option", "value", "text"),
     [
-        ("-k", "Authorization: Basic c2VjcmV0", "put it into a file, by --basic-file or --bearer-file"),
-        ("-k", "cookie: secret", "put it into a file, by --header-file"),
+        ("-k", "Authorization: Basic c2VjcmV0", "put them into a file, by --basic-file or --bearer-file"),
+        ("-k", "cookie: secret", "put them into a file, by --header-file"),
         ("-k", "X: a\r\nY: b", "no control characters"),
         ("-k", "no colon", "NAME: VALUE"),
         ("-k", "Content-Length: 3", "it is that of the body"),

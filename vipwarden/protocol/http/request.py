@@ -45,13 +45,13 @@ class Field(str):
 
     def __new__(cls, text: str) -> Field:
         """Build it from its text; raises ValueError, and UsageError without the text where it holds a secret."""
-        name, value = split(text)
-        lowered = name.lower()
-        if lowered in _SECRET:
+        file = _SECRET.get(text.partition(":")[0].strip().lower())
+        if file:
             raise UsageError(
-                f"--header {name}: what stands on the command line can be read by every user of this node: "
-                f"put it into a file, by {_SECRET[lowered]}"
+                "--header: credentials on the command line can be read by every user of this node: "
+                f"put them into a file, by {file}"
             )
+        name, value = split(text)
         return str.__new__(cls, f"{name}: {value}")
 
 
