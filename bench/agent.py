@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from bench.loaded import BIN, Window, agent, cpu
 from bench.measure import Case, interleave
+from tests.servers.dns import knot
 from tests.servers.mariadb import mariadb
 from tests.servers.ports import free_ports
 
@@ -31,6 +32,7 @@ _MODULES = """
 modules:
   tcp: {prober: tcp, timeout: 5s}
   http: {prober: http, timeout: 5s}
+  dns: {prober: dns, timeout: 5s, dns: {query_name: www.example.org, query_type: A, preferred_ip_protocol: ip4}}
 """
 
 
@@ -43,11 +45,14 @@ def main(runs: int) -> None:
         reference = _compiled(folder)
         blackbox = stack.enter_context(_blackbox(folder))
         login = stack.enter_context(_database(folder))
+        names = first + TARGETS
+        stack.enter_context(knot(folder, range(names, names + TARGETS)))
         figures: dict[str, list[float]] = {}
         tcp = f"check: port, hosts: 127.0.0.1, ports: {first}-{first + TARGETS - 1}"
         web = (
             f"check: http_digest, hosts: 127.0.0.1, ports: {first}-{first + TARGETS - 1}, path: /page, digest: {digest}"
         )
+        dns = f"check: dns_answer, hosts: 127.0.0.1, ports: {names}-{names + TARGETS - 1}, query: www.example.org"
         probes: dict[str, Callable[[], float]] = {
             "C epoll, TCP": lambda: _c(reference, "tcp", first),
             "agent, TCP": lambda: _agent(tcp, 10).each,
@@ -60,6 +65,8 @@ def main(runs: int) -> None:
             "blackbox, TCP 1000/s": lambda: blackbox("tcp", first, 1000),
             "agent, HTTP 1000/s": lambda: _agent(web, 1, 0.2).each,
             "blackbox, HTTP 1000/s": lambda: blackbox("http", first, 1000),
+            "agent, DNS": lambda: _agent(dns, 10).each,
+            "blackbox, DNS": lambda: blackbox("dns", names, 0),
             "agent, MySQL": lambda: _agent(f"check: mysql_ping, {login[0]}", 50).each,
             "check_mysql": lambda: _forked(f"{PLUGINS}/check_mysql {login[1]}"),
         }
@@ -79,6 +86,7 @@ _WANTED = (
     ("agent, HTTP", "C epoll, HTTP", 1.4),
     ("agent, TCP 1000/s", "blackbox, TCP 1000/s", 0.2),
     ("agent, HTTP 1000/s", "blackbox, HTTP 1000/s", 0.2),
+    ("agent, DNS", "blackbox, DNS", 0.25),
     ("agent, MySQL", "check_mysql", 0.1),
 )
 

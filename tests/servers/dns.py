@@ -14,13 +14,13 @@ from tests.servers.daemon import daemon
 from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _KNOT = """
 server:
     rundir: {folder}
-    listen: 127.0.0.1@{port}
+    listen: [ {listen} ]
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
@@ -75,14 +75,18 @@ remote-control:
 
 
 @contextmanager
-def knot(folder: Path) -> Iterator[int]:
-    """Run knot with its files in ``folder`` and yield its port; big.example.org does not fit into a datagram."""
+def knot(folder: Path, more: Iterable[int] = ()) -> Iterator[int]:
+    """Run knot with its files in ``folder`` and yield its port; big.example.org does not fit into a datagram.
+
+    It listens on ``more`` ports as well.
+    """
     many = "\n".join(f"big A 192.0.2.{number}" for number in range(100, 250))
     for name in ("example.org", "other.example"):
         (folder / f"{name}.zone").write_text(_ZONE.format(name=name, many=many))
     (port,) = free_ports(1)
     config = folder / "knot.conf"
-    config.write_text(_KNOT.format(folder=folder, port=port))
+    listen = ", ".join(f"127.0.0.1@{number}" for number in (port, *more))
+    config.write_text(_KNOT.format(folder=folder, listen=listen))
     with daemon([program("knotd"), "-c", str(config)], folder / "knot.log", lambda: _answers(port)):
         yield port
 
