@@ -8,9 +8,8 @@ NRPE redis: -H 127.0.0.1
 from __future__ import annotations
 
 import posix
-from time import monotonic
 
-from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Metric, Range, Result, judge, one_line
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Metric, Range, Result, one_line
 from vipwarden.core.values import Host, Port, Seconds
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.redis.codec import fields, pairs
@@ -78,7 +77,6 @@ async def redis_role(
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    begun = monotonic()
     wrong = ""
     if master and replica:
         wrong = "a server is a master or a replica: give one of them"
@@ -105,13 +103,13 @@ async def redis_role(
             word = await _sentinels(net, sentinel, sentinel_port, sentinel_master, context, login, known, notes)
             state, text = word[0], f"{text}, {word[1]}"
     except NetError as error:
-        return error.result("no Redis", [_time(begun, warning, critical, timeout)])
+        return error.result("no Redis", [net.time(warning, critical)])
     except RefusalError as refusal:
-        return Result(CRITICAL, one_line(str(refusal)), [_time(begun, warning, critical, timeout)], notes=notes)
+        return Result(CRITICAL, one_line(str(refusal)), [net.time(warning, critical)], notes=notes)
     except ValueError as error:  # of the files with passwords
         return Result(UNKNOWN, one_line(str(error)))
-    time = _time(begun, warning, critical, timeout)
-    state = max(state, judge(time.value, warning, critical))
+    time = net.time(warning, critical)
+    state = max(state, time.state)
     return Result(state, f"{name} {text} ({time.value * 1000:.3g} ms)", [time, *metrics], notes=notes)
 
 
@@ -158,7 +156,7 @@ def _judged(
     if lag is None or lag < 0:
         return CRITICAL if critical else OK, f"is a replica of {source}", []
     metric = Metric("lag", lag, "s", warn=warning, crit=critical, minimum=0)
-    return judge(lag, warning, critical), f"is a replica of {source}, heard from it {lag} s ago", [metric]
+    return metric.state, f"is a replica of {source}, heard from it {lag} s ago", [metric]
 
 
 async def _sentinels(
@@ -216,7 +214,3 @@ async def _login(net: Net, user: str | None, path: str | None, notes: list[str])
 def _number(text: str | None) -> int | None:
     digits = (text or "").removeprefix("-")
     return int(text or "") if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
-
-
-def _time(begun: float, warning: Range | None, critical: Range | None, timeout: float) -> Metric:
-    return Metric("time", monotonic() - begun, "s", warn=warning, crit=critical, minimum=0, maximum=timeout)

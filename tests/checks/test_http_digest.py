@@ -416,7 +416,8 @@ def test_a_server_that_speaks_no_tls_is_told(server: RawHttp) -> None:
 
 
 # what chk_http_digest loads beside what every chk_ command does
-LOADS = """_md5 vipwarden.net.target vipwarden.protocol vipwarden.protocol.http
+LOADS = """_md5 vipwarden.net.target vipwarden.protocol vipwarden.protocol.hashes
+    vipwarden.protocol.http
     vipwarden.protocol.http.codec vipwarden.protocol.http.options vipwarden.protocol.http.response
     vipwarden.protocol.http.server vipwarden.protocol.http.session"""
 

@@ -294,7 +294,8 @@ def defaults(folder: Path, text: str) -> str:
 
 
 # what chk_mysql_ping loads beside what every chk_ command does
-LOADS = """_sha1 vipwarden.net.file vipwarden.net.secret vipwarden.protocol vipwarden.protocol.mysql
+LOADS = """_sha1 vipwarden.net.file vipwarden.net.secret vipwarden.protocol
+    vipwarden.protocol.hashes vipwarden.protocol.mysql
     vipwarden.protocol.mysql.auth vipwarden.protocol.mysql.client vipwarden.protocol.mysql.codec
     vipwarden.protocol.mysql.option_file vipwarden.protocol.mysql.options vipwarden.protocol.mysql.session"""
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LOADS = """_sha1 vipwarden.net.file vipwarden.net.secret vipwarden.protocol vipwarden.protocol.mysql
+LOADS = """_sha1 vipwarden.net.file vipwarden.net.secret vipwarden.protocol
+    vipwarden.protocol.hashes vipwarden.protocol.mysql
     vipwarden.protocol.mysql.auth vipwarden.protocol.mysql.client vipwarden.protocol.mysql.codec
     vipwarden.protocol.mysql.option_file vipwarden.protocol.mysql.options vipwarden.protocol.mysql.role
     vipwarden.protocol.mysql.rows vipwarden.protocol.mysql.session"""

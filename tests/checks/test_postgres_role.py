@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-LOADS = """_hashlib binascii vipwarden.net.file vipwarden.net.secret vipwarden.protocol vipwarden.protocol.postgres
+LOADS = """_sha256 binascii vipwarden.net.file vipwarden.net.secret vipwarden.protocol
+    vipwarden.protocol.hashes vipwarden.protocol.postgres
     vipwarden.protocol.postgres.codec vipwarden.protocol.postgres.passfile vipwarden.protocol.postgres.scram
     vipwarden.protocol.postgres.session vipwarden.protocol.wire"""
 ME = pwd.getpwuid(os.geteuid()).pw_name

@@ -9,6 +9,7 @@ import pytest
 
 from vipwarden.protocol.http.options import Algorithm
 from vipwarden.protocol.mysql import auth
+from vipwarden.protocol.postgres import scram
 
 
 @pytest.fixture(params=["built in", "hashlib"])
@@ -38,3 +39,12 @@ def test_a_server_that_knows_the_password_can_verify_the_answer(plugin: str) -> 
     salted = nonce + twice if plugin == auth.NATIVE else twice + nonce
     mask = hashlib.new(name, salted).digest()
     assert bytes(a ^ b for a, b in zip(auth.answer(plugin, b"secret", nonce), mask, strict=True)) == once
+
+
+@pytest.mark.usefixtures("_modules")
+@pytest.mark.parametrize("password", [b"", b"secret", b"x" * 65])
+@pytest.mark.parametrize("iterations", [1, 4096, 9000])
+def test_a_password_is_stretched_as_by_hashlib(password: bytes, iterations: int) -> None:
+    """By a loop, or by OpenSSL where that is long."""
+    wanted = hashlib.pbkdf2_hmac("sha256", password, b"salt", iterations)
+    assert scram._stretched(password, b"salt", iterations) == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vipwarden.protocol.hashes import digest
 from vipwarden.protocol.mysql.codec import PacketError
 
 TYPE_CHECKING = False
@@ -31,16 +32,16 @@ def _native(password: bytes, nonce: bytes) -> bytes:
     """Return SHA1(password) XOR SHA1(nonce + SHA1(SHA1(password))); nothing for an empty password."""
     if not password:
         return b""
-    once = _hash("sha1", password)
-    return _xor(once, _hash("sha1", nonce + _hash("sha1", once)))
+    once = digest("sha1", password)
+    return _xor(once, digest("sha1", nonce + digest("sha1", once)))
 
 
 def _caching(password: bytes, nonce: bytes) -> bytes:
     """Return SHA256(password) XOR SHA256(SHA256(SHA256(password)) + nonce); a zero byte for an empty password."""
     if not password:
         return b"\0"
-    once = _hash("sha256", password)
-    return _xor(once, _hash("sha256", _hash("sha256", once) + nonce))
+    once = digest("sha256", password)
+    return _xor(once, digest("sha256", digest("sha256", once) + nonce))
 
 
 ANSWERS: dict[str, Callable[[bytes, bytes], bytes]] = {NATIVE: _native, CACHING: _caching}
@@ -48,15 +49,3 @@ ANSWERS: dict[str, Callable[[bytes, bytes], bytes]] = {NATIVE: _native, CACHING:
 
 def _xor(left: bytes, right: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(left, right, strict=True))
-
-
-def _hash(name: str, data: bytes) -> bytes:
-    for module in (f"_{name}", "_sha2"):  # _sha256 up to Python 3.11
-        try:
-            digest: bytes = getattr(__import__(module), name)(data).digest()
-        except (ImportError, AttributeError):
-            continue
-        return digest
-    from hashlib import new  # loads OpenSSL
-
-    return new(name, data).digest()

@@ -1,19 +1,27 @@
 """How does a client prove by SCRAM-SHA-256 that it knows a password, and the server that it does?
 
-RFC 5802 and RFC 7677, without channel binding. Imported only where a server asks for it: OpenSSL costs milliseconds.
+RFC 5802 and RFC 7677, without channel binding. Imported only where a server asks for it.
 """
 
 from __future__ import annotations
 
-from _hashlib import hmac_digest, openssl_sha256, pbkdf2_hmac
 from binascii import a2b_base64, b2a_base64
 from posix import urandom
 
+from vipwarden.protocol.hashes import digest, start
 from vipwarden.protocol.wire import WireError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from hashlib import _Hash
+
 MECHANISM = "SCRAM-SHA-256"
-_MOST_ITERATIONS = 100_000  # PostgreSQL's default is 4096; each 4096 take a millisecond
+_MOST_ITERATIONS = 100_000  # PostgreSQL's default is 4096
+_QUICK = 8192  # iterations that take less time here than loading OpenSSL, which is quicker at them, and its memory
 _MOST_SALTED = 256
+_BLOCK, _SIZE = 64, 32  # bytes that SHA-256 takes at once, and of its digest
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 _BY_DEFAULT = b"n,,"  # no channel binding
 _salted: dict[tuple[bytes, bytes, int], bytes] = {}  # as RFC 5802 allows; an agent logs in again and again
 
@@ -39,15 +47,15 @@ class Scram:
         key = (self._password, salt, iterations)
         salted = _salted.get(key)
         if salted is None:
-            salted = pbkdf2_hmac("sha256", self._password, salt, iterations)
+            salted = _stretched(*key)
             if len(_salted) >= _MOST_SALTED:
                 _salted.clear()
             _salted[key] = salted
         without = b"c=" + _base64(_BY_DEFAULT) + b",r=" + nonce
         signed = b",".join((self._first, challenge, without))
-        client = hmac_digest(salted, b"Client Key", "sha256")
-        stored = hmac_digest(openssl_sha256(client).digest(), signed, "sha256")
-        self._signature = hmac_digest(hmac_digest(salted, b"Server Key", "sha256"), signed, "sha256")
+        client = _hmac(salted, b"Client Key")
+        stored = _hmac(digest("sha256", client), signed)
+        self._signature = _hmac(_hmac(salted, b"Server Key"), signed)
         return without + b",p=" + _base64(bytes(a ^ b for a, b in zip(client, stored, strict=True)))
 
     def verify(self, final: bytes) -> None:
@@ -67,6 +75,45 @@ class Scram:
         if len(count) > 9 or not 0 < int(count) <= _MOST_ITERATIONS:
             raise WireError(f"asks for {count[:20].decode()} iterations of the password, above {_MOST_ITERATIONS}")
         return nonce, salt, int(count)
+
+
+def _keyed(key: bytes) -> tuple[Callable[[], _Hash], Callable[[], _Hash]]:
+    """Return what makes the inner and the outer hash of HMAC-SHA-256 with a key (RFC 2104)."""
+    block = (digest("sha256", key) if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    inner, outer = start("sha256"), start("sha256")
+    inner.update(block.translate(_INNER))
+    outer.update(block.translate(_OUTER))
+    return inner.copy, outer.copy
+
+
+def _hmac(key: bytes, data: bytes) -> bytes:
+    inner, outer = (copy() for copy in _keyed(key))
+    inner.update(data)
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+def _stretched(password: bytes, salt: bytes, iterations: int) -> bytes:
+    """Return PBKDF2 of a password with HMAC-SHA-256 (RFC 8018), one block of it."""
+    if iterations > _QUICK:
+        from hashlib import pbkdf2_hmac
+
+        return pbkdf2_hmac("sha256", password, salt, iterations)
+    inner_of, outer_of = _keyed(password)
+    block = salt + b"\0\0\0\1"
+    blocks = []
+    for _ in range(iterations):
+        inner, outer = inner_of(), outer_of()
+        inner.update(block)
+        outer.update(inner.digest())
+        block = outer.digest()
+        blocks.append(block)
+    size = _SIZE << (iterations - 1).bit_length()
+    total = int.from_bytes(b"".join(blocks), "big")
+    while size > _SIZE:  # XOR of all blocks, half of them with the other half
+        size //= 2
+        total = total >> 8 * size ^ total & (1 << 8 * size) - 1
+    return total.to_bytes(_SIZE, "big")
 
 
 def _base64(data: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vipwarden.net.stream import NetError
+from vipwarden.protocol.hashes import digest
 from vipwarden.protocol.postgres import codec
 from vipwarden.protocol.wire import WireError
 
@@ -153,8 +154,4 @@ def _bytes(text: str) -> bytes:
 
 
 def _md5(data: bytes) -> bytes:
-    from vipwarden.protocol.http.options import MD5
-
-    digest = MD5.start()
-    digest.update(data)
-    return digest.hexdigest().encode()
+    return digest("md5", data).hex().encode()
