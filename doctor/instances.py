@@ -1,4 +1,4 @@
-"""Do the VRRP instances fit their peers and the kernel?"""
+"""Do the VRRP instances fit the kernel, and work as they are written?"""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 from doctor.case import Case, Findings, rule
 from doctor.finding import ERROR, NOTE, WARNING, at
-from doctor.tracking import OWNER, counterparts, family, priority, vips
+from doctor.pairs import PASSWORD
+from doctor.tracking import OWNER, family, priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from vipwarden.node.keepalived.conf import Block
-
-_MOST_PASSWORD = 8
 
 
 @rule("vrid-duplicate", ERROR)
@@ -38,7 +35,7 @@ def auth_pass_long(case: Case) -> Findings:
     for instance in case.instances:
         for block in (line for own in instance.named("authentication") for line in own.named("auth_pass")):
             length = len(block.name.encode("utf-8", "replace"))
-            if length > _MOST_PASSWORD:
+            if length > PASSWORD:
                 what = f"auth_pass of {instance.name} has {length} characters"
                 consequence = "keepalived cuts it after 8: a peer whose password differs only later is accepted."
                 fix = "Use 8 characters. They travel in clear text: they prevent mistakes, not attacks."
@@ -108,50 +105,6 @@ def unicast_without_peers(case: Case) -> Findings:
             what = f"{instance.name} has {block.words[0]} and no unicast peer"
             consequence = "keepalived falls back to multicast: where the network drops it, all nodes become master."
             yield at(block, what, consequence, "Name the other nodes in unicast_peer { }.")
-
-
-@rule("peer-disagrees", ERROR)
-def peer_disagrees(case: Case) -> Findings:
-    """Peers whose instance has other VIPs, another advert_int or password, or the same priority."""
-    pairs = [
-        (instance, other)
-        for conf in case.peers.configurations
-        for instance in case.instances
-        for other in counterparts(conf, instance)
-    ]
-    for instance, other in pairs:
-        for name, own, theirs in _compared(case, instance, other):
-            if own != theirs:
-                what = f"{instance.name} has {name} {own or 'none'}, {other.name} of the peer {theirs or 'none'}"
-                consequence = "The nodes ignore each other's adverts: two of them may hold the VIP."
-                yield at(instance, what, consequence, f"Make {name} the same on all nodes.")
-        if priority(instance) == priority(other):
-            what = f"{instance.name} and its peer have the same priority, {priority(instance)}"
-            consequence = "The higher address wins, and weights have no clear order to work on."
-            yield at(instance, what, consequence, "Give each node its own priority.", WARNING)
-
-
-def _compared(case: Case, instance: Block, other: Block) -> Iterator[tuple[str, str, str]]:
-    yield "virtual_ipaddress", _addresses(instance), _addresses(other)
-    if _is_version_3(case, instance):  # a backup uses the interval of the advert, and there are no passwords
-        return
-    yield "advert_int", instance.value("advert_int") or "1", other.value("advert_int") or "1"
-    own, theirs = _password(instance), _password(other)
-    yield "auth_pass", "one password", "one password" if own == theirs else "another" if theirs else "none"
-
-
-def _is_version_3(case: Case, instance: Block) -> bool:
-    setting = case.setting("vrrp_version")
-    return "3" in (instance.value("version"), setting.name if setting is not None else "") or family(instance) == "IPv6"
-
-
-def _password(instance: Block) -> str:
-    """Return the part of the password that counts; it is compared and never shown."""
-    return next((block.value("auth_pass")[:_MOST_PASSWORD] for block in instance.named("authentication")), "")
-
-
-def _addresses(instance: Block) -> str:
-    return " ".join(sorted(vip.partition("/")[0] for vip in vips(instance)))
 
 
 @rule("strict-mode", WARNING)

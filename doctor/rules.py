@@ -5,10 +5,12 @@ from __future__ import annotations
 from doctor import (
     checkers,
     firewall,
+    handover,
     haproxy,
     idioms,
     instances,
     kernel,
+    pairs,
     scripts,
     selinux,
     tested,
@@ -19,7 +21,7 @@ from doctor import (
 from doctor.case import Rule
 
 _SUBJECTS = (
-    *(tested, scripts, idioms, timing, weights, track_files),
-    *(checkers, instances, kernel, firewall, haproxy, selinux),
+    *(tested, scripts, idioms, timing, weights, handover, track_files),
+    *(checkers, instances, pairs, kernel, firewall, haproxy, selinux),
 )
 RULES = {rule.name: rule for subject in _SUBJECTS for rule in vars(subject).values() if isinstance(rule, Rule)}

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 from doctor.case import Case, Findings, rule
 from doctor.finding import ERROR, NOTE, WARNING, at
-from doctor.tracking import OWNER, Tracked, everywhere, files, group_of, priority, raised, scripts, track_files
+from doctor.tracking import (
+    OWNER,
+    Tracked,
+    counterparts,
+    everywhere,
+    files,
+    group_of,
+    priority,
+    raised,
+    scripts,
+    track_files,
+)
 
 if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
@@ -41,12 +52,17 @@ def weight_too_small(case: Case) -> Findings:
 def weight_nopreempt(case: Case) -> Findings:
     """Weights together with nopreempt."""
     for instance in case.instances:
-        nopreempt = instance.last("nopreempt")
         weighted = next((script for script in scripts(case.conf, instance) if script.weight), None)
-        if nopreempt is not None and weighted is not None:
-            what = f"{instance.name} has nopreempt, and tracks {weighted.name} with weight {weighted.weight}"
-            consequence = "A weight lowers the priority, and a peer with nopreempt never takes over from a lower one."
-            yield at(nopreempt, what, consequence, "Track the script with weight 0: FAULT hands over all the same.")
+        others = [other for conf in case.peers.configurations for other in counterparts(conf, instance)]
+        stays = [other for other in others if other.last("nopreempt") and other.value("state") != "MASTER"]
+        own = instance.last("nopreempt")
+        if weighted is None or (own is None and not stays):
+            continue
+        who = instance.name if own is not None else f"{stays[0].name} of the peer"
+        what = f"{who} has nopreempt, and {instance.name} tracks {weighted.name} with weight {weighted.weight}"
+        consequence = "A weight lowers the priority, and a peer with nopreempt never takes over from a lower one."
+        fix = "Track the script with weight 0: FAULT hands over all the same."
+        yield at(own or weighted.line, what, consequence, fix)
 
 
 def _weighted(case: Case, instance: Block) -> list[Tracked]:
@@ -71,6 +87,8 @@ def weight_of_address_owner(case: Case) -> Findings:
         for tracked in _weighted(case, instance) if priority(instance) == OWNER else ():
             what = f"{instance.name} has priority 255, and tracks {tracked.name} with weight {tracked.weight}"
             consequence = "255 is the owner of the address: keepalived ignores all weights, and the VIP stays."
+            if tracked.target is not None and tracked.target.words[0] != "vrrp_script":
+                consequence = "255 is the owner of the address: the weight counts as 0, and any value but 0 is FAULT."
             yield at(tracked.line, what, consequence, "Use a priority from 1 to 254, such as 150.")
 
 

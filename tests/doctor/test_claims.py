@@ -13,9 +13,9 @@ from doctor.host import Host
 from doctor.report import examine
 from doctor.tracking import Peers
 from tests.commands import program
+from tests.doctor.all_cases import FIRES, SILENT
 from tests.doctor.daemon import check, log
 from tests.doctor.node import OWN
-from tests.doctor.rule_cases import FIRES, SILENT
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.version import Version, installed
 
@@ -31,6 +31,7 @@ SAYS = {
     "auth-pass-long": "Truncating auth_pass to 8 characters",
     "vip-none": "No VIP specified",
     "nopreempt-master": "nopreempt will not work with initial state MASTER - clearing",
+    "preempt-delay-master": "preempt delay will not work with initial state MASTER - clearing",
     "unicast-without-peers": "Defaulting to multicast",
     "interface-missing": "ens192",
 }

@@ -9,7 +9,8 @@ import pytest
 
 from doctor.finding import SEVERITIES
 from doctor.rules import RULES
-from tests.doctor.rule_cases import FIRES, GOOD, SILENT
+from tests.doctor.all_cases import FIRES, SILENT
+from tests.doctor.rule_cases import GOOD
 
 if TYPE_CHECKING:
     from pathlib import Path

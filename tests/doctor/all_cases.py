@@ -1,0 +1,8 @@
+"""Where does each rule speak, and where is it silent? The cases of all subjects."""
+
+from __future__ import annotations
+
+from tests.doctor import cases_handover, rule_cases
+
+FIRES = rule_cases.FIRES | cases_handover.FIRES
+SILENT = rule_cases.SILENT | cases_handover.SILENT
