@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from doctor.case import Case
 from doctor.host import Host
+from doctor.refused import installed as installed_haproxy
 from doctor.report import UNREADABLE, as_json, as_text, examine, exit_code
 from doctor.rules import RULES
 from doctor.tested import test
@@ -80,7 +81,8 @@ def doctor(
         return UNREADABLE
     version = keepalived_version or (installed() if host.is_live else None)
     output = test(path, config_id, installed()) if host.is_live else ""
-    case = Case(conf, host, version, peers, haproxy_conf or f"{host.root}/etc/haproxy/haproxy.cfg", output)
+    haproxy = installed_haproxy() if host.is_live else None
+    case = Case(conf, host, version, peers, haproxy_conf or f"{host.root}/etc/haproxy/haproxy.cfg", output, haproxy)
     findings = examine(case, ignore)
     if json:
         sys.stdout.write(as_json(case, findings))

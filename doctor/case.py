@@ -34,6 +34,7 @@ class Case:
     peers: Peers
     haproxy_conf: str = "/etc/haproxy/haproxy.cfg"
     output: str = ""
+    haproxy_version: Version | None = None
 
     def is_version(self, first: str, last: str) -> bool:
         """Return whether keepalived may be from ``first`` to ``last``: an unknown version may be any."""

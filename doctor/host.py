@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import grp
 import os
 import pwd
@@ -18,6 +19,7 @@ from vipwarden.node.netlink.addresses import AddressesError, Own, own_addresses
 SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")  # as systemd has it
 _MOST_BYTES = 1 << 20
 _MOST_LINKS = 40
+_TIME_ERROR = 5
 
 
 class Host:
@@ -91,6 +93,14 @@ class Host:
         """Return the beginning of a regular file as text, "" where it cannot be read."""
         return (self.read(path, most) or b"").decode("utf-8", "replace")
 
+    def names(self, folder: str) -> list[str]:
+        """Return what is in a folder, none where it cannot be listed."""
+        real = self.real(folder)
+        try:
+            return [] if real is None else sorted(path.name for path in Path(self.root + real).iterdir())
+        except OSError:
+            return []
+
     def sysctl(self, key: str) -> int | None:
         """Return the first number of a kernel setting such as ``net/ipv4/ip_forward``, or None."""
         numbers = self.numbers(f"sys/{key}")
@@ -121,6 +131,14 @@ class Host:
             return own_addresses() if self.is_live else None
         except AddressesError:
             return None
+
+    @cached_property
+    def clock_is_kept(self) -> bool | None:
+        """Whether the kernel says that its clock is synchronised (adjtimex(2)), None where that is not known."""
+        if not self.is_live:
+            return None
+        state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))  # modes 0: it only asks
+        return None if state < 0 else state != _TIME_ERROR
 
     def user(self, name: str) -> tuple[int, int] | None:
         """Return uid and gid of a user, None where it does not exist."""

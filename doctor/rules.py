@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from doctor import (
+    balancing,
     checkers,
+    clock,
     firewall,
     handover,
     haproxy,
@@ -11,17 +13,20 @@ from doctor import (
     instances,
     kernel,
     pairs,
+    ports,
+    refused,
     scripts,
     selinux,
     tested,
     timing,
     track_files,
+    units,
     weights,
 )
 from doctor.case import Rule
 
 _SUBJECTS = (
     *(tested, scripts, idioms, timing, weights, handover, track_files),
-    *(checkers, instances, pairs, kernel, firewall, haproxy, selinux),
+    *(checkers, balancing, instances, pairs, kernel, ports, units, clock, firewall, haproxy, refused, selinux),
 )
 RULES = {rule.name: rule for subject in _SUBJECTS for rule in vars(subject).values() if isinstance(rule, Rule)}

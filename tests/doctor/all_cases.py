@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.doctor import cases_handover, rule_cases
+from tests.doctor import cases_handover, cases_node, rule_cases
 
-FIRES = rule_cases.FIRES | cases_handover.FIRES
-SILENT = rule_cases.SILENT | cases_handover.SILENT
+FIRES = rule_cases.FIRES | cases_handover.FIRES | cases_node.FIRES
+SILENT = rule_cases.SILENT | cases_handover.SILENT | cases_node.SILENT

@@ -52,6 +52,8 @@ class Node:
     peer: str = ""
     priorities: tuple[str, ...] = ()
     said: str = ""
+    haproxy: str = ""
+    clock_is_kept: bool | None = None
 
     def build(self, root: Path) -> Case:
         """Lay it out in a folder and return what the doctor looks at."""
@@ -75,8 +77,9 @@ class Node:
         peers = Peers([PeerPriority(text) for text in self.priorities], [parse(f"{root}/peer.conf")])
         conf = parse(f"{root}/etc/keepalived/keepalived.conf", root=str(root))
         host = Host(str(root), addresses=f"{root}/addresses")
-        version = Version(self.version) if self.version else None
-        return Case(conf, host, version, peers, f"{root}/etc/haproxy/haproxy.cfg", self.said)
+        host.clock_is_kept = self.clock_is_kept
+        version, haproxy = (Version(text) if text else None for text in (self.version, self.haproxy))
+        return Case(conf, host, version, peers, f"{root}/etc/haproxy/haproxy.cfg", self.said, haproxy)
 
     def examine(self, root: Path) -> list[Finding]:
         """Return what the doctor finds."""
