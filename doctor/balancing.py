@@ -106,9 +106,10 @@ def _names(conf: Block, service: Block) -> Iterator[str]:
 
 
 def _name(words: list[str]) -> str:
-    if words[0] == "fwmark":
-        return f"fwmark {int(words[1])}" if len(words) > 1 else ""
-    return f"{_plain(words[0])} {int(words[1]) if len(words) > 1 else 0}"
+    keyword, *more = words or [""]
+    if keyword == "fwmark":
+        return f"fwmark {int(''.join(more[:1]))}"
+    return f"{_plain(keyword)} {int(more[0]) if more else 0}"
 
 
 def _plain(word: str) -> str:

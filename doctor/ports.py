@@ -67,7 +67,8 @@ def port_taken(case: Case) -> Findings:
 
 
 def _overlaps(bind: Bind, address: str) -> bool:
-    return not bind.address or not address or bind.address == address
+    is_here = ":" not in bind.address and "namespace" not in bind.line.words
+    return is_here and (not bind.address or not address or bind.address == address)
 
 
 def _listeners(host: Host) -> Iterator[tuple[str, int, str]]:

@@ -379,7 +379,8 @@ _WORDS = """
 global_defs vrrp_script vrrp_instance vrrp_sync_group virtual_server real_server MISC_CHECK FILE_CHECK track_file group
 track_script unicast_peer virtual_ipaddress authentication script misc_path misc_dynamic misc_timeout notify file weight
 reverse interval timeout fall priority interface state virtual_router_id auth_pass user script_user nopreempt lb_kind DR
-enable_script_security eth0 1.2.3.4 ::1 80 a V / -5 0 99999999999 0.5 ${A} $A= { } \\n
+lvs_sync_daemon id virtual_server_group fwmark 1-5 sorry_server preempt_delay init_fail global_tracking
+MASTER enable_script_security eth0 1.2.3.4 ::1 80 a V / -5 0 99999999999 0.5 ${A} $A= { } \\n
 """
 _PIECES = st.lists(
     st.sampled_from([*(f"{word} " for word in _WORDS.split()), "\n", " {\n", "}\n", '"']) | st.text(max_size=4)
