@@ -12,16 +12,14 @@ from doctor.host import slurp
 from doctor.tracking import number
 from vipwarden.node.ipvs.read import Tables
 from vipwarden.node.ipvs.table import IpvsError
+from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.vips import plain_address
+from vipwarden.node.keepalived.virtual_servers import virtual_services
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from vipwarden.node.ipvs.table import Service
-    from vipwarden.node.keepalived.conf import Block
 
 _SECONDS = 2
-_MOST_RANGE = 256
 _ELSEWHERE = ("net_namespace", "net_namespace_ipvs")
 _KUBERNETES = "kube-ipvs0"
 
@@ -47,20 +45,22 @@ def ipvs_unknown(case: Case) -> Findings:
     if is_elsewhere or _KUBERNETES in case.host.interfaces or not any(services(case.conf)):
         return
     try:
-        known = _configured(case.conf)
+        known = {key[1:] for key in virtual_services(case.conf)}
         table = Tables(case.host.proc).read(_SECONDS).services
-    except (IpvsError, ValueError):
+    except (IpvsError, ConfError):
         return
+    lines = [line for service in services(case.conf) for line in service.named("real_server", "sorry_server")]
+    servers = {plain_address(line.name) for line in lines}
+    place = f"{case.host.proc}/net/ip_vs"
+    consequence = "ipvsadm, or an earlier configuration, has left it: clients get answers that nobody checks."
     for service in table:
         name = f"fwmark {int(service.mark, 16)}" if service.mark else f"{service.address} {service.port}"
-        place = f"{case.host.proc}/net/ip_vs"
-        servers = {address for address, _ in service.columns.endpoints}
-        consequence = "ipvsadm, or an earlier configuration, has left it: clients get answers that nobody checks."
-        if name not in known:
+        strangers = sorted({address for address, _ in service.columns.endpoints} - servers)
+        if (service.address, service.port, service.mark) not in known:
             if not _is_path(service):
                 fix = f"Write it into keepalived.conf, or ipvsadm -D {_option(service)}"
                 yield Finding(place, 0, f"IPVS has a service {name}, which is not configured", consequence, fix)
-        elif strangers := sorted(servers - known[name]):
+        elif strangers and "" not in servers:
             fix = f"ipvsadm -d {_option(service)} -r SERVER for each; or write it into keepalived.conf."
             what = f"IPVS has real servers of {name} that are not configured: {', '.join(strangers)}"
             yield Finding(place, 0, what, consequence, fix)
@@ -76,47 +76,6 @@ def _option(service: Service) -> str:
 def _is_path(service: Service) -> bool:
     """Return whether it looks as what a check with via makes: a mark with one real server."""
     return bool(service.mark) and len(service.columns.endpoints) == 1 and service.scheduler == "rr"
-
-
-def _configured(conf: Block) -> dict[str, set[str]]:
-    """Return the real and sorry servers of each virtual service; raises ValueError where one is not understood."""
-    known: dict[str, set[str]] = {}
-    for service in services(conf):
-        servers = {_plain(line.name) for line in service.named("real_server", "sorry_server")}
-        for name in _names(conf, service):
-            known.setdefault(name, set()).update(servers)  # TCP and UDP may share an address and port
-    return known
-
-
-def _names(conf: Block, service: Block) -> Iterator[str]:
-    words = service.words[1:]
-    if words[:1] != ["group"]:
-        yield _name(words)
-        return
-    for group in conf.named("virtual_server_group"):
-        for line in group.blocks if [group.name] == words[1:2] else ():
-            first, dash, last = line.words[0].rpartition("-")
-            if not dash:
-                yield _name(line.words)
-                continue
-            head, base = (first.rpartition(":")[0] + ":", 16) if ":" in first else (first.rpartition(".")[0] + ".", 10)
-            numbers = range(int(first[len(head) :], base), int(last, base) + 1)
-            for value in numbers[:_MOST_RANGE]:
-                yield _name([f"{head}{value:{'x' if base == 16 else 'd'}}", *line.words[1:]])
-
-
-def _name(words: list[str]) -> str:
-    keyword, *more = words or [""]
-    if keyword == "fwmark":
-        return f"fwmark {int(''.join(more[:1]))}"
-    return f"{_plain(keyword)} {int(more[0]) if more else 0}"
-
-
-def _plain(word: str) -> str:
-    address = plain_address(word)
-    if not address:
-        raise ValueError(word)
-    return address
 
 
 @rule("sync-daemon-stopped", WARNING)

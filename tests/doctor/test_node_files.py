@@ -50,6 +50,7 @@ virtual_server 192.0.2.53 53 {
 }
 """
 TO_1 = "  -> C6336401:0050      Masq    1      0          0\n"
+TO_5 = "  -> C6336405:0050      Masq    1      0          0\n"
 TO_2 = "  -> C6336402:0050      Masq    1      0          0\n"
 
 
@@ -64,9 +65,9 @@ def said(node: Node, root: Path, rule: str) -> list[str]:
         (f"TCP  C000020C:0050 wlc \n{TO_1}", ""),
         (f"TCP  [2001:0db8:0000:0000:0000:0000:0000:0010]:0050 wlc \n{TO_1}", ""),
         (f"TCP  C000020A:0050 wlc \n{TO_1.replace('6401', '6409')}", ""),
-        (f"FWM  00000007 wlc \n{TO_1}{TO_2}", "real servers of fwmark 7 that are not configured: 198.51.100.2"),
+        (f"FWM  00000007 wlc \n{TO_1}{TO_5}", "real servers of fwmark 7 that are not configured: 198.51.100.5"),
         (f"TCP  C0000235:0035 wlc \n{TO_2}", ""),
-        (f"UDP  C0000235:0035 wlc \n{TO_2.replace('6402', '6403')}", ""),
+        (f"UDP  C0000235:0035 wlc \n{TO_2}", ""),
         (f"TCP  C000020D:0050 wlc \n{TO_1}", "a service 192.0.2.13 80"),
         (f"TCP  C000020C:0051 wlc \n{TO_1}", "a service 192.0.2.12 81"),
         (f"FWM  00000008 wlc \n{TO_1}{TO_2}", "a service fwmark 8"),

@@ -51,7 +51,7 @@ def test_the_page_has_each_option(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_examples_of_the_page_run(capsys: pytest.CaptureFixture[str]) -> None:
     """Each snippet that it asks for is printed."""
     examples = [line.split("snippet ")[1] for line in PAGE.splitlines() if line.startswith("    vipwarden snippet")]
-    assert len(examples) == 4
+    assert len(examples) == 5
     for example in examples:
         assert snippet(shlex.split(example)) == 0, capsys.readouterr().err
         assert "/usr/libexec/keepalived" in capsys.readouterr().out or "track_file" in example
