@@ -39,6 +39,7 @@ background=NO
 anonymous_enable=YES
 run_as_launching_user=YES
 secure_chroot_dir={folder}
+seccomp_sandbox=NO
 ssl_enable={tls}
 rsa_cert_file={certificate}
 rsa_private_key_file={key}
