@@ -1,6 +1,6 @@
 """Has each backend of HAProxy a server that is up?
 
-Nagios haproxy_backend!BACKEND!LEAST: -b BACKEND -c LEAST
+Nagios haproxy_servers!BACKEND!LEAST: -b BACKEND -c LEAST
 NRPE haproxy_backend: -w 2: -c 1:
 """
 

@@ -1,6 +1,6 @@
 """Has each virtual service of the kernel (IPVS) real servers to send clients to?
 
-Nagios ipvs_service!SERVICE!LEAST: -S SERVICE -c LEAST
+Nagios ipvs_servers!SERVICE!LEAST: -S SERVICE -c LEAST
 NRPE ipvs_service: --conf /etc/keepalived/keepalived.conf
 """
 

@@ -50,6 +50,8 @@ def shorts(client: str) -> list[Short]:
         text = sys.modules[load(check).__module__].__doc__ or ""
         for name, line in re.findall(rf"^{client} (\S+): (.+)$", text, re.MULTILINE):
             word, *arguments = name.split("!")
+            if word in (*(names() if client == "Nagios" else ()), *(command.name for command in commands)):
+                sys.exit(f"checks/{check}.py: {client} {word} is the name of another command")
             commands.append(Short(word, check, arguments, line))
     return commands
 
