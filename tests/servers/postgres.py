@@ -99,6 +99,7 @@ def postgres(rules: Sequence[str] = (), certificate: Path | None = None) -> Iter
 
 @contextmanager
 def _folder() -> Iterator[Path]:
+    _bin("initdb")  # brings the user of the servers
     with tempfile.TemporaryDirectory(prefix="vw-pg-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         _give(Path(name))
