@@ -14,7 +14,8 @@ from tests.checks.mysql import eventually
 from tests.drive import oneshot
 from tests.servers.fake_mysql import OK as ACCEPTED
 from tests.servers.fake_mysql import Connection, greeting, serve
-from tests.servers.mariadb import FAR, MariaDB, galera, mariadb
+from tests.servers.galera import galera
+from tests.servers.mariadb import FAR, MariaDB, mariadb
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result, State
 
@@ -155,20 +156,24 @@ class TestGalera:
     """A real cluster, as small as it gets."""
 
     def test_a_member(self) -> None:
-        """Synced, and desynced."""
-        with galera() as server:
-            server.query(*ACCOUNTS)
-            assert eventually(lambda: role(server).state == OK)
-            result = role(server, "--writable", "--cluster-size", "1:")
-            assert (result.state, "is synced in a Galera cluster of 1 member (" in result.text) == (OK, True)
-            assert values(result)["cluster_size"] == 1
-            result = role(server, "--cluster-size", "2:")
-            assert (result.state, "of 1 member, outside of 2:" in result.text) == (CRITICAL, True)
-            server.query("SET GLOBAL wsrep_desync = ON")
-            assert eventually(lambda: role(server).state == CRITICAL)
-            assert role(server, "--donor", "warning").state == WARNING
-            server.query("SET GLOBAL wsrep_desync = OFF")
-            assert eventually(lambda: role(server).state == OK)
+        """Synced, desynced and cut off from the other one."""
+        with galera(*ACCOUNTS) as (one, two):
+            assert eventually(lambda: role(one, "--cluster-size", "2:2").state == OK)
+            assert eventually(lambda: role(two, "--writable", "--cluster-size", "2:2").state == OK)
+            result = role(two)
+            assert "is synced in a Galera cluster of 2 members (" in result.text
+            assert values(result)["cluster_size"] == 2
+            result = role(two, "--cluster-size", "3:")
+            assert (result.state, "of 2 members, outside of 3:" in result.text) == (CRITICAL, True)
+            two.query("SET GLOBAL wsrep_desync = ON")
+            assert eventually(lambda: role(two).state == CRITICAL)
+            assert role(two, "--donor", "warning").state == WARNING
+            two.query("SET GLOBAL wsrep_desync = OFF")
+            assert eventually(lambda: role(two).state == OK)
+            two.query("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
+            for server in (one, two):
+                assert eventually(lambda server=server: "component that is not primary" in role(server).text)  # type: ignore[misc]
+                assert role(server).state == CRITICAL
 
 
 def packet(*texts: str | None) -> bytes:

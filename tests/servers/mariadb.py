@@ -66,10 +66,11 @@ class MariaDB:
 
 
 @contextmanager
-def mariadb(*options: str, far: bool = False) -> Iterator[MariaDB]:
+def mariadb(*options: str, far: bool = False, state: str = "") -> Iterator[MariaDB]:
     """Run a server with TLS and performance_schema; ``far`` puts it into a namespace where it has the address FAR.
 
-    Connections from loopback never get into a server's host cache, those from FAR to FAR do.
+    Connections from loopback never get into a server's host cache, those from FAR to FAR do. ``state`` is that of a
+    Galera cluster (grastate.dat) whose data it has.
     """
     server, installer = program("mariadbd"), program("mariadb-install-db")
     for name in ("unshare", "ip") if far else ():
@@ -83,8 +84,11 @@ def mariadb(*options: str, far: bool = False) -> Iterator[MariaDB]:
         small = ("--no-defaults", *owner, f"--datadir={data}", "--innodb-log-file-size=4M")
         install = [installer, *small, "--auth-root-authentication-method=normal", "--skip-test-db"]
         subprocess.run(install, check=True, capture_output=True)
+        if state:
+            (data / "grastate.dat").write_text(state)
         if _AS_ROOT:
-            os.chown(folder, pwd.getpwnam("mysql").pw_uid, -1)
+            for path in (folder, *data.glob("grastate.dat")):
+                os.chown(path, pwd.getpwnam("mysql").pw_uid, -1)
         port = 3306 if far else free_ports(1)[0]
         command = [
             *(server, *small, f"--socket={folder}/s", f"--port={port}", f"--pid-file={folder}/pid"),
@@ -106,19 +110,6 @@ def mariadb(*options: str, far: bool = False) -> Iterator[MariaDB]:
             finally:
                 process.kill()
                 log.thread.join()
-
-
-@contextmanager
-def galera() -> Iterator[MariaDB]:
-    """Run the only member of a Galera cluster."""
-    (port,) = free_ports(1)
-    provider = f"base_host=127.0.0.1;base_port={port};gmcast.listen_addr=tcp://127.0.0.1:{port}"
-    with mariadb(
-        *("--wsrep-on=ON", f"--wsrep-provider={program('/usr/lib/galera/libgalera_smm.so')}"),
-        *("--wsrep-cluster-address=gcomm://", "--wsrep-node-address=127.0.0.1", "--binlog-format=ROW"),
-        *(f"--wsrep-provider-options={provider}", "--innodb-autoinc-lock-mode=2"),
-    ) as server:
-        yield server
 
 
 class _Log:
