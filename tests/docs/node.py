@@ -239,8 +239,6 @@ class Node:
         servers = SERVERS[page]
         for name in servers.programs:
             program(name)
-        for path, text in servers.files.items():
-            self.write(path, text)
         done = self.run(f"set -e\n{servers.prepare}")
         assert done.code == 0, done.out
         for command in servers.commands:
@@ -256,8 +254,9 @@ class Node:
 
     def fill(self) -> None:
         """Write the files, and start the servers."""
-        for path, text in _FILES.items():
-            self.write(path, text)
+        for files in (_FILES, *(servers.files for servers in SERVERS.values())):
+            for path, text in files.items():
+                self.write(path, text)
         launchers = f"{sys.executable} {CODE}/packaging/launchers.py --python {sys.executable} --code {CODE}"
         libraries = sysconfig.get_path("purelib")
         done = self.run(f"""set -e
