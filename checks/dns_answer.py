@@ -6,10 +6,8 @@ NRPE dns: -H 127.0.0.1 -q localhost
 
 from __future__ import annotations
 
-from _socket import AF_INET, AF_INET6
-
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Metric, Range, Result, one_line
-from vipwarden.core.values import Host, Port, Seconds, Source
+from vipwarden.core.values import Host, Port, Seconds, Source, family
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.dns.message import ADDRESS, NOERROR, QueryName, Rcode, RecordType
 from vipwarden.protocol.dns.message import query as query_of
@@ -80,9 +78,8 @@ async def dns_answer(
     run = _Run(
         net, query_of(query, record_type.number, recursive=not no_recursion, edns=not no_edns), port, source, tcp
     )
-    family = 0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6
     try:
-        await run.ask((host, *same_serial), family)
+        await run.ask((host, *same_serial), family(ipv4, ipv6))
     except NetError as error:
         return error.result(question, [net.time(warning, critical)])
     time = net.time(warning, critical)

@@ -7,10 +7,8 @@ NRPE https: -H 127.0.0.1 -p 443 -w 0.5 -c 2
 
 from __future__ import annotations
 
-from _socket import AF_INET, AF_INET6
-
 from vipwarden.core.result import CRITICAL, Metric, Range, Result, State, one_line
-from vipwarden.core.values import Escaped, Host, Seconds, Source
+from vipwarden.core.values import Escaped, Host, Seconds, Source, family
 from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
@@ -82,7 +80,7 @@ async def port(
     if host.startswith("/") is (port is not None):
         return Result(State.UNKNOWN, f"{host} has no ports" if port else f"{host}: no port given")
     try:
-        targets = await net.resolve(host, 0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6)
+        targets = await net.resolve(host, family(ipv4, ipv6))
     except NetError as error:
         return error.result(host)
     ports = port or (0,)

@@ -123,6 +123,11 @@ def is_address(text: str) -> bool:
     return True
 
 
+def family(ipv4: bool, ipv6: bool) -> int:
+    """Return the address family of the options --ipv4 and --ipv6, 0 for any."""
+    return 0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6
+
+
 def _judge_name(text: str) -> None:
     name = text if text.isascii() else _ascii(text)
     labels = name.removesuffix(".").split(".")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _socket import AF_INET, AF_INET6
+from vipwarden.core.values import family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Target:
         self.sni = sni
         self.ca_file = ca_file
         self.insecure = insecure
-        self.family = 0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6
+        self.family = family(ipv4, ipv6)
         self.source = source
 
     @property
