@@ -20,7 +20,7 @@ def composed(members: Iterable[Member], needed: int, worst: State) -> Result | N
     """Return the result of a composition, or None as long as members without a verdict leave it open.
 
     It has the state of the worst of the ``needed`` best members. Where that member is unhealthy by its own rule, the
-    result is unhealthy as well, also for a composition whose ``worst`` healthy state is a worse one.
+    result is unhealthy as well, whatever ``worst`` healthy state the composition has.
     """
     ranked = sorted(members, key=_rank)
     last = ranked[needed - 1][1]

@@ -59,7 +59,7 @@ class Names:
         self._due = 0.0
 
     def remember(self, runtime: str) -> None:
-        """Begin with what an earlier agent knew, and keep what is known for the next one."""
+        """Begin with the addresses of an earlier agent, and keep them for the next agent."""
         self._path = paths.agent("names", runtime)
         self._saved = remembered.read(self._path)
 
@@ -166,7 +166,7 @@ class Names:
             self._learn(host, name, [])
 
     def _learn(self, host: str, name: _Name, addresses: list[Address]) -> None:
-        """Take an answer over, also one without addresses."""
+        """Take an answer over, also an empty answer."""
         if {address.host for address in addresses} != {address.host for address in name.addresses}:
             self._changed = True
         name.addresses = addresses

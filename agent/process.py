@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Process:
-    """A process that runs now: no signal for it ever reaches another one that has its number later."""
+    """A process that runs now: no signal for it reaches a later process of the same PID."""
 
     def __init__(self, pid: int) -> None:
         """Open it; raises ProcessLookupError where there is none."""
@@ -52,7 +52,7 @@ class Process:
 
 
 def _start(pid: int) -> bytes:
-    """Return when a process was started, as /proc/PID/stat has it; nothing for one that has ended."""
+    """Return when a process was started, as /proc/PID/stat has it; nothing for an ended process."""
     try:
         words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return b"" if words[0] in (b"Z", b"X") else words[19]

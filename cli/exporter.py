@@ -64,7 +64,7 @@ def usual(config: str | None) -> str:
 
 
 def opened(path: str) -> Document:
-    """Return a configuration, an empty one without a path; raises ConfigError."""
+    """Return a configuration, an empty configuration without a path; raises ConfigError."""
     return Document(path, None if path else "", sections=SECTIONS)
 
 

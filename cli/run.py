@@ -86,7 +86,7 @@ main = CommandLine("vipwarden run", run)
 
 
 class _Node(AgentService):
-    """Agent and exporter by a configuration, or without any by the built-in one; ``listen`` overrides its key.
+    """Agent and exporter by a configuration, by default the built-in; ``listen`` overrides its key.
 
     Raises ConfigError.
     """

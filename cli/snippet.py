@@ -80,7 +80,7 @@ def front_end(
     interval: seconds between the starts of two runs; default the next whole second above the check's deadline
     fall: failures in a row before a failure counts; default 2, for chk_service and chk_haproxy 1
     rise: successes in a row before a success counts; default the same
-    keepalived_version: keepalived version to write for; default the installed one
+    keepalived_version: keepalived version to write for; default the installed version
     folder: folder of the commands
     help: show this text
     """
@@ -102,7 +102,7 @@ def _print(check: str, arguments: Sequence[str]) -> int:
 
 
 def declared(check: str) -> tuple[Callable[..., object], ...]:
-    """Return the functions whose signatures are the options for one check; raises UsageError."""
+    """Return the functions whose signatures are the options for a check; raises UsageError."""
     preset = service.PRESETS.get(check)
     return (preset, service.front_end, front_end) if preset else (load(check), chk.front_end, front_end)
 

@@ -26,7 +26,7 @@ DEFAULT_USER = "keepalived_script"
 
 @dataclass(eq=False)
 class Case:
-    """One configuration on one node; ``output`` is what ``keepalived -t`` prints for it."""
+    """A configuration on a node; ``output`` is what ``keepalived -t`` prints for it."""
 
     conf: Block
     host: Host
@@ -84,7 +84,7 @@ class Case:
         return self.host.user(DEFAULT_USER) or (None if self.is_secure else (0, 0))
 
     def account(self, words: list[str]) -> tuple[int, int] | None:
-        """Return uid and gid of ``USER [GROUP]``, None where one of them does not exist."""
+        """Return uid and gid of ``USER [GROUP]``, None where either does not exist."""
         user = self.host.user(words[0])
         if user is None or len(words) == 1:
             return user
@@ -93,7 +93,7 @@ class Case:
 
     @cached_property
     def vips(self) -> list[Vip]:
-        """The VIPs; none where one of them cannot be read."""
+        """The VIPs; none where any of them cannot be read."""
         try:
             return configured(self.conf)
         except ConfError:

@@ -44,7 +44,7 @@ class Command:
 
     @property
     def line(self) -> str:
-        """The command as one text."""
+        """The command as a text."""
         return " ".join(self.argv)
 
     def finding(self, what: str, consequence: str, fix: str, severity: str = "") -> Finding:

@@ -81,7 +81,7 @@ def keepalived_refuses(case: Case) -> Findings:
 def _messages(output: str) -> list[tuple[str, int, str]]:
     """Return path, line (0 for the whole) and text of each message, once.
 
-    The parts of keepalived read the file one after the other and say the same, the first without the file's name.
+    The parts of keepalived read the file in turn and print the same, the first without the file's name.
     """
     messages = []
     for line in output.splitlines():

@@ -122,7 +122,7 @@ class Peers:
     def priority(self, instance: Block, bonus: int) -> int | None:
         """Return the highest priority of a healthy peer in an instance, None where nothing is known.
 
-        A given priority is the configured one: the peer is taken to track the same scripts, which add ``bonus``.
+        A given priority is that of the configuration: the peer is taken to track the same scripts, which add ``bonus``.
         """
         known = [base + bonus for name, base in self.priorities if name in ("", instance.name)]
         for conf in self.configurations:

@@ -56,7 +56,7 @@ def commands(top: str) -> dict[str, tuple[str, ...]]:
 
 
 def write(top: str, command: str, names: tuple[str, ...]) -> None:
-    """Write the bundle of one command; raises OSError."""
+    """Write the bundle of a command; raises OSError."""
     import marshal
 
     order = _imported(top, *names)

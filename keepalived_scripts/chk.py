@@ -111,9 +111,9 @@ def _place() -> str:
 
 
 def _keep(lock: int, state: State) -> None:
-    """Write the answer into the file of the lock, for another copy: the verdict may be shared by checks of one name.
+    """Write the answer into the file of the lock, for other copies: checks of the same name share a verdict.
 
-    At once, before anything else: no copy may exit after this run with the answer of the run before.
+    Before anything else: no copy may exit after this run with the answer of the run before.
     """
     try:
         posix.pwrite(lock, b"%d %014d\n" % (state, boot() * 100), 0)

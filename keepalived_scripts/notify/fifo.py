@@ -92,7 +92,7 @@ class Reader:
             self._turn(min(left, 0.05))
 
     def _turn(self, seconds: float) -> None:
-        """Wait for data on the FIFO, read all of it, and open a new FIFO if there is one."""
+        """Wait for data on the FIFO, read all of it, and then change to a new FIFO, if any."""
         if self.source is None:
             self._open()
         poll = select.poll()
@@ -148,7 +148,7 @@ class Reader:
         return event
 
     def _take_all(self, events: Iterable[Event]) -> None:
-        """Accept all events, and then start one worker for them.
+        """Accept all events, and then start a worker for them.
 
         A director that loses its network writes thousands of events of real servers at once; without hooks and
         receivers for them they are only logged.

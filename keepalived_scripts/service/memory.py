@@ -66,7 +66,7 @@ def lock(folder: str, key: str, name: str, max_age: float, until: float) -> int:
 
 
 def recall(path: str) -> Memory:
-    """Return the memory, a new one if there is no file; raises LostError."""
+    """Return the memory, a new memory if there is no file; raises LostError."""
     try:
         return _memory(files.read(path, _MOST, closed=True).decode("ascii", "replace"))
     except FileNotFoundError:

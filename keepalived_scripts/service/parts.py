@@ -50,7 +50,7 @@ def ask(parts: Sequence[Part], until: float) -> Result:
         results.append(part(max(0.001, (until - monotonic()) / (len(parts) - index))))
     state = max(result.state for result in results)
     texts = [result.text for result in results if result.state != OK] or [result.text for result in results]
-    # a check that could not run (UNKNOWN) proves no failure, but must not hide one
+    # a check that could not run (UNKNOWN) proves no failure, but must not hide a failure
     state = CRITICAL if any(result.state == CRITICAL for result in results) else state
     expired = all(result.expired for result in results if result.state not in (OK, WARNING))
     return Result(state, "; ".join(texts), expired=expired and state != OK)

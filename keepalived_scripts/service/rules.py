@@ -24,7 +24,7 @@ BUSY, STOPPED, BROKEN = "busy", "stopped", "broken"
 
 
 class Memory(SimpleNamespace):
-    """The state that one run leaves to the next.
+    """The state that a run leaves to the next.
 
     ``bad`` counts the bad runs in a row. ``tried`` is whether this episode had its restart. ``at`` is the start of the
     grace time and ``good`` that of the good runs (or 0), in seconds since boot. ``restarts`` are in seconds of the

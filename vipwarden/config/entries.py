@@ -38,7 +38,7 @@ def checks(document: Document, real_servers: RealServers = lambda _path: ()) -> 
 
 
 class _Builder:
-    """Builds the entries of one document."""
+    """Builds the entries of a document."""
 
     def __init__(self, document: Document, real_servers: RealServers) -> None:
         self.document = document
@@ -67,7 +67,7 @@ class _Builder:
         return self._sorted()
 
     def _add(self, name: str, key: yaml.Node, node: yaml.Node) -> None:
-        """Add the entries of one name."""
+        """Add the entries of a name."""
         if name == RESERVED:
             raise self._error(key, name, "is the name of the agent's own verdict")
         for entry in self._entries(name, key, node):

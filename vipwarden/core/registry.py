@@ -1,4 +1,4 @@
-"""Which checks are there? Every module in checks/ is one."""
+"""Which checks are there? Every module in checks/ is a check."""
 
 from __future__ import annotations
 

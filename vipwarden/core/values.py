@@ -75,7 +75,7 @@ class Host(str):
     """A host: a name, an IPv4 or IPv6 address, or the absolute path of a unix socket.
 
     inet_aton(), and so getaddrinfo(), read 127.0.0.010 as 127.0.0.8, 10.1 as 10.0.0.1 and 0x7f000001 as 127.0.0.1:
-    another server would answer than the one that was meant. So an IPv4 address has four numbers from 0 to 255 without
+    the wrong server would answer. So an IPv4 address has four numbers from 0 to 255 without
     leading zeros, and nothing else may end in a number, as in RFC 3986 (3.2.2) and the URL standard.
     """
 
@@ -105,7 +105,7 @@ class Source(str):
 
 
 def is_address(text: str) -> bool:
-    """Return whether a text is an address; raises ValueError where it only looks like one."""
+    """Return whether a text is an address; raises ValueError for a malformed address."""
     name = text if text.isascii() else _ascii(text)
     if ":" in name:
         try:

@@ -164,7 +164,7 @@ class Ended(BaseException):
 
 
 def end(number: int, _frame: object) -> None:
-    """Handle a signal that ends the command; a second one kills it."""
+    """Handle a signal that ends the command; a second signal kills it."""
     _signal.signal(number, _signal.SIG_DFL)
     raise Ended
 

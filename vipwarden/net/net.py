@@ -70,7 +70,7 @@ class Net(Clock):
     knocks = False
 
     async def file(self, path: str, most: int) -> tuple[int, bytes]:
-        """Return the mode of a file and its beginning, at most ``most`` bytes and one.
+        """Return the mode of a file and its beginning, at most ``most`` + 1 bytes.
 
         Raises OSError, and NetError (stuck) at the deadline: NFS, FUSE or a dead disk may never answer.
         """
@@ -136,7 +136,7 @@ class Net(Clock):
     ) -> Stream:
         """Connect to the first address that answers; raises NetError with what each of them did.
 
-        The remaining time is shared among the addresses, so that a silent one leaves time for the next. ``source`` is
+        The remaining time is shared among the addresses, so that a silent host leaves time for the next. ``source`` is
         the local address. ``first`` tells that the client speaks first, so that the last ACK of the handshake may
         travel with its data; ``mute`` that nothing will be sent or received.
         """

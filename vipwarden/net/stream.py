@@ -44,7 +44,7 @@ class NetError(OSError):
 
 
 class Clock:
-    """The time that one run of a check has, and how it waits: every wait ends at the one deadline of the run."""
+    """The deadline of a run of a check, and how the run waits: every wait ends at the deadline."""
 
     __slots__ = ("begun", "deadline", "end", "timeout", "whole")
 
@@ -86,7 +86,7 @@ class Clock:
 
 
 class Stream:
-    """A connection of one run, by name ("127.0.0.1:80"); leaving its ``with`` block closes it."""
+    """A connection of a run, by name ("127.0.0.1:80"); leaving its ``with`` block closes it."""
 
     __slots__ = ("_reads", "clock", "name", "sock")
 

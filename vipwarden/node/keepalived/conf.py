@@ -126,7 +126,7 @@ def quoted(text: str, *, escapes: bool = True) -> list[str]:
             continue
         word.append(char)
         begun = True
-    if quote and plain:  # one that ends with its quote or an escape passes
+    if quote and plain:  # a text that ends with its quote or an escape passes
         return []
     return [*words, "".join(word)] if begun else words
 

@@ -41,7 +41,7 @@ class Definitions:
         if line:
             yield from self._expand(line)
         elif not raw.strip("\r"):
-            self._close()  # an empty line ends a definition, one with a comment does not
+            self._close()  # an empty line ends a definition, a comment does not
 
     def _expand(self, line: str, depth: int = 0) -> Iterator[str]:
         self._lines += 1

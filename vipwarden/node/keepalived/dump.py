@@ -43,10 +43,10 @@ def shown(name: str) -> str:
 
 @dataclass(slots=True)
 class Instance:
-    """A VRRP instance. The dump does not tell what is None, nor a missing counter.
+    """A VRRP instance. Values and counters that the dump lacks are None or missing.
 
-    ``interface`` is the one that it speaks on: a VMAC's own where it has one; ``vips`` and ``excluded`` are pairs of
-    address and interface. ``changed`` is the last change of state in seconds of the epoch; ``delay`` the seconds
+    ``interface`` is that of its adverts, which may be a VMAC; ``vips`` and ``excluded`` are pairs of address and
+    interface. ``changed`` is the last change of state in seconds of the epoch; ``delay`` the seconds
     between becoming MASTER and the second gratuitous ARP.
     """
 

@@ -104,7 +104,7 @@ def _all_of(names: AbstractSet[str], counters: dict[str, dict[str, int]]) -> dic
 
 
 class _Wait:
-    """Notes the files at some paths before a dump is asked for, then waits for a new one."""
+    """Notes the files at some paths before a dump is asked for, then waits for a new file."""
 
     def __init__(self, paths: Sequence[str], keepalived: Keepalived, until: float) -> None:
         self.paths = paths

@@ -1,7 +1,7 @@
 """How is a running keepalived asked for its dumps?
 
-By signals, whose numbers the program itself tells, as they differ between builds. A signal without a handler would
-end keepalived, so none is sent before the kernel shows one.
+By signals, whose numbers the program itself prints, as they differ between builds. A signal without a handler would
+end keepalived, so signals are sent only after /proc shows the handler.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where are the fields of a netlink message? The kernel lays out every entry of a dump alike.
 
-The first one shows the place of each field, by which the others are unpacked at once. The headers of the attributes
-are compared with the first one's, so that another layout is never misread.
+The first message shows the place of each field, by which the others are unpacked at once. The headers of the
+attributes are compared with those of the first, so that another layout is never misread.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Layout:
         wanted: Callable[[Container[tuple[int, ...]]], Sequence[tuple[int, ...]]],
         may_lack: tuple[int, ...] = (),
     ) -> None:
-        """Learn it from one message, whose attributes begin at ``start``; one that lacks a field fits nothing.
+        """Learn it from a message whose attributes begin at ``start``; without all its fields it fits no message.
 
-        A path has the types of the attributes from the outermost on; ``nested`` are paths of those that hold others.
-        ``wanted`` returns the paths of the fields, given the existing ones; ``may_lack`` is None where it is missing.
+        A path has the types of the attributes from the outermost on; ``nested`` are paths of attributes with others
+        inside. ``wanted`` returns the paths of the fields, of those that exist; the field ``may_lack`` may be None.
         """
         self._struct = Struct("")
         self._pick: Callable[[Any], tuple[Any, ...]] | None = None
@@ -68,7 +68,7 @@ class _Walk:
         self.fields = 0
 
     def through(self, body: bytes, at: int, end: int, path: tuple[int, ...]) -> None:
-        """Go from one offset to another, and into what is nested."""
+        """Go from an offset to another, and into nested attributes."""
         while at + 4 <= end:
             size, kind = unpack_from("=HH", body, at)
             if not 4 <= size <= end - at:

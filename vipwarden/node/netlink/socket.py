@@ -46,7 +46,7 @@ class Netlink:
         self._socket.close()
 
     def ask(self, kind: int, flags: int, payload: bytes) -> list[bytes]:
-        """Return the bodies of the answer to one request: in a dump, one for each entry.
+        """Return the bodies of the answer to a request: in a dump, a body for each entry.
 
         Raises OSError with the kernel's error number, TimeoutError and TornError among it.
         """

@@ -119,8 +119,8 @@ class Process:
     def is_called(self, name: bytes) -> bool:
         """Return whether this is its whole name.
 
-        Where the kernel has cut the name, the program or script in the command line tells the rest. A process that
-        shows neither, as it wrote other words there, is compared by its cut name.
+        Where the kernel has cut the name, the program or script in the command line completes it. A process that
+        overwrote its command line is compared by its cut name.
         """
         comm = self.comm
         if comm not in (name, name[:CUT]):
@@ -144,7 +144,7 @@ class Process:
 
 
 class Proc:
-    """One look at a procfs, or at a folder like one: its ``processes`` by PID.
+    """A snapshot of a procfs, or of a folder like it: its ``processes`` by PID.
 
     ``own`` is this process's PID, where the procfs knows it. ``hides`` is whether others are left out, as with the
     mount option hidepid=2: process 1 always exists.

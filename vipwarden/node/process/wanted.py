@@ -30,7 +30,7 @@ class Regex:
     __slots__ = ("pattern", "text")
 
     def __init__(self, text: str) -> None:
-        """Compile it; raises ValueError with the reason, also for an empty one."""
+        """Compile it; raises ValueError with the reason, also for an empty text."""
         import re
 
         if not text:

@@ -44,7 +44,7 @@ class DecodedBody:
 
 
 class Counted:
-    """A body of a known length, or one that ends with the connection."""
+    """A body of a known length, or a body that ends with the connection."""
 
     __slots__ = ("_length", "_seen")
 

@@ -109,7 +109,7 @@ class Statuses(str):
         return str.__new__(cls, text)
 
     def hold(self, status: int) -> bool:
-        """Return whether a status code is one of them."""
+        """Return whether a status code is among them."""
         ends = [part.partition("-") for part in self.split(",")]
         return any(int(low) <= status <= int(high or low) for low, _, high in ends)
 

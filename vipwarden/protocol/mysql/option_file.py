@@ -24,7 +24,7 @@ async def read(net: Net, path: str, group: str) -> tuple[dict[str, str], bool]:
     """Return the options of [client] and of ``group``, and whether others than its owner may read the file.
 
     Raises DefaultsError, and NetError if reading takes too long. Names have underscores for dashes; an option without
-    a value has an empty one. Of an option that is given twice the last value counts, in either group.
+    a value has an empty value. Of an option that is given twice the last value counts, in either group.
     """
     try:
         raw, exposed = await secret.read(net, path)  # MySQL's own clients read no file that everybody can write either
