@@ -92,7 +92,7 @@ async def postgres_role(
         account = user or _self()
         password, notes = await _password(net, passfile, host, port, database, account)
         if tls or ca_file or insecure:
-            from vipwarden.net.tls import context as settings
+            from vipwarden.net.trust import context as settings
 
             context = await settings(net, ca_file, insecure)
         asked = await _ask(net, where, port, account, password, database, context, notes)

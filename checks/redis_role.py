@@ -93,7 +93,7 @@ async def redis_role(
         login = await _login(net, user, password_file, notes)
         context: ssl.SSLContext | None = None
         if tls or ca_file or insecure:
-            from vipwarden.net.tls import context as settings
+            from vipwarden.net.trust import context as settings
 
             context = await settings(net, ca_file, insecure)
         known, name = await _info(net, host, port, context, login)

@@ -12,7 +12,7 @@ from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, one_
 from vipwarden.core.values import Host, Port, Seconds, Source
 from vipwarden.net.stream import NetError
 from vipwarden.net.target import Target
-from vipwarden.net.tls import context
+from vipwarden.net.trust import context
 from vipwarden.protocol.starttls import Protocol, Upgrade
 from vipwarden.protocol.tls.certificate import unverified_context, verify
 from vipwarden.protocol.tls.validity import DAY, TLS_1_2, MinVersion, certificates

@@ -14,7 +14,7 @@ from vipwarden.core.options import UsageError
 from vipwarden.core.values import Host
 from vipwarden.net.blocking import BlockingNet
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import by_policy, client_context
+from vipwarden.net.trust import by_policy, client_context
 
 if TYPE_CHECKING:
     from vipwarden.net.net import Net

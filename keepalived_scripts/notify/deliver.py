@@ -19,7 +19,7 @@ from keepalived_scripts.notify.hooks import with_rights
 from keepalived_scripts.notify.settings import secret
 from vipwarden import VERSION
 from vipwarden.core.result import one_line
-from vipwarden.net.tls import by_policy
+from vipwarden.net.trust import by_policy
 
 if TYPE_CHECKING:
     from keepalived_scripts.notify.event import Event

@@ -314,8 +314,9 @@ def test_nagios_sees_the_days(by_chain: Servers, tmp_path: Path) -> None:
 
 
 # modules that chk_tls loads beside what every chk_ command does
-LOADS = """ssl vipwarden.net.file vipwarden.net.target vipwarden.net.tls vipwarden.protocol vipwarden.protocol.tls
-    vipwarden.protocol.tls.certificate vipwarden.protocol.starttls vipwarden.protocol.tls.validity"""
+LOADS = """ssl vipwarden.net.file vipwarden.net.target vipwarden.net.tls vipwarden.net.trust vipwarden.protocol
+    vipwarden.protocol.tls vipwarden.protocol.tls.certificate vipwarden.protocol.starttls
+    vipwarden.protocol.tls.validity"""
 
 
 @contextmanager

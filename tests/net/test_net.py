@@ -18,7 +18,8 @@ from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Result
 from vipwarden.net.blocking import BlockingNet, run
 from vipwarden.net.net import Address, Net, addresses
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import client_context, start_tls
+from vipwarden.net.tls import start_tls
+from vipwarden.net.trust import client_context
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from keepalived_scripts.notify.deliver import _context
 from tests.servers.certificate import Issued, issue, shown
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import by_policy, client_context
+from vipwarden.net.trust import by_policy, client_context
 from vipwarden.protocol.tls.certificate import unverified_context, verify
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tests.servers import fake_mysql
 from tests.servers.mariadb import certificates
 from vipwarden.net.blocking import BlockingNet
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import client_context
+from vipwarden.net.trust import client_context
 from vipwarden.protocol.mysql import auth as mysql_auth
 from vipwarden.protocol.mysql import codec as mysql
 from vipwarden.protocol.mysql import option_file as my_cnf

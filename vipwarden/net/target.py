@@ -64,7 +64,7 @@ class Target:
         ``first`` tells that the client speaks first.
         """
         if self.tls:
-            from vipwarden.net.tls import context
+            from vipwarden.net.trust import context
 
             await context(net, self.ca_file, self.insecure)  # before a server is asked
         targets = await net.resolve(self.host, self.family)
@@ -77,6 +77,7 @@ class Target:
 
     async def encrypt(self, net: Net, stream: Stream) -> Stream:
         """Start TLS on a connection; raises NetError."""
-        from vipwarden.net.tls import context, start_tls
+        from vipwarden.net.tls import start_tls
+        from vipwarden.net.trust import context
 
         return await start_tls(stream, await context(net, self.ca_file, self.insecure), self.name)

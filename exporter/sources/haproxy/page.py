@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exporter.fetch import fetch
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import client_context
+from vipwarden.net.trust import client_context
 from vipwarden.node.haproxy.socket import MOST_ANSWER, HaproxyError, HaproxyRightError, Report, parse_stat
 
 if TYPE_CHECKING:

@@ -134,7 +134,7 @@ class Tls:
 
     async def contexts(self, net: Net) -> tuple[ssl.SSLContext, ssl.SSLContext | None]:
         """Return the contexts for the handshake and for verifying the certificate; raises NetError."""
-        from vipwarden.net.tls import context, readable
+        from vipwarden.net.trust import context, readable
         from vipwarden.protocol.tls.certificate import unverified_context
 
         judge = None

@@ -11,7 +11,8 @@ from __future__ import annotations
 import ssl
 
 from vipwarden.net.stream import NetError
-from vipwarden.net.tls import by_policy, chain_of, described, plain_name
+from vipwarden.net.tls import chain_of, described, plain_name
+from vipwarden.net.trust import by_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def verify(chain: Sequence[bytes], context: ssl.SSLContext, server_name: str | N
     """Verify certificates in DER form, the server's own first, as the context would in a handshake.
 
     Returns what those from it to a trusted one say, as TlsStream.described() does. The context comes from
-    net.tls.context() with ``judges``. Raises NetError (tls) with the reason if they are invalid; ``name`` is the
+    net.trust.context() with ``judges``. Raises NetError (tls) with the reason if they are invalid; ``name`` is the
     peer's name in it.
     """
     nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
