@@ -79,9 +79,6 @@ class Weight:
                 return round(first + place * (last - first))
         return self.loss
 
-    def __repr__(self) -> str:
-        return f"Weight({self.text!r})"
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Weight) and self.text == other.text
 

@@ -81,9 +81,6 @@ class Range:
             return at + end
         return f"{at}{'~' if self.start == -_INFINITY else _exact(self.start)}:{end}"
 
-    def __repr__(self) -> str:
-        return f"Range({str(self)!r})"
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Range) and str(self) == str(other)
 

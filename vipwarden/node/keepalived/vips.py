@@ -28,9 +28,6 @@ class Vip:
         self.address = address
         self.prefix = prefix
 
-    def __repr__(self) -> str:
-        return f"Vip({self.address} on {self.interface} of {self.instance}/{self.vrid})"
-
     def is_held(self, own: Iterable[Own]) -> bool:
         """Return whether the node holds it on its interface: on ``lo`` it is a real server's."""
         return any(it.address == self.address and self._fits(it.interface) for it in own)

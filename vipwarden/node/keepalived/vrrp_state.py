@@ -55,9 +55,6 @@ class VrrpState:
         self.order = order  # STAMP and ORDER
         self.ranked = ranked
 
-    def __repr__(self) -> str:
-        return f"VrrpState({self.kind} {self.name} {self.state})"
-
 
 def path_of(kind: str, name: str) -> str:
     """Return the path of the file of one instance or group."""
