@@ -10,7 +10,7 @@ from keepalived_scripts.notify import journal
 from keepalived_scripts.notify.accept import Next, accept, go_on, started
 from keepalived_scripts.notify.event import Event, EventError, from_words
 from vipwarden.core.commandline import CommandLine
-from vipwarden.core.options import UsageError
+from vipwarden.core.options import File, UsageError
 from vipwarden.core.result import one_line
 from vipwarden.core.values import Seconds
 from vipwarden.node.keepalived.vrrp_state import STATES
@@ -25,10 +25,10 @@ def notify(
     state: str | None = None,
     instance: str | None = None,
     group: str | None = None,
-    fifo: str | None = None,
-    keepalived_conf: str = "/etc/keepalived/keepalived.conf",
+    fifo: File | None = None,
+    keepalived_conf: File = "/etc/keepalived/keepalived.conf",
     compare: Seconds = Seconds(5),
-    config: str | None = None,
+    config: File | None = None,
     check_config: bool = False,
 ) -> int:
     """Record, log and forward keepalived's events.
