@@ -7,7 +7,7 @@ NRPE ssh: -H 127.0.0.1 --preset ssh
 
 from __future__ import annotations
 
-from vipwarden.core.result import UNKNOWN, Range, Result, judge
+from vipwarden.core.result import UNKNOWN, Range, Result
 from vipwarden.core.values import Host, Port, Seconds, Source
 from vipwarden.net.secret import SecretError
 from vipwarden.net.stream import NetError
@@ -76,15 +76,7 @@ async def dialog(
         return error.result(host)
     number = port or (preset.port(tls=tls) if preset and not host.startswith("/") else None)
     target = Target(
-        host,
-        number,
-        tls=tls,
-        sni=sni,
-        ca_file=ca_file,
-        insecure=insecure,
-        ipv4=ipv4,
-        ipv6=ipv6,
-        source=source,
+        host, number, tls=tls, sni=sni, ca_file=ca_file, insecure=insecure, ipv4=ipv4, ipv6=ipv6, source=source
     )
     wrong = target.contradiction(tls_later=any(one.kind == "tls" for one in steps))
     if (preset is not None) + bool(step) + (step_file is not None) != 1:
@@ -109,4 +101,4 @@ async def dialog(
     said = f", greeting {greeting!r}" if greeting else ""
     text = f"{stream.name} held the dialog of {len(steps)} step{'s' * (len(steps) > 1)}{said}"
     text += f" ({taken.value * 1000:.3g} ms)"
-    return Result(judge(taken.value, warning, critical), text, [taken])
+    return Result(taken.state, text, [taken])
