@@ -6,6 +6,7 @@ import signal
 import sys
 
 from keepalived_scripts.realserver.change import FailedError, start, stop
+from keepalived_scripts.realserver.gateway import report
 from keepalived_scripts.realserver.loopback import Loopback
 from keepalived_scripts.realserver.record import Record, RecordError, locked
 from keepalived_scripts.realserver.status import status
@@ -26,7 +27,7 @@ class Action(Choice):
     choices = ("start", "stop", "status")
 
 
-def realserver(action: Action, *vip: str, conf: Folder = FOLDER) -> int:
+def realserver(action: Action, *vip: str, conf: Folder = FOLDER, nat: bool = False) -> int:
     """Make this node a real server for VIPs (direct routing), end that, or report it.
 
     start   puts each VIP on lo and sets arp_ignore=1 and arp_announce=2 if they are not in effect; on an error changes
@@ -37,10 +38,13 @@ def realserver(action: Action, *vip: str, conf: Folder = FOLDER) -> int:
     action: action
     vip: IPv4 or IPv6 address, or the name of a list: a file with one address on each line
     conf: folder of the lists
+    nat: the addresses are those of directors: status reports whether the default route leads there
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     try:
+        if nat:
+            return _nat(action, vips(vip, conf))
         loopback = Loopback()
         with locked() as record:
             if action == "status":
@@ -62,6 +66,14 @@ def realserver(action: Action, *vip: str, conf: Folder = FOLDER) -> int:
 
 
 main = CommandLine("realserver", realserver, refused=_USAGE)
+
+
+def _nat(action: Action, directors: list[Vip]) -> int:
+    if action != "status":
+        raise VipError("--nat goes with status: a real server behind NAT has no VIP to start or stop")
+    reports = [report(str(director)) for director in directors]
+    sys.stdout.write("".join(f"{line}\n" for _, lines in reports for line in lines))
+    return max(code for code, _ in reports)
 
 
 def _name(word: str) -> str:

@@ -91,3 +91,15 @@ def test_keepalived_counts_what_cannot_be_started_as_success() -> None:
     assert set(found) == {f"vrrp_script {name}" for name in texts}
     for name, one in found.items():
         assert ("counts as success" in one.consequence) is (name != "vrrp_script env")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/bin").is_symlink(), reason="/bin is no link, or this is not root")
+def test_a_script_below_a_linked_bin_is_dropped_where_the_doctor_says_so(tmp_path: Path) -> None:
+    """That is from keepalived 2.3.0 on: /usr/bin is the path without links."""
+    for folder in ("/bin", "/usr/bin"):
+        path = tmp_path / "k.conf"
+        conf = FIRES["script-missing"].conf.replace("/etc/keepalived/chk.sh", f"{folder}/true").replace("eth0", "v0")
+        path.write_text(conf, encoding="utf-8")
+        rules = {one.rule for one in examine(Case(parse(str(path)), Host(), installed(), Peers()))}
+        _, said = check(tmp_path, conf)
+        assert ("script-not-a-file" in rules) is ("Disabling track script chk due to insecure" in said)

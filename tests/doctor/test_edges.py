@@ -399,3 +399,12 @@ def test_no_configuration_breaks_the_doctor(tmp_path_factory: pytest.TempPathFac
             assert all(part.isprintable() for part in (finding.what, finding.consequence, finding.fix, finding.path))
     except ConfError as error:
         assert str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(("version", "speaks"), [("2.2.8", False), ("2.3.0", True), ("2.3.4", True), ("", False)])
+def test_a_link_among_the_folders_of_a_script_counts_from_2_3_0_on(tmp_path: Path, version: str, speaks: bool) -> None:
+    """Such as /bin and /sbin of today's systems."""
+    node = Node(tracked("/sbin/chk"), {"usr/sbin/chk": SH}, links={"sbin": "usr/sbin"}, version=version)
+    found = words(node, tmp_path, "script-not-a-file")
+    assert found.startswith("vrrp_script chk: /sbin is a link on the path of /sbin/chk" if speaks else "")
+    assert bool(found) is speaks
