@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 2
 _ELSEWHERE = ("net_namespace", "net_namespace_ipvs")
+_OF_TCP = ("TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK")
 _KUBERNETES = "kube-ipvs0"
 
 
@@ -36,6 +37,20 @@ def sorry_server_weights(case: Case) -> Findings:
             what = f"all real servers of virtual_server {' '.join(service.words[1:3])} have weight 0"
             consequence = "keepalived uses quorum 0 and hysteresis 4294967295: no server is ever enough."
             yield at(sorry, what, consequence, "weight 1, and a checker that takes a server out.")
+
+
+@rule("protocol-missing", ERROR)
+def protocol_missing(case: Case) -> Findings:
+    """Virtual servers without a protocol, which keepalived takes for UDP (check_data.c, validate_check_config())."""
+    for service in services(case.conf) if case.is_version("2.0.0", "9999.0.0") else ():
+        groups = [group for group in case.conf.named("virtual_server_group") if [group.name] == service.words[2:3]]
+        marks = [line.words[0] == "fwmark" for group in groups for line in group.blocks]
+        has_mark = service.name == "fwmark" or (service.name == "group" and all(marks))  # it takes any protocol
+        check = next((it for server in service.named("real_server") for it in server.named(*_OF_TCP)), None)
+        if check is not None and not has_mark and not service.value("protocol"):
+            what = f"virtual_server {' '.join(service.words[1:3])} has no protocol, and servers with {check.words[0]}"
+            consequence = "keepalived makes it a UDP service: TCP connections to the VIP are not balanced."
+            yield at(service, what, consequence, "protocol TCP")
 
 
 @rule("ipvs-unknown", WARNING)

@@ -55,6 +55,7 @@ virtual_server 10.0.0.10 53 {
     sorry_server 10.0.0.11 53
 }
 virtual_server group more {
+    protocol TCP
 }
 virtual_server_group more {
     2001:db8::a-b 80

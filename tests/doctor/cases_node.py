@@ -55,6 +55,7 @@ def listener(comm: str) -> Node:
 
 FIRES: dict[str, Node] = {
     "sorry-server-weights": Node(service(f"weight 0\n {misc()}", settings=SORRY)),
+    "protocol-missing": Node(service("TCP_CHECK {\n}")),
     "ipvs-unknown": ipvs(WEB + "  -> C6336407:0050      Masq    1      0          0\n"),
     "sync-daemon-stopped": threads("kthreadd", "keepalived"),
     "tcp-tw-recycle": Node(tracked(), {"proc/sys/net/ipv4/tcp_tw_recycle": "1\n"}),
@@ -69,6 +70,7 @@ FIRES: dict[str, Node] = {
 
 SILENT: dict[str, Node] = {
     "sorry-server-weights": Node(service(misc(), settings=SORRY)),
+    "protocol-missing": Node(service("TCP_CHECK {\n}", settings="protocol TCP")),
     "ipvs-unknown": ipvs(WEB),
     "sync-daemon-stopped": threads("kthreadd", "keepalived", "ipvs-b:0:0"),
     "tcp-tw-recycle": Node(tracked(), {"proc/sys/net/ipv4/tcp_tw_recycle": "0\n"}),

@@ -31,6 +31,8 @@ SAYS = {
     "auth-pass-long": "Truncating auth_pass to 8 characters",
     "vip-none": "No VIP specified",
     "nopreempt-master": "nopreempt will not work with initial state MASTER - clearing",
+    "protocol-missing": "no protocol set - defaulting to UDP",
+    "sorry-server-weights": "setting hysteresis to 4294967295",
     "preempt-delay-master": "preempt delay will not work with initial state MASTER - clearing",
     "unicast-without-peers": "Defaulting to multicast",
     "interface-missing": "ens192",

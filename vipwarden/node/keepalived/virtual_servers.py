@@ -31,7 +31,7 @@ def virtual_services(conf: Block) -> dict[Key, set[tuple[str, int]]]:
 
 
 def _keys(conf: Block, service: Block) -> Iterator[Key]:
-    proto = service.value("protocol").upper() or "TCP"
+    proto = service.value("protocol").upper() or "UDP"  # check_data.c, validate_check_config()
     if service.name != "group":
         yield from _key(service, service.words[1:], proto)
         return
