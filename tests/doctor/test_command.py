@@ -132,7 +132,8 @@ def test_lines_for_another_node_are_examined_where_it_is_named(tmp_path: Path) -
 def test_procfs_may_be_a_folder(tmp_path: Path) -> None:
     """Such as a copy of another node's."""
     (tmp_path / "k.conf").write_text(
-        "virtual_server 192.0.2.1 80 {\n real_server 192.0.2.2 80 {\n TCP_CHECK {\n }\n }\n}\n", encoding="utf-8"
+        "virtual_server 192.0.2.1 80 {\n protocol TCP\n real_server 192.0.2.2 80 {\n TCP_CHECK {\n }\n }\n}\n",
+        encoding="utf-8",
     )
     (tmp_path / "sys/net/ipv4").mkdir(parents=True)
     for value, code in (("0", 2), ("1", 0)):
