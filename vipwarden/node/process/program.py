@@ -28,6 +28,7 @@ _RESERVE = 0.1  # of the deadline, at most so many seconds, to kill what has not
 _AGAIN = 0.05  # seconds between two tries to start it, or between two looks where the kernel has no pidfds
 _TYPE, _FILE, _MAY_RUN = 0o170000, 0o100000, 0o111  # S_IFMT, S_IFREG
 _FOR_NOW = (11, 12, 23, 24)  # EAGAIN, ENOMEM, ENFILE, EMFILE
+_kept: list[bool] = []
 _left: dict[int, tuple[str, ...]] = {}  # killed programs that had not ended by then, by PID
 
 
@@ -49,6 +50,7 @@ async def run(net: Net, words: Sequence[str]) -> Ended:
     one whose file does not answer, or whose last copy cannot even be killed.
     """
     _reap()
+    _keep_descriptors()
     for pid, left in _left.items():
         if left == tuple(words):
             raise NetError("stuck", f"its last copy (pid {pid}) was killed and has not ended yet: is a mount dead?")
@@ -79,6 +81,22 @@ async def run(net: Net, words: Sequence[str]) -> Ended:
         raise NetError("expired", f"it did not end within {net.timeout:.3g} s and was killed")
     finally:
         program.close()
+
+
+def _keep_descriptors() -> None:
+    """Once: no program gets the descriptors that this process itself was started with."""
+    if _kept:
+        return
+    _kept.append(True)
+    try:
+        numbers = [int(name) for name in posix.listdir("/proc/self/fd")]
+    except OSError:
+        return
+    for number in numbers:
+        try:
+            posix.set_inheritable(number, number < 3)
+        except OSError:  # that of the folder
+            pass
 
 
 class _Program:
