@@ -12,10 +12,12 @@ from agent import locks, manifest
 from agent.driver import Driver
 from agent.guard import Guard
 from agent.meter import Meter
+from agent.paths import AgentPaths
 from agent.publisher import Publisher
 from agent.relief import relieve
 from agent.turns import Turns
 from agent.watch import Watch, guarded, linked
+from vipwarden.node.ipvs.paths import MARKS
 from vipwarden.state import paths, publish, verdict
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from agent.published import Published
     from vipwarden.config.entry import Entry
+    from vipwarden.node.ipvs.paths import Marks
 
 _LOCK = 3.0  # seconds to wait for the lock: an agent that dies keeps it for a moment
 _HOUSEKEEPING = 1.0  # seconds
@@ -37,7 +40,8 @@ class Agent:
     """Runs ``entries`` and publishes below ``runtime``.
 
     ``say`` takes lines for the operator, never waits and never raises; ``unsaid`` counts those that it had to drop.
-    ``grace`` is for how many seconds verdicts stay valid after a clean end.
+    ``grace`` is for how many seconds verdicts stay valid after a clean end; ``marks`` are for the paths of checks with
+    via.
     """
 
     def __init__(
@@ -47,10 +51,12 @@ class Agent:
         say: Callable[[str], None],
         grace: float,
         unsaid: Callable[[], int] = lambda: 0,
+        marks: Marks = MARKS,
     ) -> None:
         self.runtime = runtime
         self.grace = grace
         self.watches: dict[str, Watch] = {}
+        self.paths = AgentPaths(marks, say)
         self._say = say
         self._unsaid = unsaid
         self._entries = entries
@@ -64,11 +70,13 @@ class Agent:
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Run until it is cancelled; ``ready`` is called once. Raises AgentError where it cannot begin."""
         self._driver = Driver(self._say)
+        self._driver.paths = self.paths
         self._turns = Turns(self._driver, self._publisher, self._meter)
         lock = None
         try:
             lock = await self._lock()
             self._driver.names.remember(self.runtime)
+            self.paths.begin(self._entries)
             await self._open()
             ready()
             while True:
@@ -76,6 +84,7 @@ class Agent:
                 await asyncio.sleep(_HOUSEKEEPING)
         finally:
             self._driver.close()
+            self.paths.close()
             guard, self._guard = self._guard, None
             if guard is not None:
                 await guard.leave(self.grace)
@@ -164,6 +173,7 @@ class Agent:
     def _keep_house(self) -> None:
         self._publisher.look_after(self._published())
         self._driver.names.save()
+        self.paths.forget()
         trouble = self._guard.inspect() if self._guard is not None else ""
         self._meter.publish(self._publisher.verdicts, self.watches.values(), self._driver, self._unsaid(), trouble)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.run import Run
+    from vipwarden.net.path import Paths
 
 
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -39,6 +40,7 @@ class Driver:
 
     def __init__(self, say: Callable[[str], None] = lambda _text: None) -> None:
         self.names = Names(say)
+        self.paths: Paths | None = None  # where the checks of an agent may use its own
         self.batch = 0
         self.stalls = 0
         self.active: set[Run] = set()

@@ -106,6 +106,10 @@ class Publisher:
         if entry.syslog and "JOURNAL_STREAM" not in os.environ:  # the journal has our own lines already
             log("vipwarden", NOTICE if health.is_healthy else ERROR, line)
 
+    def note(self, watch: Watch, text: str) -> None:
+        """Log what changes no verdict."""
+        self._say(f"{watch.entry.name}: {watch.health.state} {one_line(text)}")
+
     def remove(self, folder: str, file: str) -> None:
         """Remove a file that is no longer true."""
         try:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.names import Names
     from vipwarden.core.registry import Check
     from vipwarden.core.result import Result
+    from vipwarden.net.path import Paths
 
 T = TypeVar("T")
 _GONE = select.EPOLLHUP | select.EPOLLERR
@@ -35,6 +36,7 @@ class Loop(Protocol):
     """What a run asks of its driver."""
 
     names: Names
+    paths: Paths | None
     away: Away
     batch: int  # the number of the batch of events that is being handled
     shared: dict[str, object]  # among the runs that begin in one tick
@@ -65,7 +67,7 @@ class Run(Net):
 
     __slots__ = (
         "armed", "awaits", "batch", "coroutine", "driver", "event", "finish", "function", "job", "late", "limit",
-        "name", "named", "registered", "serial", "started", "until", "values", "watched",
+        "name", "named", "paths", "registered", "serial", "started", "until", "values", "watched",
     )  # fmt: skip
     knocks = True
 
@@ -80,6 +82,7 @@ class Run(Net):
         event: Callable[[], None] = _ignore,
     ) -> None:
         self.driver = driver
+        self.paths = driver.paths
         self.name = name
         self.function = function
         self.values = values
@@ -95,7 +98,8 @@ class Run(Net):
         self.batch = 0  # of the driver's, in which it began to wait
         self.serial = 0  # of the wait: what comes for an earlier one is ignored
         self.late = 0
-        self.started = False
+        self.started = self.no_path = False
+        self.used = None
         self.named = self.watched = NOTHING  # processes and addresses: by this run, and those that are watched
 
     @types.coroutine

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vipwarden.config.document import SECTIONS, Document, Mistakes
 from vipwarden.config.entries import checks
-from vipwarden.core.values import Seconds
-from vipwarden.node.keepalived.conf import parse
-from vipwarden.node.keepalived.lines import ConfError
+from vipwarden.config.pattern import LbKind, Place, suffix
+from vipwarden.core.values import Seconds, Via
+from vipwarden.node.ipvs.paths import MARKS, Marks
+from vipwarden.node.keepalived import real_servers as conf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +21,16 @@ class Settings(NamedTuple):
     """What settings() returns."""
 
     restart_grace: float
+    via_marks: Marks
 
 
-def settings(*, restart_grace: Seconds = Seconds(5)) -> Settings:
-    """How does the agent end?
+def settings(*, restart_grace: Seconds = Seconds(5), via_marks: Marks = MARKS) -> Settings:
+    """How does the agent end, and which firewall marks may it use?
 
     restart_grace: seconds after a clean end for which verdicts and track files stay valid, for the next agent to come
+    via_marks: firewall marks for paths of checks with via, as nothing else on this node uses
     """
-    return Settings(restart_grace)
+    return Settings(restart_grace, via_marks)
 
 
 class Plan(NamedTuple):
@@ -53,18 +56,42 @@ def plan_of(document: Document) -> Plan:
     return Plan(entries, settings(**values))  # type: ignore[arg-type]
 
 
-def real_servers(path: str) -> Iterator[tuple[str, int]]:
-    """Yield address and port of each real server of a keepalived.conf, once each; raises ValueError."""
-    try:
-        top = parse(path)
-    except ConfError as error:
-        raise ValueError(str(error)) from None
-    servers: dict[tuple[str, int], None] = {}
-    for service in top.named("virtual_server"):
-        for server in service.named("real_server"):
-            if len(server.words) < 3 or not server.words[2].isdigit():  # a service by fwmark may have none
-                raise ValueError(f"{server.path}:{server.number}: the real server {server.name} has no port to check")
-            servers[server.words[1], int(server.words[2])] = None
+def real_servers(path: str, service: str, via: LbKind | Via | None) -> Iterator[Place]:
+    """Yield each real server of a keepalived.conf once, with its path where ``via`` says so; raises ValueError.
+
+    ``service`` are the words of the only virtual server that is meant, or nothing. ``via`` lb_kind leads to each VIP by
+    the way in which the director forwards; real servers of NAT are asked at their own address.
+    """
+    servers = conf.real_servers(path)
+    if service:
+        words = " ".join(service.split())
+        servers = [server for server in servers if server.service == words]
     if not servers:
-        raise ValueError(f"{path} has no real servers")
-    yield from servers
+        raise ValueError(f"{path} has no real servers{service and ' of virtual_server '}{service}")
+    places = {}
+    for server in servers:
+        place = _place(server, via)
+        places[place.suffix] = place
+    yield from places.values()
+
+
+def _place(server: conf.RealServer, via: LbKind | Via | None) -> Place:
+    """Return where a real server is asked; raises ValueError."""
+    if not isinstance(via, LbKind) or server.kind == "NAT":
+        if not server.port:  # a service by fwmark may have none
+            raise ValueError(f"{server.line}: the real server {server.address} has no port to check")
+        return Place(
+            suffix(server.address, server.port), server.address, server.port, via if isinstance(via, Via) else None
+        )
+    vip, port = server.vip or via.vip, server.vport or server.port
+    if not vip:
+        text = f"{server.line}: virtual_server {server.service} has no VIP: write via: lb_kind:VIP"
+        raise ValueError(text)
+    if (":" in vip) is not (":" in server.address):
+        raise ValueError(f"{server.line}: {vip} and {server.address} are not both IPv4 or IPv6: no path can be built")
+    if server.tunnel != "ipip":
+        raise ValueError(f"{server.line}: a path in a tunnel of type {server.tunnel} cannot be built, only ipip")
+    if not port:
+        raise ValueError(f"{server.line}: neither {server.service} nor the real server has a port to check")
+    way = Via(f"{server.kind}:{vip}")
+    return Place(f"@{server.address}{suffix(vip, port)}", server.address, port, way)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.compose import blocked, blocker, composed
 from agent.published import NOTHING, STAMP
 from agent.run import Run
+from vipwarden.core.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from agent.meter import Meter
     from agent.publisher import Publisher
     from agent.watch import Watch
-    from vipwarden.core.result import Result, State
+    from vipwarden.core.result import Metric, State
 
 
 class Turns:
@@ -84,6 +85,9 @@ class Turns:
         now = monotonic()
         self._meter.runs += 1
         health, state, entry = watch.health, result.state, watch.entry
+        run = watch.run
+        if run is not None and (run.no_path or run.used is not None) and self._held(watch, run, result, now):
+            return
         if state == health.state and not health.count and not watch.links.users and not self._failed[watch.number]:
             # as nearly always: nothing has changed
             watch.result = result
@@ -97,6 +101,27 @@ class Turns:
             self._driver.at(now, watch.start)
         else:
             self._settle(watch, result, now)
+
+    def _held(self, watch: Watch, run: Run, result: Result, now: float) -> bool:
+        """Keep the verdict where no server was asked: the path to it could not be built, or broke meanwhile."""
+        health, state = watch.health, watch.health.state
+        blind = run.no_path
+        if not blind and run.used is not None and health.is_failure(result.state):
+            path, vip = run.used
+            blind = path.trouble(vip, failed=True) is not None
+        changed, watch.blind = blind is not watch.blind, blind
+        if not blind or state is None or not watch.entry.via_hold:
+            return False
+        kept = Result(state, f"as before, as nobody could be asked: {result.text}", _metrics(watch))
+        watch.result = kept
+        if changed:
+            self._publisher.note(watch, kept.text)
+        try:
+            self._hand_on(watch, kept, now, state, stamp=changed)
+            self._pass_on(watch, now, changed=False)
+        finally:
+            self._driver.at(watch.schedule.next(now), watch.start)
+        return True
 
     def _settle(self, watch: Watch, result: Result, now: float, *, by_rule: bool = False) -> None:
         """Take a result, hand the verdict on and put the next run down."""
@@ -154,6 +179,10 @@ class Turns:
         watch.result = result
         self._hand_on(watch, result, now, before, stamp=True)
         self._pass_on(watch, now, changed=changed)
+
+
+def _metrics(watch: Watch) -> Sequence[Metric]:
+    return watch.result.metrics if watch.result is not None else ()
 
 
 def _members(watches: Sequence[Watch]) -> Iterator[Member]:

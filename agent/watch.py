@@ -36,10 +36,23 @@ class Links:
 class Watch:
     """One entry: the verdict on it, when it runs, what its files say, and who depends on it."""
 
-    __slots__ = ("entry", "health", "links", "number", "published", "result", "run", "schedule", "since", "start")
+    __slots__ = (
+        "blind",
+        "entry",
+        "health",
+        "links",
+        "number",
+        "published",
+        "result",
+        "run",
+        "schedule",
+        "since",
+        "start",
+    )
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
+        self.blind = False  # whether the path to the real server could not be built
         self.health = Health(entry.rise, entry.fall, entry.healthy)
         self.result: Result | None = None  # the last one
         self.since = 0.0  # when the state of the verdict changed, in seconds of the epoch

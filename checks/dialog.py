@@ -8,7 +8,7 @@ NRPE ssh: -H 127.0.0.1 --preset ssh
 from __future__ import annotations
 
 from vipwarden.core.result import UNKNOWN, Range, Result
-from vipwarden.core.values import Host, Port, Seconds, Source
+from vipwarden.core.values import Host, Port, Seconds, Source, Via
 from vipwarden.net.secret import SecretError
 from vipwarden.net.stream import NetError
 from vipwarden.net.target import Target
@@ -39,6 +39,7 @@ async def dialog(
     ipv4: bool = False,
     ipv6: bool = False,
     source: Source | None = None,
+    via: Via | None = None,
     warning: Range | None = None,
     critical: Range | None = None,
     timeout: Seconds = Seconds(10),
@@ -62,6 +63,7 @@ async def dialog(
     ipv4: try IPv4 addresses only
     ipv6: try IPv6 addresses only
     source: local address to connect from
+    via: connect to a VIP, by the director's own path to this real server: dr:VIP or tun:VIP
     warning: range for the duration in seconds
     critical: range for the duration in seconds
     timeout: deadline for the whole run in seconds
@@ -76,7 +78,16 @@ async def dialog(
         return error.result(host)
     number = port or (preset.port(tls=tls) if preset and not host.startswith("/") else None)
     target = Target(
-        host, number, tls=tls, sni=sni, ca_file=ca_file, insecure=insecure, ipv4=ipv4, ipv6=ipv6, source=source
+        host,
+        number,
+        tls=tls,
+        sni=sni,
+        ca_file=ca_file,
+        insecure=insecure,
+        ipv4=ipv4,
+        ipv6=ipv6,
+        source=source,
+        via=via,
     )
     wrong = target.contradiction(tls_later=any(one.kind == "tls" for one in steps))
     if (preset is not None) + bool(step) + (step_file is not None) != 1:

@@ -6,7 +6,7 @@ Nagios http_right!PORT!PATH!DIGEST: -p PORT -u PATH --digest DIGEST
 from __future__ import annotations
 
 from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result
-from vipwarden.core.values import Count, Host, Port, Seconds, Source
+from vipwarden.core.values import Count, Host, Port, Seconds, Source, Via
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.http.options import (
     HTTP_1_0,
@@ -53,6 +53,7 @@ async def http_digest(
     ipv4: bool = False,
     ipv6: bool = False,
     source: Source | None = None,
+    via: Via | None = None,
     warning: Range | None = None,
     critical: Range | None = None,
     timeout: Seconds = Seconds(10),
@@ -82,6 +83,7 @@ async def http_digest(
     ipv4: try IPv4 addresses only
     ipv6: try IPv6 addresses only
     source: local address to connect from
+    via: connect to a VIP, by the director's own path to this real server: dr:VIP or tun:VIP
     warning: range for the duration in seconds
     critical: range for the duration in seconds
     timeout: deadline for the whole run in seconds
@@ -98,6 +100,7 @@ async def http_digest(
         ipv4=ipv4,
         ipv6=ipv6,
         source=source,
+        via=via,
     )
     url = server.url(path)
     wrong = server.contradiction()

@@ -7,7 +7,7 @@ NRPE page: -H 127.0.0.1 -u /health -w 0.5 -c 2
 from __future__ import annotations
 
 from vipwarden.core.result import CRITICAL, UNKNOWN, WARNING, Metric, Range, Result
-from vipwarden.core.values import Count, Host, Port, Seconds, Source
+from vipwarden.core.values import Count, Host, Port, Seconds, Source, Via
 from vipwarden.net.secret import SecretError
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.http.json_value import JsonValue  # noqa: TC001 - the option is built by it
@@ -57,6 +57,7 @@ async def http_page(
     ipv4: bool = False,
     ipv6: bool = False,
     source: Source | None = None,
+    via: Via | None = None,
     warning: Range | None = None,
     critical: Range | None = None,
     timeout: Seconds = Seconds(10),
@@ -94,6 +95,7 @@ async def http_page(
     ipv4: try IPv4 addresses only
     ipv6: try IPv6 addresses only
     source: local address to connect from
+    via: connect to a VIP, by the director's own path to this real server: dr:VIP or tun:VIP
     warning: range for the duration in seconds
     critical: range for the duration in seconds
     timeout: deadline for the whole run in seconds
@@ -110,6 +112,7 @@ async def http_page(
         ipv4=ipv4,
         ipv6=ipv6,
         source=source,
+        via=via,
     )
     url = server.url(path)
     wrong = server.contradiction(tls_later=redirects != OFF)

@@ -8,7 +8,7 @@ NRPE https: -H 127.0.0.1 -p 443 -w 0.5 -c 2
 from __future__ import annotations
 
 from vipwarden.core.result import CRITICAL, Metric, Range, Result, State, one_line
-from vipwarden.core.values import Escaped, Host, Seconds, Source, family
+from vipwarden.core.values import Escaped, Host, Seconds, Source, Via, family
 from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
@@ -52,6 +52,7 @@ async def port(
     ipv4: bool = False,
     ipv6: bool = False,
     source: Source | None = None,
+    via: Via | None = None,
     send: Escaped | None = None,
     expect: Escaped | None = None,
     refused: State = CRITICAL,
@@ -69,6 +70,7 @@ async def port(
     ipv4: try IPv4 addresses only
     ipv6: try IPv6 addresses only
     source: local address to connect from
+    via: connect to a VIP, by the director's own path to this real server: dr:VIP or tun:VIP
     send: text to send to each open port; escapes: \r \n \t \0 \\ \xHH
     expect: text that the server must send; same escapes
     refused: state for a closed port: ok, warning or critical
@@ -90,7 +92,7 @@ async def port(
         if len(ports) > 1:
             net.share(len(ports) - index)
         try:
-            lines.append(await _try(net, targets, number, source, send, expect))
+            lines.append(await _try(net, targets, number, source, via, send, expect))
         except NetError as error:
             errors.append(error)
     time = net.time(warning, critical)
@@ -108,10 +110,16 @@ async def port(
 
 
 async def _try(
-    net: Net, targets: list[Address], port: int, source: str | None, send: bytes | None, expect: bytes | None
+    net: Net,
+    targets: list[Address],
+    port: int,
+    source: str | None,
+    via: Via | None,
+    send: bytes | None,
+    expect: bytes | None,
 ) -> str:
     """Return the text for an open port; raises NetError for others."""
-    with await net.connect(targets, port, source, mute=not (send or expect)) as stream:
+    with await net.connect(targets, port, source, via=via, mute=not (send or expect)) as stream:
         if send:
             await stream.send(send)
         if not expect:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import time
 
 from vipwarden.core.result import CRITICAL, UNKNOWN, Metric, Range, Result, one_line
-from vipwarden.core.values import Host, Port, Seconds, Source
+from vipwarden.core.values import Host, Port, Seconds, Source, Via
 from vipwarden.net.stream import NetError
 from vipwarden.net.target import Target
 from vipwarden.net.trust import context
@@ -37,6 +37,7 @@ async def tls(
     ipv4: bool = False,
     ipv6: bool = False,
     source: Source | None = None,
+    via: Via | None = None,
     warning: Range | None = None,
     critical: Range | None = None,
     timeout: Seconds = Seconds(10),
@@ -57,12 +58,13 @@ async def tls(
     ipv4: try IPv4 addresses only
     ipv6: try IPv6 addresses only
     source: local address to connect from
+    via: connect to a VIP, by the director's own path to this real server: dr:VIP or tun:VIP
     warning: range for the days left, such as 21: for at least 21
     critical: range for the days left
     timeout: deadline for the whole run in seconds
     """
     net.begin(timeout)
-    target = Target(host, port, ipv4=ipv4, ipv6=ipv6, source=source)
+    target = Target(host, port, ipv4=ipv4, ipv6=ipv6, source=source, via=via)
     if target.local and (port or not (sni or insecure)):
         return Result(UNKNOWN, f"{host}: {'a unix socket has no ports' if port else 'no name to verify, give --sni'}")
     target.port = port or (starttls.port if starttls else Port(443))

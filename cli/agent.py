@@ -73,13 +73,15 @@ class AgentService:
         """Run the checks; raises AgentError."""
         route(self.log, asyncio.get_running_loop())
         grace = self.plan.settings.restart_grace
-        self.agent = Agent(self.plan.entries, runtime(), self.log.say, grace, lambda: self.log.dropped)
+        marks = self.plan.settings.via_marks
+        self.agent = Agent(self.plan.entries, runtime(), self.log.say, grace, lambda: self.log.dropped, marks)
         await self.agent.run(ready)
 
     async def switch(self, plan: Plan) -> None:
         """Go over to another plan; raises OSError."""
         await self.agent.reload(plan.entries)
         self.agent.grace = plan.settings.restart_grace
+        self.agent.paths.marks = plan.settings.via_marks
 
 
 class _FromFile(AgentService):

@@ -24,6 +24,7 @@ PARTS = {
     "realserver": "make this node a real server of a director that routes directly",
     "run": "run the configured checks and serve the page and /metrics",
     "status": "show the last verdicts of this node",
+    "via": "list or remove the paths by which checks reach real servers at the VIP",
     "snippet": "print the lines of keepalived.conf that run a check",
 }
 # parts that are commands of their own as well: module, and its first argument if any

@@ -21,12 +21,13 @@ from doctor import (
     timing,
     track_files,
     units,
+    via,
     weights,
 )
 from doctor.case import Rule
 
 _SUBJECTS = (
     *(tested, scripts, idioms, timing, weights, handover, track_files),
-    *(checkers, balancing, instances, pairs, kernel, ports, units, clock, firewall, haproxy, refused, selinux),
+    *(checkers, balancing, instances, pairs, kernel, ports, units, clock, via, firewall, haproxy, refused, selinux),
 )
 RULES = {rule.name: rule for subject in _SUBJECTS for rule in vars(subject).values() if isinstance(rule, Rule)}

@@ -40,6 +40,7 @@ FILES = {
     "systemd/*.socket": "/usr/lib/systemd/system/",
     "systemd/tmpfiles.conf": "/usr/lib/tmpfiles.d/vipwarden.conf",
     "systemd/exporter-generator": "/usr/lib/systemd/system-generators/vipwarden-exporter",
+    "systemd/agent/*.conf": f"{SHARE}/systemd/vipwarden-agent.service.d/",
     "systemd/exporter/*.conf": f"{SHARE}/systemd/vipwarden-exporter.service.d/",
     "selinux/vipwarden.cil": f"{SHARE}/selinux/",
     "prometheus/*.yml": f"{SHARE}/prometheus/",

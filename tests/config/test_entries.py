@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,7 +89,95 @@ def test_a_keepalived_conf_without_ports_to_check_is_refused(tmp_path: Path, tex
     with pytest.raises(ConfigError, match=r"a\.yaml:2: checks\.real\.real_servers .*keepalived\.conf"):
         plan("a.yaml", f"checks:\n  real: {{check: port, real_servers: {conf}}}\n")
     with pytest.raises(ValueError, match=r"no missing\.conf at"):
-        list(real_servers(str(tmp_path / "missing.conf")))
+        list(real_servers(str(tmp_path / "missing.conf"), "", None))
+
+
+_SERVICES = """
+virtual_server 192.0.2.10 80 {
+ lb_kind DR
+ real_server 198.51.100.11 80 { }
+ real_server 198.51.100.12 81 { lvs_method TUN }
+ real_server 198.51.100.13 8080 { lvs_method NAT }
+}
+virtual_server_group web { 2001:db8::20 443
+ 2001:db8::1e-1f 443 }
+virtual_server_group mail { 192.0.2.20-22 25 }
+virtual_server group web {
+ lb_kind tun type ipip
+ real_server 2001:db8:1::11 443 { }
+}
+virtual_server group mail {
+ lb_kind TUN
+ real_server 198.51.100.15 25 { lvs_method TUN type gue port 6080 }
+}
+virtual_server fwmark 7 {
+ lb_kind DR
+ real_server 198.51.100.14 25 { }
+}
+virtual_server 192.0.2.40 443 {
+ lb_kind TUN
+ real_server 2001:db8:1::11 443 { }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        (
+            'via: lb_kind, virtual_server: "192.0.2.10  80"',
+            {
+                "real@198.51.100.11@192.0.2.10:80": ("198.51.100.11", 80, "dr:192.0.2.10"),
+                "real@198.51.100.12@192.0.2.10:80": ("198.51.100.12", 80, "tun:192.0.2.10"),
+                "real@198.51.100.13:8080": ("198.51.100.13", 8080, None),
+            },
+        ),
+        (
+            "via: lb_kind, virtual_server: group web",
+            {
+                f"real@2001:db8:1::11@{name}:443": ("2001:db8:1::11", 443, f"tun:{vip}")
+                for vip in ("2001:db8::20", "2001:db8::1e", "2001:db8::1f")
+                for name in (f"[{vip}]",)
+            },
+        ),
+        (
+            'via: "lb_kind:192.0.2.30", virtual_server: fwmark 7',
+            {"real@198.51.100.14@192.0.2.30:25": ("198.51.100.14", 25, "dr:192.0.2.30")},
+        ),
+        ("virtual_server: fwmark 7", {"real@198.51.100.14:25": ("198.51.100.14", 25, None)}),
+        (
+            'via: "dr:192.0.2.9", virtual_server: fwmark 7',
+            {"real@198.51.100.14:25": ("198.51.100.14", 25, "dr:192.0.2.9")},
+        ),
+    ],
+)
+def test_paths_to_real_servers_come_from_keepalived_conf(
+    tmp_path: Path, more: str, wanted: dict[str, tuple[str, int, str | None]]
+) -> None:
+    """By lb_kind of the service or the server, to each VIP of a group; a server of NAT is asked at its own address."""
+    conf = tmp_path / "keepalived.conf"
+    conf.write_text(_SERVICES)
+    found = plan("a.yaml", f"checks:\n  real: {{check: http_digest, real_servers: {conf}, {more}}}\n").entries
+    seen = {it.name: (it.values["host"], it.values["port"], it.values.get("via")) for it in found}
+    assert seen == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("via: lb_kind, virtual_server: fwmark 7", "virtual_server fwmark 7 has no VIP: write via: lb_kind:VIP"),
+        ("via: lb_kind, virtual_server: group mail", "a path in a tunnel of type gue cannot be built, only ipip"),
+        ("via: lb_kind, virtual_server: 192.0.2.40 443", "192.0.2.40 and 2001:db8:1::11 are not both IPv4 or IPv6"),
+        ("via: nat", "lb_kind is wanted, lb_kind:VIP for services of a fwmark, dr:VIP or tun:VIP"),
+        ("virtual_server: 192.0.2.11 80", "has no real servers of virtual_server 192.0.2.11 80"),
+    ],
+)
+def test_paths_that_keepalived_conf_does_not_tell_are_refused(tmp_path: Path, text: str, why: str) -> None:
+    """With the line of what is missing."""
+    conf = tmp_path / "keepalived.conf"
+    conf.write_text(_SERVICES)
+    with pytest.raises(ConfigError, match=re.escape(why)):
+        plan("a.yaml", f"checks:\n  real: {{check: port, real_servers: {conf}, {text}}}\n")
 
 
 def test_names_of_patterns_stand_for_all_of_their_checks() -> None:

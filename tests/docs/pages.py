@@ -16,7 +16,10 @@ ALL = sorted([*CODE.glob("*.md"), *CODE.glob("docs/**/*.md")])
 RUN = [
     CODE / "README.md",
     *sorted(CODE.glob("docs/checks/*.md")),
-    *(CODE / f"docs/{name}.md" for name in ("install", "keepalived", "migration", "security", "upgrade", "which-way")),
+    *(
+        CODE / f"docs/{name}.md"
+        for name in ("install", "keepalived", "migration", "security", "upgrade", "via", "which-way")
+    ),
 ]
 _FENCE = re.compile(r"^( *)```(\w*)([^`\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # what differs from run to run: durations, sizes, numbers of processes, versions

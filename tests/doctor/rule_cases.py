@@ -46,6 +46,19 @@ def owner(body: str) -> str:
     return instance(body, head="interface eth0\n priority 255")
 
 
+AGENT = "vipwarden-agent.service"
+
+
+def with_via(via: str, more: dict[str, str] | None = None, accept_local: str = "1") -> Node:
+    """Return a node whose agent asks by a path, with its unit."""
+    files = {
+        "etc/vipwarden/vipwarden.yaml": f"checks:\n  real:\n    check: port\n    host: 198.51.100.1\n    via: {via}\n",
+        f"usr/lib/systemd/system/{AGENT}": "[Service]\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\n",
+        **{f"{ARP}/{name}/accept_local": f"{accept_local}\n" for name in ("all", "eth0", "eth1")},
+    }
+    return Node(tracked(), files | (more or {}))
+
+
 PLUGIN = "/usr/lib/nagios/plugins/check_tcp -H 198.51.100.1"
 SYNC = "vrrp_sync_group G {{\n group {{\n VI\n }}\n {}\n}}\n"
 TWO = instance() + instance("", name="W", vrid=52, head="interface eth1\n priority 100")
@@ -126,6 +139,8 @@ FIRES: dict[str, Node] = {
     "ephemeral-ports": Node(
         tracked(), {"proc/net/tcp": sockets(900), "proc/sys/net/ipv4/ip_local_port_range": "32768 33767\n"}
     ),
+    "via-accept-local": with_via("dr:192.0.2.10", accept_local="0"),
+    "via-rights": with_via("lb_kind", accept_local="1"),
     "selinux-script-confined": selinux("etc_t"),
     "selinux-label-wrong": selinux("user_home_t", OWN),
     "selinux-haproxy-ports": Node(tracked(), ENFORCING | {CFG: "backend b\n server a 192.0.2.1:7777\n"}),
@@ -228,6 +243,10 @@ SILENT: dict[str, Node] = {
             + "\n".join(sockets(300, f"0100007F:{p:04X}").partition("\n")[2] for p in (80, 81)),
             "proc/sys/net/ipv4/ip_local_port_range": "32768 33767\n",
         },
+    ),
+    "via-accept-local": with_via("dr:2001:db8::10", accept_local="0"),
+    "via-rights": with_via(
+        "lb_kind", {f"etc/systemd/system/{AGENT}.d/via.conf": "[Service]\nCapabilityBoundingSet=CAP_NET_ADMIN\n"}
     ),
     "selinux-script-confined": selinux("etc_t", keepalived_connect_any="1 1"),
     "selinux-label-wrong": selinux("keepalived_unconfined_script_exec_t", OWN),

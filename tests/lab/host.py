@@ -154,12 +154,12 @@ class Host:
         return {line.split()[-1] for line, after in pairs if "/32 host LOCAL" in after and "|--" in line}
 
     def weights(self) -> dict[str, int]:
-        """Return the weight of each real server in the host's IPVS table, as ``service>server``."""
+        """Return the weight of each real server in the host's IPVS table by IPv4, as ``service>server``."""
         found, service = {}, ""
         for words in map(str.split, Path(f"/proc/{self.pid}/net/ip_vs").read_text().splitlines()):
-            if words[0] == "TCP":
-                service = _address(words[1])
-            elif words[0] == "->" and service:
+            if words[0] != "->":
+                service = _address(words[1]) if words[0] == "TCP" and words[1][0] != "[" else ""
+            elif service:
                 found[f"{service}>{_address(words[1])}"] = int(words[3])
         return found
 

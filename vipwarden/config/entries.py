@@ -9,9 +9,9 @@ import yaml
 
 from vipwarden.config.document import Mistakes, meant
 from vipwarden.config.entry import Entry, asked, composed, judged
-from vipwarden.config.pattern import suffix
+from vipwarden.config.pattern import suffix, via_of_services
 from vipwarden.config.trial import contradiction
-from vipwarden.core.options import UsageError, options
+from vipwarden.core.options import Option, UsageError, options
 from vipwarden.core.registry import load, names
 
 if TYPE_CHECKING:
@@ -19,19 +19,25 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from vipwarden.config.document import ConfigError, Document
-    from vipwarden.core.options import Option
+    from vipwarden.config.pattern import LbKind, Place
+    from vipwarden.core.values import Via
 
-    RealServers: TypeAlias = Callable[[str], Iterable[tuple[str, int]]]
+    RealServers: TypeAlias = Callable[[str, str, LbKind | Via | None], Iterable[Place]]
 
 RESERVED = "vipwarden agent"
 _LEAST_INTERVAL = 0.1
 _MOST = 100_000  # checks
 
 
-def checks(document: Document, real_servers: RealServers = lambda _path: ()) -> list[Entry]:
+def no_real_servers(_path: str, _service: str, _via: LbKind | Via | None) -> Iterable[Place]:
+    """Read no keepalived.conf: only the agent does."""
+    return ()
+
+
+def checks(document: Document, real_servers: RealServers = no_real_servers) -> list[Entry]:
     """Return the checks of a document; raises ConfigError.
 
-    ``real_servers`` returns those of a keepalived.conf, and raises ValueError; by default none are read.
+    ``real_servers`` returns those of a virtual server in a keepalived.conf, and raises ValueError.
     """
     node = document.top("checks")
     return [] if node is None else _Builder(document, real_servers).build(node)
@@ -113,6 +119,10 @@ class _Builder:
                 if single in given or ("real_servers" in given and pattern != "real_servers"):
                     raise self._error(key, f"{name}.{pattern}", "cannot be combined with what it replaces")
                 known.pop(single, None)
+        if "real_servers" in given and "via" in known:
+            known["via"] = Option("via", "LbKind", via_of_services, False, False, None)
+        if "virtual_server" in given and "real_servers" not in given:
+            raise self._error(key, f"{name}.virtual_server", "means nothing without real_servers")
         keys: dict[str, Any] = self.document.values(key, node, f"checks.{name}", known)
         values = {text: value for text, value in keys.items() if text in own and text not in ours}
         for end, place in self._places(name, key, keys, own):
@@ -130,11 +140,9 @@ class _Builder:
         path = keys.get("real_servers")
         if path is not None:
             try:
-                for address, port in self.real_servers(path):
-                    yield (
-                        suffix(address, port),
-                        {"host": own["host"].build(address), "port": own["port"].build(str(port))},
-                    )
+                for at in self.real_servers(path, keys.get("virtual_server") or "", keys.get("via")):
+                    values = {"host": own["host"].build(at.host), "port": own["port"].build(str(at.port))}
+                    yield at.suffix, values | ({"via": at.via} if "via" in own else {})
             except ValueError as error:
                 raise self._error(key, f"{name}.real_servers", str(error)) from None
             return

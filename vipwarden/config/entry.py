@@ -61,9 +61,11 @@ def asked(
     fall: Times = Times(1),
     retry: Count = Count(0),
     only_if: tuple[str, ...] = (),
+    via_unknown: Loss = Loss("hold"),
     hosts: tuple[Hosts, ...] = (),
     ports: tuple[PortList, ...] = (),
     real_servers: str | None = None,
+    virtual_server: str | None = None,
 ) -> None:
     """Add the keys that every check has.
 
@@ -74,9 +76,11 @@ def asked(
     fall: failed results in a row before a healthy check is failed
     retry: times a failed run is repeated at once before it counts
     only_if: entries that must be healthy; otherwise the check does not run and is UNKNOWN
+    via_unknown: when the path of via cannot be built: hold to keep the last verdict, or fail
     hosts: hosts, one check for each, named NAME@HOST; with ports NAME@HOST:PORT
     ports: ports, one check for each
-    real_servers: keepalived.conf; one check for each real server of all its virtual servers
+    real_servers: keepalived.conf; one check for each real server of its virtual servers; may have via: lb_kind
+    virtual_server: the only virtual server that real_servers means, as in keepalived.conf, such as 192.0.2.10 80
     """
 
 
@@ -104,7 +108,7 @@ class Entry:
 
     __slots__ = (
         "check", "fall", "fast_interval", "function", "healthy", "hold", "interval", "loss_after", "members", "name",
-        "needed", "only_if", "retry", "rise", "syslog", "timeout", "track", "values", "weight",
+        "needed", "only_if", "retry", "rise", "syslog", "timeout", "track", "values", "via_hold", "weight",
     )  # fmt: skip
     function: Check
 
@@ -123,6 +127,7 @@ class Entry:
         self.interval = self.fast_interval = self.timeout = 0.0
         self.rise = self.fall = 1
         self.retry = self.needed = 0
+        self.via_hold = True
         self.only_if: tuple[str, ...] = ()
         self.members: tuple[str, ...] = ()
 
@@ -134,6 +139,7 @@ class Entry:
         for name in ("check", "interval", "rise", "fall", "retry", "only_if"):
             setattr(self, name, given[name])
         self.fast_interval = given["fast_interval"] or self.interval
+        self.via_hold = given["via_unknown"] == "hold"
         default: Any = options(function)["timeout"].default
         self.timeout = values["timeout"] = values.get("timeout") or min(default, self.interval)
         self.loss_after = self.loss_after or LOSS_INTERVALS * self.interval

@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
-from vipwarden.core.values import Port
+from typing import NamedTuple
+
+from vipwarden.core.values import Port, Via, is_address
 
 _MOST = 100_000  # hosts of one range
+
+
+class LbKind(str):
+    """The path that each virtual server of keepalived.conf has by its lb_kind: lb_kind, or lb_kind:VIP."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> LbKind:
+        """Build it from its text; raises ValueError with what is wanted."""
+        word, _, vip = text.partition(":")
+        if word == "lb_kind" and (word == text or ("%" not in vip and is_address(vip))):
+            return str.__new__(cls, text)
+        raise ValueError("lb_kind is wanted, lb_kind:VIP for services of a fwmark, dr:VIP or tun:VIP")
+
+    @property
+    def vip(self) -> str:
+        """The VIP of services that have none of their own, as those of a firewall mark."""
+        return self.partition(":")[2]
+
+
+def via_of_services(text: str) -> LbKind | Via:
+    """Build the via of an entry with real_servers; raises ValueError with what is wanted."""
+    return LbKind(text) if not text.startswith(("dr:", "tun:")) else Via(text)
+
+
+class Place(NamedTuple):
+    """Where one check of a pattern asks; ``suffix`` is the end of its name."""
+
+    suffix: str
+    host: str
+    port: int
+    via: Via | None = None
 
 
 class Hosts(tuple[str, ...]):

@@ -104,6 +104,30 @@ class Source(str):
         return str.__new__(cls, text)
 
 
+class Via(str):
+    """The director's own path to a real server: dr:VIP (direct routing) or tun:VIP (IPIP tunnel)."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Via:
+        """Build it from its text; raises ValueError with what is wanted."""
+        kind, _, vip = text.partition(":")
+        kind = kind.strip().lower()
+        if kind not in ("dr", "tun") or "%" in vip or not is_address(vip.strip()):
+            raise ValueError("dr:VIP or tun:VIP is wanted, such as dr:192.0.2.10 or tun:2001:db8::10")
+        return str.__new__(cls, f"{kind}:{vip.strip()}")
+
+    @property
+    def kind(self) -> str:
+        """How IPVS forwards: dr or tun."""
+        return self.partition(":")[0]
+
+    @property
+    def vip(self) -> str:
+        """The address that clients use."""
+        return self.partition(":")[2]
+
+
 def is_address(text: str) -> bool:
     """Return whether a text is an address; raises ValueError for a malformed address."""
     name = text if text.isascii() else _ascii(text)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any, TypeVar
 
+    from vipwarden.net.path import Paths
+
     T = TypeVar("T")
 
 _PATIENCE = 0.2  # seconds of silence until the other name servers are asked as well
@@ -26,7 +28,10 @@ _TURN = 0.02  # seconds
 class BlockingNet(Net):
     """A Net that waits by poll()."""
 
-    __slots__ = ()
+    __slots__ = ("paths",)
+
+    def __init__(self, paths: Paths | None = None) -> None:
+        self.paths = paths
 
     async def wait(self, sock: socket | int, write: bool, until: float) -> bool:
         """Wait in poll(); an error or a hang-up counts as ready: the next call on the socket returns it."""

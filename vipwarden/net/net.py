@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import TypeVar
 
+    from vipwarden.core.values import Via
+    from vipwarden.net.path import Path, Paths
+
     T = TypeVar("T")
 
 _EPERM, _ENOENT, _EAGAIN, _ENOMEM, _EACCES, _ENFILE, _EMFILE = 1, 2, 11, 12, 13, 23, 24
@@ -39,14 +42,18 @@ _SEVERITY = ("closed", "filtered", "unreachable", "local")
 
 
 class Address:
-    """One address of a host: a numeric IPv4 or IPv6 address, or the path of a unix socket."""
+    """One address of a host: a numeric IPv4 or IPv6 address, or the path of a unix socket.
 
-    __slots__ = ("family", "host", "rest")
+    With a ``path`` it is a VIP, and connections to it arrive at the real server of the path.
+    """
 
-    def __init__(self, family: int, host: str, rest: tuple[int, ...] = ()) -> None:
+    __slots__ = ("family", "host", "path", "rest")
+
+    def __init__(self, family: int, host: str, rest: tuple[int, ...] = (), path: Path | None = None) -> None:
         self.family = family
         self.host = host
         self.rest = rest  # flow label and scope of an IPv6 address
+        self.path = path
 
     def at(self, port: int) -> str | tuple[str | int, ...]:
         """Return what connect() takes."""
@@ -56,7 +63,8 @@ class Address:
         """Return the address as people write it, with the port."""
         if self.family == _socket.AF_UNIX:
             return self.host
-        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+        name = f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+        return name if self.path is None else f"{name} at {self.path.real}"
 
 
 class Net(Clock):
@@ -68,6 +76,7 @@ class Net(Clock):
 
     __slots__ = ()
     knocks = False
+    paths: Paths | None = None  # who makes the director's own paths
 
     async def file(self, path: str, most: int) -> tuple[int, bytes]:
         """Return the mode of a file and its beginning, at most ``most`` + 1 bytes.
@@ -131,13 +140,15 @@ class Net(Clock):
         port: int = 0,
         source: str | None = None,
         *,
+        via: Via | None = None,
         first: bool = False,
         mute: bool = False,
     ) -> Stream:
         """Connect to the first address that answers; raises NetError with what each of them did.
 
         The remaining time is shared among the addresses, so that a silent host leaves time for the next. ``source`` is
-        the local address. ``first`` tells that the client speaks first, so that the last ACK of the handshake may
+        the local address. ``via`` connects to its VIP, by the director's own path to the real servers that ``targets``
+        are. ``first`` tells that the client speaks first, so that the last ACK of the handshake may
         travel with its data; ``mute`` that nothing will be sent or received.
         """
         mute = mute and self.knocks
@@ -146,15 +157,55 @@ class Net(Clock):
             now = monotonic()
             try:
                 until = now + (self.deadline - now) / (len(targets) - index)
-                return await self._attempt(address, port, source, until, first or mute, mute)
+                if via is not None:
+                    return await self._by_path(address, port, source, until, via, first or mute)
+                return await self.attempt(address, port, source, until, first or mute, mute)
             except NetError as error:
                 errors.append(error)
         errors.sort(key=lambda error: _SEVERITY.index(error.kind))
         raise NetError(errors[0].kind, "; ".join(error.text for error in errors))
 
-    async def _attempt(
+    def path(self, via: Via, real: Address) -> Address:
+        """Return the VIP as an address that leads to one real server; raises NetError where no path can be built."""
+        try:
+            if self.paths is None:
+                raise NetError("local", f"via {via} is not possible in this program")
+            if real.family != (_socket.AF_INET6 if ":" in via.vip else _socket.AF_INET) or "%" in real.host:
+                raise NetError(
+                    "local", f"{real.host} cannot be asked via {via}: both are IPv4, or IPv6 without a scope"
+                )
+            path = self.paths.path(via.kind, real.host)
+        except NetError:
+            self.no_path = True
+            raise
+        self.used = path, via.vip
+        return Address(real.family, via.vip, (), path)
+
+    async def _by_path(
+        self, real: Address, port: int, source: str | None, until: float, via: Via, hold: bool
+    ) -> Stream:
+        """Connect to the VIP by the path to one real server, again where somebody removed the path meanwhile."""
+        while True:
+            address, error, stream = self.path(via, real), None, None
+            try:
+                stream = await self.attempt(address, port, source, until, hold, False)
+            except NetError as caught:
+                error = caught
+            why = address.path.trouble(via.vip, failed=error is not None) if address.path is not None else None
+            if why is None and stream is not None:
+                return stream
+            if stream is not None:
+                stream.close()
+            if why is None and error is not None:
+                raise error
+            if why or monotonic() >= until:
+                self.no_path = True
+                raise NetError("local", f"{address.name(port)} was not asked: {why or 'its IPVS service was removed'}")
+
+    async def attempt(
         self, address: Address, port: int, source: str | None, until: float, hold: bool, reset: bool
     ) -> Stream:
+        """Connect to one address until a monotonic time; raises NetError."""
         name = address.name(port)
         begun = monotonic()
         sock, message = None, ""
@@ -162,6 +213,9 @@ class Net(Clock):
             sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
             if source is not None and address.family != _socket.AF_UNIX:
                 self.watch_addresses((source,))
+            if address.path is not None:
+                address.path.prepare(sock, address.host, source)
+            elif source is not None and address.family != _socket.AF_UNIX:
                 bind(sock, address.family, source)
             if hold and address.family != _socket.AF_UNIX:
                 sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_QUICKACK, 0)

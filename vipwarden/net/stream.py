@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from vipwarden.core.result import Range, State
+    from vipwarden.net.path import Path
 
 
 class NetError(OSError):
@@ -46,10 +47,12 @@ class NetError(OSError):
 class Clock:
     """The deadline of a run of a check, and how the run waits: every wait ends at the deadline."""
 
-    __slots__ = ("begun", "deadline", "end", "timeout", "whole")
+    __slots__ = ("begun", "deadline", "end", "no_path", "timeout", "used", "whole")
 
     def begin(self, timeout: float) -> None:
         """Start the clock: the whole run ends ``timeout`` seconds from now."""
+        self.no_path = False  # whether the director's own path to a real server could not be built
+        self.used: tuple[Path, str] | None = None  # the last one, and its VIP
         self.timeout = self.whole = timeout
         self.begun = monotonic()
         self.deadline = self.end = self.begun + timeout

@@ -6,6 +6,7 @@ from vipwarden.core.values import family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vipwarden.core.values import Via
     from vipwarden.net.net import Net
     from vipwarden.net.stream import Stream
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 class Target:
     """A server and the settings of its connections; ``host`` is a name, an address or the path of a unix socket."""
 
-    __slots__ = ("ca_file", "family", "host", "insecure", "port", "sni", "source", "tls")
+    __slots__ = ("ca_file", "family", "host", "insecure", "port", "sni", "source", "tls", "via")
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class Target:
         ipv4: bool = False,
         ipv6: bool = False,
         source: str | None = None,
+        via: Via | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -36,6 +38,7 @@ class Target:
         self.insecure = insecure
         self.family = family(ipv4, ipv6)
         self.source = source
+        self.via = via
 
     @property
     def local(self) -> bool:
@@ -68,7 +71,7 @@ class Target:
 
             await context(net, self.ca_file, self.insecure)  # before a server is asked
         targets = await net.resolve(self.host, self.family)
-        stream = await net.connect(targets, self.number, self.source, first=first or self.tls)
+        stream = await net.connect(targets, self.number, self.source, via=self.via, first=first or self.tls)
         try:
             return await self.encrypt(net, stream) if self.tls else stream
         except BaseException:

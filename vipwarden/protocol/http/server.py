@@ -44,6 +44,6 @@ class Server(Target):
 
 
 def without_scope(name: str) -> str:
-    """Turn [fe80::1%eth0]:80 into [fe80::1]:80, as the scope means nothing to the server."""
-    address, scope, rest = name.partition("%")
-    return address + rest[rest.index("]") :] if scope else name
+    """Turn [fe80::1%eth0]:80 into [fe80::1]:80, as the scope means nothing to the server, nor who is behind a VIP."""
+    address, scope, rest = name.partition(" ")[0].partition("%")
+    return address + rest[rest.index("]") :] if scope else address
