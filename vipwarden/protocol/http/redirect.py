@@ -54,6 +54,6 @@ def target(server: Server, path: str, location: str, redirects: str) -> tuple[Se
     moved = Server(host, port, virtualhost, tls=parts.scheme == "https", ca_file=server.ca_file)
     moved.insecure, moved.family, moved.source = server.insecure, server.family, server.source
     if same and not server.local:
-        moved.host, moved.sni = server.host, server.sni
+        moved.host, moved.sni, moved.via = server.host, server.sni, server.via
         moved.virtualhost = server.virtualhost if (moved.port, moved.tls) == (server.port, server.tls) else virtualhost
     return moved, to
