@@ -180,9 +180,10 @@ def _stays_right(case: Case, node: str, what: str) -> None:
 
 def _commands(case: Case, node: str) -> None:
     """See that commands are right on all paths."""
-    for _, via, real in _PATHS:
+    asks = ("http_digest -r 'hello from {}'", "http_page --text 'hello from {}'", "port --name {}")
+    for (_, via, real), ask in zip(_PATHS, (*asks, asks[0]), strict=True):
         for name, code in (("ha1", 0), ("ha2", 1)):
-            command = f"{SCRIPTS}/chk_http_digest -H {real[name]} -p 80 --via {via} -r 'hello from {name}'"
+            command = f"{SCRIPTS}/chk_{ask.format(name)} -H {real[name]} -p 80 --via {via}"
             said = case[node].shell(f"{command} && echo exits 0 || echo exits $?")
             case.expect(f"{command} on {node} exits {code}: {said}", f"exits {code}" in said)
 
@@ -251,7 +252,7 @@ def _accept_local(case: Case) -> None:
     case["lvs1"].shell(f"echo 0 >{_ACCEPT}")
     case.until("the agent says what helps", lambda: "eth0.accept_local=1" in case["lvs1"].read("/run/vw.log"))
     _stays_right(case, "lvs1", "accept_local changes no verdict")
-    command = f"{SCRIPTS}/vipwarden check port -H {REAL['ha1']} -p 80 --via dr:{VIP} -t 0.9"
+    command = f"{SCRIPTS}/vipwarden check port -H {REAL['ha1']} -p 80 --via dr:{VIP} -t 3"
     said = case["lvs1"].shell(f"{command} && echo exits 0 || echo exits $?")
     case.expect(f"a command says UNKNOWN, and why: {said}", "exits 3" in said and "eth0.accept_local=1" in said)
     _stays_right(case, "lvs2", "the BACKUP has no need of it")
