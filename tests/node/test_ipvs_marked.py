@@ -19,7 +19,9 @@ _HEAD = bytes((1, 1, 0, 0))
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 def test_what_is_asked_for_is_what_is_recognized(family: int, lasts: bool) -> None:
     """A service of ours is known by its signature, which tells whether it lasts."""
-    assert marked.ours([_HEAD + marked.service(family, 8200, lasts=lasts)]) == {(family, 8200): lasts}
+    body = _HEAD + marked.service(family, 8200, lasts=lasts)
+    assert marked.ours([body]) == {(family, 8200): lasts}
+    assert any(sign in body for sign in marked.SIGNS)
 
 
 @pytest.mark.parametrize("address", ["198.51.100.11", "2001:db8::11"])

@@ -216,6 +216,8 @@ def via_paths(case: Case) -> str:
         log = partial(case[node].read, "/run/vw.log")
         case.until(f"all are right on {node}", lambda: not _wrong(case, node), 60, log)  # noqa: B023
         case.expect("there is a path to each", len(_marked(case, node)) == 9)
+        said = case[node].shell(f"{SCRIPTS}/vipwarden check ipvs_service || :")
+        case.expect(f"they are no virtual services: {said}", "services 3" in said and "fwmark" not in said)
         _commands(case, node)
         case.expect("commands use those of the agent", len(_marked(case, node)) == 9)
     _lost_and_made_again(case)

@@ -113,3 +113,6 @@ def _number(value: int, size: int = 4) -> bytes:
 
 def _value(raw: bytes) -> int:
     return int.from_bytes(raw, sys.byteorder)
+
+
+SIGNS = tuple(attribute(_TIMEOUT, _number(signature)) for signature in _SIGNATURES)  # one is in each service of ours

@@ -10,6 +10,7 @@ import errno
 import sys
 from _socket import AF_INET, inet_ntop, ntohs
 
+from vipwarden.node.ipvs.marked import SIGNS, ours
 from vipwarden.node.ipvs.table import FORWARDS, Columns, IpvsError, IpvsTornError, Service, whole
 from vipwarden.node.netlink.layout import NUMBERS, Layout
 from vipwarden.node.netlink.socket import ACK, DUMP, GENERIC, Netlink, TornError, attribute, attributes
@@ -59,14 +60,15 @@ class Dump:
         try:
             with Netlink(GENERIC, timeout) as netlink:
                 family = family_id(netlink)
-                bodies = netlink.ask(family, DUMP, request(_GET_SERVICE))
+                bodies = _without_paths(netlink.ask(family, DUMP, request(_GET_SERVICE)))
                 services = []
                 for key, service in map(parse_service, bodies):
                     servers = netlink.ask(family, DUMP, request(_GET_DEST, attribute(_SERVICE, key)))
                     service.columns = self._columns(key, servers, known)
                     services.append(service)
                 # a service that went in between has no servers: that must not look as if it had lost them
-                after = {parse_service(body)[0] for body in netlink.ask(family, DUMP, request(_GET_SERVICE))}
+                bodies = _without_paths(netlink.ask(family, DUMP, request(_GET_SERVICE)))
+                after = {parse_service(body)[0] for body in bodies}
         except TornError as error:
             raise IpvsTornError(str(error)) from None
         except OSError as error:
@@ -98,6 +100,11 @@ class Dump:
             raise IpvsError(_ODD_SERVER) from None
         known[key] = raw, endpoints
         return Columns(endpoints, forwards, weights, active, inactive, persistent, stats)
+
+
+def _without_paths(bodies: list[bytes]) -> list[bytes]:
+    """Leave out the paths of our own checks: no client uses them."""
+    return [body for body in bodies if not (any(sign in body for sign in SIGNS) and ours([body]))]
 
 
 def request(command: int, payload: bytes = b"") -> bytes:

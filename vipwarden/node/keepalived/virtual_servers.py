@@ -25,12 +25,13 @@ def virtual_services(conf: Block) -> dict[Key, set[tuple[str, int]]]:
             for line in block.named("sorry_server")
             if len(line.words) > 1
         }
-        for key in _keys(conf, block):
+        for key in keys(conf, block):
             services.setdefault(key, set()).update(sorry)
     return services
 
 
-def _keys(conf: Block, service: Block) -> Iterator[Key]:
+def keys(conf: Block, service: Block) -> Iterator[Key]:
+    """Yield the services that a virtual_server stands for; raises ConfError."""
     proto = service.value("protocol").upper() or "UDP"  # check_data.c, validate_check_config()
     if service.name != "group":
         yield from _key(service, service.words[1:], proto)
