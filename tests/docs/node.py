@@ -143,6 +143,7 @@ fi
 """
 _FILES = {
     "/etc/keepalived/keepalived.conf": _KEEPALIVED,
+    "/etc/keepalived/web.conf": "virtual_server 192.0.2.10 80 {\n lb_kind DR\n real_server 192.0.2.11 80 {\n}\n}\n",
     "/etc/keepalived/check_haproxy.sh": _SCRIPT,
     "/etc/haproxy/haproxy.cfg": _HAPROXY,
     "/etc/hosts": "127.0.0.1 localhost\n192.0.2.11 www.example.org\n",
