@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import json
+import re
 import shutil
 import signal
 import socket
@@ -270,3 +271,20 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
     done = subprocess.run([sys.executable, "-I", "-S", "-c", script, CODE], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) <= {"_signal", "_socket", "select", "__future__"}
     assert _signal.SIGALRM == signal.SIGALRM
+
+
+@pytest.mark.skipif(Path("/proc/net/ip_vs").exists(), reason="this kernel has IPVS: the lab has what it does then")
+@pytest.mark.parametrize(
+    ("host", "via", "why"),
+    [
+        ("198.51.100.1", "dr:192.0.2.10", r"no path to 198\.51\.100\.1: (the kernel has no IPVS|CAP_NET_ADMIN is)"),
+        ("198.51.100.1", "tun:2001:db8::10", "both are IPv4, or IPv6 without a scope"),
+        ("/run/web.sock", "dr:192.0.2.10", "no path to /run/web.sock"),
+    ],
+)
+def test_a_path_that_cannot_be_built_is_unknown(host: str, via: str, why: str) -> None:
+    """With what helps."""
+    place = [] if host.startswith("/") else ["-p", "80"]
+    result, _ = Command("chk_port", "port", lambda: None, ["-H", host, *place, "--via", via]).run()
+    assert result.state == UNKNOWN
+    assert re.search(why, result.text), result.text
