@@ -278,8 +278,8 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
     ("host", "via", "why"),
     [
         ("198.51.100.1", "dr:192.0.2.10", r"no path to 198\.51\.100\.1: (the kernel has no IPVS|CAP_NET_ADMIN is)"),
-        ("198.51.100.1", "tun:2001:db8::10", "both are IPv4, or IPv6 without a scope"),
-        ("/run/web.sock", "dr:192.0.2.10", "no path to /run/web.sock"),
+        ("198.51.100.1", "tun:2001:db8::10", "both have to be IPv4, or IPv6 without a scope"),
+        ("/run/web.sock", "dr:192.0.2.10", "/run/web.sock cannot be asked via dr:192.0.2.10"),
     ],
 )
 def test_a_path_that_cannot_be_built_is_unknown(host: str, via: str, why: str) -> None:

@@ -172,7 +172,7 @@ class Net(Clock):
                 raise NetError("local", f"via {via} is not possible in this program")
             if real.family != (_socket.AF_INET6 if ":" in via.vip else _socket.AF_INET) or "%" in real.host:
                 raise NetError(
-                    "local", f"{real.host} cannot be asked via {via}: both are IPv4, or IPv6 without a scope"
+                    "local", f"{real.host} cannot be asked via {via}: both have to be IPv4, or IPv6 without a scope"
                 )
             path = self.paths.path(via.kind, real.host)
         except NetError:
