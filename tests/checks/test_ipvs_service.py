@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 # modules that chk_ipvs_service loads beside its own file and what every chk_ command loads
 LOADS = """
     _operator _struct errno operator struct
-    vipwarden.node vipwarden.node.ipvs vipwarden.node.ipvs.netlink vipwarden.node.ipvs.proc vipwarden.node.ipvs.read
-    vipwarden.node.ipvs.table vipwarden.node.netlink vipwarden.node.netlink.layout vipwarden.node.netlink.socket
+    vipwarden.node vipwarden.node.ipvs vipwarden.node.ipvs.marked vipwarden.node.ipvs.netlink vipwarden.node.ipvs.proc
+    vipwarden.node.ipvs.read vipwarden.node.ipvs.table
+    vipwarden.node.netlink vipwarden.node.netlink.layout vipwarden.node.netlink.socket
 """
 _HEAD = """\
 IP Virtual Server version 1.2.1 (size=4096)
