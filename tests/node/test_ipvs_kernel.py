@@ -254,9 +254,10 @@ def test_the_check_judges_this_very_table_and_the_sync_daemon(table: None, tmp_p
     """By netlink; its keepalived.conf has all services but one."""
     conf = tmp_path / "keepalived.conf"
     conf.write_text(
-        "virtual_server 192.0.2.1 80 {\n}\nvirtual_server 192.0.2.1 443 {\n sorry_server 127.0.0.1 9443\n}\n"
+        "virtual_server 192.0.2.1 80 {\n protocol TCP\n}\n"
+        "virtual_server 192.0.2.1 443 {\n protocol TCP\n sorry_server 127.0.0.1 9443\n}\n"
         "virtual_server 192.0.2.1 53 {\n protocol UDP\n}\nvirtual_server 192.0.2.1 2905 {\n protocol SCTP\n}\n"
-        "virtual_server 2001:db8::1 80 {\n}\nvirtual_server fwmark 10 {\n}\n"
+        "virtual_server 2001:db8::1 80 {\n protocol TCP\n}\nvirtual_server fwmark 10 {\n}\n"
     )
     said = oneshot(ipvs_service, "--conf", str(conf), "-t", "20")
     assert said.state == CRITICAL
