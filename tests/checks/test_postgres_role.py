@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posix
 import pwd
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-LOADS = """_sha256 binascii vipwarden.net.file vipwarden.net.secret vipwarden.protocol
-    vipwarden.protocol.hashes vipwarden.protocol.postgres
+LOADS = f"""{"_sha2" if sys.version_info >= (3, 12) else "_sha256"} binascii vipwarden.net.file
+    vipwarden.net.secret vipwarden.protocol vipwarden.protocol.hashes vipwarden.protocol.postgres
     vipwarden.protocol.postgres.codec vipwarden.protocol.postgres.passfile vipwarden.protocol.postgres.scram
     vipwarden.protocol.postgres.session vipwarden.protocol.wire"""
 ME = pwd.getpwuid(os.geteuid()).pw_name
