@@ -170,12 +170,7 @@ class TestGalera:
             assert role(two, "--donor", "warning").state == WARNING
             two.query("SET GLOBAL wsrep_desync = OFF")
             assert eventually(lambda: role(two).state == OK)
-            plugin = two.query("SHOW VARIABLES LIKE 'wsrep_provider_gmcast_isolate'")  # from MariaDB 11.3 on
-            two.query(
-                "SET GLOBAL wsrep_provider_gmcast_isolate = 1"
-                if plugin
-                else "SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'"
-            )
+            two.query("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
             for server in (one, two):
                 assert eventually(lambda server=server: "component that is not primary" in role(server).text)  # type: ignore[misc]
                 assert role(server).state == CRITICAL

@@ -34,6 +34,7 @@ def galera(*statements: str) -> Iterator[tuple[MariaDB, MariaDB]]:
 def _options(port: int, peers: str, transfer: int) -> list[str]:
     ports = f"base_port={port};gmcast.listen_addr=tcp://127.0.0.1:{port};ist.recv_addr=127.0.0.1:{transfer}"
     return [
+        "--loose-plugin-wsrep-provider=OFF",  # in MariaDB 11 on by itself, and then the options below are fixed
         *("--wsrep-on=ON", f"--wsrep-provider={program('/usr/lib/galera/libgalera_smm.so')}"),
         *(f"--wsrep-cluster-address=gcomm://{peers}", "--wsrep-node-address=127.0.0.1", "--binlog-format=ROW"),
         *(f"--wsrep-provider-options=base_host=127.0.0.1;{ports};{_TIMES}", "--innodb-autoinc-lock-mode=2"),
