@@ -132,7 +132,7 @@ def node_list(node: Node, package: str) -> list[str]:
 
 def test_the_links_of_the_pages_lead_somewhere(node: Node) -> None:
     """To other pages of the package."""
-    pages = sorted((node.path / "usr/share/doc").glob("**/*.md"))
+    pages = sorted((node.path / "usr/share/doc").glob("vipwarden*/**/*.md"))
     assert {"README.md", "CHANGELOG.md", "two-nodes.md"} <= {page.name for page in pages}
     assert [link for page in pages for link in dead(page)] == []
 
