@@ -69,8 +69,9 @@ class Watch:
         return value.value(self.entry.weight, self.health, self.result.metrics if self.result else ())
 
     def take_over(self, last: Verdict | None, grace: float) -> None:
-        """Begin with the verdict that an earlier agent left, if it is still valid."""
-        if last is not None and last.ttl and standing(last, last.ttl + grace).is_valid:
+        """Begin with the verdict that an earlier agent left, if that ended at most ``grace`` seconds ago."""
+        # a clean end has added the grace to the TTL already
+        if last is not None and last.ttl and standing(last, min(last.ttl, self.published.ttl) + grace).is_valid:
             self.health.state, self.result, self.since = last.result.state, last.result, last.since
 
     def inherit(self, old: Watch) -> None:

@@ -43,13 +43,13 @@ def test_a_reload_keeps_the_watch_of_an_unchanged_entry() -> None:
 
 @given(age=st.floats(0, 100), ttl=st.floats(0, 50), grace=st.floats(0, 50))
 def test_only_a_valid_verdict_is_taken_over(age: float, ttl: float, grace: float) -> None:
-    """For its time and the grace; a verdict of a command has no time that it is valid for."""
+    """For its TTL and the grace, which a clean end has added to the TTL; a verdict of a command has no TTL."""
     (entry,) = entries(f"web: {PORT}}}")
     watch = Watch(entry)
     last = Verdict("web", "port", Result(OK, "fine"), 5.0, boot(), 0.1, ttl)
     last.read = last.stamp + age
     watch.take_over(last, grace)
-    assert watch.health.is_healthy is (ttl > 0 and last.age <= ttl + grace)
+    assert watch.health.is_healthy is (ttl > 0 and last.age <= min(ttl, watch.published.ttl) + grace)
     assert watch.value == watch.health.is_healthy
     watch.take_over(None, grace)
 
