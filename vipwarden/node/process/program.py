@@ -123,15 +123,20 @@ class _Program:
                 (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDONLY, 0),
                 *((posix.POSIX_SPAWN_DUP2, sink, number) for number, sink in enumerate(self._sinks, 1)),
             ]
-            self.pid = posix.posix_spawn(
-                words[0],
-                self._words,
-                _ENVIRONMENT,
-                file_actions=actions,
-                setsid=True,
-                setsigmask=[],
-                setsigdef=_SIGNALS,
-            )
+            # a signal that ends us between its start and its number would leave it running
+            mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _SIGNALS)
+            try:
+                self.pid = posix.posix_spawn(
+                    words[0],
+                    self._words,
+                    _ENVIRONMENT,
+                    file_actions=actions,
+                    setsid=True,
+                    setsigmask=[],
+                    setsigdef=_SIGNALS,
+                )
+            finally:
+                _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
             try:
                 self.pidfd = posix.pidfd_open(self.pid)
                 self._epoll.register(self.pidfd, select.EPOLLIN)
