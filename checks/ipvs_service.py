@@ -11,6 +11,7 @@ from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Range, Result, judge
 from vipwarden.core.values import Choice, Count, Port, Seconds, is_address
 from vipwarden.net.stream import NetError
+from vipwarden.node.ipvs.marked import USUAL
 from vipwarden.node.ipvs.read import Tables
 from vipwarden.node.ipvs.table import IpvsError, IpvsMissingError
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     Key = tuple[str, str, int, str]  # protocol, address, port and mark
 
 OWN_LETTERS = {"S": "service"}
-_OF_VIA = range(8192, 12288)  # marks of the paths by which our own checks reach a real server through its VIP
 _MOST_TOLD = 5
 _MOST_NOTES = 100
 
@@ -195,7 +195,8 @@ def _wrong(running: list[Daemon], state: str | None, syncid: int | None) -> str:
 
 
 def _is_path(key: Key) -> bool:
-    return bool(key[3]) and int(key[3], 16) in _OF_VIA
+    """Return whether it is a path by which our own checks reach a real server through its VIP."""
+    return bool(key[3]) and int(key[3], 16) in USUAL
 
 
 def _name(key: Key) -> str:

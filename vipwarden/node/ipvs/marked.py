@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+USUAL = range(8192, 12288)  # marks without the bits of Kubernetes, Tailscale and Calico
 _SERVICE, _DEST = 1, 2
 _AF, _FWMARK, _SCHEDULER, _FLAGS, _TIMEOUT, _NETMASK = 1, 5, 6, 7, 8, 9
 _ADDRESS, _PORT, _METHOD, _WEIGHT, _UPPER, _LOWER, _ADDR_FAMILY = 1, 2, 3, 4, 5, 6, 11

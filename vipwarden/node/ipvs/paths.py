@@ -19,7 +19,7 @@ from time import monotonic
 from vipwarden.core.values import Count
 from vipwarden.net.stream import NetError
 from vipwarden.node.ipvs.control import NO_RIGHTS, Control
-from vipwarden.node.ipvs.marked import Server, family_of
+from vipwarden.node.ipvs.marked import USUAL, Server, family_of
 from vipwarden.node.ipvs.table import IpvsError
 from vipwarden.node.netlink.route import route_to
 
@@ -27,7 +27,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
-FIRST, COUNT = 8192, 4096  # without the bits of Kubernetes, Tailscale and Calico
 _SO_MARK = 36
 _RESET_ON_CLOSE = (1).to_bytes(4, byteorder) + bytes(4)  # struct linger
 _PORTS = (32768, 60999)  # the kernel's default
@@ -59,7 +58,7 @@ class Marks(str):
         return range(int(first), int(last) + 1)
 
 
-MARKS = Marks(f"{FIRST}-{FIRST + COUNT - 1}")
+MARKS = Marks(f"{USUAL[0]}-{USUAL[-1]}")
 
 
 class IpvsPath:
