@@ -10,6 +10,8 @@ from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vipwarden.net.net import Address
     from vipwarden.net.stream import Clock
 
@@ -18,6 +20,7 @@ _RECEIVE_ERRORS = {
     _socket.AF_INET6: (_socket.IPPROTO_IPV6, 25),  # IPV6_RECVERR
 }
 _YIELD = 64  # datagrams
+TRIES = 3  # a datagram may be lost
 
 
 class Datagrams:
@@ -38,9 +41,13 @@ class Datagrams:
         try:
             sock = _socket.socket(address.family, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
             sock.setsockopt(*_RECEIVE_ERRORS[address.family], 1)
-            if source is not None:
+            if address.path is not None:
+                address.path.prepare(sock, address.host, source)
+            elif source is not None:
                 bind(sock, address.family, source)
             sock.connect(address.at(port))
+            if sock.getsockname() == address.at(port):  # nobody listens: the kernel gave us this very port
+                raise failure(self.name, "closed", "its port was free")
             self.sock, sock = sock, None
         except NetError:
             raise
@@ -78,6 +85,20 @@ class Datagrams:
                 if self._reads % _YIELD == 0:  # a flood must not hold the neighbours
                     await self.clock.pause(0)
                 return data if monotonic() < until else None
+
+    async def ask(self, data: bytes, answers: Callable[[bytes], bool], tries: int = TRIES) -> bytes | None:
+        """Send a datagram, several times until the deadline, and return the first one for which ``answers`` is true.
+
+        None where the peer is silent; raises NetError.
+        """
+        patience = self.clock.remaining() / tries
+        for left in range(tries, 0, -1):
+            until = monotonic() + patience if left > 1 else self.clock.deadline
+            await self.send(data)
+            while (reply := await self.receive(until)) is not None:
+                if answers(reply):
+                    return reply
+        return None
 
     def close(self) -> None:
         """Close the socket."""

@@ -192,16 +192,29 @@ class Net(Clock):
                 stream = await self.attempt(address, port, source, until, hold, False)
             except NetError as caught:
                 error = caught
-            why = address.path.trouble(via.vip, failed=error is not None) if address.path is not None else None
-            if why is None and stream is not None:
+            try:
+                is_gone = self.path_is_gone(address, port, until, failed=stream is None)
+            except NetError:
+                if stream is not None:
+                    stream.close()
+                raise
+            if stream is not None and not is_gone:
                 return stream
             if stream is not None:
                 stream.close()
-            if why is None and error is not None:
+            elif error is not None and not is_gone:
                 raise error
-            if why or monotonic() >= until:
-                self.no_path = True
-                raise NetError("local", f"{address.name(port)} was not asked: {why or 'its IPVS service was removed'}")
+
+    def path_is_gone(self, address: Address, port: int, until: float, *, failed: bool) -> bool:
+        """Return whether an attempt by the path of an address means nothing, as somebody removed the path meanwhile.
+
+        Raises NetError (local) where no server can be asked by it, or the time is over.
+        """
+        why = address.path.trouble(address.host, failed=failed) if address.path is not None else None
+        if why or (why is not None and monotonic() >= until):
+            self.no_path = True
+            raise NetError("local", f"{address.name(port)} was not asked: {why or 'its IPVS service was removed'}")
+        return why is not None
 
     async def attempt(
         self, address: Address, port: int, source: str | None, until: float, hold: bool, reset: bool

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 from vipwarden.net.datagram import Datagrams
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.dns.message import answers_to, reply, truncated
@@ -13,8 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vipwarden.net.net import Address, Net
     from vipwarden.protocol.dns.message import Reply
-
-_TRIES = 3  # a datagram may be lost
 
 
 async def ask(
@@ -37,13 +33,9 @@ async def ask(
 
 async def _by_udp(net: Net, address: Address, port: int, asked: bytes, source: str | None) -> bytes:
     with Datagrams(net, address, port, source) as peer:
-        patience = net.remaining() / _TRIES
-        for left in range(_TRIES, 0, -1):
-            until = monotonic() + patience if left > 1 else net.deadline
-            await peer.send(asked)
-            while (data := await peer.receive(until)) is not None:
-                if answers_to(asked, data):
-                    return data
+        data = await peer.ask(asked, lambda data: answers_to(asked, data))
+        if data is not None:
+            return data
         raise net.expired(f"no answer from {peer.name}")
 
 
