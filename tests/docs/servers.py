@@ -100,4 +100,14 @@ SERVERS = {
         "chk_redis_role -H 192.0.2.55 -f /etc/vipwarden/redis.password --replica\n"
         "chk_redis_role -H 192.0.2.54 -f /etc/vipwarden/redis.password --sentinel 192.0.2.54",
     ),
+    "udp_reply": Servers(
+        ("socat",),
+        {},
+        "true",
+        (
+            "socat UDP4-RECVFROM:7000,bind=192.0.2.11,fork SYSTEM:'echo pong'",
+            "socat -u UDP4-RECV:514,bind=192.0.2.11 OPEN:/dev/null",
+        ),
+        "chk_udp_reply -H 192.0.2.11 -p 7000\n! chk_udp_reply -H 192.0.2.11 -p 514 | grep closed",
+    ),
 }
