@@ -150,6 +150,10 @@ def _both_families(case: Case) -> None:
     case["ha1"].shell(f"ip addr add {VIP}/32 dev lo; ip -6 addr add {VIP6}/128 dev lo nodad")
     _serve(case, "ha1", f"{VIP}:80", f"[{VIP6}]:80")
     _serve(case, "ha2", "80", "[::]:80")
+    for name, places in (("ha1", (VIP, f"[{VIP6}]")), ("ha2", ("0.0.0.0", "[::]"))):
+        for version, place in zip((4, 6), places, strict=True):
+            echo = f"UDP{version}-RECVFROM:7000,bind={place},fork{',ipv6only' * (version == 6)} PIPE"
+            case[name].shell(f"socat {echo} >/dev/null 2>&1 </dev/null &")
     # the virtual services that clients use have both of them, unchecked
     real = {f"{ip} 80": "" for ip in REAL.values()}
     excluded = f"virtual_ipaddress_excluded {{\n    {VIP6}/128 dev eth0\n  }}"
@@ -183,9 +187,10 @@ def _commands(case: Case, node: str) -> None:
     asks = ("http_digest -r 'hello from {}'", "http_page --text 'hello from {}'", "port --name {}")
     for (_, via, real), ask in zip(_PATHS, (*asks, asks[0]), strict=True):
         for name, code in (("ha1", 0), ("ha2", 1)):
-            command = f"{SCRIPTS}/chk_{ask.format(name)} -H {real[name]} -p 80 --via {via}"
-            said = case[node].shell(f"{command} && echo exits 0 || echo exits $?")
-            case.expect(f"{command} on {node} exits {code}: {said}", f"exits {code}" in said)
+            for what in (f"{ask.format(name)} -p 80", "udp_reply -p 7000 -s ping -e ping"):
+                command = f"{SCRIPTS}/chk_{what} -H {real[name]} --via {via}"
+                said = case[node].shell(f"{command} && echo exits 0 || echo exits $?")
+                case.expect(f"{command} on {node} exits {code}: {said}", f"exits {code}" in said)
 
 
 @scenario("by all paths: DR, TUN, IPv4, IPv6", tutorial="nmap | grep open", ours="agent and chk_ with via", seconds=1)

@@ -22,7 +22,7 @@ _SERVICE, _DEST = 1, 2
 _AF, _FWMARK, _SCHEDULER, _FLAGS, _TIMEOUT, _NETMASK = 1, 5, 6, 7, 8, 9
 _ADDRESS, _PORT, _METHOD, _WEIGHT, _UPPER, _LOWER, _ADDR_FAMILY = 1, 2, 3, 4, 5, 6, 11
 _SIGNATURES = (0x7669, 0x7661)  # seconds: of a path for one run, and of one that lasts
-_PERSISTENT, _ONE_PACKET = 0x1, 0x4  # each datagram is scheduled anew: the kernel would remember its ports for minutes
+_PERSISTENT, _ONE_PACKET = 0x1, 0x4  # with the latter the kernel does not remember the ports of datagrams
 KINDS = {"tun": 2, "dr": 3}  # IP_VS_CONN_F_TUNNEL, IP_VS_CONN_F_DROUTE
 _NAMES = {method: kind for kind, method in KINDS.items()}
 _FORWARD = 0x7
@@ -57,7 +57,11 @@ def names(family: int, mark: int) -> bytes:
 def service(family: int, mark: int, *, lasts: bool) -> bytes:
     """Return a whole service of ours for a request."""
     netmask = b"\xff" * 4 if family == AF_INET else _number(128)
-    rest = ((_SCHEDULER, b"rr\0"), (_FLAGS, _number(_ONE_PACKET) + b"\xff" * 4), (_TIMEOUT, _number(_SIGNATURES[lasts])))
+    rest = (
+        (_SCHEDULER, b"rr\0"),
+        (_FLAGS, _number(_ONE_PACKET) + b"\xff" * 4),
+        (_TIMEOUT, _number(_SIGNATURES[lasts])),
+    )
     return attribute(
         _SERVICE, _names(family, mark) + b"".join(attribute(*field) for field in (*rest, (_NETMASK, netmask)))
     )
