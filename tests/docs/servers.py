@@ -76,6 +76,9 @@ SERVERS = {
         ("knotd -c /run/knot/knot.conf",),
         "chk_dns_answer -H 192.0.2.53 -q example.org -T SOA",
     ),
+    "icmp_echo": Servers(
+        (), {}, 'echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range', (), "chk_icmp_echo -H 192.0.2.12 --count 1"
+    ),
     "postgres_role": Servers(
         ("/usr/lib/postgresql/*/bin/initdb", "setpriv"),
         {"/etc/vipwarden/pgpass": "*:*:*:monitor:of-the-docs\n"},

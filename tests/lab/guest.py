@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.lab.kind import Kind
 
 MODULES = "veth bridge ip_vs ip_vs_rr ip_vs_wrr ip_vs_wlc sch_ingress sch_netem cls_u32 act_gact ipv6 ipip ip6_tunnel"
-PROGRAMS = ("keepalived", "ipvsadm", "haproxy", "nginx", "mariadbd", "nmap", "ip", "tc", "modprobe")
+PROGRAMS = ("keepalived", "ipvsadm", "haproxy", "nginx", "mariadbd", "nmap", "socat", "ip", "tc", "modprobe")
 _FAILED: dict[str, str] = {}  # kinds that did not boot on this machine, and why
 
 

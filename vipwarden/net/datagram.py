@@ -5,7 +5,7 @@ from __future__ import annotations
 import _socket
 from time import monotonic
 
-from vipwarden.net.net import KINDS, bind, failure
+from vipwarden.net.net import KINDS, RECEIVE_ERRORS, bind, failure
 from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Address
     from vipwarden.net.stream import Clock
 
-_RECEIVE_ERRORS = {
-    _socket.AF_INET: (_socket.IPPROTO_IP, 11),  # IP_RECVERR
-    _socket.AF_INET6: (_socket.IPPROTO_IPV6, 25),  # IPV6_RECVERR
-}
 _YIELD = 64  # datagrams
 TRIES = 3  # a datagram may be lost
 
@@ -40,7 +36,7 @@ class Datagrams:
         sock = None
         try:
             sock = _socket.socket(address.family, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
-            sock.setsockopt(*_RECEIVE_ERRORS[address.family], 1)
+            sock.setsockopt(*RECEIVE_ERRORS[address.family], 1)
             if address.path is not None:
                 address.path.prepare(sock, address.host, source)
             elif source is not None:

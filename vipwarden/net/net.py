@@ -38,6 +38,10 @@ KINDS = {
     **dict.fromkeys((_EPERM, _EACCES, _ENOMEM, _ENFILE, _EMFILE, _ENOBUFS, _EADDRNOTAVAIL), "local"),
 }
 _RESET_ON_CLOSE = (1).to_bytes(4, byteorder) + bytes(4)  # struct linger
+RECEIVE_ERRORS = {
+    _socket.AF_INET: (_socket.IPPROTO_IP, 11),  # IP_RECVERR
+    _socket.AF_INET6: (_socket.IPPROTO_IPV6, 25),  # IPV6_RECVERR
+}
 _SEVERITY = ("closed", "filtered", "unreachable", "local")
 
 
