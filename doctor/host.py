@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import grp
 import os
 import pwd
@@ -14,12 +13,12 @@ from pathlib import Path
 from stat import S_ISLNK, S_ISREG
 
 from vipwarden.net.file import look
+from vipwarden.node.clock import kernel_clock
 from vipwarden.node.netlink.addresses import AddressesError, Own, own_addresses
 
 SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")  # as systemd has it
 _MOST_BYTES = 1 << 20
 _MOST_LINKS = 40
-_TIME_ERROR = 5
 
 
 class Host:
@@ -137,8 +136,10 @@ class Host:
         """Whether the kernel says that its clock is synchronised (adjtimex(2)), None where that is not known."""
         if not self.is_live:
             return None
-        state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))  # modes 0: it only asks
-        return None if state < 0 else state != _TIME_ERROR
+        try:
+            return kernel_clock().synchronised
+        except OSError:
+            return None
 
     def user(self, name: str) -> tuple[int, int] | None:
         """Return uid and gid of a user, None where it does not exist."""

@@ -68,7 +68,22 @@ dir /run/redis
 sentinel monitor mymaster 192.0.2.54 6379 1
 sentinel auth-pass mymaster of-the-docs
 """
+_CHRONY = """
+bindaddress 192.0.2.53
+allow 192.0.2.0/24
+local stratum 5
+cmdport 0
+bindcmdaddress /
+pidfile /run/chronyd.pid
+"""
 SERVERS = {
+    "clock_offset": Servers(
+        ("chronyd",),
+        {"/run/chrony.conf": _CHRONY},
+        "true",
+        ("chronyd -dxU -u root -f /run/chrony.conf",),
+        "chk_clock_offset -H 192.0.2.53",
+    ),
     "dns_answer": Servers(
         ("knotd",),
         {"/run/knot/knot.conf": _KNOT, "/run/knot/example.org.zone": _ZONE},

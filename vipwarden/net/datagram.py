@@ -10,7 +10,7 @@ from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vipwarden.net.net import Address
     from vipwarden.net.stream import Clock
@@ -70,7 +70,7 @@ class Datagrams:
         """Return the next datagram, None where the monotonic time ``until`` comes first; raises NetError."""
         while True:
             try:
-                data = self.sock.recv(65535)
+                data = self.take()
             except BlockingIOError:
                 if not await self.clock.wait(self.sock, False, until):
                     return None
@@ -82,19 +82,28 @@ class Datagrams:
                     await self.clock.pause(0)
                 return data if monotonic() < until else None
 
+    def turns(self, tries: int = TRIES) -> Iterator[float]:
+        """Yield how long to wait after each of several sendings, as monotonic times up to the deadline."""
+        patience = self.clock.remaining() / tries
+        for _ in range(tries - 1):
+            yield monotonic() + patience
+        yield self.clock.deadline
+
     async def ask(self, data: bytes, answers: Callable[[bytes], bool], tries: int = TRIES) -> bytes | None:
         """Send a datagram, several times until the deadline, and return the first one for which ``answers`` is true.
 
         None where the peer is silent; raises NetError.
         """
-        patience = self.clock.remaining() / tries
-        for left in range(tries, 0, -1):
-            until = monotonic() + patience if left > 1 else self.clock.deadline
+        for until in self.turns(tries):
             await self.send(data)
             while (reply := await self.receive(until)) is not None:
                 if answers(reply):
                     return reply
         return None
+
+    def take(self) -> bytes:
+        """Return what has come; raises OSError."""
+        return self.sock.recv(65535)
 
     def close(self) -> None:
         """Close the socket."""
