@@ -32,6 +32,7 @@ _MODULES = """
 modules:
   tcp: {prober: tcp, timeout: 5s}
   http: {prober: http, timeout: 5s}
+  icmp: {prober: icmp, timeout: 5s, icmp: {preferred_ip_protocol: ip4}}
   dns: {prober: dns, timeout: 5s, dns: {query_name: www.example.org, query_type: A, preferred_ip_protocol: ip4}}
 """
 
@@ -53,6 +54,7 @@ def main(runs: int) -> None:
             f"check: http_digest, hosts: 127.0.0.1, ports: {first}-{first + TARGETS - 1}, path: /page, digest: {digest}"
         )
         dns = f"check: dns_answer, hosts: 127.0.0.1, ports: {names}-{names + TARGETS - 1}, query: www.example.org"
+        pings = f"check: icmp_echo, hosts: '127.0.1.[1-{TARGETS}]', count: 1"
         probes: dict[str, Callable[[], float]] = {
             "C epoll, TCP": lambda: _c(reference, "tcp", first),
             "agent, TCP": lambda: _agent(tcp, 10).each,
@@ -67,6 +69,8 @@ def main(runs: int) -> None:
             "blackbox, HTTP 1000/s": lambda: blackbox("http", first, 1000),
             "agent, DNS": lambda: _agent(dns, 10).each,
             "blackbox, DNS": lambda: blackbox("dns", names, 0),
+            "agent, ICMP": lambda: _agent(pings, 10).each,
+            "blackbox, ICMP": lambda: blackbox("icmp", 1, 0),
             "agent, MySQL": lambda: _agent(f"check: mysql_ping, {login[0]}", 50).each,
             "check_mysql": lambda: _forked(f"{PLUGINS}/check_mysql {login[1]}"),
         }
@@ -87,6 +91,7 @@ _WANTED = (
     ("agent, TCP 1000/s", "blackbox, TCP 1000/s", 0.2),
     ("agent, HTTP 1000/s", "blackbox, HTTP 1000/s", 0.2),
     ("agent, DNS", "blackbox, DNS", 0.25),
+    ("agent, ICMP", "blackbox, ICMP", 0.3),
     ("agent, MySQL", "check_mysql", 0.1),
 )
 
@@ -235,7 +240,8 @@ def _probe(pid: int, port: int, module: str, first: int, rate: float) -> float:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         due = time.monotonic()
         while due < end and time.monotonic() < end:
-            target = f"127.0.0.1:{first + (counts[number] * _WORKERS + number) % TARGETS}"
+            which = first + (counts[number] * _WORKERS + number) % TARGETS
+            target = f"127.0.1.{which}" if module == "icmp" else f"127.0.0.1:{which}"
             target = f"http://{target}/page" if module == "http" else target
             connection.request("GET", f"/probe?target={target}&module={module}")
             if b"probe_success 1" not in connection.getresponse().read():
