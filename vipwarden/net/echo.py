@@ -90,7 +90,7 @@ class Echoes:
 
     async def ask(self, count: int, pause: float) -> None:
         """Send ``count`` requests to each address, with a pause between them, and wait for the replies."""
-        for left in range(count - 1, -1, -1):
+        for left in range(count - 1 if self._sockets else -1, -1, -1):
             for echo in self.echoes:
                 self._send(echo)
             now = monotonic()
@@ -101,16 +101,21 @@ class Echoes:
     async def _gather(self, until: float, *, last: bool) -> None:
         """Take replies until a monotonic time, or until the last one has come."""
         source = self._both or next(iter(self._sockets.values()), None)
-        while source is not None and (self._pending or not last) and monotonic() < until:
+        while source is not None and self._pending and monotonic() < until:
             if not await self._net.wait(source, False, until):  # type: ignore[arg-type]
                 return
             for sock in self._sockets.values():
                 await self._take(sock, until)
+        left = until - monotonic()
+        if not last and left > 0:
+            await self._net.pause(left)
 
     async def _take(self, sock: _socket.socket, until: float) -> None:
         """Take what has come by one socket."""
         while True:
             for _ in range(_TURN):
+                if not self._pending:
+                    return
                 try:
                     data, sender, arrived = receive(sock, 2048)
                 except BlockingIOError:
