@@ -145,8 +145,7 @@ class _Host:
 
 def _note(echo: Echo) -> str:
     """Return a line about one address."""
-    times = (
-        "/".join(f"{time * 1000:.3g}" for time in (min(echo.times), echo.mean, max(echo.times))) if echo.times else ""
-    )
-    error = f"; {echo.error.text}" if echo.error else ""
-    return f"{echo.address.host}: {len(echo.times)} of {echo.asked}{f' in {times} ms' * bool(times)}{error}"
+    text = f"{echo.address.host}: {len(echo.times)} of {echo.asked}"
+    if echo.times:
+        text += f" in {'/'.join(f'{it * 1000:.3g}' for it in (min(echo.times), echo.mean, max(echo.times)))} ms"
+    return f"{text}; {echo.error.text}" if echo.error else text

@@ -72,10 +72,8 @@ async def udp_reply(
     time = net.time(warning, critical)
     state, text = time.state, ""
     if reply is None:
-        state, text = (
-            max(state, silence),
-            "is silent, which is no proof: a firewall, or a host that is down, is as well",
-        )
+        state = max(state, silence)
+        text = "is silent, which is no proof: a firewall, or a host that is down, is as well"
     elif expect and expect not in reply:
         state, text = CRITICAL, f"replied {_shown(reply)}, not {one_line(repr(bytes(expect))[1:], 60)}"
     else:
