@@ -74,7 +74,7 @@ async def udp_reply(
     if reply is None:
         state = max(state, silence)
         text = "is silent, which is no proof: a firewall, or a host that is down, is as well"
-    elif expect and expect not in reply:
+    elif expect and bytes(expect) not in reply:
         state, text = CRITICAL, f"replied {_shown(reply)}, not {one_line(repr(bytes(expect))[1:], 60)}"
     else:
         text = f"replied {_shown(reply)}"

@@ -123,9 +123,9 @@ SERVERS = {
         {},
         "true",
         (
-            "socat UDP4-RECVFROM:7000,bind=192.0.2.11,fork SYSTEM:'echo pong'",
+            "socat UDP4-RECVFROM:7000,bind=192.0.2.11,fork PIPE",
             "socat -u UDP4-RECV:514,bind=192.0.2.11 OPEN:/dev/null",
         ),
-        "chk_udp_reply -H 192.0.2.11 -p 7000\n! chk_udp_reply -H 192.0.2.11 -p 514 | grep closed",
+        "chk_udp_reply -H 192.0.2.11 -p 7000 -s x\n! chk_udp_reply -H 192.0.2.11 -p 514 | grep closed",
     ),
 }

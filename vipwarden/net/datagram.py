@@ -11,6 +11,7 @@ from vipwarden.net.stream import NetError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Self
 
     from vipwarden.net.net import Address
     from vipwarden.net.stream import Clock
@@ -109,7 +110,7 @@ class Datagrams:
         """Close the socket."""
         self.sock.close()
 
-    def __enter__(self) -> Datagrams:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -46,7 +46,7 @@ class _Function(_ctypes.CFuncPtr):
 def kernel_clock() -> KernelClock:
     """Return what the kernel says; raises OSError."""
     asked = _Timex()  # modes 0: nothing is set
-    state = _Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "adjtimex"))(asked)
+    state = _Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "adjtimex"))(asked)  # type: ignore[arg-type]
     if state < 0:
         number = _ctypes.get_errno()
         raise OSError(number, strerror(number))

@@ -25,6 +25,7 @@ _TO_1970 = 2_208_988_800  # seconds from the beginning of the first era
 _ERA = 1 << 32
 _UNSYNCHRONISED, _MOST_STRATUM = 3, 15
 _MOST = 2048  # bytes of a datagram
+_COARSE = 1.0  # seconds, where clocks run at different speeds
 
 
 class Sample:
@@ -83,9 +84,9 @@ def _sample(name: str, data: bytes, sent: float, arrived: float) -> Sample:
         code = one_line(data[12:16].decode("ascii", "replace").rstrip("\0"), 4)
         raise NetError("reset", f"{name} refuses to answer ({code or 'without a reason'})")
     came, left = (_unix(data[at : at + 8], arrived) for at in (32, 40))
-    if not any(data[40:48]) or left < came:
-        raise NetError("reset", f"{name} sent no time")
     delay = (arrived - sent) - (left - came)
+    if not any(data[40:48]) or left < came or delay < -_COARSE:
+        raise NetError("reset", f"{name} sent no time")
     return Sample(name, ((came - sent) + (left - arrived)) / 2, max(0.0, delay), stratum)
 
 
