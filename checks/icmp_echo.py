@@ -147,5 +147,5 @@ def _note(echo: Echo) -> str:
     """Return a line about one address."""
     text = f"{echo.address.host}: {len(echo.times)} of {echo.asked}"
     if echo.times:
-        text += f" in {'/'.join(f'{it * 1000:.3g}' for it in (min(echo.times), echo.mean, max(echo.times)))} ms"
+        text += f" in {min(echo.times) * 1000:.3g} ms to {max(echo.times) * 1000:.3g} ms"
     return f"{text}; {echo.error.text}" if echo.error else text
