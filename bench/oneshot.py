@@ -41,6 +41,7 @@ TARGETS = (
     ("chk_dns_answer", "python3 -I -S", "cpu", 1.4),
     ("chk_postgres_role", "python3 -I -S", "cpu", 1.6),
     ("chk_redis_role", "python3 -I -S", "cpu", 1.6),
+    ("chk_icmp_echo", "python3 -I -S", "cpu", 1.4),
     ("check_process", "import nagiosplugin", "cpu", 1.3),
     ("check_port", "import nagiosplugin", "cpu", 1.3),
     ("check_http_digest", "import nagiosplugin", "cpu", 1.3),
@@ -122,6 +123,7 @@ def _cases(folder: Path) -> Iterator[list[Case]]:
                 f"{BIN}/chk_postgres_role -H 127.0.0.1 -p {relations.port} -u bench -f {folder}/pgpass --primary",
             ),
             Case("chk_redis_role", f"{BIN}/chk_redis_role -H 127.0.0.1 -p {keys.port} -f {folder}/redis --master"),
+            Case("chk_icmp_echo", f"{BIN}/chk_icmp_echo -H 127.0.0.1 --count 1"),
         ]
 
 
