@@ -1,1 +1,1 @@
-"""Netlink: the socket, the layout of its messages, and the addresses of the node."""
+"""Netlink: the socket, the layout of its messages, and the addresses and connections of the node."""

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROUTE, GENERIC = 0, 16  # protocols, linux/netlink.h
+ROUTE, SOCK_DIAG, GENERIC = 0, 4, 16  # protocols, linux/netlink.h
 REQUEST, ACK, DUMP = 0x1, 0x4, 0x300
 _DUMP_INTR = 0x10
 _ERROR, _DONE = 2, 3
