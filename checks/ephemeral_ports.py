@@ -62,7 +62,7 @@ async def ephemeral_ports(
     if host is not None and host.startswith("/"):
         return Result(UNKNOWN, f"{host}: a unix socket needs no port")
     try:
-        limits = _Limits(proc)
+        limits = net.once(f"limits in {proc}", lambda: _Limits(proc))
         hosts = [one.host for one in await net.resolve(host, family(ipv4, ipv6))] if host is not None else [None]
         found: list[Destination] = []
         for address in hosts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import posix
 
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Metric, Range, Result, judge
+from vipwarden.core.size import Size  # noqa: TC001 - the option is built by it
 from vipwarden.core.values import Seconds
 from vipwarden.net.stream import NetError
 from vipwarden.node.process.procfs import GONE, Proc, Process
@@ -23,22 +24,6 @@ _MANY = 10**9  # more than any node has
 _MOST_WATCHED = 16  # processes whose end is seen at once
 _TURN = 256  # processes to read, in about 2 ms, before other checks of the same loop run
 _MOST_NOTES = 100
-
-
-class Size(Range):
-    """A range of bytes; the suffixes K, M and G are 1024 bytes, 1024 K and 1024 M."""
-
-    __slots__ = ()
-
-    def __init__(self, text: str) -> None:
-        """Build it from its text; raises ValueError with what is wanted."""
-        at = text[: text.startswith("@")]
-        super().__init__(at + ":".join(map(_bytes, text.removeprefix("@").split(":"))))
-
-
-def _bytes(end: str) -> str:
-    power = " KMG".find(end[-1:])
-    return str(float(end[:-1]) * 1024**power) if power > 0 else end
 
 
 async def process(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.process import Size
 from tests.commands import program
 from tests.servers.program import copy, sleeper, started, until_dead
 from vipwarden.core.options import UsageError
@@ -287,12 +286,6 @@ def test_the_memory_of_each_process_must_be_in_range(tmp_path: Path) -> None:
     assert result.notes == ["pid 812 haproxy: 1000 s old, 1048576 B", "pid 813 haproxy: 1000 s old, 3145728 B"]
 
 
-def test_sizes_know_kilo_mega_and_giga() -> None:
-    assert [str(Size(text)) for text in ("4K", "1.5M:2G", "@1K:", "~:7", "@~:1K")] == [
-        "4096", "1572864:2147483648", "@1024:", "~:7", "@~:1024",
-    ]  # fmt: skip
-
-
 def test_a_real_haproxy_is_found(tmp_path: Path) -> None:
     times = "".join(f" timeout {side} 1s\n" for side in ("connect", "client", "server"))
     (tmp_path / "cfg").write_text(f"defaults\n{times}listen x\n bind {tmp_path}/socket\n")
@@ -307,7 +300,8 @@ def test_a_real_haproxy_is_found(tmp_path: Path) -> None:
 
 
 # what chk_process loads beside what every chk_ command does
-LOADS = "vipwarden.node vipwarden.node.process vipwarden.node.process.procfs vipwarden.node.process.wanted"
+LOADS = """vipwarden.core.size
+    vipwarden.node vipwarden.node.process vipwarden.node.process.procfs vipwarden.node.process.wanted"""
 
 
 @contextmanager

@@ -24,6 +24,7 @@ COMMANDS = {
     "socket": ("mysql_ping", "-s", "/nowhere", "-f", "{dead}/file"),
     "ca": ("http_digest", "-H", "127.0.0.1", "--tls", "--ca-file", "{dead}/file"),
     "key": ("mysql_ping", "-H", "127.0.0.1", "-f", "{tmp}/my.cnf", "--insecure"),
+    "file": ("file_state", "-f", "{dead}/file"),
     "cmdline": ("process", "-a", "haproxy", "--proc", "{tmp}/proc"),
 }
 

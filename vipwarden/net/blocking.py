@@ -43,11 +43,11 @@ class BlockingNet(Net):
         """Sleep."""
         select.poll().poll(seconds * 1000)
 
-    async def file(self, path: str, most: int) -> tuple[int, bytes]:
+    async def at(self, path: str, work: Callable[[], T]) -> T:
         """Read at once what cannot be on a dead mount."""
-        from vipwarden.net.file import is_near, look
+        from vipwarden.net.file import is_near
 
-        return look(path, most) if is_near(path) else await super().file(path, most)
+        return work() if is_near(path) else await self.away(path, work)
 
     async def away(self, what: str, work: Callable[[], T]) -> T:
         """Work in a child process, which is abandoned at the deadline."""

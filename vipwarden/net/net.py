@@ -89,7 +89,11 @@ class Net(Clock):
         """
         from vipwarden.net.file import look
 
-        return await self.away(path, lambda: look(path, most))
+        return await self.at(path, lambda: look(path, most))
+
+    async def at(self, path: str, work: Callable[[], T]) -> T:
+        """Do the same for any ``work`` that reads the file ``path`` alone: see away()."""
+        return await self.away(path, work)
 
     async def away(self, what: str, work: Callable[[], T]) -> T:
         """Return the result of ``work``, which reads ``what`` and may hang in the kernel: data that marshal knows.
