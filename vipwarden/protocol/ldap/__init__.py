@@ -1,0 +1,1 @@
+"""LDAP, as far as a bind and the search for one entry."""
