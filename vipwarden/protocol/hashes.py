@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def start(name: str) -> _Hash:
-    """Return a new digest of md5, sha1 or sha256; a build for FIPS has no built-in ones."""
+    """Return a new digest of md5, sha1, sha256 or sha512; a build for FIPS has no built-in ones."""
     for module in (f"_{name}", "_sha2"):  # _sha256 up to Python 3.11
         try:
             digest: _Hash = getattr(__import__(module), name)()
