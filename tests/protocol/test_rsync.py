@@ -107,6 +107,13 @@ def test_an_empty_list_and_errors() -> None:
     assert listing.complaints == ["link_stat [2J failed", "no"]
 
 
+def read(data: bytes) -> tuple[int, int] | None:
+    """Return the entry that some data hold."""
+    listing = Listing()
+    listing.feed(data)
+    return listing.entry()
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -121,10 +128,8 @@ def test_an_empty_list_and_errors() -> None:
 )
 def test_what_is_no_list(data: bytes) -> None:
     """It is refused."""
-    listing = Listing()
     with pytest.raises(WireError):
-        listing.feed(data)
-        listing.entry()
+        read(data)
 
 
 @given(st.binary(max_size=120))
@@ -135,10 +140,8 @@ def test_noise_is_read_or_refused(noise: bytes) -> None:
     with contextlib.suppress(WireError):
         Greeting(b"@RSYNCD: " + noise)
     for data in (noise, b"\0seed" + message(0, noise)):
-        listing = Listing()
         with contextlib.suppress(WireError):
-            listing.feed(data)
-            listing.entry()
+            read(data)
 
 
 def test_a_request() -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 65536  # of the lines before a transfer
 _MOST_MODULES = 10_000
+_WIDTH = 15  # to which names in the list are filled up with blanks
 
 
 class RefusalError(Exception):
@@ -34,7 +35,7 @@ class Session:
         names = []
         while (line := await self._line()) != b"@RSYNCD: EXIT":
             name, tab, _ = line.partition(b"\t")
-            if tab and len(names) < _MOST_MODULES:  # others are of the message of the day
+            if tab and len(name) >= _WIDTH and len(names) < _MOST_MODULES:  # others are of the message of the day
                 names.append(text(name, 100).rstrip())
         return names
 
@@ -66,10 +67,9 @@ class Session:
         listing = Listing()
         try:
             listing.feed(self._buffer)
-            found = None
-            while more := await self._received(found is not None):
+            while more := await self._received(listing.entry() is not None):
                 listing.feed(more)
-                found = found or listing.entry()
+            found = listing.entry()
         except WireError as error:
             raise self._wrong(error) from None
         if found is None and (listing.complaints or not path.endswith("/")):
