@@ -17,6 +17,7 @@ from vipwarden.core.options import UsageError
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result, State
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -66,7 +67,7 @@ def login(folder: Path, password: str = "secret", mode: int = 0o600) -> tuple[st
         ("-m none", CRITICAL, "127.0.0.1:PORT: Unknown module 'none'"),
         ("-m denied", CRITICAL, "127.0.0.1:PORT: access denied to denied from"),
         ("-m gone", CRITICAL, "127.0.0.1:PORT: ch"),
-        ("-m filled", CRITICAL, "127.0.0.1:PORT does not show filled/: ERROR: module is write only"),
+        ("-m filled", CRITICAL, "127.0.0.1:PORT does not show filled/: no list of files came"),
         ("-m closed", OK, "serves closed, after a login ("),
         ("-m closed --login-required", OK, "serves closed, after a login ("),
         ("-m open --login-required", CRITICAL, "serves open to everybody, without a login ("),
@@ -90,7 +91,7 @@ def test_modules(server: Rsync, arguments: str, state: State, text: str) -> None
         ("of 1901", "", OK, "of 1901 is "),
         ("old", "", OK, "old is "),
         ("none", "", CRITICAL, "does not show open/none: rsync: "),
-        ("daily", "", CRITICAL, "does not show open/daily: it has told nothing of it"),
+        ("daily", "", CRITICAL, "does not show open/daily: it is no file"),
     ],
 )
 def test_a_stamp(server: Rsync, stamp: str, arguments: str, state: State, text: str) -> None:
@@ -153,6 +154,17 @@ HELLO = b"@RSYNCD: 31.0\n"
 OPEN = HELLO + b"motd\n@RSYNCD: OK\n"
 
 
+def leaving(data: bytes) -> servers.Behaviour:
+    """Say that, hear a request, and hang up."""
+
+    def behave(_server: servers.Server, client: socket.socket) -> None:
+        client.sendall(data)
+        while not client.recv(65536).endswith(bytes(8)):
+            pass
+
+    return behave
+
+
 class TestLiars:
     """Servers that are mute, drip, pour, lie or cut off."""
 
@@ -176,6 +188,7 @@ class TestLiars:
             (servers.answer(HELLO + b"@ERROR \x1b[2J\n"), "-m m", "@ERROR [2J"),
             (servers.answer(HELLO + b"x" * 70000), "-m m", "no line of an rsync daemon"),
             (servers.answer(OPEN), "-m m", "no answer from"),
+            (leaving(OPEN), "-m m", "does not show m/: no list of files came"),
             (servers.answer(OPEN + b"GET / HTTP/1.0\r\n\r\n"), "-m m --stamp s", "in place of a list of files"),
             (servers.answer(OPEN + b"\0seed" + b"\0\0\0\x07" * 20000), "-m m", "does not end its list of files"),
         ],

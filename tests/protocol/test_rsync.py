@@ -104,6 +104,7 @@ def test_an_empty_list_and_errors() -> None:
     listing = Listing()
     listing.feed(b"\0seed" + message(1, b"link_stat \x1b[2J failed\n") + message(3, b"no\n") + message(0, b"\0"))
     assert listing.entry() is None
+    assert listing.is_empty
     assert listing.complaints == ["link_stat [2J failed", "no"]
 
 

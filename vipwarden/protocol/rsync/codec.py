@@ -98,6 +98,11 @@ class Listing:
             at = end
         self._raw = self._raw[at:]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it ended without a file."""
+        return self._data[:1] == b"\0"
+
     def entry(self) -> tuple[int, int] | None:
         """Return size and time of the last change of the first file, None while there is none; raises WireError."""
         fields = _Fields(self._data)

@@ -67,13 +67,15 @@ class Session:
         listing = Listing()
         try:
             listing.feed(self._buffer)
-            while more := await self._received(listing.entry() is not None):
+            while more := await self._received(listing.is_empty or listing.entry() is not None):
                 listing.feed(more)
             found = listing.entry()
         except WireError as error:
             raise self._wrong(error) from None
-        if found is None and (listing.complaints or not path.endswith("/")):
-            said = "; ".join(listing.complaints[:3]) or "it has told nothing of it"
+        if found is None and (listing.complaints or not (listing.is_empty and path.endswith("/"))):
+            said = "; ".join(listing.complaints[:3]) or (
+                "it is no file" if listing.is_empty else "no list of files came"
+            )
             raise RefusalError(f"{self._stream.name} does not show {text(path.encode(), 200)}: {said}")
         return found or (0, 0)
 
