@@ -19,6 +19,7 @@ _SOURCE = Path(__file__).resolve().parent.parent
 # the heading of a part of vipwarden.yaml, and the function whose signature reads it
 _KEYS = {
     "checks: of every check": ("vipwarden.config.entry", "asked"),
+    "checks: of one that is ready-made, in place of check": ("vipwarden.config.preset", "ready_made"),
     "checks: of one that is composed of others, in place of check": ("vipwarden.config.entry", "composed"),
     "checks: of both": ("vipwarden.config.entry", "judged"),
     "agent": ("agent.settings", "settings"),

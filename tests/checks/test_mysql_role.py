@@ -16,6 +16,7 @@ from tests.servers.fake_mysql import OK as ACCEPTED
 from tests.servers.fake_mysql import Connection, greeting, serve
 from tests.servers.galera import galera
 from tests.servers.mariadb import FAR, MariaDB, mariadb
+from vipwarden.config.preset import PRESETS
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result, State
 
@@ -28,6 +29,7 @@ LOADS = """_sha1 vipwarden.net.file vipwarden.net.secret vipwarden.protocol
     vipwarden.protocol.mysql.auth vipwarden.protocol.mysql.client vipwarden.protocol.mysql.codec
     vipwarden.protocol.mysql.option_file vipwarden.protocol.mysql.options vipwarden.protocol.mysql.role
     vipwarden.protocol.mysql.rows vipwarden.protocol.mysql.session"""
+PRESET = [f"--{key.replace('_', '-')}={text}".removesuffix("=true") for key, text in PRESETS["galera"].items()][1:]
 ACCOUNTS = (
     "CREATE USER mon@'%' IDENTIFIED BY 'secret'",
     "GRANT SLAVE MONITOR ON *.* TO mon@'%'",
@@ -162,12 +164,13 @@ class TestGalera:
             assert eventually(lambda: role(two, "--writable", "--cluster-size", "2:2").state == OK)
             result = role(two)
             assert "is synced in a Galera cluster of 2 members (" in result.text
+            assert role(two, *PRESET).state == OK
             assert values(result)["cluster_size"] == 2
             result = role(two, "--cluster-size", "3:")
             assert (result.state, "of 2 members, outside of 3:" in result.text) == (CRITICAL, True)
             two.query("SET GLOBAL wsrep_desync = ON")
             assert eventually(lambda: role(two).state == CRITICAL)
-            assert role(two, "--donor", "warning").state == WARNING
+            assert role(two, "--donor", "warning").state == role(two, *PRESET).state == WARNING
             two.query("SET GLOBAL wsrep_desync = OFF")
             assert eventually(lambda: role(two).state == OK)
             two.query("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")

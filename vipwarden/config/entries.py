@@ -10,6 +10,7 @@ import yaml
 from vipwarden.config.document import Mistakes, meant
 from vipwarden.config.entry import Entry, asked, composed, judged
 from vipwarden.config.pattern import suffix, via_of_services
+from vipwarden.config.preset import written_out
 from vipwarden.config.trial import contradiction
 from vipwarden.core.options import Option, UsageError, options
 from vipwarden.core.registry import load, names
@@ -90,6 +91,13 @@ class _Builder:
 
     def _entries(self, name: str, key: yaml.Node, node: yaml.Node) -> Iterator[Entry]:
         pairs = dict(self.document.pairs(node, f"checks.{name}"))
+        if "preset" in pairs and "check" not in pairs and isinstance(node, yaml.MappingNode):
+            chosen = pairs["preset"][1]
+            try:
+                node = written_out(node, chosen)
+            except ValueError as error:
+                raise self._error(chosen, f"{name}.preset", str(error)) from None
+            pairs = dict(self.document.pairs(node, f"checks.{name}"))
         if "check" in pairs and isinstance(pairs["check"][1], yaml.ScalarNode):
             yield from self._asked(name, key, node, pairs["check"][1])
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vipwarden.core.result import one_line
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.rsync.codec import Greeting, Listing, request, response, text
 from vipwarden.protocol.wire import WireError
