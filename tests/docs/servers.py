@@ -76,6 +76,42 @@ cmdport 0
 bindcmdaddress /
 pidfile /run/chronyd.pid
 """
+_SLAPD = """include /etc/ldap/schema/core.schema
+pidfile /run/ldap/slapd.pid
+modulepath /usr/lib/ldap
+moduleload back_mdb
+TLSCertificateFile /etc/vipwarden/web.crt
+TLSCertificateKeyFile /etc/vipwarden/web.key
+database mdb
+maxsize 10485760
+suffix dc=example,dc=org
+rootdn cn=monitor,dc=example,dc=org
+rootpw of-the-docs
+directory /run/ldap
+access to dn.base="ou=staff,dc=example,dc=org" by users read by * none
+access to * by * read
+"""
+_DIRECTORY = """dn: dc=example,dc=org
+objectClass: dcObject
+objectClass: organization
+o: Example
+dc: example
+
+dn: ou=staff,dc=example,dc=org
+objectClass: organizationalUnit
+ou: staff
+"""
+_RSYNCD = """address = 192.0.2.12
+use chroot = no
+log file = /run/rsync/log
+[mirror]
+path = /run/rsync/data
+[backup]
+path = /run/rsync/data
+auth users = monitor
+secrets file = /run/rsync/secrets
+strict modes = no
+"""
 SERVERS = {
     "clock_offset": Servers(
         ("chronyd",),
@@ -127,5 +163,28 @@ SERVERS = {
             "socat -u UDP4-RECV:514,bind=192.0.2.11 OPEN:/dev/null",
         ),
         "chk_udp_reply -H 192.0.2.11 -p 7000 -s x\n! chk_udp_reply -H 192.0.2.11 -p 514 | grep closed",
+    ),
+    "ldap_search": Servers(
+        ("slapadd", "slapd"),
+        {
+            "/run/ldap/slapd.conf": _SLAPD,
+            "/run/ldap/entries.ldif": _DIRECTORY,
+            "/etc/vipwarden/ldap.password": "of-the-docs\n",
+        },
+        "chmod 600 /etc/vipwarden/ldap.password\nslapadd -q -f /run/ldap/slapd.conf -l /run/ldap/entries.ldif",
+        ("slapd -h ldap://192.0.2.53 -f /run/ldap/slapd.conf -d 0",),
+        "chk_ldap_search -H 192.0.2.53",
+    ),
+    "rsync_module": Servers(
+        ("rsync",),
+        {
+            "/run/rsync/rsyncd.conf": _RSYNCD,
+            "/run/rsync/data/daily/stamp": "done\n",
+            "/run/rsync/secrets": "monitor:of-the-docs\n",
+            "/etc/vipwarden/rsync.password": "of-the-docs\n",
+        },
+        "chmod 600 /etc/vipwarden/rsync.password",
+        ("rsync --daemon --no-detach --config=/run/rsync/rsyncd.conf",),
+        "chk_rsync_module -H 192.0.2.12",
     ),
 }
