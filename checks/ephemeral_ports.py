@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
 
 _ENOENT = 2
-_MOST_NOTES = 20
+_MOST_TOLD = 20
 _DELAY = 1000  # milliseconds in TIME_WAIT until a port may be reused, before Linux had tcp_tw_reuse_delay
 _NO_REUSE, _REUSE, _REUSE_ON_LOOPBACK = range(3)  # tcp_tw_reuse
 
@@ -67,18 +67,21 @@ async def ephemeral_ports(
         found: list[Destination] = []
         for address in hosts:
             found += await net.beside("the table of sockets", lambda: limits.used(address, port, source, net))  # noqa: B023
+        tracked = limits.conntrack(conntrack_warning, conntrack_critical)
     except NetError as error:
         return error.result("cannot count the ports")
     except OSError as error:
         helps = ": modprobe tcp_diag" if error.errno == _ENOENT and not error.filename else ""
-        return Result(UNKNOWN, f"cannot count the ports: {error.filename or 'sock_diag'}: {error.strerror}{helps}")
+        what = error.filename or "sock_diag"
+        late = net.remaining() <= 0
+        return Result(UNKNOWN, f"cannot count the ports: {what}: {error.strerror}{helps}", expired=late)
     except ValueError as error:
         return Result(UNKNOWN, f"cannot count the ports: {error}")
     found.sort(key=limits.held, reverse=True)
     held = limits.held(found[0]) if found else 0
     used = Metric("used", 100 * held / limits.ports, "%", warn=warning, crit=critical, minimum=0, maximum=100)
     waits = Metric("time_wait", limits.time_wait, warn=time_wait, minimum=0)
-    shares = [used, *limits.conntrack(conntrack_warning, conntrack_critical)]
+    shares = [used, *tracked]
     texts = [limits.told(found[0]) if found else f"no connection{_to(host, port)}, {limits.ports} ports are free"]
     texts += [f"{share.name} {share.value:.3g} % full" for share in shares[1:]]
     if used.state:
@@ -90,7 +93,7 @@ async def ephemeral_ports(
         max(metric.state for metric in (*shares, waits)),
         "; ".join(texts),
         [*shares, ports, waits],
-        notes=[limits.told(one) for one in found[:_MOST_NOTES]],
+        notes=[limits.told(one) for one in found[:_MOST_TOLD]],
     )
 
 
@@ -122,8 +125,9 @@ class _Limits:
         self.time_wait = int(dict(zip(words[::2], words[1::2], strict=False)).get("tw", ""))
 
     def used(self, host: str | None, port: int | None, source: str | None, net: Net) -> list[Destination]:
-        """Return what the ports are used for; raises OSError."""
-        return destinations(self.low, self.high, host, port, source, self._delay, net.remaining())
+        """Return the fullest destinations; raises OSError."""
+        found = destinations(self.low, self.high, host, port, source, self._delay, net.remaining())
+        return sorted(found, key=self.held, reverse=True)[:_MOST_TOLD]
 
     def held(self, one: Destination) -> int:
         """Return how many ports are not free for connections to a destination."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vipwarden.core.result import one_line
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.rsync.codec import Greeting, Listing, request, response, text
 from vipwarden.protocol.wire import WireError
@@ -73,10 +74,9 @@ class Session:
         except WireError as error:
             raise self._wrong(error) from None
         if found is None and (listing.complaints or not (listing.is_empty and path.endswith("/"))):
-            said = "; ".join(listing.complaints[:3]) or (
-                "it is no file" if listing.is_empty else "no list of files came"
-            )
-            raise RefusalError(f"{self._stream.name} does not show {text(path.encode(), 200)}: {said}")
+            why = "it is no file" if listing.is_empty else "no list of files came"
+            said = "; ".join(listing.complaints[:3]) or why
+            raise RefusalError(f"{self._stream.name} does not show {one_line(path, 200)}: {said}")
         return found or (0, 0)
 
     async def _received(self, is_done: bool) -> bytes:
