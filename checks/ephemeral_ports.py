@@ -6,7 +6,7 @@ NRPE ephemeral_ports: -w 70 -c 90
 
 from __future__ import annotations
 
-from vipwarden.core.result import UNKNOWN, Metric, Range, Result
+from vipwarden.core.result import UNKNOWN, Metric, Range, Result, one_line
 from vipwarden.core.values import Host, Port, Seconds, Source, family
 from vipwarden.net.stream import NetError
 from vipwarden.node.netlink.sockets import Destination, destinations
@@ -109,20 +109,24 @@ class _Limits:
     def __init__(self, proc: str) -> None:
         """Read them; raises OSError with the file, and ValueError."""
         self._proc = proc
-        self.low, self.high = self._numbers("ipv4/ip_local_port_range")
-        reserved = self._text("sys/net/ipv4/ip_local_reserved_ports")
+        self.low, self.high = self._numbers("ipv4/ip_local_port_range", 2)
         self.ports = self.high - self.low + 1
-        for part in filter(None, reserved.split(",")):
+        for part in filter(None, self._text("sys/net/ipv4/ip_local_reserved_ports").split(",")):
             first, _, last = part.partition("-")
+            if not (first + last).isdecimal():
+                raise ValueError(f"ip_local_reserved_ports has {one_line(part, 60)!r}")
             self.ports -= max(0, min(int(last or first), self.high) - max(int(first), self.low) + 1)
         if self.ports < 1:
-            raise ValueError(f"ip_local_port_range {self.low}-{self.high} without {reserved} has no port")
+            raise ValueError(f"ip_local_port_range {self.low}-{self.high} has no port that is not reserved")
         (self._reuse,) = self._numbers("ipv4/tcp_tw_reuse")
         if self._numbers("ipv4/tcp_timestamps") == [0]:
             self._reuse = _NO_REUSE
-        (self._delay,) = self._numbers("ipv4/tcp_tw_reuse_delay", _DELAY)
+        (self._delay,) = self._numbers("ipv4/tcp_tw_reuse_delay", default=_DELAY)
         words = self._text("net/sockstat").partition("TCP: ")[2].split()
-        self.time_wait = int(dict(zip(words[::2], words[1::2], strict=False)).get("tw", ""))
+        waits = dict(zip(words[::2], words[1::2], strict=False)).get("tw", "")
+        if not waits.isdecimal():
+            raise ValueError(f"{proc}/net/sockstat does not tell how many connections are in TIME_WAIT")
+        self.time_wait = int(waits)
 
     def used(self, host: str | None, port: int | None, source: str | None, net: Net) -> list[Destination]:
         """Return the fullest destinations; raises OSError."""
@@ -151,13 +155,17 @@ class _Limits:
         share = 100 * count / most if most else 0  # 0 is no limit
         return [Metric("conntrack", share, "%", warn=warning, crit=critical, minimum=0, maximum=100)]
 
-    def _numbers(self, name: str, default: int | None = None) -> list[int]:
+    def _numbers(self, name: str, count: int = 1, default: int | None = None) -> list[int]:
         try:
-            return [int(word) for word in self._text(f"sys/net/{name}").split()]
+            text = self._text(f"sys/net/{name}")
         except FileNotFoundError:
             if default is None:
                 raise
             return [default]
+        words = text.split()
+        if len(words) != count or not all(map(str.isdecimal, words)):
+            raise ValueError(f"{self._proc}/sys/net/{name} has {one_line(text, 60)!r}")
+        return list(map(int, words))
 
     def _text(self, name: str) -> str:
         return read(f"{self._proc}/{name}").decode("ascii", "replace").strip()
