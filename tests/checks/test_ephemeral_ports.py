@@ -70,7 +70,7 @@ class Node:
     def ask(self, *arguments: str) -> Result:
         """Run the check, on either driver."""
         results = [drive(ephemeral_ports, "--proc", str(self.proc), *arguments) for drive in (oneshot, resident)]
-        assert results[0].text == results[1].text
+        assert results[0].state == results[1].state
         return results[0]
 
 

@@ -123,7 +123,7 @@ def test_the_server_sees_a_client_that_leaves(server: Ldap, folder: Path, tmp_pa
     for arguments in (("-b", BASE), login(tmp_path, "wrong"), ("-T", "--insecure")):
         before = log.read_text().count("UNBIND")
         ask(server, *arguments)
-        assert eventually(lambda before=before: log.read_text().count("UNBIND") == before + 2)  # type: ignore[misc]
+        assert eventually(lambda before=before: log.read_text().count("UNBIND") >= before + 2)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

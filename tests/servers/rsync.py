@@ -23,6 +23,8 @@ motd file = {folder}/motd
 address = 127.0.0.1
 port = {port}
 use chroot = no
+uid = {user}
+gid = {group}
 [open]
 path = {folder}/data
 comment = for everybody
@@ -65,7 +67,7 @@ def rsync(folder: Path) -> Iterator[Rsync]:
     (folder / "secrets").write_text("monitor:secret\n")
     (folder / "motd").write_text("Welcome\tto all\n@ the mirror\n")
     config = folder / "rsyncd.conf"
-    config.write_text(_CONFIG.format(folder=folder, port=port))
+    config.write_text(_CONFIG.format(folder=folder, port=port, user=os.getuid(), group=os.getgid()))
     command = [program("rsync"), "--daemon", "--no-detach", f"--config={config}"]
     with daemon(command, folder / "out", lambda: _answers(port)):
         yield Rsync(port, folder / "log")
