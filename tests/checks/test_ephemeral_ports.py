@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LOADS = """vipwarden.node vipwarden.node.netlink vipwarden.node.netlink.socket vipwarden.node.netlink.sockets
+LOADS = """_struct struct
+    vipwarden.node vipwarden.node.netlink vipwarden.node.netlink.socket vipwarden.node.netlink.sockets
     vipwarden.node.process vipwarden.node.process.procfs"""
 PORTS = 10
 
