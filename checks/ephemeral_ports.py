@@ -63,7 +63,9 @@ async def ephemeral_ports(
         return Result(UNKNOWN, f"{host}: a unix socket needs no port")
     try:
         limits = net.once(f"limits in {proc}", lambda: _Limits(proc))
-        hosts = [one.host for one in await net.resolve(host, family(ipv4, ipv6))] if host is not None else [None]
+        hosts: list[str | None] = [None]
+        if host is not None:
+            hosts = [one.host for one in await net.resolve(host, family(ipv4, ipv6))]
         found: list[Destination] = []
         for address in hosts:
             found += await net.beside("the table of sockets", lambda: limits.used(address, port, source, net))  # noqa: B023

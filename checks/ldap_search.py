@@ -111,7 +111,7 @@ async def ldap_search(
         return Result(UNKNOWN, f"{host}: {wrong}")
     if not target.local:
         target.port = port or (LDAPS if tls else LDAP)
-    notes = []
+    notes: list[str] = []
     try:
         password, exposed = await read_line(net, password_file) if password_file else (b"", False)
         notes += [f"other users can read {password_file}: chmod 600 it"] if exposed else []
