@@ -78,13 +78,9 @@ class Node:
 def block() -> int:
     """Return the first of some free ports in a row."""
     while True:
-        (low,) = free_ports(1)
-        try:
-            for port in range(low, low + PORTS):
-                socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return low
+        ports = free_ports(PORTS)
+        if ports == list(range(ports[0], ports[0] + PORTS)):
+            return ports[0]
 
 
 @pytest.fixture

@@ -60,7 +60,8 @@ class Ldap(NamedTuple):
 @contextmanager
 def ldap(folder: Path, certificate: Path, key: Path) -> Iterator[Ldap]:
     """Run slapd with its files in a folder."""
-    server = Ldap(*free_ports(2), str(folder / "ldapi"))
+    port, tls = free_ports(2)
+    server = Ldap(port, tls, str(folder / "ldapi"))
     (folder / "db").mkdir()
     config, entries = folder / "slapd.conf", folder / "entries.ldif"
     config.write_text(_CONFIG.format(folder=folder, certificate=certificate, key=key))

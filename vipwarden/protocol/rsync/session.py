@@ -33,7 +33,7 @@ class Session:
     async def modules(self) -> list[str]:
         """Return the names of the modules that everybody may see; raises NetError and RefusalError."""
         await self._ask(b"#list")
-        names = []
+        names: list[str] = []
         while (line := await self._line()) != b"@RSYNCD: EXIT":
             name, tab, _ = line.partition(b"\t")
             if tab and len(name) >= _WIDTH and len(names) < _MOST_MODULES:  # others are of the message of the day
