@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import sys
 
@@ -10,12 +11,13 @@ import pytest
 from vipwarden.protocol.http.options import Algorithm
 from vipwarden.protocol.mysql import auth
 from vipwarden.protocol.postgres import scram
+from vipwarden.protocol.rsync.codec import response
 
 
 @pytest.fixture(params=["built in", "hashlib"])
 def _modules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "hashlib":
-        for name in ("_md5", "_sha1", "_sha2", "_sha256"):
+        for name in ("_md5", "_sha1", "_sha2", "_sha256", "_sha512"):
             monkeypatch.setitem(sys.modules, name, None)
 
 
@@ -48,3 +50,12 @@ def test_a_password_is_stretched_as_by_hashlib(password: bytes, iterations: int)
     """By a loop, or by OpenSSL where that is long."""
     wanted = hashlib.pbkdf2_hmac("sha256", password, b"salt", iterations)
     assert scram._stretched(password, b"salt", iterations) == wanted
+
+
+@pytest.mark.usefixtures("_modules")
+@pytest.mark.parametrize("name", ["md5", "sha1", "sha256", "sha512"])
+def test_an_rsync_daemon_can_verify_the_answer(name: str) -> None:
+    """It hashes password and challenge."""
+    user, proof = response(name, b"me", b"pass", b"word").split()
+    padding = b"=" * (-len(proof) % 4)
+    assert (user, base64.b64decode(proof + padding)) == (b"me", hashlib.new(name, b"password").digest())
