@@ -107,6 +107,7 @@ def healthy(_folder: Path) -> Iterator[str]:
         (10, "", CRITICAL, "10 of 10 ports used"),
         (10, "--source 127.0.0.2", OK, "no connection, 10 ports are free"),
         (10, "-H 127.0.0.2", OK, "no connection to 127.0.0.2, 10 ports are free"),
+        (10, "-H fe80::1%lo --source fe80::2%lo", OK, "no connection to fe80::1%lo, 10 ports are free"),
         (10, "-p 9", OK, "no connection to port 9, 10 ports are free"),
         (0, "--time-wait 6", WARNING, "7 connections in TIME_WAIT, range 6"),
     ],

@@ -96,7 +96,7 @@ def _port(code: int, port: int) -> tuple[int, bytes]:
 
 def _end(code: int, address: str | None, port: int | None) -> tuple[int, bytes]:
     family = 0 if address is None else _socket.AF_INET6 if ":" in address else _socket.AF_INET
-    raw = b"" if address is None else _socket.inet_pton(family, address)
+    raw = b"" if address is None else _socket.inet_pton(family, address.partition("%")[0])
     return code, _CONDITION.pack(family, 8 * len(raw), -1 if port is None else port) + raw
 
 
