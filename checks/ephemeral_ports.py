@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
 
 _ENOENT = 2
-_MOST_TOLD = 20
+_MOST_SHOWN = 20
 _DELAY = 1000  # milliseconds in TIME_WAIT until a port may be reused, before Linux had tcp_tw_reuse_delay
 _NO_REUSE, _REUSE, _REUSE_ON_LOOPBACK = range(3)  # tcp_tw_reuse
 
@@ -43,7 +43,7 @@ async def ephemeral_ports(
     The kernel can use each port of ip_local_port_range once for each pair of a local address and a port of a server.
     So the fullest such pair is judged, of all or of those to one server; totals hide it. Ports of
     ip_local_reserved_ports are not there; a port in TIME_WAIT counts unless tcp_tw_reuse gives it out again.
-    Also judged is how full the connection tracking table is, where there is one.
+    Also judged is how full the connection tracking table is, where there is destination.
 
     host: name or address of the server; default every server
     port: port of the server; default every port
@@ -65,10 +65,10 @@ async def ephemeral_ports(
         limits = net.once(f"limits in {proc}", lambda: _Limits(proc))
         hosts: list[str | None] = [None]
         if host is not None:
-            hosts = [one.host for one in await net.resolve(host, family(ipv4, ipv6))]
-        found: list[Destination] = []
+            hosts = [address.host for address in await net.resolve(host, family(ipv4, ipv6))]
+        fullest: list[Destination] = []
         for address in hosts:
-            found += await net.beside("the table of sockets", lambda: limits.used(address, port, source, net))  # noqa: B023
+            fullest += await net.beside("the table of sockets", lambda: limits.used(address, port, source, net))  # noqa: B023
         tracked = limits.conntrack(conntrack_warning, conntrack_critical)
     except NetError as error:
         return error.result("cannot count the ports")
@@ -79,12 +79,14 @@ async def ephemeral_ports(
         return Result(UNKNOWN, f"cannot count the ports: {what}: {error.strerror}{helps}", expired=late)
     except ValueError as error:
         return Result(UNKNOWN, f"cannot count the ports: {error}")
-    found.sort(key=limits.held, reverse=True)
-    held = limits.held(found[0]) if found else 0
+    fullest.sort(key=limits.held, reverse=True)
+    held = limits.held(fullest[0]) if fullest else 0
     used = Metric("used", 100 * held / limits.ports, "%", warn=warning, crit=critical, minimum=0, maximum=100)
     waits = Metric("time_wait", limits.time_wait, warn=time_wait, minimum=0)
     shares = [used, *tracked]
-    texts = [limits.told(found[0]) if found else f"no connection{_to(host, port)}, {limits.ports} ports are free"]
+    texts = [
+        limits.in_words(fullest[0]) if fullest else f"no connection{_to(host, port)}, {limits.ports} ports are free"
+    ]
     texts += [f"{share.name} {share.value:.3g} % full" for share in shares[1:]]
     if used.state:
         texts[0] += f", range {critical if critical.alerts(used.value) else warning}"
@@ -95,7 +97,7 @@ async def ephemeral_ports(
         max(metric.state for metric in (*shares, waits)),
         "; ".join(texts),
         [*shares, ports, waits],
-        notes=[limits.told(one) for one in found[:_MOST_TOLD]],
+        notes=[limits.in_words(destination) for destination in fullest[:_MOST_SHOWN]],
     )
 
 
@@ -132,24 +134,24 @@ class _Limits:
 
     def used(self, host: str | None, port: int | None, source: str | None, net: Net) -> list[Destination]:
         """Return the fullest destinations; raises OSError."""
-        found = destinations(self.low, self.high, host, port, source, self._delay, net.remaining())
-        return sorted(found, key=self.held, reverse=True)[:_MOST_TOLD]
+        every = destinations(self.low, self.high, host, port, source, self._delay, net.remaining())
+        return sorted(every, key=self.held, reverse=True)[:_MOST_SHOWN]
 
-    def held(self, one: Destination) -> int:
+    def held(self, destination: Destination) -> int:
         """Return how many ports are not free for connections to a destination."""
-        on_loopback = one.host.startswith("127.") or one.host == "::1"
+        on_loopback = destination.host.startswith("127.") or destination.host == "::1"
         is_reused = self._reuse == _REUSE or (self._reuse == _REUSE_ON_LOOPBACK and on_loopback)
-        return one.held - (one.waiting if is_reused else 0)
+        return destination.held - (destination.waiting if is_reused else 0)
 
-    def told(self, one: Destination) -> str:
+    def in_words(self, destination: Destination) -> str:
         """Return a destination in words."""
-        held = self.held(one)
+        held = self.held(destination)
         share = f"{100 * held / self.ports:.3g}"
-        more = f", {one.held - held} more in TIME_WAIT" if held < one.held else ""
-        return f"{held} of {self.ports} ports used from {one.source} to {one.name} ({share} %){more}"
+        more = f", {destination.held - held} more in TIME_WAIT" if held < destination.held else ""
+        return f"{held} of {self.ports} ports used from {destination.source} to {destination.name} ({share} %){more}"
 
     def conntrack(self, warning: Range, critical: Range) -> list[Metric]:
-        """Return how full the table of connections is; nothing without one."""
+        """Return how full the table of connections is; nothing without destination."""
         try:
             (count,), (most,) = (self._numbers(f"netfilter/nf_conntrack_{name}") for name in ("count", "max"))
         except OSError:
