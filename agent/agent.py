@@ -14,6 +14,7 @@ from agent.guard import Guard
 from agent.meter import Meter
 from agent.paths import AgentPaths
 from agent.publisher import Publisher
+from agent.record import Record
 from agent.relief import relieve
 from agent.turns import Turns
 from agent.watch import Watch, guarded, linked
@@ -60,7 +61,8 @@ class Agent:
         self._say = say
         self._unsaid = unsaid
         self._entries = entries
-        self._publisher = Publisher(runtime, say)
+        self._record = Record(runtime, _HOUSEKEEPING)
+        self._publisher = Publisher(runtime, say, self._record.event)
         self._meter = Meter()
         self._owner = manifest.word()
         self._driver: Driver
@@ -78,6 +80,7 @@ class Agent:
             self._driver.names.remember(self.runtime)
             self.paths.begin(self._entries)
             await self._open()
+            self._record.event("agent", "agent", state="start", text=f"{len(self.watches)} checks")
             ready()
             while True:
                 self._keep_house()
@@ -87,6 +90,8 @@ class Agent:
             self.paths.close()
             guard, self._guard = self._guard, None
             if guard is not None:
+                self._record.event("agent", "agent", state="stop")
+                self._record.flush()
                 await guard.leave(self.grace)
                 # nobody looks at the checks while many verdicts are written: the watchdog has to know before
                 self._publisher.leave(self._published(), self.grace)
@@ -135,6 +140,7 @@ class Agent:
         self._drop({check.file for check in before.guarded} - {check.file for check in guard.guarded})
         await before.dismiss()
         guard.inherit(before)
+        self._record.event("agent", "agent", state="reload", text=f"{len(self.watches)} checks")
 
     async def _guarded(self, entries: Sequence[Entry]) -> Guard:
         """Return a guard over entries that stands beside the one before, and make it known; raises OSError."""
@@ -171,6 +177,7 @@ class Agent:
             self._publisher.remove(self._publisher.verdicts, file)
 
     def _keep_house(self) -> None:
+        self._record.look()
         self._publisher.look_after(self._published())
         self._driver.names.save()
         self.paths.forget()

@@ -1,4 +1,4 @@
-"""Where does a verdict go? Into the track file, the verdict file and the log, in this order."""
+"""Where does a verdict go? Into the track file, the verdict file, the log and the record of events, in this order."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 
 class Publisher:
-    """Writes below ``runtime``; ``say`` takes changes, and trouble once for each time that it begins."""
+    """Writes below ``runtime``; ``say`` takes changes, and trouble once for each time that it begins.
 
-    def __init__(self, runtime: str, say: Callable[[str], None]) -> None:
+    ``record`` takes changes as events.
+    """
+
+    def __init__(self, runtime: str, say: Callable[[str], None], record: Callable[..., None]) -> None:
         self.verdicts = paths.verdicts(runtime)
         self.tracks = paths.tracks(runtime)
         self._say = say
+        self._record = record
         self._failing: set[str] = set()  # folders
         self._seen: tuple[int, ...] = ()  # the folder of the track files, when it was listed last
 
@@ -99,12 +103,14 @@ class Publisher:
         return True
 
     def log(self, watch: Watch, before: State | None, text: str) -> None:
-        """Log a change."""
+        """Log and record a change."""
         entry, health = watch.entry, watch.health
         line = f"{entry.name}: {'first run' if before is None else before} -> {health.state}: {one_line(text)}"
         self._say(line)
         if entry.syslog and "JOURNAL_STREAM" not in os.environ:  # the journal has our own lines already
             log("vipwarden", NOTICE if health.is_healthy else ERROR, line)
+        old = "" if before is None else str(before)
+        self._record("check", entry.name, of=entry.check, state=str(health.state), before=old, text=one_line(text))
 
     def note(self, watch: Watch, text: str) -> None:
         """Log what changes no verdict."""

@@ -156,6 +156,7 @@ def report(folder: str, program: str, name: str, result: Result, duration: float
     old: State | str = before.result.state if before is not None else "first run"
     if old != result.state:
         log(program, result.state, f"{name}: {old} -> {result.state}: {result.text}")
+        hand_over(program, "check", name, str(result.state), result.text, str(before.result.state) if before else "")
 
 
 def _refuse(check: str, error: UsageError) -> None:
@@ -177,6 +178,15 @@ def log(program: str, state: State, text: str) -> None:
 
     severities = {OK: syslog.NOTICE, WARNING: syslog.WARNING}
     syslog.log(program, severities.get(state, syslog.ERROR), text)
+
+
+def hand_over(program: str, kind: str, name: str, state: str, text: str, before: str = "", of: str = "") -> None:
+    """Hand an event over to the recorder."""
+    from vipwarden.events.hand import Hand
+
+    hand = Hand(program)
+    hand.give(kind, name, of=of or program.removeprefix("chk_"), state=state, before=before, text=text)
+    hand.flush()
 
 
 def is_seldom(now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Is an event new? Events are ordered, recorded, logged and passed to a worker.
+"""Is an event new? Events are ordered, recorded, logged, handed to the recorder and passed to a worker.
 
 keepalived starts a script for each event without waiting for the previous one, so scripts race. The kernel's start
 times of the scripts give the order. An old event that comes late is logged and dropped: the last state that is acted
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from keepalived_scripts.notify import journal
 from keepalived_scripts.notify.spool import Spool, background
 from keepalived_scripts.notify.worker import work
+from vipwarden.events.hand import Hand
 from vipwarden.node.keepalived import vrrp_state
 from vipwarden.node.keepalived.vrrp_state import VrrpState
 from vipwarden.node.process.procfs import Stat
@@ -56,6 +57,7 @@ def accept(event: Event, *, wanted: bool = True) -> Next:
             if event.kind in vrrp_state.TYPES and not _record(event):
                 return Next.NOTHING
             _log(event)
+            _hand_over(event)
             if not wanted or event.is_priority:
                 return Next.NOTHING
             dropped = Spool("hooks").add(event.as_dict())
@@ -133,6 +135,20 @@ def _publish(state: VrrpState) -> None:
     except OSError:  # an old record would hide the next change
         Path(vrrp_state.path_of(state.kind, state.name)).unlink(missing_ok=True)
         raise
+
+
+def _hand_over(event: Event) -> None:
+    """Hand an event over to the recorder."""
+    is_vrrp = event.kind in vrrp_state.TYPES
+    text = f"priority {event.priority}" if event.priority else ""
+    if event.source == "kernel":
+        text = "keepalived's event was lost, the addresses of the kernel show the state"
+    before = event.previous if event.is_state else ""
+    hand = Hand("notify")
+    ago = max(0.0, boot() - event.order[0])
+    kind = "vrrp" if is_vrrp else "server"
+    hand.give(kind, event.name, of=event.kind, state=event.state, before=before, text=text, ago=ago)
+    hand.flush()
 
 
 def _log(event: Event) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import posix
 
-from keepalived_scripts.chk import FAILED, HEALTHY, leave, log, report, say
+from keepalived_scripts.chk import FAILED, HEALTHY, hand_over, leave, log, report, say
 from keepalived_scripts.service import memory, rules
 from keepalived_scripts.service.options import PRESETS, front_end
 from keepalived_scripts.service.parts import Ask, ask
@@ -138,6 +138,7 @@ def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
         restart = None
         if step.restart:
             service.log(WARNING, f"restart: {' '.join(service.restart)}: {result.text}")
+            hand_over(service.program, "restart", service.name, "restart", result.text, of=service.unit)
             restart = Restart(service.program, service.restart, service.restart_timeout, step.memory.at)
         failure = record(path, memory.text_of(step.memory), lock, until - 0.02, restart)
         if failure:

@@ -64,15 +64,29 @@ def realserver(top: str = "") -> str:
     return f"{top or runtime()}/realserver"
 
 
+def events(top: str = "") -> str:
+    """Return the folder in which events wait for the recorder."""
+    return f"{top or runtime()}/events"
+
+
 def services(environ: Mapping[bytes, bytes] = posix.environ) -> str:
     """Return the folder of what chk_service remembers: $VIPWARDEN_STATE_DIR, else /var/lib/vipwarden for root.
 
     Others have it in their runtime folder, where it does not survive a reboot.
     """
+    return _lasting("service", environ)
+
+
+def history(environ: Mapping[bytes, bytes] = posix.environ) -> str:
+    """Return the folder of the recorded events: ``events`` beside that of services(); others have ``history``."""
+    return _lasting("events", environ, "history")
+
+
+def _lasting(name: str, environ: Mapping[bytes, bytes], others: str = "") -> str:
     given = environ.get(b"VIPWARDEN_STATE_DIR")
     if given:
-        return given.decode(errors="surrogateescape") + "/service"
-    return "/var/lib/vipwarden/service" if posix.geteuid() == 0 else f"{runtime(environ)}/service"
+        return f"{given.decode(errors='surrogateescape')}/{name}"
+    return f"/var/lib/vipwarden/{name}" if posix.geteuid() == 0 else f"{runtime(environ)}/{others or name}"
 
 
 def file_name(name: str) -> str:

@@ -8,7 +8,7 @@ import sys
 from vipwarden.node.netlink.socket import DUMP, ROUTE, Netlink, TornError, attributes
 
 _RTM_GETADDR = 22
-CHANGES = (20, 21)  # RTM_NEWADDR, RTM_DELADDR: what the kernel tells those who listen
+ADDED, REMOVED = CHANGES = (20, 21)  # RTM_NEWADDR, RTM_DELADDR: what the kernel tells those who listen
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_F_DADFAILED = 0x08
 _LENGTH = {_socket.AF_INET: 4, _socket.AF_INET6: 16}

@@ -1,0 +1,72 @@
+"""How does the recorder of events run? It writes what others hand over, and watches the addresses of this node."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from vipwarden.core.commandline import CommandLine
+from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
+from vipwarden.core.systemd import notify
+from vipwarden.core.values import Count
+from vipwarden.events.addresses import Addresses
+from vipwarden.events.hand import Hand
+from vipwarden.events.recorder import Recorder
+from vipwarden.events.segments import BusyError, Segments
+from vipwarden.state import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Mebibytes(Count):
+    """A size in MiB, from 1 to 65536."""
+
+    __slots__ = ()
+    LEAST, MOST, WANTED = 1, 65536, "a size from 1 to 65536 MiB is wanted"
+
+
+_MOST = Mebibytes("64")
+
+
+def recorder(*, most: Mebibytes = _MOST, keepalived_conf: File = "/etc/keepalived/keepalived.conf") -> int:
+    """Record the events of this node, which "vipwarden events" shows.
+
+    Agent, notify and chk_service hand theirs over; VIPs that come or go are seen by netlink. Exit codes: 0 stopped, 1
+    it cannot record, 2 an option is wrong.
+
+    most: size in MiB beyond which the oldest events are removed
+    keepalived_conf: keepalived's configuration, which names the VIPs
+    """
+    try:
+        work = start(most << 20, keepalived_conf, _say)
+    except (BusyError, OSError) as error:
+        sys.stderr.write(f"vipwarden recorder: {error}\n")
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: work.end())
+    notify("READY=1", f"STATUS=records in {paths.history()}")
+    work.run()
+    return 0
+
+
+main = CommandLine("vipwarden recorder", recorder)
+
+
+def start(most: int, conf: str, say: Callable[[str], None]) -> Recorder:
+    """Return a recorder that is ready to run, whose addresses are watched already; raises BusyError and OSError."""
+    work = Recorder(paths.events(), Segments(paths.history(), most), say)
+    try:
+        watch = Addresses(Hand("recorder"), conf, say)
+    except OSError as error:
+        say(f"VIPs that come or go are not recorded: netlink: {error.strerror}")
+    else:
+        Thread(target=watch.run, daemon=True).start()
+    return work
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

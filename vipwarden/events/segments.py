@@ -1,0 +1,178 @@
+"""Where do events lie? In segments of bounded size, appended whole; the oldest segment goes where there is no room.
+
+A segment is a file NUMBER.jsonl. One process writes them, under a lock. What a crash left behind of a line is cut off
+before the next is written.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from vipwarden.events.event import MOST_LINE, decode
+from vipwarden.state import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+MOST = 64 << 20  # bytes of all segments
+_PARTS = 16
+_NO_SPACE = (28, 122, 27)  # ENOSPC, EDQUOT, EFBIG
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_END = ".jsonl"
+
+
+class BusyError(Exception):
+    """Another process writes here."""
+
+
+class Segments:
+    """The segments in a folder, of ``most`` bytes at most; ``dropped`` counts events that a full disk has cost."""
+
+    def __init__(self, folder: str, most: int = MOST) -> None:
+        """Open them and mend the end of the last; raises OSError and BusyError."""
+        self.folder = folder
+        self.dropped = 0
+        self._most = most
+        self._out = -1
+        files.ready(folder)
+        self._lock = files.lock(f"{folder}/.lock")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._sizes = {number: os.stat(self._path(number)).st_size for number in numbers(folder)}  # noqa: PTH116
+            self._number = max(self._sizes, default=0)
+            if self._number:
+                self._mend()
+        except OSError as error:
+            os.close(self._lock)
+            if isinstance(error, BlockingIOError):
+                raise BusyError(f"another recorder writes in {folder}") from None
+            raise
+
+    def close(self) -> None:
+        """Write no more."""
+        self._leave()
+        os.close(self._lock)
+
+    def add(self, data: bytes) -> None:
+        """Append whole lines and wait until the disk has them; raises OSError, and then nothing is written.
+
+        Where the disk is full the oldest segments make room, down to the last.
+        """
+        if self._out >= 0 and self._sizes[self._number] + len(data) > self._most // _PARTS:
+            self._leave()
+        for number in surplus(self._sizes, len(data), self._most):
+            self._remove(number)
+        while True:
+            try:
+                self._append(data)
+            except OSError as error:
+                if error.errno not in _NO_SPACE or not any(self._sizes.values()):
+                    raise
+                self.dropped += self._remove(min(self._sizes))
+            else:
+                return
+
+    def _append(self, data: bytes) -> None:
+        if self._out < 0:
+            self._number += 1
+            self._out = os.open(self._path(self._number), _APPEND, 0o644)
+            self._sizes[self._number] = 0
+            _sync(self.folder)
+        size = self._sizes[self._number]
+        try:
+            if os.write(self._out, data) != len(data):
+                raise OSError(_NO_SPACE[0], "no space left")
+            os.fdatasync(self._out)
+        except OSError:
+            try:
+                os.ftruncate(self._out, size)
+            except OSError:  # readers leave out what is torn; the next line must not follow it
+                self._leave()
+            raise
+        self._sizes[self._number] = size + len(data)
+
+    def _remove(self, number: int) -> int:
+        """Remove a segment and return how many events it had; raises OSError."""
+        if number == self._number:
+            self._leave()
+        path = self._path(number)
+        count = 0
+        with open(path, "rb") as segment:  # noqa: PTH123
+            while piece := segment.read(1 << 20):
+                count += piece.count(b"\n")
+        os.unlink(path)  # noqa: PTH108
+        del self._sizes[number]
+        return count
+
+    def _leave(self) -> None:
+        if self._out >= 0:
+            os.close(self._out)
+            self._out = -1
+
+    def _mend(self) -> None:
+        """Cut off what is torn at the end of the last segment, and go on in it."""
+        self._out = os.open(self._path(self._number), _APPEND, 0o644)
+        with open(self._path(self._number), "rb") as segment:  # noqa: PTH123
+            size = sound(segment.read())
+        if size != self._sizes[self._number]:
+            os.ftruncate(self._out, size)
+            self._sizes[self._number] = size
+
+    def _path(self, number: int) -> str:
+        return f"{self.folder}/{number:010d}{_END}"
+
+
+def numbers(folder: str) -> list[int]:
+    """Return the numbers of the segments in a folder, the oldest first; raises OSError."""
+    names = (name.removesuffix(_END) for name in files.names(folder) if name.endswith(_END))
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+def paths(folder: str) -> list[str]:
+    """Return the paths of the segments in a folder, the oldest first; raises OSError."""
+    return [f"{folder}/{number:010d}{_END}" for number in numbers(folder)]
+
+
+def sound(data: bytes) -> int:
+    """Return how many bytes of a segment remain when torn lines are cut off at its end."""
+    end = data.rfind(b"\n") + 1
+    while end:
+        start = data.rfind(b"\n", 0, end - 1) + 1
+        if end - start <= MOST_LINE and decode(data[start:end]) is not None:
+            break
+        end = start
+    return end
+
+
+def surplus(sizes: Mapping[int, int], coming: int, most: int) -> list[int]:
+    """Return the segments that have to go, the oldest first, so that what comes fits into ``most`` bytes."""
+    left = sum(sizes.values()) + coming
+    gone = []
+    for number in sorted(sizes):
+        if left <= most:
+            break
+        left -= sizes[number]
+        gone.append(number)
+    return gone
+
+
+def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the whole lines of data that comes in pieces; what is longer than a line may be is left out."""
+    rest = b""
+    for block in blocks:
+        *whole, rest = (rest + block).split(b"\n")
+        yield from (line for line in whole if line)
+        if len(rest) > MOST_LINE:
+            rest = b"!"  # which makes no event of what follows
+    if rest:
+        yield rest
+
+
+def _sync(folder: str) -> None:
+    place = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
