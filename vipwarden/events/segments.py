@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST = 64 << 20  # bytes of all segments
 _PARTS = 16
+_LEAST = 1 << 16  # bytes of a segment
 _NO_SPACE = (28, 122, 27)  # ENOSPC, EDQUOT, EFBIG
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _END = ".jsonl"
@@ -35,6 +36,7 @@ class Segments:
         self.folder = folder
         self.dropped = 0
         self._most = most
+        self._part = 0  # bytes of the segment that is written
         self._out = -1
         files.ready(folder)
         self._lock = files.lock(f"{folder}/.lock")
@@ -60,7 +62,7 @@ class Segments:
 
         Where the disk is full the oldest segments make room, down to the last.
         """
-        if self._out >= 0 and self._sizes[self._number] + len(data) > self._most // _PARTS:
+        if self._out >= 0 and self._sizes[self._number] + len(data) > self._part:
             self._leave()
         for number in surplus(self._sizes, len(data), self._most):
             self._remove(number)
@@ -68,9 +70,10 @@ class Segments:
             try:
                 self._append(data)
             except OSError as error:
-                if error.errno not in _NO_SPACE or not any(self._sizes.values()):
+                oldest = min(self._sizes, default=self._number)
+                if error.errno not in _NO_SPACE or oldest == self._number:
                     raise
-                self.dropped += self._remove(min(self._sizes))
+                self.dropped += self._remove(oldest)
             else:
                 return
 
@@ -79,6 +82,7 @@ class Segments:
             self._number += 1
             self._out = os.open(self._path(self._number), _APPEND, 0o644)
             self._sizes[self._number] = 0
+            self._part = self._room()
             _sync(self.folder)
         size = self._sizes[self._number]
         try:
@@ -92,6 +96,11 @@ class Segments:
                 self._leave()
             raise
         self._sizes[self._number] = size + len(data)
+
+    def _room(self) -> int:
+        """Return how large a segment may become: a part of what all may have, or of a smaller disk."""
+        disk = os.statvfs(self.folder)
+        return max(_LEAST, min(self._most, sum(self._sizes.values()) + disk.f_bavail * disk.f_frsize) // _PARTS)
 
     def _remove(self, number: int) -> int:
         """Remove a segment and return how many events it had; raises OSError."""
@@ -116,6 +125,7 @@ class Segments:
         self._out = os.open(self._path(self._number), _APPEND, 0o644)
         with open(self._path(self._number), "rb") as segment:  # noqa: PTH123
             size = sound(segment.read())
+        self._part = self._room()
         if size != self._sizes[self._number]:
             os.ftruncate(self._out, size)
             self._sizes[self._number] = size

@@ -1,0 +1,105 @@
+"""How far apart are the clocks of two nodes?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.events.make import event, vrrp
+from vipwarden.events.merge import agreed, merged
+
+if TYPE_CHECKING:
+    from vipwarden.events.event import Event
+
+# what happens: the seconds since the last time, and how the first node loses its VIP
+COURSE = st.lists(
+    st.tuples(st.floats(20, 600), st.sampled_from(["FAULT", "STOP", "preempted"])), min_size=2, max_size=8
+)
+LATE = st.floats(0, 0.05)
+
+
+def history(course: list[tuple[float, str]], ahead: float, late: float, skew: float) -> tuple[list[Event], list[Event]]:
+    """Return what two nodes record whose VIP goes from one to the other and back; the second's clock is ahead."""
+    one, two, at = [], [], 0.0
+    for passed, how in course:
+        at += passed
+        if how == "preempted":
+            two.append(vrrp(at, "BACKUP", "MASTER", node="lb2", ahead=ahead))
+            one.append(vrrp(at + late, "MASTER", "BACKUP"))
+        else:
+            one.append(vrrp(at, "MASTER", how))
+            two.append(vrrp(at + skew + late, "BACKUP", "MASTER", node="lb2", ahead=ahead))
+            one.append(vrrp(at + 5, how, "BACKUP"))
+        one.append(vrrp(at + 10, "BACKUP", "MASTER"))
+        two.append(vrrp(at + 10 + late, "MASTER", "BACKUP", node="lb2", ahead=ahead))
+    return one, two
+
+
+@given(COURSE, st.floats(-3000, 3000), LATE, st.floats(0.004, 1))
+def test_clocks_that_differ_are_corrected(
+    course: list[tuple[float, str]], ahead: float, late: float, skew: float
+) -> None:
+    """What both saw says by how much, to a fraction of a second, and the order is that in which it happened."""
+    one, two = history(course, ahead, late, skew)
+    whole, offsets = merged([one, two])
+    offset = offsets["lb2"]
+    assert offset is not None
+    assert abs(offset.seconds - ahead) <= 0.2 + offset.error
+    if min(passed for passed, _ in course) > 30 and len({round(passed) for passed, _ in course}) > 1:
+        assert offset.error < 0.2
+    assert len(whole) == len(one) + len(two)
+    assert [it.time for it in whole] == sorted(it.time for it in whole)
+
+
+def test_clocks_that_agree_are_not_touched() -> None:
+    """Within what the adverts can say."""
+    one, two = history([(100, "FAULT"), (300, "preempted")], 0.0, 0.01, 0.6)
+    offset = merged([one, two])[1]["lb2"]
+    assert offset is not None
+    assert offset.seconds == 0
+
+
+def test_three_seconds_apart_the_cause_stands_first() -> None:
+    """The VIP comes to the second node after the first has lost it, whatever their clocks say."""
+    one, two = history([(100, "FAULT"), (300, "preempted")], -3.0, 0.01, 0.6)
+    one.insert(0, event(99.9, "check", "haproxy", bid="lb1", before="OK", state="CRITICAL"))
+    two.append(event(100.62, "vip", "192.0.2.1", node="lb2", bid="lb2", ahead=-3.0, state="held"))
+    whole, _ = merged([one, two])
+    assert [(it.node, it.state) for it in whole[:4]] == [
+        ("lb1", "CRITICAL"),
+        ("lb1", "FAULT"),
+        ("lb2", "MASTER"),
+        ("lb2", "held"),
+    ]
+
+
+def test_without_anything_in_common_nothing_is_claimed() -> None:
+    """Their clocks are shown as they are."""
+    _, offsets = merged([[event(1, node="lb1")], [event(2, node="lb2")]])
+    assert offsets["lb2"] is None
+
+
+def test_a_file_that_is_given_twice_counts_once() -> None:
+    """As a folder and a copy of it."""
+    events = [event(1), event(2)]
+    whole, offsets = merged([events, events])
+    assert len(whole) == 2
+    assert list(offsets) == ["lb1"]
+
+
+@given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(0, 10)), min_size=1, max_size=20))
+def test_the_agreed_difference_is_within_most_bounds(spans: list[tuple[float, float]]) -> None:
+    """No other is within more of them."""
+    bounds = [(low, low + width) for low, width in spans]
+    found = agreed(bounds)
+    assert found is not None
+
+    def within(seconds: float) -> int:
+        return sum(low - 1e-6 <= seconds <= high + 1e-6 for low, high in bounds)
+
+    assert within(found.seconds) >= found.pairs
+    assert (
+        found.pairs == max(within(low) for low, _ in bounds) or max(within(low) for low, _ in bounds) > found.pairs - 1
+    )
