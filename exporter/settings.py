@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from exporter.choice import ALL, CheckStatus, Choice, Pattern
 from exporter.peer import Access, Peer
 from vipwarden import VERSION
+from vipwarden.core.options import Folder  # noqa: TC001 - options() looks it up
 from vipwarden.core.values import Count, Seconds
 from vipwarden.node.haproxy.source import AuthFile, Source  # noqa: TC001 - options() builds them
 from vipwarden.state import paths
@@ -65,6 +67,7 @@ class Settings:
     peer_access: Access
     proc: str
     verdicts: tuple[str, ...]
+    events: str
     timeout: float
     max_connections: int
     max_scrapes: int
@@ -99,6 +102,7 @@ def settings(
     peer_cert_file: str | None = None,
     proc: str = "/proc",
     verdicts: tuple[str, ...] = (),
+    events: Folder | None = None,
     timeout: Seconds = Seconds(5),
     max_connections: Many = _CONNECTIONS,
     max_scrapes: Many = _SCRAPES,
@@ -130,6 +134,7 @@ def settings(
     peer_cert_file: certificate and key, in one file, that peers want of clients
     proc: where /proc is
     verdicts: folders of published verdicts, in place of those of this user's and of root's checks
+    events: folder of the recorded events, in place of that of this user's or of root's recorder
     timeout: deadline in seconds for reading a source; less if Prometheus waits for less
     max_connections: limit of open connections; the one that is idle for longest gives way to a new one
     max_scrapes: limit of simultaneous requests that read sources; others are answered by 503
@@ -140,4 +145,6 @@ def settings(
     access = Access(*(given.pop(f"peer_{name}") for name in ("auth_file", "ca_file", "cert_file")))
     given["keepalived_states"] = keepalived_states or tuple(dict.fromkeys((paths.vrrp(), paths.vrrp(paths.ROOT))))
     given["verdicts"] = verdicts or tuple(dict.fromkeys((paths.verdicts(), paths.verdicts(paths.ROOT))))
+    own = paths.history()
+    given["events"] = events or (own if Path(own).is_dir() else paths.HISTORY)
     return Settings(**given, haproxy_choice=choice, peer_access=access)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from functools import partial
 from hashlib import blake2b
 from html import escape
 from math import inf, isfinite
 from mimetypes import guess_type
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.frame import families
@@ -16,6 +18,7 @@ from exporter.http.accept import preferred, wants_gzip
 from exporter.http.counts import READ_AT
 from exporter.peers import Peers
 from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
+from exporter.tasks import in_thread
 from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from exporter.render.exposition import Metric
 
 HEALTHY = b"vipwarden is healthy\n"  # whose digest the default check of `vipwarden run` compares
-READING = ("/", "/metrics")  # paths that read sources
+READING = ("/", "/metrics", "/events", "/api/events")  # paths that read sources
 _TEXT = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
 _FRESH = {"Cache-Control": "no-store"}
@@ -38,6 +41,7 @@ _FORMATS = (
 )
 _ERRORS = (("text/plain", ""), ("text/html", ""))
 _LEAST_SECONDS = 0.1
+_TURN = 0.5  # seconds between two looks for an event that somebody waits for
 _LATENCY = 0.5  # of Prometheus' timeout, left for writing and sending
 
 
@@ -64,6 +68,8 @@ class Answers:
         self._paths: dict[str, Callable[[BaseRequest], Awaitable[Answer]]] = {
             "/": self._page,
             "/metrics": self._metrics,
+            "/events": self._events,
+            "/api/events": self._events,
             "/-/healthy": self._healthy,
             "/-/ready": self._ready,
         }
@@ -117,6 +123,29 @@ class Answers:
             return self._view.write(collected, settings, find, peers)
 
         return await self._collected(request, _HTML, ("page", find), write)
+
+    async def _events(self, request: BaseRequest) -> Answer:
+        from exporter import timeline  # noqa: PLC0415 - scrapes need no events
+
+        settings = self.frame.settings
+        is_page = request.path == "/events"
+        try:
+            ask = timeline.wanted(request.query)
+            until = monotonic() + (0.0 if is_page else ask.wait)
+            while True:
+                found = await in_thread(partial(timeline.look, settings.events, ask))[0]
+                if found.events or monotonic() >= until or not self.is_ready:
+                    break
+                ask = ask._replace(after=found.place)
+                await asyncio.sleep(_TURN)
+        except ValueError as problem:
+            return error(request, 400, one_line(str(problem)))
+        except FileNotFoundError:
+            return error(request, 404, f"No recorder has written events in {settings.events} yet.")
+        except (OSError, RuntimeError) as problem:
+            return error(request, 503, f"The events cannot be read: {one_line(str(problem))}")
+        body = (timeline.as_html if is_page else timeline.as_json)(found, settings)
+        return Answer(200, body, _HTML if is_page else "application/json", _FRESH)
 
     def _identity(self) -> bytes:
         """Return a line that no other exporter has: the time of its last reload, in microseconds."""

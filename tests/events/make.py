@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import subprocess
 import time
 from itertools import count
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ def recording(
     command = [*before, str(BIN / "vipwarden"), "recorder", "--keepalived-conf", str(conf), *options]
     run.process = subprocess.Popen(command, env=run.env, stderr=subprocess.PIPE, text=True)
     try:
-        until((run.spool / ".totals").exists, run.process)
+        until((run.spool / ".bell").exists, run.process)
         yield run
     finally:
         if run.process.poll() is None:

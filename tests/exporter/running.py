@@ -37,6 +37,7 @@ def nowhere(folder: Path, **others: Any) -> Settings:
         "haproxy_conf": f"{folder}/haproxy.cfg",
         "proc": f"{folder}/proc",
         "verdicts": (f"{folder}/verdict",),
+        "events": f"{folder}/events",
     }
     return settings(**{**known, **others})
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vipwarden.events.event import decode
-from vipwarden.events.segments import lines, paths
+from vipwarden.events.segments import lines, path_of, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +32,39 @@ def read(place: str) -> list[Event]:
     return [event for line in known if (event := decode(line)) is not None]
 
 
-class Tail:
-    """The events that are recorded from now on."""
+def last(folder: str, most: int) -> list[Event]:
+    """Return the last ``most`` events of a folder of segments, in the order of writing; raises OSError."""
+    known: list[bytes] = []
+    for path in reversed(paths(folder)):
+        known = [*lines(_blocks(path)), *known]
+        if len(known) >= most:
+            break
+    return [event for line in dict.fromkeys(known[-most:]) if (event := decode(line)) is not None]
 
-    def __init__(self, folder: str) -> None:
-        """Begin behind the last event; raises OSError."""
+
+class Tail:
+    """The events that are recorded from a place on."""
+
+    def __init__(self, folder: str, place: str = "") -> None:
+        """Begin at a place, by default behind the last event; raises OSError, and ValueError for what is no place."""
         self._folder = folder
         self._path = ""
         self._at = 0
         self._rest = b""
+        if place:
+            number, _, at = place.partition("-")
+            if not (place.isascii() and number.isdigit() and at.isdigit() and len(place) <= 40):
+                raise ValueError("this is no place in the record of events")
+            self._path, self._at = path_of(folder, int(number)), int(at)
+            return
         for self._path in paths(folder)[-1:]:
             self._at = os.stat(self._path).st_size  # noqa: PTH116
+
+    @property
+    def place(self) -> str:
+        """Where it goes on: behind the last whole line."""
+        number = self._path.rpartition("/")[2].partition(".")[0] or "0"
+        return f"{int(number)}-{self._at - len(self._rest)}"
 
     def more(self) -> list[Event]:
         """Return what has come since the last time; raises OSError."""

@@ -17,7 +17,7 @@ from itertools import islice
 from time import sleep
 from typing import TYPE_CHECKING
 
-from vipwarden.events.event import decode, line
+from vipwarden.events.event import KINDS, decode, line
 from vipwarden.events.hand import BELL, LOST, MOST_BYTES, ring
 from vipwarden.state import files
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from vipwarden.events.segments import Segments
 
-TOTALS = ".totals"
+TOTALS = ".totals"  # in the folder of the segments
+_MOST_TOTALS = 4096
 _MOST_FILES = 128  # of the spool, in one write: 2 MiB
 _GATHER = 0.05  # seconds for those that follow, before a write
 _FOREIGN = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ELOOP, errno.ENXIO)
@@ -43,7 +44,7 @@ class Recorder:
         self._segments = segments
         self._say = say
         self._trouble = ""
-        self._totals: Counter[str] = Counter()
+        self._totals = Counter(_counted(segments.folder))
         self._number = 0
         self._dropped = 0  # of those that are recorded
         files.ready(spool)
@@ -97,7 +98,7 @@ class Recorder:
 
     def _write(self, lines: list[bytes]) -> None:
         """Write lines that are events; raises OSError, and then none is written."""
-        events = [(text, event.kind) for text in lines if (event := decode(text)) is not None]
+        events = [(text, event.kind) for text in lines if (event := decode(text)) is not None and event.kind in KINDS]
         if not events:
             return
         self._segments.add(b"".join(text for text, _ in events))
@@ -128,14 +129,30 @@ class Recorder:
             self._say(f"{state}: {text}")
 
     def _publish(self) -> None:
-        """Write how many events of each kind this recorder has written, for the exporter."""
+        """Write how many events of each kind there were, for the exporter."""
         with suppress(OSError):
-            files.write(f"{self._spool}/{TOTALS}", json.dumps(self._totals).encode())
+            files.write(f"{self._segments.folder}/{TOTALS}", json.dumps(self._totals).encode())
 
     def _complain(self, text: str) -> None:
         if text != self._trouble:
             self._trouble = text
             self._say(text or "events are recorded again")
+
+
+def totals(folder: str) -> dict[str, int]:
+    """Return how many events of each kind were written into a folder; raises OSError and ValueError."""
+    found = json.loads(files.read(f"{folder}/{TOTALS}", _MOST_TOTALS, files.owners(folder)))
+    if not isinstance(found, dict):
+        found = {}
+    return {kind: count for kind, count in found.items() if kind in KINDS and type(count) is int and count >= 0}
+
+
+def _counted(folder: str) -> dict[str, int]:
+    """Return the numbers of an earlier recorder, so that they go on; none where they are lost."""
+    try:
+        return totals(folder)
+    except (OSError, ValueError):
+        return {}
 
 
 def _lines(path: str) -> list[bytes]:

@@ -42,7 +42,7 @@ class Segments:
         self._lock = files.lock(f"{folder}/.lock")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._sizes = {number: os.stat(self._path(number)).st_size for number in numbers(folder)}  # noqa: PTH116
+            self._sizes = {number: os.stat(path_of(self.folder, number)).st_size for number in numbers(folder)}  # noqa: PTH116
             self._number = max(self._sizes, default=0)
             if self._number:
                 self._mend()
@@ -80,7 +80,7 @@ class Segments:
     def _append(self, data: bytes) -> None:
         if self._out < 0:
             self._number += 1
-            self._out = os.open(self._path(self._number), _APPEND, 0o644)
+            self._out = os.open(path_of(self.folder, self._number), _APPEND, 0o644)
             self._sizes[self._number] = 0
             self._part = self._room()
             _sync(self.folder)
@@ -106,7 +106,7 @@ class Segments:
         """Remove a segment and return how many events it had; raises OSError."""
         if number == self._number:
             self._leave()
-        path = self._path(number)
+        path = path_of(self.folder, number)
         count = 0
         with open(path, "rb") as segment:  # noqa: PTH123
             while piece := segment.read(1 << 20):
@@ -122,16 +122,13 @@ class Segments:
 
     def _mend(self) -> None:
         """Cut off what is torn at the end of the last segment, and go on in it."""
-        self._out = os.open(self._path(self._number), _APPEND, 0o644)
-        with open(self._path(self._number), "rb") as segment:  # noqa: PTH123
+        self._out = os.open(path_of(self.folder, self._number), _APPEND, 0o644)
+        with open(path_of(self.folder, self._number), "rb") as segment:  # noqa: PTH123
             size = sound(segment.read())
         self._part = self._room()
         if size != self._sizes[self._number]:
             os.ftruncate(self._out, size)
             self._sizes[self._number] = size
-
-    def _path(self, number: int) -> str:
-        return f"{self.folder}/{number:010d}{_END}"
 
 
 def numbers(folder: str) -> list[int]:
@@ -142,7 +139,12 @@ def numbers(folder: str) -> list[int]:
 
 def paths(folder: str) -> list[str]:
     """Return the paths of the segments in a folder, the oldest first; raises OSError."""
-    return [f"{folder}/{number:010d}{_END}" for number in numbers(folder)]
+    return [path_of(folder, number) for number in numbers(folder)]
+
+
+def path_of(folder: str, number: int) -> str:
+    """Return the path of a segment."""
+    return f"{folder}/{number:010d}{_END}"
 
 
 def sound(data: bytes) -> int:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = "/run/vipwarden"  # the runtime folder of root, and so of the agent
+HISTORY = "/var/lib/vipwarden/events"  # of the recorder of root
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:=,@+-")
 
 

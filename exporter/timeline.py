@@ -1,0 +1,102 @@
+"""What happened on this node, for /events and /api/events?"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from math import isfinite
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.render.words import moment
+from vipwarden.core.result import one_line
+from vipwarden.events.event import KINDS
+from vipwarden.events.explain import clock, said
+from vipwarden.events.order import corrected, ordered
+from vipwarden.events.read import Tail, last
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.settings import Settings
+    from vipwarden.events.event import Event
+
+MOST = 1000  # events in an answer
+MOST_WAIT = 30.0  # seconds of a long poll
+_MOST_READ = 20_000  # of the last events, from which those that are wanted are taken
+
+
+class Wanted(NamedTuple):
+    """What a request asks for: times of the epoch, kinds, a name, the place after which it goes on, seconds to wait."""
+
+    since: float = 0.0
+    kinds: frozenset[str] = frozenset()
+    name: str = ""
+    after: str = ""
+    wait: float = 0.0
+
+    def fits(self, event: Event) -> bool:
+        """Return whether an event is asked for."""
+        return (
+            event.time >= self.since
+            and (not self.kinds or event.kind in self.kinds)
+            and (not self.name or self.name in (event.name, event.of, event.node))
+        )
+
+
+class Found(NamedTuple):
+    """Events, and the place after which the next request goes on."""
+
+    events: list[Event]
+    place: str
+
+
+def wanted(query: Mapping[str, str]) -> Wanted:
+    """Return what the query of an address asks for; raises ValueError with what is wrong."""
+    kinds = frozenset(query["kind"].split(",")) if query.get("kind") else frozenset[str]()
+    if unknown := kinds - set(KINDS):
+        raise ValueError(f"There is no kind {one_line(min(unknown), 40)!r} of events; there are {', '.join(KINDS)}.")
+    since, wait = _number(query, "since"), min(_number(query, "wait"), MOST_WAIT)
+    return Wanted(since, kinds, query.get("name", ""), query.get("after", ""), wait)
+
+
+def _number(query: Mapping[str, str], name: str) -> float:
+    try:
+        value = float(query.get(name, 0))
+    except ValueError:
+        value = -1.0
+    if not isfinite(value) or value < 0:
+        raise ValueError(f"{name} is no number of seconds: a time of the epoch, such as 1700000000, is wanted.")
+    return value
+
+
+def look(folder: str, ask: Wanted) -> Found:
+    """Read what is wanted, the last MOST of it; raises OSError, and ValueError for a place that is none."""
+    tail = Tail(folder, ask.after)  # first: what comes meanwhile is read twice, rather than never
+    events = corrected(ordered(tail.more() if ask.after else last(folder, _MOST_READ)))
+    return Found([event for event in events if ask.fits(event)][-MOST:], tail.place)
+
+
+def as_json(found: Found, settings: Settings) -> bytes:
+    """Return an answer of /api/events."""
+    events = [event.as_dict() | {"time": round(event.time, 6)} for event in found.events]
+    return json.dumps({"node": settings.node, "events": events, "after": found.place}).encode()
+
+
+def as_html(found: Found, settings: Settings) -> bytes:
+    """Return the page of events, the youngest first."""
+    name = escape(settings.node)
+    rows = "".join(
+        f"<tr><td><time>{escape(moment(event.time)[:10])} {escape(clock(event.time))}</time></td>"
+        f"<td>{escape(one_line(event.node, 60))}</td><td>{escape(one_line(said(event)))}</td></tr>\n"
+        for event in reversed(found.events)
+    )
+    rows = rows or '<tr><td colspan="3">No event is recorded.</td></tr>\n'
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}: events</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="stylesheet" href="static/page.css"></head>\n'
+        f'<body><header><div class="who"><h1>{name}</h1></div><nav><a href="./">Page</a> <a href="api/events">JSON</a>'
+        '</nav></header>\n<main id="node"><section><h2>Events</h2>\n'
+        '<table><thead><tr><th scope="col">Time</th><th scope="col">Node</th><th scope="col">Event</th></tr></thead>\n'
+        f"<tbody>\n{rows}</tbody></table></section></main></body></html>\n"
+    ).encode("utf-8", "replace")
