@@ -54,3 +54,17 @@ def test_two_failovers_are_two_chains() -> None:
 def test_without_a_change_of_master_there_is_no_chain() -> None:
     """A check alone moves nothing."""
     assert chains([event(1, state="CRITICAL", before="OK"), vrrp(2, "BACKUP", "FAULT")]) == []
+
+
+def test_a_check_that_recovers_explains_who_preempts() -> None:
+    """The node of higher priority is healthy again; what fails on it meanwhile is no cause."""
+    (chain,) = chains(
+        [
+            event(1.0, "check", "other", node="lb2", bid="lb2", before="", state="CRITICAL"),
+            event(2.0, "check", "haproxy", node="lb2", bid="lb2", before="CRITICAL", state="OK"),
+            vrrp(5.6, "BACKUP", "MASTER", node="lb2"),
+            vrrp(5.61, "MASTER", "BACKUP"),
+        ]
+    )
+    assert [it.name for it in chain.events] == ["haproxy", "VI_1", "VI_1"]
+    assert chain.without is None

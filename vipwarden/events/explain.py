@@ -1,7 +1,7 @@
 """Why did a VIP move, and how long were clients without? Events grouped into chains, the cause first.
 
-A chain is what surrounds a change of MASTER: the trouble that came shortly before it on the node that lost it, and what
-followed on any node until nothing related came any more.
+A chain is what surrounds a change of MASTER: what came shortly before and may have caused it, and what followed until
+nothing related came any more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ _BEFORE = 15.0  # seconds from a cause to the change of MASTER: three adverts of
 _AFTER = 5.0  # seconds from one consequence to the next
 MASTER = "MASTER"
 _GOOD = ("OK", "WARNING")
-_CAUSES = ("agent", "check", "handover", "maintenance", "recorder", "restart", "vip")
+_FAILED = ("FAULT", "STOP", "DELETED")
+_WORSE = {
+    "agent": ("stall", "stop"),
+    "handover": ("begin",),
+    "maintenance": ("begin",),
+    "restart": ("restart",),
+    "vip": ("gone",),
+}
 
 
 class Chain(NamedTuple):
@@ -36,15 +43,13 @@ class Chain(NamedTuple):
 def chains(events: Sequence[Event]) -> list[Chain]:
     """Return the chains among events that stand in the order of their times."""
     found: list[list[Event]] = []
-    end = -1
+    end = 0
     for place, event in enumerate(events):
         if place < end or not _is_master_change(event):
             continue
-        start = _first_cause(events, place, end)
-        chain = [it for it in events[start:place] if _is_cause(it)]
+        causes = [it for it in events[end:place] if event.time - it.time <= _BEFORE and _may_cause(it, event)]
         end = _last(events, place)
-        chain += [it for it in events[place:end] if _belongs(it)]
-        found.append(chain)
+        found.append(causes + [it for it in events[place:end] if _belongs(it)])
     return [Chain(chain, _without(chain)) for chain in found]
 
 
@@ -52,23 +57,24 @@ def _is_master_change(event: Event) -> bool:
     return event.kind == "vrrp" and event.of == "INSTANCE" and (event.state == MASTER) is not (event.before == MASTER)
 
 
-def _first_cause(events: Sequence[Event], place: int, earliest: int) -> int:
-    """Return the place of the first cause before a change of MASTER; events before ``earliest`` have another effect."""
-    first = place
-    for at in range(place - 1, max(earliest, 0) - 1, -1):
-        if events[place].time - events[at].time > _BEFORE:
-            break
-        if _is_cause(events[at]):
-            first = at
-    return first
+def _may_cause(event: Event, change: Event) -> bool:
+    """Return whether an event may have caused a change of MASTER.
+
+    A node loses it by its own trouble, or as another recovers; a node gains it by the trouble of another, or recovers.
+    """
+    trouble = _trouble(event)
+    is_own, gains = event.node == change.node, change.state == MASTER
+    return trouble is not None and trouble is (is_own is not gains)
 
 
-def _is_cause(event: Event) -> bool:
+def _trouble(event: Event) -> bool | None:
+    """Return whether an event makes its node worse or, as False, better; None where it does neither."""
     if event.kind == "check":
-        return event.state not in _GOOD or event.before not in (*_GOOD, "")
+        was, now = event.before in (*_GOOD, ""), event.state in _GOOD
+        return None if was is now else was
     if event.kind == "vrrp":
-        return event.state in ("FAULT", "STOP", "DELETED")
-    return event.kind in _CAUSES
+        return True if event.state in _FAILED else False if event.before in _FAILED else None
+    return True if event.state in _WORSE.get(event.kind, ()) else None
 
 
 def _last(events: Sequence[Event], place: int) -> int:
@@ -83,7 +89,7 @@ def _last(events: Sequence[Event], place: int) -> int:
 
 
 def _belongs(event: Event) -> bool:
-    return event.kind in ("vrrp", "vip") or _is_cause(event)
+    return event.kind in ("vrrp", "vip") or _trouble(event) is not None
 
 
 def _without(chain: Iterable[Event]) -> float | None:
@@ -114,7 +120,7 @@ def said(event: Event) -> str:
     name = f"{event.of} {event.name}" if event.of and event.kind in ("vrrp", "vip") else event.name
     change = f"{event.before} -> {event.state}" if event.before else event.state
     text = f": {event.text}" if event.text else ""
-    return f"{event.kind} {name} {change}{text}"
+    return " ".join(filter(None, (event.kind, name if name != event.kind else "", change))) + text
 
 
 def clock(time: float) -> str:

@@ -1,0 +1,124 @@
+"""What does ``vipwarden events`` show, and what does it refuse?"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.events import When
+from tests.commands import BIN, run
+from tests.events.make import event, jsonl, recording, vrrp
+from vipwarden.events.hand import Hand
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[str, str]:
+    """Return the files of two nodes, of which the second is 3 s behind."""
+    one = [
+        event(9.9, "check", "haproxy", bid="lb1", before="OK", state="CRITICAL", text="no process"),
+        vrrp(10.0, "MASTER", "FAULT"),
+        vrrp(40.0, "FAULT", "BACKUP"),
+        vrrp(43.4, "BACKUP", "MASTER"),
+    ]
+    two = [
+        vrrp(10.6, "BACKUP", "MASTER", node="lb2", ahead=-3),
+        event(10.61, "vip", "192.0.2.1", of="VI_1", node="lb2", bid="lb2", ahead=-3, state="held", text="on eth0"),
+        vrrp(43.41, "MASTER", "BACKUP", node="lb2", ahead=-3),
+    ]
+    return jsonl(tmp_path / "lb1.jsonl", one), jsonl(tmp_path / "lb2.jsonl", two)
+
+
+def test_two_nodes_are_one_timeline(tmp_path: Path, pair: tuple[str, str]) -> None:
+    """In the order in which it happened, with what the clocks were corrected by."""
+    done = run(tmp_path, "vipwarden", "events", *pair, "--json")
+    assert done.code == 0
+    found = [json.loads(line) for line in done.out.splitlines()]
+    assert [(it["node"], it["state"]) for it in found[:4]] == [
+        ("lb1", "CRITICAL"),
+        ("lb1", "FAULT"),
+        ("lb2", "MASTER"),
+        ("lb2", "held"),
+    ]
+    assert "lb2: its clock is 2.9" in done.err or "lb2: its clock is 3.0" in done.err
+    assert "behind that of lb1" in done.err
+
+
+def test_a_failover_is_explained(tmp_path: Path, pair: tuple[str, str]) -> None:
+    """Its cause first, and how long clients were without."""
+    done = run(tmp_path, "vipwarden", "events", "--explain", "--until", "@1700000020", *pair)
+    lines = done.out.splitlines()
+    assert "check haproxy OK -> CRITICAL: no process" in lines[1]
+    assert "MASTER -> FAULT" in lines[2]
+    assert "clients were without for about 0.7 s" in done.out
+
+
+def test_kind_and_name_and_time_choose(tmp_path: Path, pair: tuple[str, str]) -> None:
+    """All of them have to fit."""
+    done = run(
+        tmp_path, "vipwarden", "events", pair[0], "--kind", "check,vrrp", "--name", "VI_1", "--since", "@1700000020"
+    )
+    assert len(done.out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--kind", "nonsense"], "there is no kind 'nonsense'; there are address, agent,"),
+        (["--since", "yesterday"], "a time is wanted, such as 03:00"),
+        (["--follow", "--explain"], "--follow is for the events of this node"),
+    ],
+)
+def test_what_is_wrong_is_refused(tmp_path: Path, arguments: list[str], text: str) -> None:
+    """With what is wanted."""
+    done = run(tmp_path, "vipwarden", "events", *arguments)
+    assert done.code == 2
+    assert text in done.err
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    """And what might be the reason."""
+    done = run(tmp_path, "vipwarden", "events", str(tmp_path / "none"))
+    assert done.code == 1
+    assert f"{tmp_path}/none does not exist" in done.err
+
+
+def test_it_follows(tmp_path: Path) -> None:
+    """What is recorded from now on comes at once, through a pipe as well."""
+    with recording(tmp_path) as node:
+        follow = subprocess.Popen(
+            [BIN / "vipwarden", "events", "--follow", "--kind", "check"],
+            env=node.env,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert follow.stdout is not None
+        hand = Hand("test", str(node.spool))
+        hand.give("check", "first", state="OK")
+        hand.flush()
+        try:
+            assert "check first OK" in follow.stdout.readline()
+            hand.give("check", "second", state="OK")
+            hand.flush()
+            assert "check second OK" in follow.stdout.readline()
+        finally:
+            follow.send_signal(signal.SIGINT)
+            follow.communicate(timeout=60)
+
+
+def test_a_time_of_day_is_the_last_that_has_been() -> None:
+    """Of today, else of yesterday."""
+    now = time.time()
+    for text in ("00:00", "12:30", "23:59:59.5"):
+        when = When(text)
+        assert now - 90_000 < when <= now
+        assert time.strftime("%H:%M", time.localtime(when)) == text[:5]
+    assert time.strftime("%Y-%m-%d %H:%M", time.localtime(When("2026-01-31 03:00"))) == "2026-01-31 03:00"
+    assert When("@1700000000.5") == 1700000000.5

@@ -1,0 +1,101 @@
+"""What do /events and /api/events answer?"""
+
+from __future__ import annotations
+
+import json
+from threading import Timer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.timeline import MOST
+from tests.exporter.running import ask, metrics, nowhere, request, serving
+from vipwarden.events.event import line
+from vipwarden.events.segments import Segments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[Segments]:
+    """Yield the segments of the node."""
+    segments = Segments(str(tmp_path / "events"))
+    yield segments
+    segments.close()
+
+
+def some(begin: int, end: int, kind: str = "check", text: str = "") -> bytes:
+    """Return the lines of events whose names are numbers."""
+    return b"".join(line("test", number, kind, f"{number}", state="OK", text=text) for number in range(begin, end))
+
+
+def names(body: str) -> list[str]:
+    """Return the names of the events of an answer."""
+    return [event["name"] for event in json.loads(body)["events"]]
+
+
+def test_without_a_recorder_there_is_nothing(tmp_path: Path) -> None:
+    """No series, and an error that says why."""
+    page, api = ask(nowhere(tmp_path), "/events", "/api/events")
+    assert (page.status, api.status) == (404, 404)
+    assert "No recorder has written events" in api.body
+    assert not [name for name, _ in metrics(nowhere(tmp_path)) if name.startswith("vipwarden_events")]
+
+
+def test_the_counters_are_the_recorders(tmp_path: Path, record: Segments) -> None:
+    """What is no kind is left out."""
+    record.add(some(0, 1))
+    (tmp_path / "events" / ".totals").write_text('{"check": 3, "evil\\n": 1, "vip": -1, "vrrp": "x"}')
+    found = {
+        labels: value for (name, labels), value in metrics(nowhere(tmp_path)).items() if "vipwarden_events" in name
+    }
+    assert found == {("check",): 3}
+
+
+def test_the_last_events_are_served(tmp_path: Path, record: Segments) -> None:
+    """As many as are allowed, in their order, and each choice."""
+    record.add(some(0, MOST + 10))
+    record.add(some(5000, 5001, "vip"))
+    whole, vips, named = ask(
+        nowhere(tmp_path), "/api/events", "/api/events?kind=vip", "/api/events?name=7&since=1700000000"
+    )
+    assert names(whole.body) == [*map(str, range(11, MOST + 10)), "5000"]
+    assert names(vips.body) == ["5000"]
+    assert names(named.body) == ["7"]
+    assert whole.headers["Content-Type"] == "application/json"
+
+
+def test_a_page_shows_them_escaped(tmp_path: Path, record: Segments) -> None:
+    """What a peer has said is no HTML."""
+    record.add(some(0, 2, text="<script>alert(1)</script>"))
+    (page,) = ask(nowhere(tmp_path), "/events")
+    assert page.status == 200
+    assert "<script>" not in page.body
+    assert "&lt;script&gt;alert(1)" in page.body
+
+
+def test_a_long_poll_waits_for_the_next_event(tmp_path: Path, record: Segments) -> None:
+    """And goes on after it."""
+
+    def poll(port: int) -> list[list[str]]:
+        first = json.loads(request(port, "/api/events").body)
+        later = Timer(0.2, lambda: record.add(some(10, 12)))
+        later.start()
+        second = request(port, f"/api/events?after={first['after']}&wait=30")
+        later.join()
+        third = request(port, f"/api/events?after={json.loads(second.body)['after']}")
+        return [[event["name"] for event in first["events"]], names(second.body), names(third.body)]
+
+    record.add(some(0, 2))
+    assert serving(nowhere(tmp_path), poll) == [["0", "1"], ["10", "11"], []]
+
+
+@pytest.mark.parametrize(
+    "query", ["since=x", "since=-1", "since=nan", "kind=nonsense", "after=..", "after=1-x", "wait=inf"]
+)
+def test_a_wrong_query_is_refused(tmp_path: Path, record: Segments, query: str) -> None:
+    """With 400."""
+    record.add(some(0, 1))
+    assert ask(nowhere(tmp_path), f"/api/events?{query}")[0].status == 400
