@@ -73,6 +73,7 @@ class Agent:
         """Run until it is cancelled; ``ready`` is called once. Raises AgentError where it cannot begin."""
         self._driver = Driver(self._say)
         self._driver.paths = self.paths
+        self._driver.events.report(self._record.ended)
         self._turns = Turns(self._driver, self._publisher, self._meter)
         lock = None
         try:

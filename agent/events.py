@@ -30,6 +30,7 @@ _MOST_BYTES = 1 << 16
 class Dependent(Protocol):
     """What depends on processes, by their PIDs, and on addresses, by their text."""
 
+    name: str
     watched: frozenset[int | str]
     event: Callable[[], None]
 
@@ -43,6 +44,10 @@ class Events:
     def __init__(self, loop: AbstractEventLoop, most: int, say: Callable[[str], None]) -> None:
         self._ends = _Ends(loop, most)
         self._changes = _Changes(loop, say)
+
+    def report(self, ended: Callable[[str, int], None]) -> None:
+        """Call ``ended`` with the name of what depends on a process that has ended, and its PID."""
+        self._ends.report = ended
 
     def close(self) -> None:
         """Watch nothing any more."""
@@ -71,6 +76,7 @@ class _Ends:
     """The processes: a pidfd, which can be read when its process has ended, for each that a run depends on."""
 
     def __init__(self, loop: AbstractEventLoop, most: int) -> None:
+        self.report: Callable[[str, int], None] = lambda _name, _pid: None
         self._loop = loop
         self._most = most
         self._epoll = select.epoll()
@@ -112,9 +118,13 @@ class _Ends:
             os.close(pidfd)
 
     def _ended(self) -> None:
+        seen: set[int] = set()
         for pidfd, _ in self._epoll.poll(0):
             if (owner := self._owners.get(pidfd)) is not None:
                 run, pid = owner
+                if pid not in seen:
+                    seen.add(pid)
+                    self.report(run.name, pid)
                 self.remove(run, pid)
                 run.watched -= {pid}
                 run.event()

@@ -32,6 +32,10 @@ class Record:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_GATHER, self.flush)
 
+    def ended(self, name: str, pid: int) -> None:
+        """Record the end of a process that a check depends on."""
+        self.event("process", name, state="ended", text=f"PID {pid}")
+
     def flush(self) -> None:
         """Hand over what was taken."""
         if self._timer is not None:

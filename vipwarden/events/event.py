@@ -25,6 +25,7 @@ KINDS = (
     "events",  # of the record itself: lost or dropped events
     "handover",
     "maintenance",
+    "process",
     "recorder",
     "restart",
     "server",  # a virtual service or real server of keepalived

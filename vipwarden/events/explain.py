@@ -23,6 +23,7 @@ _WORSE = {
     "agent": ("stall", "stop"),
     "handover": ("begin",),
     "maintenance": ("begin",),
+    "process": ("ended",),
     "restart": ("restart",),
     "vip": ("gone",),
 }
@@ -93,12 +94,11 @@ def _belongs(event: Event) -> bool:
 
 
 def _without(chain: Iterable[Event]) -> float | None:
-    """Return the seconds from the first failure of a check, or the loss of the VIP, until the VIP was held again."""
+    """Return the seconds from the first failure, or the loss of the VIP, until the VIP was held again."""
     lost: float | None = None
     without: float | None = None
     for event in chain:
-        is_bad = event.kind == "check" and event.state not in _GOOD
-        if (is_bad or (event.kind == "vip" and event.state == "gone")) and lost is None:
+        if event.kind in ("check", "process", "vip") and _trouble(event) and lost is None:
             lost = event.time
         elif event.kind == "vip" and event.state == "held":
             without = 0.0 if lost is None else event.time - lost
