@@ -102,6 +102,8 @@ def _record(event: Event) -> bool:
             return True
         if event.order < before.order:
             journal.log(journal.NOTICE, f"{event} comes after a newer event ({before.state})", event.fields())
+            event.previous = ""  # which is not known
+            _hand_over(event)  # the recorder has events in the order of their times
             return False
     if not event.is_state:
         return True

@@ -44,7 +44,7 @@ class Recorder:
         self._segments = segments
         self._say = say
         self._trouble = ""
-        self._totals = Counter(_counted(segments.folder))
+        self._totals = Counter(dict.fromkeys(KINDS, 0) | _counted(segments.folder))
         self._number = 0
         self._dropped = 0  # of those that are recorded
         files.ready(spool)
