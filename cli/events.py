@@ -13,7 +13,7 @@ from vipwarden.core.options import UsageError
 from vipwarden.core.result import one_line
 from vipwarden.events.event import KINDS
 from vipwarden.events.explain import as_text, chains, clock, said
-from vipwarden.events.merge import merged
+from vipwarden.events.merge import about, merged
 from vipwarden.events.read import Tail, read
 from vipwarden.state import paths
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vipwarden.events.event import Event
-    from vipwarden.events.merge import Offset
 
 _TURN = 0.2  # seconds between two looks of --follow
 _DAY = "%Y-%m-%d"
@@ -103,8 +102,7 @@ def events(
         whole, offsets = merged([read(place) for place in places or [paths.history()]])
         chosen = [event for event in whole if _fits(event, since, until, kind, name)]
         show = _as_json if json else _as_line
-        if len(offsets) > 1:
-            sys.stderr.writelines(f"{line}\n" for line in _about(offsets))
+        sys.stderr.writelines(f"{line}\n" for line in about(offsets))
         if explain:
             _explained(whole, lambda event: _fits(event, since, until, kind, name))
         else:
@@ -155,20 +153,3 @@ def _explained(events: Sequence[Event], fits: Callable[[Event], bool]) -> None:
 def one_line_kept(line: str) -> str:
     """Return a line without control characters, with its columns."""
     return "".join(char if char.isprintable() else " " for char in line)
-
-
-def _about(offsets: dict[str, Offset | None]) -> list[str]:
-    """Say by how much the clocks were corrected."""
-    first, *others = offsets
-    lines = []
-    for node in others:
-        offset = offsets[node]
-        if offset is None:
-            lines.append(f"{node}: its clock is not compared with that of {first}: no advert that both saw is recorded")
-        else:
-            word = "ahead of" if offset.seconds > 0 else "behind"
-            lines.append(
-                f"{node}: its clock is {abs(offset.seconds):.2f} s {word} that of {first}, give or take"
-                f" {offset.error:.2f} s, by {offset.pairs} changes that both saw; corrected"
-            )
-    return lines

@@ -33,7 +33,7 @@ _READ = b'vipwarden_scrape_collector_success{collector="vip"} '
 class Peer(str):
     """The exporter of another node: ``[NAME=]http[s]://HOST[:PORT][/PREFIX]``; ``name`` is by default its host."""
 
-    __slots__ = ("host", "is_encrypted", "name", "path", "port")
+    __slots__ = ("host", "is_encrypted", "name", "port", "prefix")
 
     def __init__(self, text: str) -> None:
         """Build it from its text; raises ValueError with the expected form."""
@@ -51,7 +51,7 @@ class Peer(str):
         self.host = Host(url.hostname)
         self.is_encrypted = url.scheme == "https"
         self.name = name or self.host
-        self.path = url.path.rstrip("/").removesuffix("/metrics") + _METRICS
+        self.prefix = url.path.rstrip("/").removesuffix("/metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,22 @@ class OwnError(Exception):
 
 def read(peer: Peer, access: Access, own: bytes) -> Held:
     """Ask a peer, within the deadline; raises NetError, PeerError, AuthFileError and OwnError."""
+    return parse(answer(peer, access, _METRICS), own)
+
+
+def answer(peer: Peer, access: Access, path: str) -> bytes:
+    """Return what a peer answers to a path, within the deadline; raises NetError, PeerError and AuthFileError."""
     net = BlockingNet()
     net.begin(DEADLINE)
     try:
-        _read(net, peer, access, own).send(None)
+        _answer(net, peer, access, path).send(None)
     except StopIteration as end:
-        held: Held = end.value
-        return held
+        text: bytes = end.value
+        return text
     raise RuntimeError("a request waited for something other than its Net")
 
 
-async def _read(net: Net, peer: Peer, access: Access, own: bytes) -> Held:
+async def _answer(net: Net, peer: Peer, access: Access, path: str) -> bytes:
     def judge(status: int) -> None:
         if status == 401:
             raise PeerError("it wants a user and a password, see peer_auth_file (status 401)")
@@ -95,9 +100,8 @@ async def _read(net: Net, peer: Peer, access: Access, own: bytes) -> Held:
 
     user = user_and_password(access.auth_files, peer.name)
     context = _context(access) if peer.is_encrypted else None
-    where = peer.host, peer.port, peer.path
-    text = await fetch(net, *where, judge=judge, most=_MOST_BYTES, user=user, context=context)
-    return parse(text, own)
+    where = peer.host, peer.port, peer.prefix + path
+    return await fetch(net, *where, judge=judge, most=_MOST_BYTES, user=user, context=context)
 
 
 def _context(access: Access) -> ssl.SSLContext:

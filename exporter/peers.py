@@ -1,10 +1,10 @@
-"""Which VIPs do the other nodes hold? Their exporters are asked in the background, while somebody has the page open."""
+"""What do the other nodes say? Their exporters are asked in the background, while somebody has the page open."""
 
 from __future__ import annotations
 
 from math import inf
 from time import monotonic, time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.peer import DEADLINE, OwnError, PeerError, read
 from exporter.tasks import in_thread
@@ -12,36 +12,41 @@ from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
 
-    from exporter.peer import Access, Held, Peer
+    from exporter.peer import Access, Peer
+
+    Ask: TypeAlias = Callable[[Peer, Access, bytes], object]
 
 _EVERY = 3.0  # seconds between two requests to a peer
 _FRESH = 30.0  # an older answer tells nothing of now
 
 
 class Sight(NamedTuple):
-    """What is known of a peer: the VIPs that it held at ``since``, or why it is not known since then, or nothing yet.
+    """What is known of a peer: what it said at ``since``, or why it is not known since then, or nothing yet.
 
-    ``since`` is in seconds of the epoch; ``answers`` where it did answer, but without its VIPs.
+    ``held`` are its VIPs, or what else it was asked for. ``since`` is in seconds of the epoch; ``answers`` where it did
+    answer, but without them.
     """
 
     name: str
-    held: Held | None = None
+    held: Any = None
     failure: str = ""
     since: float = 0.0
     answers: bool = False
 
 
 class Peers:
-    """Asks the peers; a page never waits for them."""
+    """Asks the peers by ``ask``, by default for their VIPs; a page never waits for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Ask = read) -> None:
+        self._ask = ask
         self._watches: dict[Peer, _Watch] = {}
 
     def look(self, peers: Sequence[Peer], access: Access, own: bytes) -> list[Sight]:
         """Return what is known of each, and have it asked again; ``own`` is a line of this exporter's alone."""
-        self._watches = {peer: self._watches.get(peer) or _Watch(peer) for peer in peers}
+        self._watches = {peer: self._watches.get(peer) or _Watch(peer, self._ask) for peer in peers}
         sights = [watch.look(access, own) for watch in self._watches.values()]
         return [sight for sight in sights if sight is not None]
 
@@ -49,8 +54,9 @@ class Peers:
 class _Watch:
     """One peer: its last answer, and the request that is under way."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, ask: Ask) -> None:
         self._peer = peer
+        self._ask = ask
         self._asked = self._answered = -inf
         self._is_busy = False
         self._sight: Sight | None = None
@@ -62,7 +68,7 @@ class _Watch:
         elif not self._is_busy and now - self._asked >= _EVERY:
             self._asked = now
             try:
-                future, _ = in_thread(lambda: read(self._peer, access, own))
+                future, _ = in_thread(lambda: self._ask(self._peer, access, own))
             except RuntimeError as error:  # no thread can be started
                 self._fail(str(error), answers=False)
             else:
@@ -70,7 +76,7 @@ class _Watch:
                 future.add_done_callback(self._take)
         return self._sight if now - self._answered < _FRESH else Sight(self._peer.name)
 
-    def _take(self, future: asyncio.Future[Held]) -> None:
+    def _take(self, future: asyncio.Future[object]) -> None:
         self._is_busy = False
         error = future.exception()
         if isinstance(error, OwnError):

@@ -7,18 +7,21 @@ from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.peer import PeerError, answer
 from exporter.render.words import moment
 from vipwarden.core.result import one_line
-from vipwarden.events.event import KINDS
+from vipwarden.events.event import KINDS, Event
 from vipwarden.events.explain import clock, said
+from vipwarden.events.merge import about, merged
 from vipwarden.events.order import corrected, ordered
 from vipwarden.events.read import Tail, last
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from exporter.peer import Access, Peer
+    from exporter.peers import Sight
     from exporter.settings import Settings
-    from vipwarden.events.event import Event
 
 MOST = 1000  # events in an answer
 MOST_WAIT = 30.0  # seconds of a long poll
@@ -82,13 +85,27 @@ def as_json(found: Found, settings: Settings) -> bytes:
     return json.dumps({"node": settings.node, "events": events, "after": found.place}).encode()
 
 
-def as_html(found: Found, settings: Settings) -> bytes:
-    """Return the page of events, the youngest first."""
+def asked(peer: Peer, access: Access, _own: bytes) -> list[Event]:
+    """Return the events of a peer; raises NetError, PeerError and AuthFileError."""
+    text = answer(peer, access, "/api/events")
+    try:
+        given = json.loads(text)["events"]
+        return [Event(fields) for fields in given[-MOST:]]
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        raise PeerError("its events cannot be read") from None
+
+
+def as_html(found: Found, settings: Settings, peers: Sequence[Sight] = ()) -> bytes:
+    """Return the page of events, the youngest first, with those of the peers in one order."""
     name = escape(settings.node)
+    whole, offsets = merged([found.events, *(peer.held for peer in peers if peer.held)])
+    notes = [f"{peer.name}: {peer.failure or 'no answer yet'}" for peer in peers if peer.held is None]
+    notes += about(offsets)
+    said_first = "".join(f"<p>{escape(one_line(note))}</p>\n" for note in notes)
     rows = "".join(
         f"<tr><td><time>{escape(moment(event.time)[:10])} {escape(clock(event.time))}</time></td>"
         f"<td>{escape(one_line(event.node, 60))}</td><td>{escape(one_line(said(event)))}</td></tr>\n"
-        for event in reversed(found.events)
+        for event in reversed(whole[-MOST:])
     )
     rows = rows or '<tr><td colspan="3">No event is recorded.</td></tr>\n'
     return (
@@ -96,7 +113,7 @@ def as_html(found: Found, settings: Settings) -> bytes:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="stylesheet" href="static/page.css"></head>\n'
         f'<body><header><div class="who"><h1>{name}</h1></div><nav><a href="./">Page</a> <a href="api/events">JSON</a>'
-        '</nav></header>\n<main id="node"><section><h2>Events</h2>\n'
-        '<table><thead><tr><th scope="col">Time</th><th scope="col">Node</th><th scope="col">Event</th></tr></thead>\n'
+        f'</nav></header>\n<main id="node"><section><h2>Events</h2>\n{said_first}<table><thead>'
+        '<tr><th scope="col">Time</th><th scope="col">Node</th><th scope="col">Event</th></tr></thead>\n'
         f"<tbody>\n{rows}</tbody></table></section></main></body></html>\n"
     ).encode("utf-8", "replace")

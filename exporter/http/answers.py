@@ -65,6 +65,7 @@ class Answers:
         self._lanes = {"page": asyncio.Lock(), "metrics": asyncio.Lock()}
         self._view: Page | None = None
         self._peers = Peers()
+        self._others: Peers | None = None  # asked for their events
         self._paths: dict[str, Callable[[BaseRequest], Awaitable[Answer]]] = {
             "/": self._page,
             "/metrics": self._metrics,
@@ -144,8 +145,13 @@ class Answers:
             return error(request, 404, f"No recorder has written events in {settings.events} yet.")
         except (OSError, RuntimeError) as problem:
             return error(request, 503, f"The events cannot be read: {one_line(str(problem))}")
-        body = (timeline.as_html if is_page else timeline.as_json)(found, settings)
-        return Answer(200, body, _HTML if is_page else "application/json", _FRESH)
+        if not is_page:
+            return Answer(200, timeline.as_json(found, settings), "application/json", _FRESH)
+        if self._others is None:
+            self._others = Peers(timeline.asked)
+        peers = self._others.look(settings.peers, settings.peer_access, b"")
+        body = await in_thread(partial(timeline.as_html, found, settings, peers))[0]
+        return Answer(200, body, _HTML, _FRESH)
 
     def _identity(self) -> bytes:
         """Return a line that no other exporter has: the time of its last reload, in microseconds."""

@@ -243,7 +243,7 @@ def test_metrics_of_a_peer_are_read_strictly() -> None:
 def test_a_peer_has_a_name_and_an_address(text: str, name: str, host: str, port: int, path: str) -> None:
     """The port is the exporter's own by default."""
     peer = Peer(text)
-    assert (peer.name, peer.host, peer.port, peer.path.partition("?")[0]) == (name, host, port, path)
+    assert (peer.name, peer.host, peer.port, f"{peer.prefix}/metrics") == (name, host, port, path)
     assert peer.is_encrypted == ("https" in text)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from threading import Timer
 from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.peer import Peer
 from exporter.timeline import MOST
 from tests.exporter.running import ask, metrics, nowhere, request, serving
 from vipwarden.events.event import line
@@ -99,3 +101,28 @@ def test_a_wrong_query_is_refused(tmp_path: Path, record: Segments, query: str) 
     """With 400."""
     record.add(some(0, 1))
     assert ask(nowhere(tmp_path), f"/api/events?{query}")[0].status == 400
+
+
+def test_the_page_has_the_events_of_peers(tmp_path: Path, record: Segments) -> None:
+    """Asked in the background; a peer that is dead is named, and holds nothing up."""
+    record.add(some(0, 1))
+    other = tmp_path / "lb2" / "events"
+    segments = Segments(str(other))
+    segments.add(some(0, 1, text="from lb2").replace(b'"node":"', b'"node":"of-'))
+    segments.close()
+
+    def with_peer(port: int) -> None:
+        peers = tuple(map(Peer, (f"lb2=http://127.0.0.1:{port}", "lb3=http://127.0.0.1:1")))
+
+        def look(own: int) -> str:
+            end = time.monotonic() + 60
+            while "from lb2" not in (body := request(own, "/events").body) or "lb3: no answer yet" in body:
+                assert time.monotonic() < end, body
+                time.sleep(0.1)
+            return body
+
+        body = serving(nowhere(tmp_path, peers=peers), look)
+        assert "lb3: " in body
+        assert "its clock is not compared" in body
+
+    serving(nowhere(tmp_path / "lb2"), with_peer)

@@ -21,7 +21,7 @@ _EARLY = 0.02  # seconds: the hook of an advert's sender may start later than th
 _AT_ONCE = 0.15  # until a MASTER is BACKUP by an advert
 _SKEW = 1.1  # until a BACKUP is MASTER after priority 0, at an interval of a second
 _LEFT = ("FAULT", "STOP")
-_MOST = 256  # changes of an instance that are compared, the last of each node
+_MOST = 64  # changes of an instance that are compared, the last of each node
 _FAR = 86400.0  # seconds: clocks are not further apart
 
 
@@ -117,3 +117,20 @@ def agreed(bounds: Sequence[tuple[float, float]]) -> Offset | None:
 def _distance(low: float, high: float) -> float:
     """Return how far 0 is from a span."""
     return max(low, -high, 0.0)
+
+
+def about(offsets: Mapping[str, Offset | None]) -> list[str]:
+    """Say by how much the clocks were corrected."""
+    lines = []
+    first, *others = offsets or [""]
+    for node in others:
+        offset = offsets[node]
+        if offset is None:
+            lines.append(f"{node}: its clock is not compared with that of {first}: no advert that both saw is recorded")
+        else:
+            word = "ahead of" if offset.seconds > 0 else "behind"
+            lines.append(
+                f"{node}: its clock is {abs(offset.seconds):.2f} s {word} that of {first}, give or take"
+                f" {offset.error:.2f} s, by {offset.pairs} changes that both saw; corrected"
+            )
+    return lines
