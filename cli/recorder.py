@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from vipwarden.events.segments import BusyError, Segments
 from vipwarden.state import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Mebibytes(Count):
@@ -28,6 +29,7 @@ class Mebibytes(Count):
     LEAST, MOST, WANTED = 1, 65536, "a size from 1 to 65536 MiB is wanted"
 
 
+_LAST = 1.0  # seconds for the last events
 _MOST = Mebibytes("64")
 
 
@@ -65,6 +67,27 @@ def start(most: int, conf: str, say: Callable[[str], None]) -> Recorder:
     else:
         Thread(target=watch.run, daemon=True).start()
     return work
+
+
+@contextmanager
+def recording(conf: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Record in this process until the end of the block, unless another recorder does or it cannot be done."""
+    try:
+        work = start(_MOST << 20, conf, say)
+    except BusyError:
+        yield
+        return
+    except OSError as error:
+        say(f"events are not recorded: {error.filename or ''}: {error.strerror or error}")
+        yield
+        return
+    thread = Thread(target=work.run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        work.end()
+        thread.join(_LAST)
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""How do agent and exporter run in one process?"""
+"""How do agent, exporter and recorder run in one process?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from agent.log import Log
 from agent.settings import plan, plan_of
 from cli.agent import AgentService, complain, raise_limits
 from cli.exporter import opened, read, usual
+from cli.recorder import recording
 from cli.service import confirm, serve
 from exporter.http.answers import HEALTHY
 from exporter.http.server import ListenError, start
@@ -54,7 +55,7 @@ checks:
 
 
 def run(*, config: File | None = None, listen: Listen | None = None, check_config: bool = False) -> int:
-    """Run the configured checks, and serve the page and /metrics of this node, in one process.
+    """Run the configured checks, serve the page and /metrics of this node and record its events, in one process.
 
     Without a configuration vipwarden checks itself. Exit codes: 0 stopped, 1 it cannot start, 2 the configuration
     or an option is wrong.
@@ -112,7 +113,7 @@ class _Node(AgentService):
         """Serve the page and run the checks; raises ListenError and AgentError."""
         server = self._server = await start(self.settings, self.log.say)
         try:
-            with _pidfile() as pidfile:
+            with _pidfile() as pidfile, recording(self.settings.keepalived_conf, self.log.say):
                 listen = _own(*server.addresses[0][:2])
                 if not self.path:
                     self.plan = _default(pidfile, listen)

@@ -75,19 +75,21 @@ def services(environ: Mapping[bytes, bytes] = posix.environ) -> str:
 
     Others have it in their runtime folder, where it does not survive a reboot.
     """
-    return _lasting("service", environ)
+    given = environ.get(b"VIPWARDEN_STATE_DIR")
+    if given:
+        return given.decode(errors="surrogateescape") + "/service"
+    return "/var/lib/vipwarden/service" if posix.geteuid() == 0 else f"{runtime(environ)}/service"
 
 
 def history(environ: Mapping[bytes, bytes] = posix.environ) -> str:
-    """Return the folder of the recorded events: ``events`` beside that of services(); others have ``history``."""
-    return _lasting("events", environ, "history")
+    """Return the folder of the recorded events: $VIPWARDEN_STATE_DIR/events, else HISTORY for root.
 
-
-def _lasting(name: str, environ: Mapping[bytes, bytes], others: str = "") -> str:
+    Others, and a runtime folder that is given, have it in the runtime folder.
+    """
     given = environ.get(b"VIPWARDEN_STATE_DIR")
     if given:
-        return f"{given.decode(errors='surrogateescape')}/{name}"
-    return f"/var/lib/vipwarden/{name}" if posix.geteuid() == 0 else f"{runtime(environ)}/{others or name}"
+        return given.decode(errors="surrogateescape") + "/events"
+    return HISTORY if runtime(environ) == ROOT else f"{runtime(environ)}/history"
 
 
 def file_name(name: str) -> str:
