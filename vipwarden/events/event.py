@@ -69,7 +69,7 @@ class Event:
         for names, kind, most in ((_NUMBERS, float, _MOST_SECONDS), (_COUNTS, int, 1 << 62)):
             for name in names:
                 value = fields.get(name)
-                if type(value) not in (int, kind) or not 0 <= value <= most:  # type: ignore[operator]
+                if type(value) not in (int, kind) or not 0 <= value <= most:
                     raise ValueError(f"{name} is no number of an event")
                 setattr(self, name, value)
         for name in _WORDS:
@@ -148,8 +148,9 @@ def boot_id() -> str:
 
 def _quoted(text: str) -> str:
     try:
-        from _json import encode_basestring_ascii  # a fiftieth of what the package json takes to load
+        import _json  # a fiftieth of what the package json takes to load
     except ImportError:
-        from json import dumps as encode_basestring_ascii
-    quoted: str = encode_basestring_ascii(text)
-    return quoted
+        from json import dumps
+
+        return dumps(text)
+    return _json.encode_basestring_ascii(text)
