@@ -68,7 +68,7 @@ class Event:
         """Build it; raises ValueError where a field is missing or of another type, or a number out of its range."""
         for names, kind, most in ((_NUMBERS, float, _MOST_SECONDS), (_COUNTS, int, 1 << 62)):
             for name in names:
-                value = fields.get(name)
+                value: Any = fields.get(name)
                 if type(value) not in (int, kind) or not 0 <= value <= most:
                     raise ValueError(f"{name} is no number of an event")
                 setattr(self, name, value)

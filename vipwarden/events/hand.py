@@ -56,7 +56,7 @@ class Hand:
         if not lines:
             return
         try:
-            left = MOST_FILES - len(posix.listdir(self._folder))
+            left = MOST_FILES + 1 - len(posix.listdir(self._folder))  # the bell is none
         except OSError:
             return
         for data in batches(lines):

@@ -8,6 +8,7 @@ its interval. Each such pair of events bounds the difference of the clocks; the 
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from vipwarden.events.order import corrected, ordered
@@ -18,11 +19,20 @@ if TYPE_CHECKING:
     from vipwarden.events.event import Event
 
 _EARLY = 0.02  # seconds: the hook of an advert's sender may start later than that of its receiver
-_AT_ONCE = 0.15  # until a MASTER is BACKUP by an advert
+_LIKELY, _AT_ONCE = 0.005, 0.15  # until a MASTER is BACKUP by an advert
 _SKEW = 1.1  # until a BACKUP is MASTER after priority 0, at an interval of a second
 _LEFT = ("FAULT", "STOP")
 _MOST = 64  # changes of an instance that are compared, the last of each node
+_ALIKE = 0.03  # seconds: less is no difference
 _FAR = 86400.0  # seconds: clocks are not further apart
+
+
+class Bound(NamedTuple):
+    """The difference of two clocks is between two values, and likely a third where that is known."""
+
+    low: float
+    high: float
+    likely: float | None = None
 
 
 class Offset(NamedTuple):
@@ -61,12 +71,12 @@ def _by_node(nodes: Sequence[Iterable[Event]]) -> dict[str, list[Event]]:
 def offset_of(reference: Sequence[Event], other: Sequence[Event]) -> Offset | None:
     """Return by how much the clock of ``other`` is ahead; None where they share nothing."""
     ours, theirs = _changes(reference), _changes(other)
-    bounds: list[tuple[float, float]] = []
+    bounds: list[Bound] = []
     for name in ours.keys() & theirs.keys():
         for mine in ours[name]:
             for its in theirs[name]:
                 bounds += _bounds(mine, its)
-    return agreed([(low, high) for low, high in bounds if low < _FAR and high > -_FAR])
+    return agreed([bound for bound in bounds if bound.low < _FAR and bound.high > -_FAR])
 
 
 def _changes(events: Sequence[Event]) -> Mapping[str, list[Event]]:
@@ -78,28 +88,30 @@ def _changes(events: Sequence[Event]) -> Mapping[str, list[Event]]:
     return {name: changes[-_MOST:] for name, changes in found.items()}
 
 
-def _bounds(mine: Event, its: Event) -> list[tuple[float, float]]:
+def _bounds(mine: Event, its: Event) -> list[Bound]:
     """Return by how much its clock may be ahead, where one of two events has caused the other."""
     apart = its.time - mine.time
     if (after := _after(mine, its)) is not None:
-        return [(apart - after[1], apart - after[0])]
+        least, likely, most = after
+        return [Bound(apart - most, apart - least, None if likely is None else apart - likely)]
     if (after := _after(its, mine)) is not None:
-        return [(apart + after[0], apart + after[1])]
+        least, likely, most = after
+        return [Bound(apart + least, apart + most, None if likely is None else apart + likely)]
     return []
 
 
-def _after(cause: Event, effect: Event) -> tuple[float, float] | None:
-    """Return how many seconds after its cause an effect comes, least and most; None where it has another cause."""
+def _after(cause: Event, effect: Event) -> tuple[float, float | None, float] | None:
+    """Return how many seconds after its cause an effect comes: least, likely and most; None if it has another cause."""
     if cause.state == "MASTER" and effect.before == "MASTER" and effect.state == "BACKUP":
-        return -_EARLY, _AT_ONCE
+        return -_EARLY, _LIKELY, _AT_ONCE
     if cause.before == "MASTER" and cause.state in _LEFT and effect.state == "MASTER":
-        return -_EARLY, _SKEW
+        return -_EARLY, None, _SKEW
     return None
 
 
-def agreed(bounds: Sequence[tuple[float, float]]) -> Offset | None:
-    """Return the differences on which most bounds agree, the least of several; None without bounds."""
-    edges = sorted([(low, -1) for low, _ in bounds] + [(high, 1) for _, high in bounds])
+def agreed(bounds: Sequence[Bound]) -> Offset | None:
+    """Return the difference on which most bounds agree, the least of several; None without bounds."""
+    edges = sorted([(bound.low, -1) for bound in bounds] + [(bound.high, 1) for bound in bounds])
     best, count = 0, 0
     spans: list[tuple[float, float]] = []
     for place, (edge, kind) in enumerate(edges):
@@ -110,13 +122,11 @@ def agreed(bounds: Sequence[tuple[float, float]]) -> Offset | None:
             spans.append((edge, edges[place + 1][0]))
     if not spans:
         return None
-    low, high = min(spans, key=lambda span: _distance(*span))
-    return Offset(0.0 if low <= 0 <= high else (low + high) / 2, (high - low) / 2, best)
-
-
-def _distance(low: float, high: float) -> float:
-    """Return how far 0 is from a span."""
-    return max(low, -high, 0.0)
+    low, high = min(spans, key=lambda span: max(span[0], -span[1], 0.0))
+    likely = [it.likely for it in bounds if it.likely is not None and it.low <= low and high <= it.high]
+    seconds = min(max(median(likely or [(low + high) / 2]), low), high)
+    is_alike = abs(seconds) <= _ALIKE or (not likely and low <= 0 <= high)
+    return Offset(0.0 if is_alike else seconds, (high - low) / 2, best)
 
 
 def about(offsets: Mapping[str, Offset | None]) -> list[str]:
