@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from keepalived_scripts.notify.event import Event
 
+_TICK = 0.01  # seconds, of the start times in /proc
 _SEVERITY = {"FAULT": journal.WARNING, "DOWN": journal.WARNING}
 
 
@@ -147,7 +148,8 @@ def _hand_over(event: Event) -> None:
         text = "keepalived's event was lost, the addresses of the kernel show the state"
     before = event.previous if event.is_state else ""
     hand = Hand("notify")
-    ago = max(0.0, boot() - event.order[0])
+    rounded = _TICK if event.source == "notify" else 0.0  # down, by the kernel: its cause must not come after it
+    ago = max(0.0, boot() - event.order[0] - rounded)
     kind = "vrrp" if is_vrrp else "server"
     hand.give(kind, event.name, of=event.kind, state=event.state, before=before, text=text, ago=ago)
     hand.flush()

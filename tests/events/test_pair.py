@@ -113,6 +113,7 @@ def test_a_real_failover_is_explained(tmp_path: Path, ahead: float) -> None:
         until("the VIP at lb2", lambda: "held" in two.states("vip"), logs=logs)
         one.serve()
         until("the VIP at lb1", lambda: one.states("vip")[-1:] == ["held"] and "gone" in two.states("vip"), logs=logs)
+        until("MASTER", lambda: one.states("vrrp")[-1:] == ["MASTER"], logs=logs)
         until("BACKUP", lambda: two.states("vrrp")[-1:] == ["BACKUP"], logs=logs)
         first, second = one.events(), two.events()
     for event in second:
@@ -121,10 +122,11 @@ def test_a_real_failover_is_explained(tmp_path: Path, ahead: float) -> None:
     whole = [json.loads(line) for line in run(tmp_path, "vipwarden", "events", "--json", *files).out.splitlines()]
     killed = next(place for place, it in enumerate(whole) if (it["kind"], it["state"]) == ("check", "CRITICAL"))
     found = [(it["node"], it["kind"], it["state"]) for it in whole[killed:] if it["kind"] in ("check", "vrrp", "vip")]
-    assert found[0] == ("lb1", "check", "CRITICAL")
+    shown = run(tmp_path, "vipwarden", "events", *files).out
+    assert found[0] == ("lb1", "check", "CRITICAL"), shown
     # keepalived moves the VIP before or after it starts the script
-    assert set(found[1:3]) == {("lb1", "vrrp", "FAULT"), ("lb1", "vip", "gone")}
-    assert set(found[3:5]) == {("lb2", "vrrp", "MASTER"), ("lb2", "vip", "held")}
+    assert set(found[1:3]) == {("lb1", "vrrp", "FAULT"), ("lb1", "vip", "gone")}, shown
+    assert set(found[3:5]) == {("lb2", "vrrp", "MASTER"), ("lb2", "vip", "held")}, shown
     explained = run(tmp_path, "vipwarden", "events", "--explain", "--since", f"@{whole[killed]['time'] - 0.1}", *files)
     assert "check service OK -> CRITICAL" in explained.out
     assert "clients were without for about" in explained.out

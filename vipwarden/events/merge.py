@@ -2,8 +2,8 @@
 
 Who becomes MASTER sends an advert, on which the MASTER before becomes BACKUP at once. Who gives up being MASTER for
 FAULT or STOP sends an advert of priority 0, on which another becomes MASTER after its skew, (256 - priority) / 256 of
-its interval. Each such pair of events bounds the difference of the clocks; the bounds on which most pairs agree count
-(Marzullo's algorithm), of several the least, as clocks are mostly right.
+its interval. VIPs come and go with both. Each such pair of events bounds the difference of the clocks; the bounds on
+which most pairs agree count (Marzullo's algorithm), of several the least, as clocks are mostly right.
 """
 
 from __future__ import annotations
@@ -80,31 +80,34 @@ def offset_of(reference: Sequence[Event], other: Sequence[Event]) -> Offset | No
 
 
 def _changes(events: Sequence[Event]) -> Mapping[str, list[Event]]:
-    """Return the changes into and out of MASTER, by instance, the last of each."""
+    """Return the changes into and out of MASTER by instance, and of VIPs by address, the last of each."""
     found: dict[str, list[Event]] = {}
     for event in events:
-        if event.kind == "vrrp" and event.of == "INSTANCE" and "MASTER" in (event.state, event.before):
-            found.setdefault(event.name, []).append(event)
+        is_change = event.kind == "vrrp" and event.of == "INSTANCE" and "MASTER" in (event.state, event.before)
+        if is_change or event.kind == "vip":
+            found.setdefault(f"{event.kind} {event.name}", []).append(event)
     return {name: changes[-_MOST:] for name, changes in found.items()}
 
 
 def _bounds(mine: Event, its: Event) -> list[Bound]:
     """Return by how much its clock may be ahead, where one of two events has caused the other."""
     apart = its.time - mine.time
+    bounds = []
     if (after := _after(mine, its)) is not None:
         least, likely, most = after
-        return [Bound(apart - most, apart - least, None if likely is None else apart - likely)]
+        bounds.append(Bound(apart - most, apart - least, None if likely is None else apart - likely))
     if (after := _after(its, mine)) is not None:
         least, likely, most = after
-        return [Bound(apart + least, apart + most, None if likely is None else apart + likely)]
-    return []
+        bounds.append(Bound(apart + least, apart + most, None if likely is None else apart + likely))
+    return bounds
 
 
 def _after(cause: Event, effect: Event) -> tuple[float, float | None, float] | None:
     """Return how many seconds after its cause an effect comes: least, likely and most; None if it has another cause."""
-    if cause.state == "MASTER" and effect.before == "MASTER" and effect.state == "BACKUP":
+    taken, left = (cause.state, effect.state) == ("held", "gone"), (cause.state, effect.state) == ("gone", "held")
+    if taken or (cause.state == "MASTER" and effect.before == "MASTER" and effect.state == "BACKUP"):
         return -_EARLY, _LIKELY, _AT_ONCE
-    if cause.before == "MASTER" and cause.state in _LEFT and effect.state == "MASTER":
+    if left or (cause.before == "MASTER" and cause.state in _LEFT and effect.state == "MASTER"):
         return -_EARLY, None, _SKEW
     return None
 
