@@ -181,7 +181,11 @@ def log(program: str, state: State, text: str) -> None:
 
 
 def hand_over(program: str, kind: str, name: str, state: str, text: str, before: str = "", of: str = "") -> None:
-    """Hand an event over to the recorder."""
+    """Hand an event over to the recorder, if there is one."""
+    try:
+        posix.stat(paths.events())
+    except OSError:
+        return
     from vipwarden.events.hand import Hand
 
     hand = Hand(program)
