@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from exporter.choice import ALL, CheckStatus, Choice, Pattern
@@ -67,7 +66,7 @@ class Settings:
     peer_access: Access
     proc: str
     verdicts: tuple[str, ...]
-    events: str
+    events: tuple[str, ...]
     timeout: float
     max_connections: int
     max_scrapes: int
@@ -145,6 +144,5 @@ def settings(
     access = Access(*(given.pop(f"peer_{name}") for name in ("auth_file", "ca_file", "cert_file")))
     given["keepalived_states"] = keepalived_states or tuple(dict.fromkeys((paths.vrrp(), paths.vrrp(paths.ROOT))))
     given["verdicts"] = verdicts or tuple(dict.fromkeys((paths.verdicts(), paths.verdicts(paths.ROOT))))
-    own = paths.history()
-    given["events"] = events or (own if Path(own).is_dir() else paths.HISTORY)
+    given["events"] = (events,) if events else tuple(dict.fromkeys((paths.history(), paths.HISTORY)))
     return Settings(**given, haproxy_choice=choice, peer_access=access)

@@ -14,7 +14,7 @@ from vipwarden.events.event import KINDS, Event
 from vipwarden.events.explain import clock, said
 from vipwarden.events.merge import about, merged
 from vipwarden.events.order import corrected, ordered
-from vipwarden.events.read import Tail, last
+from vipwarden.events.read import Tail, last, there
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,8 +72,9 @@ def _number(query: Mapping[str, str], name: str) -> float:
     return value
 
 
-def look(folder: str, ask: Wanted) -> Found:
+def look(folders: Sequence[str], ask: Wanted) -> Found:
     """Read what is wanted, the last MOST of it; raises OSError, and ValueError for a place that is none."""
+    folder = there(folders)
     tail = Tail(folder, ask.after)  # first: what comes meanwhile is read twice, rather than never
     events = corrected(ordered(tail.more() if ask.after else last(folder, _MOST_READ)))
     return Found([event for event in events if ask.fits(event)][-MOST:], tail.place)

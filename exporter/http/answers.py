@@ -142,7 +142,7 @@ class Answers:
         except ValueError as problem:
             return error(request, 400, one_line(str(problem)))
         except FileNotFoundError:
-            return error(request, 404, f"No recorder has written events in {settings.events} yet.")
+            return error(request, 404, f"No recorder has written events in {' or '.join(settings.events)} yet.")
         except (OSError, RuntimeError) as problem:
             return error(request, 503, f"The events cannot be read: {one_line(str(problem))}")
         if not is_page:

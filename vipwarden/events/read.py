@@ -9,11 +9,16 @@ from vipwarden.events.event import decode
 from vipwarden.events.segments import lines, path_of, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from vipwarden.events.event import Event
 
 _BLOCK = 1 << 18
+
+
+def there(folders: Sequence[str]) -> str:
+    """Return the first of these folders that exists, else the last."""
+    return next(filter(os.path.isdir, folders), folders[-1])
 
 
 def read(place: str) -> list[Event]:

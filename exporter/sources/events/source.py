@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.render.exposition import Family
 from exporter.source import AbsentError, Source
+from vipwarden.events.read import there
 from vipwarden.events.recorder import totals
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ _HELP = "Events that the recorder has written, by their kind."
 def read(settings: Settings) -> dict[str, int]:
     """Read what the recorder counts; raises OSError and ValueError."""
     try:
-        return totals(settings.events)
+        return totals(there(settings.events))
     except FileNotFoundError:
-        raise AbsentError(f"no recorder has written events in {settings.events} yet") from None
+        raise AbsentError(f"no recorder has written events in {' or '.join(settings.events)} yet") from None
 
 
 def series(facts: dict[str, int]) -> Iterator[Metric]:
