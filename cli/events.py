@@ -147,9 +147,9 @@ def _explained(events: Sequence[Event], fits: Callable[[Event], bool]) -> None:
     for chain in chains(events):
         if any(map(fits, chain.events)):
             sys.stdout.write(f"{strftime(_DAY, localtime(chain.events[0].time))}\n")
-            sys.stdout.writelines(f"{one_line_kept(line)}\n" for line in as_text(chain))
+            sys.stdout.writelines(f"{_printable(line)}\n" for line in as_text(chain))
 
 
-def one_line_kept(line: str) -> str:
+def _printable(line: str) -> str:
     """Return a line without control characters, with its columns."""
     return "".join(char if char.isprintable() else " " for char in line)

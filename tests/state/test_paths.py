@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.commands import open_to_others
 from vipwarden.state import paths
-from vipwarden.state.paths import file_name, name_of, runtime, services
+from vipwarden.state.paths import file_name, history, name_of, runtime, services
 
 CODE = Path(__file__).parents[2]
 ANY_TEXT = st.text(st.characters(codec=None))
@@ -70,6 +70,9 @@ def test_where_the_runtime_folder_is() -> None:
     assert runtime({b"VIPWARDEN_RUNTIME_DIR": b"", b"XDG_RUNTIME_DIR": b"/run/user/0"}) == "/run/vipwarden"
     assert services({b"VIPWARDEN_STATE_DIR": b"/x"}) == "/x/service"
     assert services({b"VIPWARDEN_RUNTIME_DIR": b"/x"}) == "/var/lib/vipwarden/service"
+    assert history({b"VIPWARDEN_STATE_DIR": b"/x"}) == "/x/events"
+    assert history({b"VIPWARDEN_RUNTIME_DIR": b"/x"}) == "/x/history"
+    assert history({}) == paths.HISTORY
     script = "import sys; sys.path.insert(0, sys.argv[1]); from vipwarden.state import paths as p"
     script += "; print(p.runtime(), p.services())"
     for env, expected in (({}, "/tmp/vipwarden-4711"), ({"XDG_RUNTIME_DIR": "/r"}, "/r/vipwarden")):
@@ -93,6 +96,7 @@ def test_all_files_lie_below_the_runtime_folder(monkeypatch: pytest.MonkeyPatch)
         (paths.pidfile, "run.pid"),
         (paths.vrrp, "vrrp"),
         (paths.spool, "notify"),
+        (paths.events, "events"),
         (paths.realserver, "realserver"),
     ):
         assert (make(), make("/run/other")) == (f"/own/{name}", f"/run/other/{name}")
