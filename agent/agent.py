@@ -15,6 +15,7 @@ from agent.meter import Meter
 from agent.paths import AgentPaths
 from agent.publisher import Publisher
 from agent.record import Record
+from agent.records import Records
 from agent.relief import relieve
 from agent.turns import Turns
 from agent.watch import Watch, guarded, linked
@@ -67,6 +68,7 @@ class Agent:
         self._owner = manifest.word()
         self._driver: Driver
         self._turns: Turns
+        self._records: Records
         self._guard: Guard | None = None
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -75,11 +77,13 @@ class Agent:
         self._driver.paths = self.paths
         self._driver.events.report(self._record.ended)
         self._turns = Turns(self._driver, self._publisher, self._meter)
+        self._records = Records(self._driver.away, self._say)
         lock = None
         try:
             lock = await self._lock()
             self._driver.names.remember(self.runtime)
             self.paths.begin(self._entries)
+            await self._records.begin()
             await self._open()
             self._record.event("agent", "agent", state="start", text=f"{len(self.watches)} checks")
             ready()
@@ -165,6 +169,7 @@ class Agent:
         now = monotonic()
         for number, (name, watch) in enumerate(watches.items()):
             watch.number = number
+            watch.told.follow(self._records.of(watch.entry))
             if watch.entry.track and watch.published.value is None:
                 self._publisher.track(watch.published, watch.value)
             if before.get(name) is not watch and not watch.links.members:
@@ -180,6 +185,10 @@ class Agent:
     def _keep_house(self) -> None:
         self._record.look()
         self._publisher.look_after(self._published())
+        if self._records.look():
+            now = monotonic()
+            for watch in self.watches.values():
+                self._turns.follow(watch, self._records.of(watch.entry), now)
         self._driver.names.save()
         self.paths.forget()
         trouble = self._guard.inspect() if self._guard is not None else ""

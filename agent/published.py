@@ -15,13 +15,14 @@ NOTHING, STAMP, WHOLE = range(3)
 class Published:
     """The files named ``file``, as far as is known; ``loss`` is the value of the track file for no verdict."""
 
-    __slots__ = ("file", "loss", "period", "stamped", "state", "ttl", "value", "width", "written")
+    __slots__ = ("duration", "file", "loss", "period", "stamped", "state", "ttl", "value", "width", "written")
 
     def __init__(self, file: str, interval: float, loss: int) -> None:
         self.file = file
         self.loss = loss
         self.value: int | None = None  # in the track file
         self.state: State | None = None  # in the verdict file
+        self.duration = 0.0  # of the last run, in seconds
         self.width = 0  # of the stamp in it
         self.stamped = self.written = float("-inf")  # when it was stamped, and written as a whole
         self.period = max(interval, _LEAST_PERIOD) - interval / 2  # seconds after which it is stamped anew

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agent.watch import Watch
     from vipwarden.core.result import State
 
+_TTL = 6  # its place in the first line of a verdict
+
 
 class Publisher:
     """Writes below ``runtime``; ``say`` takes changes, and trouble once for each time that it begins.
@@ -66,15 +68,20 @@ class Publisher:
             if published.value is not None and published.file not in there:
                 published.value = None
 
-    def publish(self, watch: Watch, result: Result, now: float) -> None:
-        """Write the verdict file; one that cannot be replaced and says another state is removed."""
-        health, published = watch.health, watch.published
+    def publish(self, watch: Watch, result: Result, now: float, *, again: bool = False) -> None:
+        """Write the verdict file; one that cannot be replaced and says another state is removed.
+
+        ``again`` is for a result that was written before.
+        """
+        health, published, told = watch.health, watch.published, watch.told
         text = one_line(result.text)
         if health.count:
             text = f"{health.count} of {health.needed} results against {health.state}: {text}"
         shown = Result(health.state or OK, text, result.metrics)
-        duration = now - watch.schedule.begun
-        data = verdict.encode(watch.entry.check, shown, watch.since, duration, published.ttl)
+        if not again:
+            published.duration = now - watch.schedule.begun
+        why = told.record.text if told.record is not None else ""
+        data = verdict.encode(watch.entry.check, shown, watch.since, published.duration, published.ttl, told.word, why)
         path = f"{self.verdicts}/{published.file}"
         try:
             try:
@@ -131,9 +138,10 @@ class Publisher:
             path = f"{self.verdicts}/{published.file}"
             try:
                 head, line, rest = files.read(path, verdict.MOST_BYTES).partition(b"\n")
-                start, _, ttl = head.rpartition(b" ")
-                if published.state is not None and ttl == b"%.2f" % published.ttl:
-                    files.write(path, b"%b %.2f" % (start, published.ttl + grace) + line + rest)
+                words = head.split(b" ")
+                if published.state is not None and words[_TTL:][:1] == [b"%.2f" % published.ttl]:
+                    words[_TTL] = b"%.2f" % (published.ttl + grace)
+                    files.write(path, b" ".join(words) + line + rest)
             except FileNotFoundError:
                 pass  # a check that has no verdict yet
             except OSError as error:  # this one is valid for its own TTL only, as after a kill

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.publisher import Publisher
     from agent.watch import Watch
     from vipwarden.core.result import Metric, State
+    from vipwarden.state.maintenance import Maintenance
 
 
 class Turns:
@@ -51,6 +52,18 @@ class Turns:
             self._driver.abandon(watch.run)
             watch.run = None
 
+    def follow(self, watch: Watch, record: Maintenance | None, now: float) -> None:
+        """Let a maintenance begin or end, at once for keepalived, readers of the verdict, and compositions."""
+        if not watch.told.follow(record):
+            return
+        published = watch.published
+        if watch.entry.track and watch.value != published.value and not self._failed[watch.number]:
+            self._publisher.track(published, watch.value)
+        if watch.result is not None:
+            self._publisher.publish(watch, watch.result, now, again=True)
+        for user in watch.links.users:
+            self._compose(user, now, changed=True)
+
     def _start(self, watch: Watch, _tick: float) -> None:
         run, schedule, driver = watch.run, watch.schedule, self._driver
         now = monotonic()
@@ -62,7 +75,7 @@ class Turns:
         late = schedule.begin(now)
         if not schedule.repeated:
             self._meter.late.append(late)
-        if watch.links.needs and (by := blocker(_members(watch.links.needs))) is not None:
+        if watch.links.needs and (by := blocker(_verdicts(watch.links.needs))) is not None:
             if by[1].state is None:
                 driver.at(schedule.postpone(now), watch.start)
             else:
@@ -170,7 +183,8 @@ class Turns:
             self._looks[number] = now
             return
         watch.schedule.begin(now)
-        result = composed(_members(watch.links.members), watch.entry.needed, health.worst)
+        members = ((member.entry.name, member.told.verdict) for member in watch.links.members)
+        result = composed(members, watch.entry.needed, health.worst)
         if result is None:
             self._looks[number] = now
             return
@@ -185,5 +199,5 @@ def _metrics(watch: Watch) -> Sequence[Metric]:
     return watch.result.metrics if watch.result is not None else ()
 
 
-def _members(watches: Sequence[Watch]) -> Iterator[Member]:
+def _verdicts(watches: Sequence[Watch]) -> Iterator[Member]:
     return ((watch.entry.name, watch.health) for watch in watches)

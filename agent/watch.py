@@ -9,6 +9,7 @@ from agent.health import Health
 from agent.manifest import Guarded
 from agent.published import Published
 from agent.schedule import Schedule
+from agent.told import Told
 from vipwarden.state.paths import file_name
 from vipwarden.state.standing import standing
 
@@ -48,12 +49,14 @@ class Watch:
         "schedule",
         "since",
         "start",
+        "told",
     )
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.blind = False  # whether the path to the real server could not be built
         self.health = Health(entry.rise, entry.fall, entry.healthy)
+        self.told = Told(entry, self.health)
         self.result: Result | None = None  # the last one
         self.since = 0.0  # when the state of the verdict changed, in seconds of the epoch
         self.schedule = Schedule(entry.interval, entry.fast_interval, entry.retry)
@@ -66,10 +69,12 @@ class Watch:
     @property
     def value(self) -> int:
         """The value that the track file has to hold."""
-        return value.value(self.entry.weight, self.health, self.result.metrics if self.result else ())
+        return self.told.value(self.result.metrics if self.result else ())
 
     def take_over(self, last: Verdict | None, grace: float) -> None:
         """Begin with the verdict that an earlier agent left, if that ended at most ``grace`` seconds ago."""
+        if last is not None:
+            self.told.remember(last.told)
         # a clean end has added the grace to the TTL already
         if last is not None and last.ttl and standing(last, min(last.ttl, self.published.ttl) + grace).is_valid:
             self.health.state, self.result, self.since = last.result.state, last.result, last.since
@@ -77,6 +82,7 @@ class Watch:
     def inherit(self, old: Watch) -> None:
         """Begin with the verdict of the same name under the configuration before."""
         self.health.state, self.result, self.since = old.health.state, old.result, old.since
+        self.told.inherit(old.told)
 
 
 def linked(entries: Sequence[Entry], before: dict[str, Watch]) -> dict[str, Watch]:

@@ -14,14 +14,13 @@ import select
 from keepalived_scripts.service.rules import DOWN, GOOD, TRYING, Limits, Memory
 from vipwarden.core.result import UNKNOWN, Result
 from vipwarden.state import files
-from vipwarden.state.clock import boot, monotonic, wall
+from vipwarden.state.clock import boot, boot_id, monotonic, wall
 from vipwarden.state.paths import file_name
 from vipwarden.state.standing import standing
 from vipwarden.state.verdict import read
 
 _MAGIC = "vipwarden-service-1"
 _MOST = 8192
-_BOOT = "/proc/sys/kernel/random/boot_id"
 _TURN = 0.01  # seconds between two tries to get the lock
 
 
@@ -84,7 +83,7 @@ def lost(limits: Limits) -> Memory:
 
 def text_of(memory: Memory) -> bytes:
     """Return the file's content."""
-    head = f"{_MAGIC} {memory.phase} {memory.bad} {int(memory.tried)} {memory.at:.2f} {memory.good:.2f} {_boot_id()}"
+    head = f"{_MAGIC} {memory.phase} {memory.bad} {int(memory.tried)} {memory.at:.2f} {memory.good:.2f} {boot_id()}"
     return f"{head}\n{' '.join(f'{restart:.3f}' for restart in memory.restarts)}\n".encode()
 
 
@@ -111,7 +110,7 @@ def _memory(text: str) -> Memory:
         raise ValueError("it has another format")
     memory = Memory(phase, bad=int(bad), tried=tried == "1", restarts=tuple(map(_time, times.split())))
     stamps = _time(at), _time(good)
-    if phase != GOOD and of_boot == _boot_id():
+    if phase != GOOD and of_boot == boot_id():
         if max(stamps) > boot():
             raise ValueError("it is dated in the future")
         memory.at, memory.good = stamps
@@ -123,11 +122,3 @@ def _time(text: str) -> float:
     if not 0 <= value < 1e11:
         raise ValueError("it holds no time")
     return value
-
-
-def _boot_id() -> str:
-    source = posix.open(_BOOT, posix.O_RDONLY | posix.O_CLOEXEC)
-    try:
-        return posix.read(source, 64).decode("ascii", "replace").strip()
-    finally:
-        posix.close(source)

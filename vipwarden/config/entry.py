@@ -25,6 +25,13 @@ class Healthy(Choice):
     choices = ("ok", "warning")
 
 
+class InMaintenance(Choice):
+    """What keepalived is told of a check in maintenance."""
+
+    __slots__ = ()
+    choices = ("drain", "down", "hold")
+
+
 class Loss(Choice):
     """The consequence for the track file when the agent is lost."""
 
@@ -40,6 +47,7 @@ def judged(
     syslog: bool = True,
     on_agent_loss: Loss = Loss("fail"),
     agent_loss_after: Seconds | None = None,
+    in_maintenance: InMaintenance = InMaintenance("drain"),
 ) -> None:
     """Add the keys that every verdict has.
 
@@ -49,6 +57,7 @@ def judged(
     syslog: log changes to syslog
     on_agent_loss: when the agent is lost: fail, or hold to keep the last verdict in the track file
     agent_loss_after: seconds without a run after which the agent counts as lost; default two and a half intervals
+    in_maintenance: what keepalived is told: drain for the weight 0, down for a failure, or hold for the state before
     """
 
 
@@ -107,8 +116,9 @@ class Entry:
     """
 
     __slots__ = (
-        "check", "fall", "fast_interval", "function", "healthy", "hold", "interval", "loss_after", "members", "name",
-        "needed", "only_if", "retry", "rise", "syslog", "timeout", "track", "values", "via_hold", "weight",
+        "check", "fall", "fast_interval", "function", "healthy", "hold", "in_maintenance", "interval", "loss_after",
+        "members", "name", "needed", "only_if", "retry", "rise", "syslog", "timeout", "track", "values", "via_hold",
+        "weight",
     )  # fmt: skip
     function: Check
 
@@ -122,6 +132,7 @@ class Entry:
         self.syslog: bool = given["syslog"]
         self.hold = given["on_agent_loss"] == "hold"
         self.loss_after: float = given["agent_loss_after"] or 0.0
+        self.in_maintenance: str = given["in_maintenance"]
         self.check = ""
         self.values: dict[str, object] = {}
         self.interval = self.fast_interval = self.timeout = 0.0

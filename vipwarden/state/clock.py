@@ -7,12 +7,23 @@ durations and deadlines within one process, without sleep. ``wall`` is the time 
 
 from __future__ import annotations
 
+import posix
 from time import CLOCK_BOOTTIME, clock_gettime, monotonic
 from time import time as wall
 
-__all__ = ["boot", "monotonic", "wall"]
+__all__ = ["boot", "boot_id", "monotonic", "wall"]
+_BOOT = "/proc/sys/kernel/random/boot_id"
 
 
 def boot() -> float:
     """Return the seconds since boot."""
     return clock_gettime(CLOCK_BOOTTIME)
+
+
+def boot_id() -> str:
+    """Return the id of this boot, which tells whether a stamp of boot() counts; raises OSError without /proc."""
+    source = posix.open(_BOOT, posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        return posix.read(source, 64).decode("ascii", "replace").strip()
+    finally:
+        posix.close(source)

@@ -71,14 +71,24 @@ def events(top: str = "") -> str:
 
 
 def services(environ: Mapping[bytes, bytes] = posix.environ) -> str:
-    """Return the folder of what chk_service remembers: $VIPWARDEN_STATE_DIR, else /var/lib/vipwarden for root.
+    """Return the folder of what chk_service remembers."""
+    return f"{_lasting(environ)}/service"
+
+
+def maintenance(environ: Mapping[bytes, bytes] = posix.environ, *, root: bool = False) -> str:
+    """Return the folder of the records of maintenance, of this user or of root."""
+    return f"{_lasting(environ, root=root)}/maintenance"
+
+
+def _lasting(environ: Mapping[bytes, bytes], *, root: bool = False) -> str:
+    """Return the folder of what survives a reboot: $VIPWARDEN_STATE_DIR, else /var/lib/vipwarden for root.
 
     Others have it in their runtime folder, where it does not survive a reboot.
     """
     given = environ.get(b"VIPWARDEN_STATE_DIR")
     if given:
-        return given.decode(errors="surrogateescape") + "/service"
-    return "/var/lib/vipwarden/service" if posix.geteuid() == 0 else f"{runtime(environ)}/service"
+        return given.decode(errors="surrogateescape")
+    return "/var/lib/vipwarden" if root or posix.geteuid() == 0 else runtime(environ)
 
 
 def history(environ: Mapping[bytes, bytes] = posix.environ) -> str:

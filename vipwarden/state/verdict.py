@@ -1,10 +1,12 @@
 """What was the last result of a check, and when? The format of verdict files.
 
 A verdict is a small text file NAME in the runtime folder. Its first line is made for ``read`` of a shell:
-``vipwarden-1 STATE STAMP SINCE DURATION CHECK [TTL]``. STATE is a number, STAMP the end of the run in seconds since
-boot (to a hundredth, as in /proc/uptime), SINCE when the state began in seconds of the epoch, DURATION that of the run
-in seconds, and TTL for how many seconds the verdict is valid, where its writer follows it by another. The second line
-is the check's text, each further one a metric: name, value, unit, warning, critical, minimum and maximum between tabs.
+``vipwarden-1 STATE STAMP SINCE DURATION CHECK [TTL [TOLD]]``. STATE is a number, STAMP the end of the run in seconds
+since boot (to a hundredth, as in /proc/uptime), SINCE when the state began in seconds of the epoch, DURATION that of
+the run in seconds, and TTL for how many seconds the verdict is valid, where its writer follows it by another. TOLD is
+there in maintenance only: what keepalived is told in place of the state: ``drain``, ``down``, or ``hold`` and the
+number of the state that is held. The second line is the check's text, in maintenance followed by a tab and until when,
+by whom and why; each further line is a metric: name, value, unit, warning, critical, minimum and maximum between tabs.
 """
 
 from __future__ import annotations
@@ -21,16 +23,19 @@ if TYPE_CHECKING:
 _MAGIC = "vipwarden-1"
 _STAMP_AT = len(_MAGIC) + 3  # behind the state, which is one digit
 MOST_BYTES = 65536
+DRAIN, DOWN, HOLD = "drain", "down", "hold"
+_TOLD = (DRAIN, DOWN, *(f"{HOLD}{state}" for state in range(4)))
 
 
 class Verdict:
     """The last result of one check; standing.py says whether it still counts.
 
     ``stamp`` and ``read`` are the end of its run and its reading on the boot clock, ``since`` the time of its last
-    change on the wall clock, ``ttl`` the seconds for which it is valid, 0 for a run of its own.
+    change on the wall clock, ``ttl`` the seconds for which it is valid, 0 for a run of its own. In maintenance
+    ``told`` is what keepalived is told, and ``maintenance`` says until when, by whom and why.
     """
 
-    __slots__ = ("check", "duration", "name", "read", "result", "since", "stamp", "ttl")
+    __slots__ = ("check", "duration", "maintenance", "name", "read", "result", "since", "stamp", "told", "ttl")
 
     def __init__(
         self, name: str, check: str, result: Result, since: float, stamp: float, duration: float, ttl: float = 0
@@ -42,6 +47,7 @@ class Verdict:
         self.stamp = stamp
         self.duration = duration
         self.ttl = ttl
+        self.told = self.maintenance = ""
         self.read = boot()
 
     @property
@@ -50,10 +56,14 @@ class Verdict:
         return self.read - self.stamp
 
 
-def encode(check: str, result: Result, since: float, duration: float, ttl: float = 0) -> bytes:
-    """Return the content of a verdict file with the stamp of this moment."""
+def encode(
+    check: str, result: Result, since: float, duration: float, ttl: float = 0, told: str = "", maintenance: str = ""
+) -> bytes:
+    """Return the content of a verdict file with the stamp of this moment; ``told`` and ``maintenance`` want a TTL."""
     head = f"{_MAGIC} {int(result.state)} {_stamp()} {since:.3f} {duration:.6f} {check}"
-    lines = [f"{head} {ttl:.2f}" if ttl else head, one_line(result.text)]
+    lines = [f"{head} {ttl:.2f} {told}".rstrip() if ttl else head, one_line(result.text)]
+    if told:
+        lines[1] += f"\t{one_line(maintenance)}"
     lines += ["\t".join(_cells(metric)) for metric in result.metrics]
     data = ("\n".join(lines) + "\n").encode("utf-8", "replace")
     return data[: data.rfind(b"\n", 0, MOST_BYTES) + 1]  # the metrics that a reader takes
@@ -65,15 +75,20 @@ def decode(name: str, data: bytes) -> Verdict:
     if not text.endswith("\n"):
         raise ValueError("torn")
     head, said, *rest = text[:-1].split("\n")
-    magic, state, stamp, since, duration, check, *ttl = head.split(" ")
-    if magic != _MAGIC or len(ttl) > 1:
+    magic, state, stamp, since, duration, check, *ends = head.split(" ")
+    ttl, told = ends[:1], ends[1:]
+    if magic != _MAGIC or len(told) > 1 or (told and told[0] not in _TOLD):
         raise ValueError("not a verdict")
+    said, _, maintenance = said.partition("\t")
     metrics = [_metric(line.split("\t")) for line in rest]
     numbers = [float(number) for number in (stamp, since, duration, *(ttl or "0"))]
     if any(number - number != 0 for number in numbers):
         raise ValueError("not a time")
     result = Result(State(int(state)), one_line(said), metrics)
-    return Verdict(name, one_line(check), result, *numbers[1::-1], *numbers[2:])
+    verdict = Verdict(name, one_line(check), result, *numbers[1::-1], *numbers[2:])
+    if told:
+        verdict.told, verdict.maintenance = told[0], one_line(maintenance)
+    return verdict
 
 
 def restamp(path: str, width: int) -> None:
