@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """A line of the table; ``counts`` is whether its state is current."""
+    """A line of the table; ``counts`` is whether its state is current, ``maintenance`` until when, by whom and why."""
 
     name: str
     check: str
@@ -32,6 +32,7 @@ class Row(NamedTuple):
     age: float | None
     text: str
     counts: bool
+    maintenance: str = ""
 
 
 def status(*, watch: bool = False, json: bool = False) -> int:
@@ -69,7 +70,8 @@ def rows(folder: str) -> list[Row]:
             reason = "the agent is gone" if verdict.name == RESERVED else "no agent looks at it any more"
             text = f"stale, {reason}: {now.text}" if now.word == STALE else now.text
             counts = now.word != PAST
-            row = Row(verdict.name, verdict.check, now.state, verdict.since, verdict.age, text, counts)
+            times = verdict.since, verdict.age
+            row = Row(verdict.name, verdict.check, now.state, *times, text, counts, verdict.maintenance)
             table[paths.file_name(verdict.name)] = row
     try:
         wanted = [entry.file for entry in manifest.read(folder)]
@@ -98,6 +100,7 @@ def as_json(table: Sequence[Row]) -> dict[str, object]:
             "since": row.since,
             "age_seconds": None if row.age is None else round(row.age, 2),
             "counts": row.counts,
+            "maintenance": row.maintenance or None,
             "text": row.text,
         }
         for row in table

@@ -57,15 +57,17 @@ def commands(code: Path) -> Iterator[Command]:
         yield declared(f"chk_{name}", parts[f"chk_{name}"], preset, service.front_end)
     scripts = "keepalived_scripts"
     lines = {"notify": module(f"{scripts}.notify.main").line, "realserver": module(f"{scripts}.realserver.main").main}
-    own = parts.keys() - launchers(code).keys() - {"check", "snippet", "via"}
+    own = parts.keys() - launchers(code).keys() - {"check", "maint", "snippet", "via"}
     for part, line in (lines | {part: module(f"cli.{part}").main for part in own}).items():
         yield declared(line.program, parts[part], *line.functions, arguments=usage.arguments_of(line.run))
     about = "checks of keepalived, LVS and HAProxy, by hand and all the time"
     yield listed("vipwarden", about, "PART", parts, "--version", "show the version")
     yield listed("vipwarden check", parts["check"], "NAME", registry.questions())
-    for name, line in module("cli.via").COMMANDS.items():
-        yield declared(line.program, module("cli.via").ABOUT[name], *line.functions)
-    yield listed("vipwarden via", parts["via"], "NAME", module("cli.via").ABOUT)
+    for part in ("maint", "via"):
+        texts = module(f"cli.{part}").ABOUT
+        for name, line in module(f"cli.{part}").COMMANDS.items():
+            yield declared(line.program, texts[name], *line.functions, arguments=usage.arguments_of(line.run))
+        yield listed(f"vipwarden {part}", parts[part], "NAME", texts)
     yield listed("vipwarden snippet", parts["snippet"], "NAME", module("cli.snippet").known_names())
 
 

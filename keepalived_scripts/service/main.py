@@ -1,7 +1,7 @@
 """Is a service healthy, and if not, does a restart help? chk_service and chk_haproxy, for keepalived.
 
 They never stop keepalived: the exit code gives up the VIP. All runs for one unit share one memory, so that two
-instances of keepalived restart it only once.
+instances of keepalived restart it only once. In maintenance they restart nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result
 from vipwarden.net.blocking import end
 from vipwarden.state import paths
 from vipwarden.state.clock import boot, monotonic, wall
+from vipwarden.state.maintenance import chosen, read_all
 from vipwarden.state.standing import standing
 from vipwarden.state.verdict import read
 
@@ -127,7 +128,12 @@ def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
     except memory.LostError as error:
         service.log(CRITICAL, f"{error}; down until it has been good for {service.limits.good_for:g} s")
         before = memory.lost(service.limits)
+    maintenance = chosen(read_all(), service.name)
+    if maintenance is not None:
+        service.restart = ()
     result = ask(service.parts, until - (until - begun) * _FOR_THE_END)
+    if maintenance is not None:
+        result.text = f"{maintenance.text}: {result.text}"
     _set_alarm(until)  # the checks have set their own
     step, why = _follow(service, path, before, result, until)
     reason = ": ".join(part for part in (step.reason, why) if part)

@@ -23,6 +23,7 @@ _BY = ("name", "check")
 _STATE = "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN or no longer valid."
 _SUCCESS = "Whether the last verdict is OK and still valid: only then keepalived takes the check as healthy."
 _FRESH = "Whether the verdict is still valid: neither past its TTL nor dated into the future."
+_MAINTENANCE = "Whether the check is in maintenance, so that keepalived is not told its state."
 _TTL = "Validity (TTL) of the last verdict in seconds; absent for one-shot runs."
 
 
@@ -55,6 +56,7 @@ def series(facts: Checks) -> Iterator[Metric]:
         ("vipwarden_check_state", "gauge", _STATE, lambda it: it[1].state),
         ("vipwarden_check_success", "gauge", _SUCCESS, lambda it: it[1].state == OK),
         ("vipwarden_check_fresh", "gauge", _FRESH, lambda it: it[1].is_valid),
+        ("vipwarden_check_maintenance", "gauge", _MAINTENANCE, lambda it: bool(it[0].told)),
         (
             "vipwarden_check_since_timestamp_seconds",
             "gauge",

@@ -40,7 +40,9 @@ class View:
 
 
 def _mark(item: Item) -> Mark:
-    return _NOT_VALID.get(item[1].word, _MARKS[item[1].state])
+    verdict, now = item
+    mark = _NOT_VALID.get(now.word, _MARKS[now.state])
+    return Mark("maint", f"{mark.word}, maintenance") if verdict.told and now.is_valid else mark
 
 
 def _name(item: Item) -> str:

@@ -1,0 +1,111 @@
+"""Which connections do real servers still have? As IPVS and HAProxy of this node count them."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, NamedTuple
+
+from vipwarden.net.blocking import BlockingNet
+from vipwarden.node.haproxy.conf import instances
+from vipwarden.node.haproxy.socket import SERVER, HaproxyError, HaproxyMissingError, report
+from vipwarden.node.ipvs.read import Tables
+from vipwarden.node.ipvs.table import IpvsError, IpvsMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from vipwarden.config.entry import Entry
+    from vipwarden.node.haproxy.source import Instance
+
+_CONF = "/etc/haproxy/haproxy.cfg"
+_TIMEOUT = 2.0  # seconds for an answer
+_MOST_SHOWN = 5
+
+
+class CountError(Exception):
+    """Connections cannot be counted; the text says why."""
+
+
+class Server(NamedTuple):
+    """A real server where somebody balances: ``count`` are its connections, ``weight`` is None where HAProxy does."""
+
+    name: str
+    address: str
+    port: int
+    count: int
+    weight: int | None = None
+
+
+Place = tuple[str, int]  # an address and a port, or 0 for any port
+
+
+def places(entries: Iterable[Entry]) -> set[Place]:
+    """Return the addresses and ports that checks ask; raises CountError where a name has no address."""
+    found: set[Place] = set()
+    for entry in entries:
+        host, port = str(entry.values.get("host", "")), entry.values.get("port")
+        if host and not host.startswith("/"):
+            found |= {(address, port if isinstance(port, int) else 0) for address in _addresses(host)}
+    return found
+
+
+def _addresses(host: str) -> set[str]:
+    try:
+        return {str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError as error:
+        raise CountError(f"the name {host} has no address: {error.strerror}") from None
+
+
+def left(wanted: Collection[Place], *, drained: bool) -> list[str]:
+    """Return a text for each real server that still has connections, or with ``drained`` a weight above 0.
+
+    Raises CountError where neither IPVS nor HAProxy of this node knows one of the servers.
+    """
+    known = [server for server in (*_ipvs(), *_haproxy()) if _is_wanted(server, wanted)]
+    if not known:
+        raise CountError("neither IPVS nor HAProxy of this node balances to these servers")
+    texts = [f"{server.name}: {server.count} connections" for server in known if server.count]
+    if drained:
+        texts += [f"{server.name}: still has the weight {server.weight}" for server in known if server.weight]
+    return [*texts[:_MOST_SHOWN], f"and {len(texts) - _MOST_SHOWN} more"] if len(texts) > _MOST_SHOWN else texts
+
+
+def _is_wanted(server: Server, wanted: Collection[Place]) -> bool:
+    return (server.address, server.port) in wanted or (server.address, 0) in wanted
+
+
+def _ipvs() -> Iterator[Server]:
+    try:
+        table = Tables().read(_TIMEOUT)
+    except IpvsMissingError:
+        return
+    except IpvsError as error:
+        raise CountError(f"IPVS: {error}") from None
+    for service in table.services:
+        for server in service.servers:
+            name = f"IPVS {server.address}:{server.port}"
+            yield Server(name, server.address, server.port, server.active, server.weight)
+
+
+def _haproxy() -> Iterator[Server]:
+    try:
+        for instance in instances(_CONF):
+            yield from _of(instance)
+    except HaproxyMissingError:
+        return
+    except HaproxyError as error:
+        raise CountError(f"HAProxy: {error}") from None
+
+
+def _of(instance: Instance) -> Iterator[Server]:
+    net = BlockingNet()
+    net.begin(_TIMEOUT)
+    try:
+        report(net, instance.sources, commands="show info;show stat").send(None)
+    except StopIteration as end:
+        for row in end.value.of(SERVER):
+            address, _, port = row.get("addr", "").rpartition(":")
+            count = row.get("scur", "")
+            if port.isdecimal() and count.isdecimal():
+                name = f"HAProxy {row['pxname']}/{row['svname']}"
+                yield Server(name, address.strip("[]"), int(port), int(count))

@@ -1,0 +1,297 @@
+"""Which checks are in maintenance, and how does that begin and end?"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+import time
+from contextlib import suppress
+from json import dumps
+from typing import TYPE_CHECKING
+
+from agent.settings import plan
+from cli.connections import CountError, left, places
+from cli.status import span
+from vipwarden.config.document import PATH, ConfigError, meant
+from vipwarden.core.commandline import CommandLine, by_name
+from vipwarden.core.options import File, UsageError
+from vipwarden.core.result import one_line
+from vipwarden.core.values import Seconds  # noqa: TC001 - options() looks it up
+from vipwarden.state import paths
+from vipwarden.state.clock import wall
+from vipwarden.state.maintenance import ALL, CHECK, HOST, LONGEST, Maintenance, path, read_all, remove, write
+from vipwarden.state.standing import standing
+from vipwarden.state.verdict import HOLD, read
+from vipwarden.state.verdict import read_all as read_verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vipwarden.config.entry import Entry
+
+ABOUT = {
+    "start": "begin a maintenance, or change its end and reason",
+    "end": "end a maintenance before its time",
+    "list": "list what is in maintenance, until when, by whom and why",
+}
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DONE, _FAILED, _REFUSED, _LEFT = 0, 1, 2, 3
+_PAUSE = 0.5  # seconds between two looks at the connections
+
+
+class Span(float):
+    """A duration in seconds, or with units as 30m, 1h30m and 2d, at most 30 days."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Span:
+        """Build it from its text; raises ValueError with what is wanted."""
+        total, digits = 0.0, ""
+        for letter in text if not text.isdecimal() else f"{text}s":
+            if letter.isascii() and letter.isdigit():
+                digits += letter
+            elif letter in _UNITS and 0 < len(digits) < 9:
+                total, digits = total + int(digits) * _UNITS[letter], ""
+            else:
+                total = 0
+                break
+        if digits or not 0 < total <= LONGEST:
+            raise ValueError("a duration of at most 30 days is wanted, such as 90s, 30m, 1h30m or 2d")
+        return float.__new__(cls, total)
+
+
+def start(
+    name: str | None = None,
+    *,
+    host: str | None = None,
+    all: bool = False,  # noqa: A002 - the option's name
+    for_: Span,
+    reason: str,
+    by: str | None = None,
+    wait: Seconds | None = None,
+    config: File = PATH,
+) -> int:
+    """Begin a maintenance of a check, of all checks of a pattern or host, or of all checks of this node.
+
+    The checks go on. The agent tells keepalived what in_maintenance of each check says (drain, down or hold), and
+    chk_service restarts nothing. It ends by itself, also after a reboot. A second start by the same person changes end
+    and reason; those of others go on beside it.
+    Exit codes: 0 done, 1 it cannot be recorded, 2 an option is wrong, 3 with --wait: connections are left, or cannot be
+    counted; the maintenance has begun all the same.
+
+    name: check, or pattern whose checks are all meant
+    host: all checks of this host, as vipwarden.yaml has it
+    all: all checks of this node
+    for_: how long: seconds, or 30m, 1h30m, 2d; at most 30 days
+    reason: what is done, for others to read
+    by: who does it; default the user, before sudo
+    wait: seconds to wait until the real servers have no connections in IPVS and no sessions in HAProxy
+    config: configuration file
+    """
+    kind, what = _target(name, host, all)
+    now = wall()
+    record = Maintenance(kind, what, one_line(by or _user(), 100), one_line(reason, 300), now, now + for_)
+    entries, covered = _covered(record, config)
+    try:
+        wanted = places(entries) if wait else set()
+        if wait and not wanted:
+            raise UsageError("--wait: none of these checks asks a host, so there are no connections to wait for")
+    except CountError as error:
+        raise UsageError(f"--wait: {error}") from None
+    try:
+        _sweep()
+        write(record)
+    except OSError as error:
+        return _complain(f"{path(record)} cannot be written: {error.strerror}")
+    _say(f"{record.what}: {record.text} ({len(covered)} check{'s' * (len(covered) != 1)})")
+    if not wait:
+        return _DONE
+    return _wait(entries, time.monotonic() + wait)
+
+
+def end(
+    name: str | None = None,
+    *,
+    host: str | None = None,
+    all: bool = False,  # noqa: A002 - the option's name
+    by: str | None = None,
+    everybody: bool = False,
+) -> int:
+    """End a maintenance before its time, as it was begun: by the same name, --host or --all, and by the same person.
+
+    Exit codes: 0 ended, or there was none; 1 its record cannot be removed, 2 an option is wrong, 3 another maintenance
+    covers it still.
+
+    name: check or pattern
+    host: host
+    all: the maintenance of all checks of this node
+    by: who began it; default the user, before sudo
+    everybody: end those that others began as well
+    """
+    kind, what = _target(name, host, all)
+    who = one_line(by or _user(), 100)
+    _sweep()
+    mine = [r for r in _valid() if (r.kind, r.name) == (kind, what) and (everybody or r.by == who)]
+    for record in mine:
+        try:
+            remove(record)
+        except OSError as error:
+            return _complain(f"{path(record)} cannot be removed: {error.strerror}")
+        _say(f"{record.what}: the maintenance by {record.by} is over")
+    others = [record for record in _valid() if _still_covers(record, kind, what)]
+    for record in others:
+        _say(f"{record.what}: {record.text}")
+    if not mine and not others:
+        _say("there is no such maintenance")
+    return _LEFT if others else _DONE
+
+
+def list_(
+    name: str | None = None,
+    *,
+    host: str | None = None,
+    all: bool = False,  # noqa: A002 - the option's name
+    json: bool = False,
+) -> int:
+    """List what is in maintenance: all of it, or what covers a check or host.
+
+    Exit codes: 0 listed, 2 an option is wrong, 3 what was asked for is not in maintenance.
+
+    name: check or pattern
+    host: host
+    all: the maintenance of all checks of this node
+    json: print one JSON object
+    """
+    records = _valid()
+    asked = bool(name or host or all)
+    if asked:
+        kind, what = _target(name, host, all)
+        records = [record for record in records if _still_covers(record, kind, what)]
+    if json:
+        _say(dumps({"maintenance": [_as_json(record) for record in records]}))
+    else:
+        for record in records:
+            _say(f"{record.what}: {record.text} ({span(record.left)} left)")
+    return _LEFT if asked and not records else _DONE
+
+
+COMMANDS = {
+    "start": CommandLine("vipwarden maint start", start, refused=_REFUSED),
+    "end": CommandLine("vipwarden maint end", end, refused=_REFUSED),
+    "list": CommandLine("vipwarden maint list", list_, refused=_REFUSED),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``vipwarden maint start``, ``end`` or ``list``."""
+    return by_name("vipwarden maint", arguments, lambda: ABOUT, _run, _REFUSED)
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
+    if name not in COMMANDS:
+        raise UsageError(f"there is no {name!r}; there are {', '.join(COMMANDS)}")
+    return COMMANDS[name](arguments)
+
+
+def _target(name: str | None, host: str | None, everything: bool) -> tuple[str, str]:
+    """Return kind and name of what is meant; raises UsageError."""
+    if bool(name) + bool(host) + everything != 1:
+        raise UsageError("one of NAME, --host and --all is wanted")
+    return (ALL, "") if everything else (CHECK, str(name)) if name else (HOST, str(host))
+
+
+def _user() -> str:
+    """Return who types this."""
+    known = os.environ.get("SUDO_USER")
+    if known:
+        return known
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def _covered(record: Maintenance, config: str) -> tuple[list[Entry], list[str]]:
+    """Return the entries of the configuration that a record covers, and the names of all checks; raises UsageError."""
+    entries: list[Entry] = []
+    trouble = ""
+    try:
+        entries = plan(config).entries
+    except ConfigError as error:
+        trouble = f" ({str(error).splitlines()[0]})"
+    hosts = dict.fromkeys((verdict.name for verdict in read_verdicts(paths.verdicts())), "")
+    hosts |= {entry.name: str(entry.values.get("host", "")) for entry in entries}
+    covered = [name for name, host in hosts.items() if record.covers(name, host)]
+    if not covered:
+        known = hosts if record.kind == CHECK else hosts.values()
+        raise UsageError(f"there is no check of {record.name!r}{meant(record.name, filter(None, known))}{trouble}")
+    return [entry for entry in entries if entry.name in covered], covered
+
+
+def _wait(entries: Sequence[Entry], until: float) -> int:
+    """Wait until keepalived was told and the connections have gone."""
+    drained = all(entry.in_maintenance != HOLD for entry in entries)
+    why: list[str] = []
+    try:
+        wanted = places(entries)
+        while True:
+            why = _untold(entries) or left(wanted, drained=drained)
+            if not why:
+                _say("no connections are left")
+                return _DONE
+            if time.monotonic() + _PAUSE > until:
+                break
+            time.sleep(_PAUSE)
+    except CountError as error:
+        why = [str(error)]
+    _complain("; ".join(why))
+    return _LEFT
+
+
+def _untold(entries: Sequence[Entry]) -> list[str]:
+    """Return a text where the agent has not told keepalived of the maintenance yet."""
+    folder = paths.verdicts()
+    for entry in entries:
+        verdict = read(f"{folder}/{paths.file_name(entry.name)}")
+        if verdict is None or not verdict.told or not standing(verdict).is_valid:
+            return [f"the agent has not told keepalived yet of {entry.name}: does it run?"]
+    return []
+
+
+def _valid() -> list[Maintenance]:
+    return sorted((r for r in read_all() if r.left > 0), key=lambda r: (r.kind, r.name, r.by))
+
+
+def _still_covers(record: Maintenance, kind: str, name: str) -> bool:
+    return record.kind == ALL or (record.kind, record.name) == (kind, name) or (kind == CHECK and record.covers(name))
+
+
+def _sweep() -> None:
+    """Remove the records that are over."""
+    for record in read_all():
+        if record.is_over:
+            with suppress(OSError):
+                remove(record)
+
+
+def _as_json(record: Maintenance) -> dict[str, object]:
+    return {
+        "kind": record.kind,
+        "name": record.name,
+        "by": record.by,
+        "reason": record.reason,
+        "since": round(record.since, 3),
+        "until": round(wall() + record.left, 3),
+        "left_seconds": round(record.left, 1),
+    }
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(f"vipwarden maint: {text}\n")
+    return _FAILED

@@ -1,0 +1,41 @@
+"""How does the page show what is in maintenance?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.render.model import Cell, Column, Row, Section, key
+from exporter.render.table import Table
+from exporter.render.words import Mark, moment, span
+from vipwarden.state.clock import wall
+
+if TYPE_CHECKING:
+    from exporter.source import Look
+    from vipwarden.state.maintenance import Maintenance
+
+_MARK = Mark("maint", "maintenance")
+
+
+class View:
+    """Shows the records."""
+
+    def show(self, look: Look) -> Section:
+        """Return the section, which is empty where nothing is in maintenance."""
+        facts = look.facts("maintenance")
+        rows = look.room.listing(facts.records if facts else [], lambda _: _MARK, lambda it: (it.what, it.by))
+        values = {"records": _TABLE.listing("maintenance", "What is in maintenance", rows)}
+        return Section(values)
+
+
+def _row(record: Maintenance) -> Row:
+    return Row(key("maintenance", record.kind, record.name, record.by), _MARK, record.what)
+
+
+_TABLE = Table(
+    "maintenance",
+    "What",
+    Column("By", "text", lambda record: Cell(record.by)),
+    Column("Reason", "text", lambda record: Cell(record.reason)),
+    Column("Left", "number", lambda record: Cell(span(record.left), moment(wall() + record.left))),
+    row=_row,
+)
