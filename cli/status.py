@@ -15,6 +15,8 @@ from vipwarden.core.commandline import CommandLine
 from vipwarden.core.result import UNKNOWN, State
 from vipwarden.state import paths
 from vipwarden.state.clock import wall
+from vipwarden.state.maintenance import mark
+from vipwarden.state.maintenance import read_all as maintained
 from vipwarden.state.standing import LEFT, PAST, STALE, standing
 from vipwarden.state.verdict import read_all
 
@@ -64,7 +66,9 @@ main = CommandLine("vipwarden status", status, refused=UNKNOWN)
 def rows(folder: str) -> list[Row]:
     """Return the verdicts of a runtime folder, and the entries of the agent that have none, the worst first."""
     table = {}
-    for verdict in read_all(paths.verdicts(folder)):
+    verdicts = read_all(paths.verdicts(folder))
+    mark(verdicts, maintained())
+    for verdict in verdicts:
         now = standing(verdict)
         if now.word != LEFT:
             reason = "the agent is gone" if verdict.name == RESERVED else "no agent looks at it any more"

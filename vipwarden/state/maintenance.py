@@ -17,7 +17,9 @@ from vipwarden.state.clock import boot, boot_id, wall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from vipwarden.state.verdict import Verdict
 
 CHECK, HOST, ALL = KINDS = "check", "host", "all"
 LONGEST = 30 * 86400.0  # seconds
@@ -136,6 +138,13 @@ def chosen(records: Iterable[Maintenance], name: str, host: str = "") -> Mainten
     """Return the record that covers a check for the longest time from now, or None."""
     valid = [record for record in records if record.covers(name, host) and record.left > 0]
     return max(valid, key=lambda record: record.left, default=None)
+
+
+def mark(verdicts: Iterable[Verdict], records: Sequence[Maintenance]) -> None:
+    """Note the maintenance of verdicts whose writers do not note it: those of chk_ and check_ commands."""
+    for verdict in verdicts:
+        if not verdict.maintenance and (record := chosen(records, verdict.name)) is not None:
+            verdict.maintenance = record.text
 
 
 def _read(path: str, by: tuple[int, ...]) -> Maintenance | None:

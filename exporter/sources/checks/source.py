@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from exporter.render.exposition import Family, measured
 from exporter.source import AbsentError, Source
 from vipwarden.core.result import OK
+from vipwarden.state.maintenance import mark
+from vipwarden.state.maintenance import read_all as maintained
 from vipwarden.state.standing import LEFT, standing
 from vipwarden.state.verdict import read_all
 
@@ -23,7 +25,7 @@ _BY = ("name", "check")
 _STATE = "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN or no longer valid."
 _SUCCESS = "Whether the last verdict is OK and still valid: only then keepalived takes the check as healthy."
 _FRESH = "Whether the verdict is still valid: neither past its TTL nor dated into the future."
-_MAINTENANCE = "Whether the check is in maintenance, so that keepalived is not told its state."
+_MAINTENANCE = "Whether the check is in maintenance."
 _TTL = "Validity (TTL) of the last verdict in seconds; absent for one-shot runs."
 
 
@@ -44,6 +46,7 @@ def read(settings: Settings) -> Checks:
                 known[key] = verdict
     if not known:
         raise AbsentError(f"no check has published a verdict in {' or '.join(settings.verdicts)} yet")
+    mark(known.values(), maintained())
     return Checks(list(known.values()))
 
 
@@ -56,7 +59,7 @@ def series(facts: Checks) -> Iterator[Metric]:
         ("vipwarden_check_state", "gauge", _STATE, lambda it: it[1].state),
         ("vipwarden_check_success", "gauge", _SUCCESS, lambda it: it[1].state == OK),
         ("vipwarden_check_fresh", "gauge", _FRESH, lambda it: it[1].is_valid),
-        ("vipwarden_check_maintenance", "gauge", _MAINTENANCE, lambda it: bool(it[0].told)),
+        ("vipwarden_check_maintenance", "gauge", _MAINTENANCE, lambda it: bool(it[0].maintenance)),
         (
             "vipwarden_check_since_timestamp_seconds",
             "gauge",

@@ -42,7 +42,7 @@ class View:
 def _mark(item: Item) -> Mark:
     verdict, now = item
     mark = _NOT_VALID.get(now.word, _MARKS[now.state])
-    return Mark("maint", f"{mark.word}, maintenance") if verdict.told and now.is_valid else mark
+    return Mark("maint", f"{mark.word}, maintenance") if verdict.maintenance and now.is_valid else mark
 
 
 def _name(item: Item) -> str:
