@@ -225,7 +225,8 @@ def _covered(record: Maintenance, config: str) -> tuple[list[Entry], list[str]]:
     covered = [name for name, host in hosts.items() if record.covers(name, host)]
     if not covered:
         known = hosts if record.kind == CHECK else hosts.values()
-        raise UsageError(f"there is no check of {record.name!r}{meant(record.name, filter(None, known))}{trouble}")
+        about = "" if record.kind == CHECK else " of the host"
+        raise UsageError(f"there is no check{about} {record.name!r}{meant(record.name, filter(None, known))}{trouble}")
     return [entry for entry in entries if entry.name in covered], covered
 
 

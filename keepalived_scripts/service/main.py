@@ -128,15 +128,13 @@ def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
     except memory.LostError as error:
         service.log(CRITICAL, f"{error}; down until it has been good for {service.limits.good_for:g} s")
         before = memory.lost(service.limits)
-    maintenance = chosen(read_all(), service.name)
-    if maintenance is not None:
-        service.restart = ()
+    no_restart = ""
+    if service.restart and (maintenance := chosen(read_all(), service.name)) is not None:
+        service.restart, no_restart = (), f"{maintenance.text}, so no restart"
     result = ask(service.parts, until - (until - begun) * _FOR_THE_END)
-    if maintenance is not None:
-        result.text = f"{maintenance.text}: {result.text}"
     _set_alarm(until)  # the checks have set their own
     step, why = _follow(service, path, before, result, until)
-    reason = ": ".join(part for part in (step.reason, why) if part)
+    reason = ": ".join(part for part in (step.reason, why, "" if result.state == OK else no_restart) if part)
     text = result.text + (f" ({reason})" if reason else "")
     if step.memory != known:
         from keepalived_scripts.service.restart import Restart, record

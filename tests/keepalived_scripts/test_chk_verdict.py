@@ -65,6 +65,34 @@ def test_a_warning_may_be_a_weight(tmp_path: Path, state: State, code: int) -> N
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
+    ("told", "state", "code", "dynamic"),
+    [
+        ("drain", OK, 1, 2),  # weight 0
+        ("drain", CRITICAL, 1, 1),
+        ("down", OK, 1, 1),
+        ("hold0", CRITICAL, 0, 0),
+        ("hold1", OK, 1, 3),
+        ("hold2", OK, 1, 1),
+        ("hold3", OK, 1, 1),
+        ("hold4", OK, 1, 1),
+        ("other", OK, 1, 1),
+    ],
+)
+def test_maintenance_counts_in_place_of_the_state(
+    tmp_path: Path, told: str, state: State, code: int, dynamic: int, shell: str
+) -> None:
+    """As the agent says it; a word that there is not is a torn file."""
+    path = put(tmp_path, state, 60)
+    path.write_bytes(encode("port", Result(state, "open"), time.time(), 0.25, 60, told, "in maintenance: disks"))
+    assert ask(tmp_path, "web", shell=shell)[0] == code
+    assert ask(tmp_path, "web", "--misc-dynamic", shell=shell)[0] == dynamic
+    magic, number, stamp, rest = path.read_bytes().split(b" ", 3)
+    path.write_bytes(b" ".join((magic, number, b"%.2f" % (float(stamp) - 61), rest)))
+    assert ask(tmp_path, "web", "--misc-dynamic", shell=shell)[0] == 1
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
     ("ttl", "arguments", "back", "code"),
     [
         (0, (), 2, 0),  # without a TTL: three seconds
