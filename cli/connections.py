@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, NamedTuple
 
 from vipwarden.net.blocking import BlockingNet
@@ -10,15 +11,19 @@ from vipwarden.node.haproxy.conf import instances
 from vipwarden.node.haproxy.socket import SERVER, HaproxyError, HaproxyMissingError, report
 from vipwarden.node.ipvs.read import Tables
 from vipwarden.node.ipvs.table import IpvsError, IpvsMissingError
+from vipwarden.state import paths
+from vipwarden.state.standing import standing
+from vipwarden.state.verdict import HOLD, read
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from vipwarden.config.entry import Entry
     from vipwarden.node.haproxy.source import Instance
 
 _CONF = "/etc/haproxy/haproxy.cfg"
 _TIMEOUT = 2.0  # seconds for an answer
+_PAUSE = 0.5  # seconds between two looks
 _MOST_SHOWN = 5
 
 
@@ -54,6 +59,29 @@ def _addresses(host: str) -> set[str]:
         return {str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError as error:
         raise CountError(f"the name {host} has no address: {error.strerror}") from None
+
+
+def until_gone(entries: Sequence[Entry], wanted: Collection[Place], seconds: float) -> str:
+    """Wait until keepalived was told and the connections have gone; return what is left after so many seconds."""
+    until = monotonic() + seconds
+    drained = all(entry.in_maintenance != HOLD for entry in entries)
+    while True:
+        try:
+            why = _untold(entries) or left(wanted, drained=drained)
+        except CountError as error:
+            return str(error)
+        if not why or monotonic() + _PAUSE > until:
+            return "; ".join(why)
+        sleep(_PAUSE)
+
+
+def _untold(entries: Iterable[Entry]) -> list[str]:
+    """Return a text where the agent has not told keepalived of the maintenance yet."""
+    for entry in entries:
+        verdict = read(f"{paths.verdicts()}/{paths.file_name(entry.name)}")
+        if verdict is None or not verdict.told or not standing(verdict).is_valid:
+            return [f"the agent has not told keepalived yet of {entry.name}: does it run?"]
+    return []
 
 
 def left(wanted: Collection[Place], *, drained: bool) -> list[str]:

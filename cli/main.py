@@ -21,6 +21,7 @@ PARTS = {
     "events": "show what happened on this node or on several, and what caused it",
     "exporter": "serve the page and /metrics of this node",
     "genhash": "print the digest of a page as keepalived's HTTP_GET computes it",
+    "handover": "give the VIPs of a VRRP instance to the peer, and watch that they arrive",
     "maint": "begin, end and list the maintenance of checks: they go on, and keepalived is told",
     "notify": "record and log keepalived's changes of state, and pass them on to hooks, mail and webhook",
     "realserver": "make this node a real server of a director that routes directly",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-import time
 from contextlib import suppress
 from json import dumps
 from typing import TYPE_CHECKING
 
 from agent.settings import plan
-from cli.connections import CountError, left, places
+from cli.connections import CountError, places, until_gone
+from cli.duration import Duration  # noqa: TC001 - options() looks it up
 from cli.status import span
 from vipwarden.config.document import PATH, ConfigError, meant
 from vipwarden.core.commandline import CommandLine, by_name
@@ -20,9 +20,7 @@ from vipwarden.core.result import one_line
 from vipwarden.core.values import Seconds  # noqa: TC001 - options() looks it up
 from vipwarden.state import paths
 from vipwarden.state.clock import wall
-from vipwarden.state.maintenance import ALL, CHECK, HOST, LONGEST, Maintenance, path, read_all, remove, write
-from vipwarden.state.standing import standing
-from vipwarden.state.verdict import HOLD, read
+from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, path, read_all, remove, write
 from vipwarden.state.verdict import read_all as read_verdicts
 
 if TYPE_CHECKING:
@@ -35,30 +33,7 @@ ABOUT = {
     "end": "end a maintenance before its time",
     "list": "list what is in maintenance, until when, by whom and why",
 }
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DONE, _FAILED, _REFUSED, _LEFT = 0, 1, 2, 3
-_PAUSE = 0.5  # seconds between two looks at the connections
-
-
-class Span(float):
-    """A duration in seconds, or with units as 30m, 1h30m and 2d, at most 30 days."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> Span:
-        """Build it from its text; raises ValueError with what is wanted."""
-        total, digits = 0.0, ""
-        for letter in text if not text.isdecimal() else f"{text}s":
-            if letter.isascii() and letter.isdigit():
-                digits += letter
-            elif letter in _UNITS and 0 < len(digits) < 9:
-                total, digits = total + int(digits) * _UNITS[letter], ""
-            else:
-                total = 0
-                break
-        if digits or not 0 < total <= LONGEST:
-            raise ValueError("a duration of at most 30 days is wanted, such as 90s, 30m, 1h30m or 2d")
-        return float.__new__(cls, total)
 
 
 def start(
@@ -66,7 +41,7 @@ def start(
     *,
     host: str | None = None,
     all: bool = False,  # noqa: A002 - the option's name
-    for_: Span,
+    for_: Duration,
     reason: str,
     by: str | None = None,
     wait: Seconds | None = None,
@@ -107,7 +82,12 @@ def start(
     _say(f"{record.what}: {record.text} ({len(covered)} check{'s' * (len(covered) != 1)})")
     if not wait:
         return _DONE
-    return _wait(entries, time.monotonic() + wait)
+    why = until_gone(entries, wanted, wait)
+    if why:
+        _complain(why)
+        return _LEFT
+    _say("no connections are left")
+    return _DONE
 
 
 def end(
@@ -228,36 +208,6 @@ def _covered(record: Maintenance, config: str) -> tuple[list[Entry], list[str]]:
         about = "" if record.kind == CHECK else " of the host"
         raise UsageError(f"there is no check{about} {record.name!r}{meant(record.name, filter(None, known))}{trouble}")
     return [entry for entry in entries if entry.name in covered], covered
-
-
-def _wait(entries: Sequence[Entry], until: float) -> int:
-    """Wait until keepalived was told and the connections have gone."""
-    drained = all(entry.in_maintenance != HOLD for entry in entries)
-    why: list[str] = []
-    try:
-        wanted = places(entries)
-        while True:
-            why = _untold(entries) or left(wanted, drained=drained)
-            if not why:
-                _say("no connections are left")
-                return _DONE
-            if time.monotonic() + _PAUSE > until:
-                break
-            time.sleep(_PAUSE)
-    except CountError as error:
-        why = [str(error)]
-    _complain("; ".join(why))
-    return _LEFT
-
-
-def _untold(entries: Sequence[Entry]) -> list[str]:
-    """Return a text where the agent has not told keepalived of the maintenance yet."""
-    folder = paths.verdicts()
-    for entry in entries:
-        verdict = read(f"{folder}/{paths.file_name(entry.name)}")
-        if verdict is None or not verdict.told or not standing(verdict).is_valid:
-            return [f"the agent has not told keepalived yet of {entry.name}: does it run?"]
-    return []
 
 
 def _valid() -> list[Maintenance]:

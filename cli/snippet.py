@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keepalived_scripts import chk
 from keepalived_scripts.keepalived_conf import (
     Wish,
+    handover,
     joined,
     misc_check,
     notify,
@@ -17,7 +18,7 @@ from keepalived_scripts.keepalived_conf import (
     vrrp_script,
 )
 from keepalived_scripts.service import options as service
-from vipwarden.core.commandline import by_name
+from vipwarden.core.commandline import CommandLine, by_name
 from vipwarden.core.options import UsageError, complete, options, parse
 from vipwarden.core.registry import load, questions
 from vipwarden.core.usage import usage
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _ASSUMED = Version("2.2.7")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+HANDOVER = "the track file by which vipwarden handover gives a VIP to the peer"
 
 
 class Form(Choice):
@@ -93,16 +97,35 @@ def main(arguments: Sequence[str]) -> int:
 
 def known_names() -> dict[str, str]:
     """Return what can be run, and what each asks."""
-    return questions() | {name: (preset.__doc__ or "").partition("\n")[0] for name, preset in service.PRESETS.items()}
+    return (
+        questions()
+        | {"handover": HANDOVER}
+        | {name: (preset.__doc__ or "").partition("\n")[0] for name, preset in service.PRESETS.items()}
+    )
+
+
+def of_handover(*, name: Name = Name("VI_1"), keepalived_version: Version | None = None) -> int:
+    """Print what keepalived.conf needs for vipwarden handover.
+
+    name: vrrp_instance, by its name
+    keepalived_version: keepalived version to write for; default the installed version
+    """
+    version = keepalived_version or installed()
+    sys.stdout.write(_head(version) + joined(handover(name, version or _ASSUMED)))
+    return 0
 
 
 def _print(check: str, arguments: Sequence[str]) -> int:
+    if check == "handover":
+        return _HANDOVER.call(arguments)
     sys.stdout.write(_snippet(check, arguments))
     return 0
 
 
 def declared(check: str) -> tuple[Callable[..., object], ...]:
     """Return the functions whose signatures are the options for a check; raises UsageError."""
+    if check == "handover":
+        return _HANDOVER.functions
     preset = service.PRESETS.get(check)
     return (preset, service.front_end, front_end) if preset else (load(check), chk.front_end, front_end)
 
@@ -201,3 +224,6 @@ def _texts(own: Mapping[str, Option], known: Mapping[str, Option]) -> dict[str, 
     """Return the options of the check that were given as the configuration file has them."""
     given = [option for name, option in known.items() if name in own and option.texts]
     return {option.name: option.is_flag or (option.texts if option.repeats else option.texts[0]) for option in given}
+
+
+_HANDOVER = CommandLine("vipwarden snippet handover", of_handover)

@@ -9,6 +9,7 @@ from doctor.commands import real_servers, services
 from doctor.finding import ERROR, WARNING, at
 from doctor.tracking import everywhere, files, number, track_files
 from vipwarden.node.keepalived.version import Version
+from vipwarden.state import paths
 
 if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
@@ -29,6 +30,11 @@ def _value(case: Case, path: str) -> int:
     return number(text.strip().decode("ascii", "replace"), 0)
 
 
+def _is_handover(block: Block) -> bool:
+    """Return whether it is the track file of ``vipwarden handover``, whose loss is no fault."""
+    return block.value("file").startswith(f"{paths.handover(paths.ROOT)}/")
+
+
 @rule("track-file-open", WARNING)
 def track_file_open(case: Case) -> Findings:
     """Track files whose loss counts as healthy."""
@@ -36,7 +42,7 @@ def track_file_open(case: Case) -> Findings:
     for holder in case.holders:
         for line in files(case.conf, holder):
             # it fails closed by FAULT, or by the end of what it adds to the priority now
-            if line.target is None or (line.reverse and not line.weight):
+            if line.target is None or (line.reverse and not line.weight) or _is_handover(line.target):
                 continue
             if _value(case, line.target.value("file")) * line.weight * (-1 if line.reverse else 1) <= 0:
                 what = f"{holder.name} tracks {line.name} with weight {line.weight}, not with {_CLOSED}"
@@ -49,7 +55,8 @@ def track_file_missing(case: Case) -> Findings:
     for block in track_files(case.conf):
         path = block.value("file")
         has_folder = case.host.real(path.rpartition("/")[0] or "/") is not None  # else track-file-folder reports it
-        if path and has_folder and block.last("init_file") is None and case.host.real(path) is None:
+        is_lost = block.last("init_file") is None and case.host.real(path) is None
+        if path and has_folder and is_lost and not _is_handover(block):
             until = "The instance is in FAULT" if _weight(block.last("weight")) == (0, True) else "It reads as 0"
             fix = "Start its writer before keepalived, or let keepalived create it: init_file 0"
             what = f"track file {block.name}: {path} does not exist"

@@ -162,6 +162,20 @@ def track_file(wish: Wish) -> Parts:
     return [(TOP, "\n".join(lines)), (INSTANCE, f"track_file {{\n    {wish.name}\n}}")]
 
 
+def handover(instance: str, version: Version) -> Parts:
+    """Return the track file by which an instance is handed over to the peer."""
+    name = f"handover_{instance}"
+    lines = [
+        f"# vipwarden handover {instance} writes -254, which is FAULT; 0 or a missing file changes nothing",
+        f"{'track_file' if version >= _TRACK_FILE else 'vrrp_track_file'} {name} {{",
+        f"    file {paths.handover(paths.ROOT)}/{paths.file_name(instance)}",
+        "    # the folder must exist when keepalived starts: otherwise it drops the file",
+        "    weight 1",
+        "}",
+    ]
+    return [(TOP, "\n".join(lines)), (INSTANCE, f"track_file {{\n    {name}\n}}")]
+
+
 def verdict_check(wish: Wish) -> Parts:
     """Return a MISC_CHECK that reads the agent's verdict."""
     # no FILE_CHECK: none of its forms handles a lost file, the start of keepalived and a sorry_server

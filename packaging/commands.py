@@ -51,7 +51,7 @@ def commands(code: Path) -> Iterator[Command]:
         yield declared(f"check_{name}", "", check, module("nagios_plugins.check").front_end)
         yield declared(f"vipwarden check {name}", "", check, module("cli.check").front_end)
     service = module("keepalived_scripts.service.options")
-    for name in (*registry.names(), *service.PRESETS):
+    for name in (*registry.names(), "handover", *service.PRESETS):
         yield declared(f"vipwarden snippet {name}", "", *module("cli.snippet").declared(name))
     for name, preset in service.PRESETS.items():
         yield declared(f"chk_{name}", parts[f"chk_{name}"], preset, service.front_end)

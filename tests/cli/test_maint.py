@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli import maint
-from cli.maint import Span
+from cli.duration import Duration
 from tests.commands import environment, run
 from tests.state.verdicts import put
 from vipwarden.state.maintenance import decode
@@ -168,14 +168,14 @@ def test_connections_nobody_counts_are_reported(command: Maint) -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("30m", 1800), ("1h30m", 5400), ("2d", 172800)])
 def test_durations(text: str, seconds: int) -> None:
     """Seconds or units."""
-    assert Span(text) == seconds
+    assert Duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "h", "1x", "-1", "1.5h", "1h30", "0", "999999999d", "\u0661h", "1 h"])
 def test_what_is_no_duration(text: str) -> None:
     """Never a guess."""
     with pytest.raises(ValueError, match="a duration of at most 30 days"):
-        Span(text)
+        Duration(text)
 
 
 def test_who_is_the_user_before_sudo(monkeypatch: pytest.MonkeyPatch) -> None:

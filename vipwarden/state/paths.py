@@ -70,6 +70,11 @@ def events(top: str = "") -> str:
     return f"{top or runtime()}/events"
 
 
+def handover(top: str = "") -> str:
+    """Return the folder of the track files by which ``handover`` gives VIPs to the peer."""
+    return f"{top or runtime()}/handover"
+
+
 def services(environ: Mapping[bytes, bytes] = posix.environ) -> str:
     """Return the folder of what chk_service remembers."""
     return f"{_lasting(environ)}/service"

@@ -1,0 +1,28 @@
+"""What does a VRRP advert say? Versions 2 (RFC 3768) and 3 (RFC 5798)."""
+
+from __future__ import annotations
+
+NUMBER = 112  # of the protocol, for IPv4 and IPv6
+GROUPS = {4: "224.0.0.18", 6: "ff02::12"}
+_ADVERT = 1
+_LEAST = 8  # bytes
+
+
+class Advert:
+    """An advert: its version, its VRID, and the priority of its sender, 0 where the sender gives up its VIPs."""
+
+    __slots__ = ("priority", "version", "vrid")
+
+    def __init__(self, version: int, vrid: int, priority: int) -> None:
+        self.version = version
+        self.vrid = vrid
+        self.priority = priority
+
+
+def parse(packet: bytes, *, has_header: bool) -> Advert | None:
+    """Return the advert in a packet, with its IPv4 header (``has_header``) as a raw socket gives it; None without."""
+    if has_header:
+        packet = packet[(packet[0] & 15) * 4 :] if packet else b""
+    if len(packet) < _LEAST or packet[0] & 15 != _ADVERT or packet[0] >> 4 not in (2, 3):
+        return None
+    return Advert(packet[0] >> 4, packet[1], packet[2])
