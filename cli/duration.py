@@ -12,7 +12,7 @@ class Duration(float):
 
     __slots__ = ()
 
-    def __new__(cls, text: str) -> Span:
+    def __new__(cls, text: str) -> Duration:
         """Build it from its text; raises ValueError with what is wanted."""
         total, digits = 0.0, ""
         for letter in text if not text.isdecimal() else f"{text}s":

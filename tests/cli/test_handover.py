@@ -1,0 +1,154 @@
+"""Does a VIP go to the peer and back, and never get lost on the way?"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.commands import BIN, environment, program
+from tests.prometheus import node
+from tests.prometheus.namespace import Namespace, namespace, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+VIP = "198.51.100.1"
+_CONF = """
+global_defs {{
+    router_id {name}
+    vrrp_version 3
+    vrrp_garp_master_delay 0
+}}
+track_file handover_VI_1 {{
+    file {folder}/run/handover/VI_1
+    weight 1
+}}
+vrrp_instance VI_1 {{
+    state BACKUP
+    interface eth0
+    virtual_router_id 51
+    priority {priority}
+    advert_int 0.2
+    virtual_ipaddress {{
+        198.51.100.1/32
+    }}
+    track_file {{
+        handover_VI_1
+    }}
+}}
+vrrp_instance VI_2 {{
+    state BACKUP
+    interface eth0
+    virtual_router_id 52
+    priority {priority}
+    virtual_ipaddress {{
+        198.51.100.2/32
+    }}
+}}
+"""
+
+
+class Cluster:
+    """Two nodes with keepalived; the second starts when it is told to."""
+
+    def __init__(self, one: Namespace, two: Namespace) -> None:
+        self.one, self.two = one, two
+
+    def start(self, space: Namespace, priority: int) -> None:
+        """Start keepalived on a node."""
+        folder = space.folder
+        (folder / "run" / "handover").mkdir(parents=True)
+        conf = folder / "keepalived.conf"
+        conf.write_text(_CONF.format(name=folder.name, folder=folder, priority=priority))
+        pids = [word for name in "prcb" for word in (f"-{name}", f"{folder}/{name}.pid")]
+        space.start("keepalived", "-n", "-l", "-P", "-f", str(conf), *pids, env={"TMPDIR": str(folder)})
+
+    def handover(self, *words: str, instance: str = "VI_1") -> subprocess.CompletedProcess[str]:
+        """Hand over from the first node."""
+        folder = self.one.folder
+        inside = [program("nsenter"), f"--net=/proc/{self.one.pid}/ns/net", str(BIN / "vipwarden"), "handover"]
+        more = ["--conf", f"{folder}/keepalived.conf", "--pidfile", f"{folder}/p.pid"]
+        return subprocess.run(
+            [*inside, instance, *words, *more],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(folder),
+            timeout=60,
+        )
+
+    def holds(self, space: Namespace) -> bool:
+        """Return whether a node holds the VIP."""
+        return f"{VIP}/32" in space.run("ip", "-4", "address", "show", "dev", "eth0")
+
+    def until_held(self, space: Namespace) -> None:
+        """Wait until a node holds the VIP."""
+        until("the VIP", lambda: self.holds(space), logs=space.logs)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Give two nodes on one link, the first one with the VIP."""
+    program("keepalived")
+    folder = tmp_path_factory.mktemp("handover")
+    with namespace(folder / "hub") as hub, namespace(folder / "one") as one, namespace(folder / "two") as two:
+        node.links(hub, [one, two])
+        made = Cluster(one, two)
+        made.start(one, 150)
+        made.until_held(one)
+        yield made
+
+
+def test_the_vip_stays_where_nobody_can_take_it(cluster: Cluster) -> None:
+    """No advert was ever seen; and with --force this node takes it back."""
+    done = cluster.handover()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "keepalived has seen no advert of a peer since its start" in done.stderr
+    assert cluster.holds(cluster.one)
+    done = cluster.handover("--force", "--timeout", "1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"no peer has taken {VIP} within 1 s: this node takes it back" in done.stderr
+    cluster.until_held(cluster.one)
+
+
+def test_the_vip_goes_to_the_peer_and_comes_back(cluster: Cluster) -> None:
+    """With the seconds for which nobody had it, by the skew time of the peer: 0.2 x (256 - 100) / 256."""
+    cluster.start(cluster.two, 100)
+    until("keepalived", lambda: (cluster.two.folder / "p.pid").exists(), logs=cluster.two.logs)
+    until("its first look", lambda: "Entering BACKUP STATE" in cluster.two.logs(), logs=cluster.two.logs)
+    done = cluster.handover("--force")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = r"VI_1: handed over to 192\.0\.2\.12 \(priority 100\); clients were without it for ([\d.]+) s\n"
+    found = re.fullmatch(said, done.stdout)
+    assert found is not None, done.stdout
+    assert float(found[1]) < 3
+    assert not cluster.holds(cluster.one)
+    cluster.until_held(cluster.two)
+    again = cluster.handover("--force")
+    assert (again.returncode, again.stderr) == (1, f"vipwarden handover: VI_1: this node does not hold {VIP}\n")
+    back = cluster.handover("--back")
+    assert (back.returncode, back.stderr) == (0, "")
+    assert re.fullmatch(rf"VI_1: {VIP} is back after [\d.]+ s\n", back.stdout)
+    assert cluster.holds(cluster.one)
+    until("the end of the other", lambda: not cluster.holds(cluster.two))
+    assert cluster.handover().returncode == 0  # adverts of the peer were seen by now
+    assert cluster.handover("--back").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("instance", "text"),
+    [
+        ("VI_2", "does not track"),
+        ("VI_3", "has no vrrp_instance VI_3; did you mean 'VI_"),
+    ],
+)
+def test_what_keepalived_was_not_told_to_track_is_refused(cluster: Cluster, instance: str, text: str) -> None:
+    """With the command that prints the lines."""
+    done = cluster.handover(instance=instance)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert text in done.stderr
+    assert instance != "VI_2" or "vipwarden snippet handover --name VI_2" in done.stderr
