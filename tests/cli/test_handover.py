@@ -14,7 +14,6 @@ from tests.prometheus.namespace import Namespace, namespace, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 VIP = "198.51.100.1"
 _CONF = """
@@ -118,7 +117,7 @@ def test_the_vip_stays_where_nobody_can_take_it(cluster: Cluster) -> None:
 def test_the_vip_goes_to_the_peer_and_comes_back(cluster: Cluster) -> None:
     """With the seconds for which nobody had it, by the skew time of the peer: 0.2 x (256 - 100) / 256."""
     cluster.start(cluster.two, 100)
-    until("keepalived", lambda: (cluster.two.folder / "p.pid").exists(), logs=cluster.two.logs)
+    until("keepalived", (cluster.two.folder / "p.pid").exists, logs=cluster.two.logs)
     until("its first look", lambda: "Entering BACKUP STATE" in cluster.two.logs(), logs=cluster.two.logs)
     done = cluster.handover("--force")
     assert (done.returncode, done.stderr) == (0, "")
