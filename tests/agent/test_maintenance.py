@@ -155,6 +155,16 @@ def test_what_is_held_is_held_by_the_next_agent_too(tmp_path: Path) -> None:
     assert told(after) == "hold0"
 
 
+def test_a_clean_end_prolongs_a_verdict_in_maintenance_as_any_other(tmp_path: Path) -> None:
+    """The word stays behind the TTL."""
+    begin()
+    inside = Inside(tmp_path, f"web: {{{FAST}}}")
+    inside.run_until(lambda: told(inside) == "drain")
+    found = verdict.read(f"{inside.folder}/verdict/web")
+    assert found is not None
+    assert (found.told, found.ttl) == ("drain", pytest.approx(1.25))  # that of 0.1 s, and 0.1 s of grace
+
+
 def test_compositions_see_what_keepalived_is_told(tmp_path: Path) -> None:
     """A member that is drained does not count, a held one does."""
     inside = Inside(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.status import Row, as_json, as_text, rows, span, worst
-from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING
+from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
 from vipwarden.state.clock import boot
+from vipwarden.state.verdict import encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,19 @@ def test_what_counts_stands_first_and_the_worst_of_it_is_the_exit_code(tmp_path:
     assert worst(table[1:]) == WARNING
     assert worst([]) == UNKNOWN
     assert [check["counts"] for check in as_json(table)["checks"]] == [True, True, True, False]  # type: ignore[attr-defined]
+
+
+def test_maintenance_is_said_before_the_text(tmp_path: Path) -> None:
+    """And stands by itself in the JSON; the state is the check's own."""
+    (tmp_path / "verdict").mkdir()
+    for name, told in (("web", "drain"), ("db", "")):
+        data = encode("port", Result(CRITICAL, "it is down"), 1e9, 0.1, 60, told, "in maintenance until tomorrow")
+        (tmp_path / "verdict" / name).write_bytes(data)
+    table = rows(str(tmp_path))
+    texts = {row.name: (row.state, row.text) for row in table}
+    assert texts == {"web": (CRITICAL, "in maintenance until tomorrow: it is down"), "db": (CRITICAL, "it is down")}
+    said = {check["name"]: check["maintenance"] for check in as_json(table)["checks"]}  # type: ignore[attr-defined]
+    assert said == {"web": "in maintenance until tomorrow", "db": None}
 
 
 def test_the_table_is_cut_at_the_width_and_colours_the_state_alone() -> None:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import BIN, environment, program, shell
+from tests.commands import BIN, environment, program, run, shell
 from tests.keepalived_scripts.service import Asked, ignored_here, must_come
 from tests.servers import misbehaving as servers
+from vipwarden.core.result import OK, Result
+from vipwarden.state.publish import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -251,6 +253,24 @@ def test_a_run_never_lasts_longer_than_its_deadline(
         done = asked(*line, *asked.counting("sleep 3"))
     assert done.code == 1
     assert done.seconds < 2.5  # 0.9 and the start of an interpreter on a busy machine
+    must_come(lambda: asked.restarted() == 1)
+
+
+def test_nothing_is_restarted_in_maintenance(asked: Asked) -> None:
+    """It fails, and says why; when that is over the restart comes."""
+    name = "chk_service no-such-program"
+    reason = ("--for", "1h", "--reason", "new disks", "--by", "alice")
+    folder = asked.folder / "run" / "verdict"
+    line = ("-C", "no-such-program", *asked.counting(), "--grace", "0", "--name", name)
+    folder.mkdir(parents=True)
+    publish(str(folder), name, "chk_service", Result(OK, "it was well"), 0)
+    assert run(asked.folder, "vipwarden", "maint", "start", name, *reason, env=asked.env).code == 0
+    done = asked(*line)
+    assert done.code == 1
+    assert " by alice: new disks, so no restart" in done.out
+    assert asked.restarted() == 0
+    assert run(asked.folder, "vipwarden", "maint", "end", name, "--by", "alice", env=asked.env).code == 0
+    asked(*line)
     must_come(lambda: asked.restarted() == 1)
 
 

@@ -17,7 +17,7 @@ from tests.state.verdicts import put
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Range, Result, State, one_line
 from vipwarden.state.paths import file_name
 from vipwarden.state.publish import publish
-from vipwarden.state.verdict import read, read_all
+from vipwarden.state.verdict import decode, encode, read, read_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +102,16 @@ def test_a_whole_file_is_a_verdict(tmp_path: Path) -> None:
     assert described(metric) == ("time", 0.5, "s", Range("1"), Range("~:2"), 0, 10)
 
 
+@pytest.mark.parametrize("told", ["drain", "down", "hold0", "hold3"])
+def test_a_verdict_in_maintenance_says_so(told: str) -> None:
+    """What keepalived is told, and until when, by whom and why; the text stays the check's own."""
+    back = decode("web", encode("port", Result(OK, "open\tfor all"), 1e9, 0.25, 5, told, "in\tmaintenance\n: disks"))
+    assert (back.told, back.maintenance, back.result.text) == (told, "in maintenance : disks", "open for all")
+    assert (back.ttl, back.result.state) == (5, OK)
+    plain = decode("web", encode("port", Result(OK, "open"), 1e9, 0.25, 5))
+    assert (plain.told, plain.maintenance) == ("", "")
+
+
 @pytest.mark.parametrize("length", range(len(WHOLE)))
 def test_a_torn_file_is_no_verdict(tmp_path: Path, length: int) -> None:
     """Except where it ends with a line: what is there is whole then, and only metrics are missing."""
@@ -116,6 +126,7 @@ def test_a_torn_file_is_no_verdict(tmp_path: Path, length: int) -> None:
     ["", "\n", "\n\n", "\0" * 100, "vipwarden-2 0 1 1 1 port\nx\n", "vipwarden-1 4 1 1 1 port\nx\n", "nonsense\nx\n"]
     + ["vipwarden-1 -1 1 1 1 port\nx\n", "vipwarden-1 OK 1 1 1 port\nx\n", "vipwarden-1 0 nan 1 1 port\nx\n"]
     + ["vipwarden-1 0 inf 1 1 port\nx\n", "vipwarden-1 0 1 1 port\nx\n", "vipwarden-1 0 1 1 1 port more\nx\n"]
+    + ["vipwarden-1 0 1 1 1 port 5 hold4\nx\n", "vipwarden-1 0 1 1 1 port 5 drain more\nx\n"]
     + ["vipwarden-1 0 1 1 1 port\n", f"vipwarden-1 {'9' * 5000} 1 1 1 port\nx\n", "vipwarden-1  0 1 1 1 port\nx\n"]
     + [
         f"vipwarden-1 0 1 1 1 port\nx\n{line}\n"
