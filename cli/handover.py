@@ -29,7 +29,8 @@ from vipwarden.state import files, paths
 if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
 
-FAULT, NORMAL = -254, 0  # values of the track file: process_update_track_file_status() of keepalived's track_file.c
+# values of the track file; with weight 0 any but 0 is a fault (process_update_track_file_status() of track_file.c)
+FAULT, NORMAL = -254, 0
 _LOOK = 0.01  # seconds between two looks at the addresses
 _OBEY = 3.0  # seconds that keepalived may take to give the VIP up
 _AFTER = 1.5  # seconds for which the new owner is watched
@@ -137,10 +138,10 @@ class Handover:
         for holder in (block, *([group] if group is not None else [])):
             for line in tracked(self._top, holder):
                 if line.target is not None and line.target.value("file") == self.path:
-                    if line.weight * FAULT <= FAULT and not line.reverse:
+                    if not line.weight and not line.reverse:  # a sync group drops files with a weight
                         return
                     raise UsageError(
-                        f"{line.line.path}:{line.line.number}: {line.name} needs weight 1, without reverse"
+                        f"{line.line.path}:{line.line.number}: {line.name} needs weight 0, without reverse"
                     )
         raise UsageError(
             f"{self._conf} does not track {self.path}: vipwarden snippet handover --name {self._name} prints the lines"

@@ -166,11 +166,11 @@ def handover(instance: str, version: Version) -> Parts:
     """Return the track file by which an instance is handed over to the peer."""
     name = f"handover_{instance}"
     lines = [
-        f"# vipwarden handover {instance} writes -254, which is FAULT; 0 or a missing file changes nothing",
+        f"# vipwarden handover {instance} writes -254; 0 or a missing file changes nothing",
         f"{'track_file' if version >= _TRACK_FILE else 'vrrp_track_file'} {name} {{",
         f"    file {paths.handover(paths.ROOT)}/{paths.file_name(instance)}",
         "    # the folder must exist when keepalived starts: otherwise it drops the file",
-        "    weight 1",
+        "    weight 0    # any value but 0 is FAULT, also in a vrrp_sync_group and with nopreempt",
         "}",
     ]
     return [(TOP, "\n".join(lines)), (INSTANCE, f"track_file {{\n    {name}\n}}")]

@@ -24,7 +24,7 @@ global_defs {{
 }}
 track_file handover_VI_1 {{
     file {folder}/run/handover/VI_1
-    weight 1
+    weight 0
 }}
 vrrp_instance VI_1 {{
     state BACKUP

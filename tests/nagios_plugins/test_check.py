@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nagios_plugins.check import performance
-from tests.commands import run, shell, start
+from tests.commands import environment, run, shell, start
 from tests.servers import misbehaving as servers
 from vipwarden import VERSION
 from vipwarden.core.result import Metric, Range
@@ -59,6 +59,18 @@ def test_the_four_states_leave_with_their_codes(tmp_path: Path) -> None:
             assert re.search(r"\| ?time=[0-9.]+s;", ran.out)
         ran = run(tmp_path, "check_port", *at(good, "-w", "@0:1", "-c", "~:-5.5"))
         assert re.search(r"time=[0-9.]+s;@1;~:-5.5;0;10\n", ran.out)
+
+
+def test_maintenance_is_said_in_the_text(tmp_path: Path) -> None:
+    """By name or by host; the state and what follows are the check's own."""
+    env = environment(tmp_path) | {"VIPWARDEN_STATE_DIR": f"{tmp_path}/state"}
+    (tmp_path / "vipwarden.yaml").write_text("checks: {web: {check: port, host: 127.0.0.1, port: 1}}")
+    begin = ("start", "--host", "127.0.0.1", "--for", "1h", "--reason", "new | disks", "--by", "alice")
+    assert run(tmp_path, "vipwarden", "maint", *begin, "--config", f"{tmp_path}/vipwarden.yaml", env=env).code == 0
+    with servers.listening() as good:
+        ran = run(tmp_path, "check_port", *at(good), env=env)
+    assert (ran.code, is_one_good_line(ran.out)) == (OK, "OK")
+    assert re.search(r"PORT OK - in maintenance until \S+ \S+ by alice: new / disks: .* is open", ran.out)
 
 
 def test_several_ports_are_one_line_with_two_metrics(tmp_path: Path) -> None:
