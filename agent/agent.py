@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _LOCK = 3.0  # seconds to wait for the lock: an agent that dies keeps it for a moment
 _HOUSEKEEPING = 1.0  # seconds
+_AT_ONCE = 50  # checks that are told of a maintenance, before others have their turn
 _YOUNG = 10_000  # objects between two garbage collections: a run in flight has dozens, which are freed by themselves
 
 
@@ -89,6 +90,8 @@ class Agent:
             ready()
             while True:
                 self._keep_house()
+                if self._records.look():
+                    await self._follow()
                 await asyncio.sleep(_HOUSEKEEPING)
         finally:
             self._driver.close()
@@ -185,14 +188,24 @@ class Agent:
     def _keep_house(self) -> None:
         self._record.look()
         self._publisher.look_after(self._published())
-        if self._records.look():
-            now = monotonic()
-            for watch in self.watches.values():
-                self._turns.follow(watch, self._records.of(watch.entry), now)
         self._driver.names.save()
         self.paths.forget()
         trouble = self._guard.inspect() if self._guard is not None else ""
         self._meter.publish(self._publisher.verdicts, self.watches.values(), self._driver, self._unsaid(), trouble)
+
+    async def _follow(self) -> None:
+        """Let maintenance begin or end, a few checks at a time: the others go on meanwhile."""
+        users: dict[str, Watch] = {}
+        for number, (name, watch) in enumerate([*self.watches.items()]):
+            if self.watches.get(name) is watch and self._turns.follow(
+                watch, self._records.of(watch.entry), monotonic()
+            ):
+                users |= {user.entry.name: user for user in watch.links.users}
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        for name, user in users.items():
+            if self.watches.get(name) is user:
+                self._turns.compose(user, monotonic(), changed=True)
 
     def _published(self) -> Iterator[Published]:
         return (watch.published for watch in self.watches.values())

@@ -52,17 +52,19 @@ class Turns:
             self._driver.abandon(watch.run)
             watch.run = None
 
-    def follow(self, watch: Watch, record: Maintenance | None, now: float) -> None:
-        """Let a maintenance begin or end, at once for keepalived, readers of the verdict, and compositions."""
+    def follow(self, watch: Watch, record: Maintenance | None, now: float) -> bool:
+        """Let a maintenance begin or end, for keepalived and readers of the verdict; return whether it does.
+
+        What is composed of the check has to be looked at afterwards, by compose().
+        """
         if not watch.told.follow(record):
-            return
+            return False
         published = watch.published
         if watch.entry.track and watch.value != published.value and not self._failed[watch.number]:
             self._publisher.track(published, watch.value)
         if watch.result is not None:
             self._publisher.publish(watch, watch.result, now, again=True)
-        for user in watch.links.users:
-            self._compose(user, now, changed=True)
+        return True
 
     def _start(self, watch: Watch, _tick: float) -> None:
         run, schedule, driver = watch.run, watch.schedule, self._driver
@@ -171,12 +173,12 @@ class Turns:
     def _pass_on(self, watch: Watch, now: float, *, changed: bool) -> None:
         """Let compositions of a watch see it, and let what needs it run as soon as it is healthy."""
         for user in watch.links.users:
-            self._compose(user, now, changed=changed)
+            self.compose(user, now, changed=changed)
         if changed and watch.health.is_healthy:
             for waiting in watch.links.waiting:
                 self._driver.at(waiting.schedule.hurry(now), waiting.start)
 
-    def _compose(self, watch: Watch, now: float, *, changed: bool) -> None:
+    def compose(self, watch: Watch, now: float, *, changed: bool) -> None:
         """Look at a composition, when a member has changed or its own verdict grows old."""
         published, health, number = watch.published, watch.health, watch.number
         if not changed and now - published.stamped < published.period and not self._failed[number]:

@@ -13,6 +13,7 @@ from time import time as wall
 
 __all__ = ["boot", "boot_id", "monotonic", "wall"]
 _BOOT = "/proc/sys/kernel/random/boot_id"
+_known: list[str] = []  # the id, once it was read
 
 
 def boot() -> float:
@@ -22,8 +23,10 @@ def boot() -> float:
 
 def boot_id() -> str:
     """Return the id of this boot, which tells whether a stamp of boot() counts; raises OSError without /proc."""
-    source = posix.open(_BOOT, posix.O_RDONLY | posix.O_CLOEXEC)
-    try:
-        return posix.read(source, 64).decode("ascii", "replace").strip()
-    finally:
-        posix.close(source)
+    if not _known:
+        source = posix.open(_BOOT, posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            _known.append(posix.read(source, 64).decode("ascii", "replace").strip())
+        finally:
+            posix.close(source)
+    return _known[0]
