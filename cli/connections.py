@@ -32,12 +32,12 @@ class CountError(Exception):
 
 
 class Server(NamedTuple):
-    """A real server where somebody balances: ``count`` are its connections, ``weight`` is None where HAProxy does."""
+    """A real server where somebody balances: ``weight`` is None where HAProxy does."""
 
     name: str
     address: str
     port: int
-    count: int
+    connections: int
     weight: int | None = None
 
 
@@ -92,7 +92,7 @@ def left(wanted: Collection[Place], *, drained: bool) -> list[str]:
     known = [server for server in (*_ipvs(), *_haproxy()) if _is_wanted(server, wanted)]
     if not known:
         raise CountError("neither IPVS nor HAProxy of this node balances to these servers")
-    texts = [f"{server.name}: {server.count} connections" for server in known if server.count]
+    texts = [f"{server.name}: {server.connections} connections" for server in known if server.connections]
     if drained:
         texts += [f"{server.name}: still has the weight {server.weight}" for server in known if server.weight]
     return [*texts[:_MOST_SHOWN], f"and {len(texts) - _MOST_SHOWN} more"] if len(texts) > _MOST_SHOWN else texts

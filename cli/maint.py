@@ -24,7 +24,7 @@ from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, path, rea
 from vipwarden.state.verdict import read_all as read_verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from vipwarden.config.entry import Entry
 
@@ -204,7 +204,7 @@ def _covered(record: Maintenance, config: str) -> tuple[list[Entry], list[str]]:
     hosts |= {entry.name: str(entry.values.get("host", "")) for entry in entries}
     covered = [name for name, host in hosts.items() if record.covers(name, host)]
     if not covered:
-        known = hosts if record.kind == CHECK else hosts.values()
+        known: Iterable[str] = hosts if record.kind == CHECK else hosts.values()
         about = "" if record.kind == CHECK else " of the host"
         raise UsageError(f"there is no check{about} {record.name!r}{meant(record.name, filter(None, known))}{trouble}")
     return [entry for entry in entries if entry.name in covered], covered
