@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.commands import open_to_others
 from vipwarden.state import paths
-from vipwarden.state.paths import file_name, history, name_of, runtime, services
+from vipwarden.state.paths import file_name, history, maintenance, name_of, runtime, services
 
 CODE = Path(__file__).parents[2]
 ANY_TEXT = st.text(st.characters(codec=None))
@@ -69,6 +69,8 @@ def test_where_the_runtime_folder_is() -> None:
     assert runtime({b"VIPWARDEN_RUNTIME_DIR": b"/x/\xff"}) == "/x/\udcff"
     assert runtime({b"VIPWARDEN_RUNTIME_DIR": b"", b"XDG_RUNTIME_DIR": b"/run/user/0"}) == "/run/vipwarden"
     assert services({b"VIPWARDEN_STATE_DIR": b"/x"}) == "/x/service"
+    assert maintenance({b"VIPWARDEN_STATE_DIR": b"/x"}, root=True) == "/x/maintenance"
+    assert maintenance({b"VIPWARDEN_RUNTIME_DIR": b"/x"}) == "/var/lib/vipwarden/maintenance"
     assert services({b"VIPWARDEN_RUNTIME_DIR": b"/x"}) == "/var/lib/vipwarden/service"
     assert history({b"VIPWARDEN_STATE_DIR": b"/x"}) == "/x/events"
     assert history({b"VIPWARDEN_RUNTIME_DIR": b"/x"}) == "/x/history"
@@ -98,6 +100,7 @@ def test_all_files_lie_below_the_runtime_folder(monkeypatch: pytest.MonkeyPatch)
         (paths.spool, "notify"),
         (paths.events, "events"),
         (paths.realserver, "realserver"),
+        (paths.handover, "handover"),
     ):
         assert (make(), make("/run/other")) == (f"/own/{name}", f"/run/other/{name}")
     assert (paths.agent("lock"), paths.agent("guard", "/o")) == ("/own/agent.lock", "/o/agent.guard")
