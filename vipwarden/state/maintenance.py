@@ -141,9 +141,9 @@ def chosen(records: Iterable[Maintenance], name: str, host: str = "") -> Mainten
 
 
 def mark(verdicts: Iterable[Verdict], records: Sequence[Maintenance]) -> None:
-    """Note the maintenance of verdicts whose writers do not note it: those of chk_ and check_ commands."""
+    """Note the maintenance of verdicts without a TTL, which chk_ and check_ commands write; the agent notes it itself."""
     for verdict in verdicts:
-        if not verdict.maintenance and (record := chosen(records, verdict.name)) is not None:
+        if not verdict.ttl and (record := chosen(records, verdict.name)) is not None:
             verdict.maintenance = record.text
 
 
