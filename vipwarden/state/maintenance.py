@@ -141,7 +141,7 @@ def chosen(records: Iterable[Maintenance], name: str, host: str = "") -> Mainten
 
 
 def mark(verdicts: Iterable[Verdict], records: Sequence[Maintenance]) -> None:
-    """Note the maintenance of verdicts without a TTL, which chk_ and check_ commands write; the agent notes it itself."""
+    """Note the maintenance of verdicts without a TTL, those of chk_ and check_ commands; the agent notes it itself."""
     for verdict in verdicts:
         if not verdict.ttl and (record := chosen(records, verdict.name)) is not None:
             verdict.maintenance = record.text
