@@ -44,8 +44,8 @@ class Records:
     def look(self) -> bool:
         """Have them read again; return whether others are valid now than at the last look."""
         if self._job is None or self._job.done:
-            self._job = Job("the records of maintenance", read_all, float("inf"), self._take)
-            self._away.begin(self._job)
+            self._job = job = Job("the records of maintenance", read_all, float("inf"), lambda: self._take(job))
+            self._away.begin(job)
         before, self.valid = self.valid, [record for record in self._read if record.left > 0]
         if before == self.valid:
             return False
@@ -64,9 +64,8 @@ class Records:
             return None
         return chosen(self.valid, entry.name, str(entry.values.get("host", "")))
 
-    def _take(self) -> None:
-        job = self._job
-        if job is not None and job.error is None and isinstance(job.value, list):
+    def _take(self, job: Job) -> None:
+        if job.error is None and isinstance(job.value, list):
             self._read = job.value
         self._there.set()
 
