@@ -12,7 +12,7 @@ from agent.told import Told
 from tests.agent.drive import Inside, entries
 from tests.agent.test_agent import Script, value
 from vipwarden.core.result import CRITICAL, OK, Metric
-from vipwarden.state import maintenance, verdict
+from vipwarden.state import paths, verdict
 from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, remove, write
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FAST = "check: port, host: 127.0.0.1, port: 1, interval: 0.1, refused: ok"
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance.paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
+    monkeypatch.setattr(paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
 
 
 def begin(kind: str = CHECK, name: str = "web", lasts: float = 3600) -> Maintenance:
@@ -162,7 +162,8 @@ def test_a_clean_end_prolongs_a_verdict_in_maintenance_as_any_other(tmp_path: Pa
     inside.run_until(lambda: told(inside) == "drain")
     found = verdict.read(f"{inside.folder}/verdict/web")
     assert found is not None
-    assert (found.told, found.ttl) == ("drain", pytest.approx(1.25))  # that of 0.1 s, and 0.1 s of grace
+    assert found.told == "drain"
+    assert found.ttl == pytest.approx(1.25)  # that of 0.1 s, and 0.1 s of grace
 
 
 def test_compositions_see_what_keepalived_is_told(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.servers.haproxy import haproxy
 from tests.servers.ports import free_ports
 from vipwarden.core.result import OK, Result
 from vipwarden.node.ipvs.read import Tables
+from vipwarden.state import paths
 from vipwarden.state.verdict import encode
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def test_it_waits_until_keepalived_was_told(
     table: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before that even a server without connections would get some."""
-    monkeypatch.setattr(connections.paths, "verdicts", lambda: str(tmp_path))
+    monkeypatch.setattr(paths, "verdicts", lambda: str(tmp_path))
     table(TABLE.format(0, 0))
     known = entries("web: {check: port, host: 127.0.0.1, port: 80}")
     wanted = places(known)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vipwarden.state import files, maintenance
+from vipwarden.state import files, maintenance, paths
 from vipwarden.state.maintenance import ALL, CHECK, HOST, LONGEST, Maintenance, chosen, decode, encode, read_all, write
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_of_several_records_the_longest_counts(clocks: Clocks) -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the folder of the records."""
-    monkeypatch.setattr(maintenance.paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
+    monkeypatch.setattr(paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
     return tmp_path / "state" / "maintenance"
 
 

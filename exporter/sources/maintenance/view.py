@@ -31,7 +31,7 @@ def _row(record: Maintenance) -> Row:
     return Row(key("maintenance", record.kind, record.name, record.by), _MARK, record.what)
 
 
-_TABLE = Table(
+_TABLE: Table[Maintenance] = Table(
     "maintenance",
     "What",
     Column("By", "text", lambda record: Cell(record.by)),

@@ -14,7 +14,8 @@ from exporter.sources.checks import source as checks
 from exporter.sources.maintenance import source
 from tests.exporter.running import ask, nowhere, samples
 from vipwarden.core.result import CRITICAL, Result
-from vipwarden.state import maintenance
+from vipwarden.state import paths
+from vipwarden.state.files import ready
 from vipwarden.state.files import write as write_file
 from vipwarden.state.maintenance import ALL, CHECK, Maintenance, write
 from vipwarden.state.publish import publish
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance.paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
+    monkeypatch.setattr(paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
 
 
 def begin(kind: str, name: str, lasts: float = 3600) -> float:
@@ -75,7 +76,7 @@ def test_the_page_shows_it_and_counts_no_problem(tmp_path: Path) -> None:
     assert "Nothing is in maintenance." in page.body
     begin(ALL, "")
     data = encode("port", Result(CRITICAL, "it is down"), 1e9, 0.1, 60, "drain", "in maintenance until tomorrow by al")
-    maintenance.files.ready(folder)
+    ready(folder)
     write_file(f"{folder}/web", data)
     (page,) = ask(known, "/")
     assert "CRITICAL, maintenance" in page.body
