@@ -31,7 +31,8 @@ def test_a_node_that_has_nothing_fails_at_nothing(tmp_path: Path) -> None:
     """No series but the exporter's own, and success for each collector."""
     found = metrics(nowhere(tmp_path))
     success = {key[1][0]: value for key, value in found.items() if key[0] == "vipwarden_scrape_collector_success"}
-    assert success == dict.fromkeys(("vip", "vrrp", "checks", "haproxy", "ipvs", "events"), 1)
+    names = ("vip", "vrrp", "maintenance", "checks", "haproxy", "ipvs", "events")
+    assert success == dict.fromkeys(names, 1)
     assert {key[0] for key in found if not key[0].startswith(("vipwarden_", "process_"))} == set()
 
 
@@ -111,6 +112,7 @@ def test_checks_have_state_age_duration_and_metrics(tmp_path: Path) -> None:
         ("vipwarden_check_state", ("web", "port")): 2,
         ("vipwarden_check_success", ("web", "port")): 0,
         ("vipwarden_check_fresh", ("web", "port")): 1,
+        ("vipwarden_check_maintenance", ("web", "port")): 0,
         ("vipwarden_check_duration_seconds", ("web", "port")): 0.5,
         ("vipwarden_check_metric", ("web", "port", "time", "s")): 0.25,
     }

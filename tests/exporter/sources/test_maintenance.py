@@ -73,7 +73,7 @@ def test_the_page_shows_it_and_counts_no_problem(tmp_path: Path) -> None:
     (folder,) = known.verdicts
     (tmp_path / "run").mkdir(exist_ok=True)
     (page,) = ask(known, "/")
-    assert "Nothing is in maintenance." in page.body
+    assert "maintenance not here" in page.body
     begin(ALL, "")
     data = encode("port", Result(CRITICAL, "it is down"), 1e9, 0.1, 60, "drain", "in maintenance until tomorrow by al")
     ready(folder)
