@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from agent import locks, manifest
 from agent.driver import Driver
 from agent.guard import Guard
+from agent.maintained import Maintained
 from agent.meter import Meter
 from agent.paths import AgentPaths
 from agent.publisher import Publisher
 from agent.record import Record
-from agent.records import Records
 from agent.relief import relieve
 from agent.turns import Turns
 from agent.watch import Watch, guarded, linked
@@ -69,7 +69,7 @@ class Agent:
         self._owner = manifest.word()
         self._driver: Driver
         self._turns: Turns
-        self._records: Records
+        self._maintained: Maintained
         self._guard: Guard | None = None
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -78,19 +78,19 @@ class Agent:
         self._driver.paths = self.paths
         self._driver.events.report(self._record.ended)
         self._turns = Turns(self._driver, self._publisher, self._meter)
-        self._records = Records(self._driver.away, self._say)
+        self._maintained = Maintained(self._driver.away, self._say)
         lock = None
         try:
             lock = await self._lock()
             self._driver.names.remember(self.runtime)
             self.paths.begin(self._entries)
-            await self._records.begin()
+            await self._maintained.begin()
             await self._open()
             self._record.event("agent", "agent", state="start", text=f"{len(self.watches)} checks")
             ready()
             while True:
                 self._keep_house()
-                if self._records.look():
+                if self._maintained.look():
                     await self._follow()
                 await asyncio.sleep(_HOUSEKEEPING)
         finally:
@@ -172,7 +172,7 @@ class Agent:
         now = monotonic()
         for number, (name, watch) in enumerate(watches.items()):
             watch.number = number
-            watch.told.follow(self._records.of(watch.entry))
+            watch.told.follow(self._maintained.of(watch.entry))
             if watch.entry.track and watch.published.value is None:
                 self._publisher.track(watch.published, watch.value)
             if before.get(name) is not watch and not watch.links.members:
@@ -198,7 +198,7 @@ class Agent:
         users: dict[str, Watch] = {}
         for number, (name, watch) in enumerate([*self.watches.items()]):
             if self.watches.get(name) is watch and self._turns.follow(
-                watch, self._records.of(watch.entry), monotonic()
+                watch, self._maintained.of(watch.entry), monotonic()
             ):
                 users |= {user.entry.name: user for user in watch.links.users}
             if number % _AT_ONCE == _AT_ONCE - 1:

@@ -31,8 +31,7 @@ def test_a_node_that_has_nothing_fails_at_nothing(tmp_path: Path) -> None:
     """No series but the exporter's own, and success for each collector."""
     found = metrics(nowhere(tmp_path))
     success = {key[1][0]: value for key, value in found.items() if key[0] == "vipwarden_scrape_collector_success"}
-    names = ("vip", "vrrp", "maintenance", "checks", "haproxy", "ipvs", "events")
-    assert success == dict.fromkeys(names, 1)
+    assert success == dict.fromkeys(("vip", "vrrp", "maintenance", "checks", "haproxy", "ipvs", "events"), 1)
     assert {key[0] for key in found if not key[0].startswith(("vipwarden_", "process_"))} == set()
 
 

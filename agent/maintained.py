@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FIRST = 1.0  # seconds that the first reading may take
 
 
-class Records:
+class Maintained:
     """The ``valid`` records; a disk that hangs leaves those that were read last, which still end by themselves.
 
     ``say`` takes a line for each record that begins or ends.
