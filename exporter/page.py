@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from exporter.registry import FOLDER
-from exporter.render.model import MOST_ROWS, Problem, Room, Section, severity
-from exporter.render.words import SIGNS, Mark, count, moment, things
+from exporter.render.model import CHECK, MOST_ROWS, Problem, Room, Section, severity
+from exporter.render.words import SEVERITY, SIGNS, Mark, count, moment, things
 from exporter.source import Look
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.globals.update(signs=SIGNS, static=_STATIC, count=count, things=things)
 MOST_PROBLEMS = 60
+_FIRST_PROBLEMS = 8  # the others are folded
 _MOST_FIND = 100
 
 
@@ -71,10 +72,13 @@ class Page:
             notes += [section.note] if section.note else []
             if outcome.failure and not section.tells_failure:
                 mark = Mark("unknown", "not read")
-                problems.append(Problem(mark, outcome.source.title or name, outcome.failure, name))
+                problems.append(Problem(mark, outcome.source.title or name, outcome.failure, name, CHECK))
+        tiles = [tile for tile in tiles if tile[2]]
+        calm = "good" if tiles else "idle"  # nothing that could be wrong is no good news either
         text = _ENVIRONMENT.get_template("page.html").render(
             problems=sorted(problems, key=severity),
-            tiles=[tile for tile in tiles if tile[2]],
+            tone=min((problem.mark.tone for problem in problems), key=SEVERITY.__getitem__, default=calm),
+            tiles=tiles,
             notes=notes,
             sections=sections,
             outcomes=outcomes,
@@ -83,6 +87,7 @@ class Page:
             find=find,
             hidden=room.hidden,
             time=moment(now()),
+            first_problems=_FIRST_PROBLEMS,
             most_problems=MOST_PROBLEMS,
             most_rows=MOST_ROWS,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from exporter.render.words import SEVERITY, WRONG, Mark
+from exporter.render.words import SEVERITY, WRONG, Mark, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 MOST_ROWS = 1200
 FEW = 24  # of more rows those without a problem are folded
+FEW_TOLD = 3  # of problems or names of one kind
+# how urgent problems are, the most urgent first
+GONE, ADDRESS, BACKEND, CHECK, HALF, SERVER, SPARE, MINOR = range(8)
 
 
 class Cell(NamedTuple):
@@ -67,12 +70,17 @@ class Group(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Something that is wrong: where, what, and the key of its row."""
+    """Something that is wrong: where, what, the key of its row, and how urgent it is.
+
+    ``rank`` is GONE (keepalived or HAProxy), ADDRESS (a VIP held by nobody or twice), BACKEND (without a server),
+    CHECK (critical), HALF (of a backend), SERVER, SPARE (a backup server) or MINOR.
+    """
 
     mark: Mark
     where: str
     text: str
     key: str = ""
+    rank: int = MINOR
 
 
 class Section(NamedTuple):
@@ -124,9 +132,15 @@ def is_wrong(mark: Mark) -> bool:
     return mark.tone in WRONG
 
 
-def severity(problem: Problem) -> int:
+def severity(problem: Problem) -> tuple[int, int]:
     """Return the key for sorting, the worst first."""
-    return SEVERITY[problem.mark.tone]
+    return problem.rank, SEVERITY[problem.mark.tone]
+
+
+def named(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {count(len(names) - FEW_TOLD)} more" if len(names) > FEW_TOLD else ""
+    return ", ".join(names[:FEW_TOLD]) + more
 
 
 def key(*names: str) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from time import time
 from typing import TYPE_CHECKING
 
-from exporter.render.model import Cell, Column, Problem, Row, Section, is_wrong, key
+from exporter.render.model import CHECK, FEW_TOLD, MINOR, Cell, Column, Problem, Row, Section, is_wrong, key, named
 from exporter.render.table import Table
 from exporter.render.words import SEVERITY, Mark, count, moment, size, span
 from vipwarden.core.result import one_line
 from vipwarden.state.standing import FUTURE, STALE, standing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from exporter.source import Look
     from vipwarden.core.result import Metric
     from vipwarden.state.standing import Standing
@@ -34,9 +36,21 @@ class View:
         items.sort(key=lambda item: SEVERITY[_mark(item).tone])
         rows = look.room.listing(items, _mark, _names)
         wrong = [item for item in items if is_wrong(_mark(item))]
-        problems = [Problem(_mark(item), _name(item), item[1].text, _key(item)) for item in wrong]
+        problems = list(_problems(wrong))
         values = {"checks": _TABLE.listing("checks", "What each check said last", rows)}
         return Section(values, problems, [("Checks OK", sum(_mark(item).tone == "good" for item in items), len(items))])
+
+
+def _problems(wrong: list[Item]) -> Iterator[Problem]:
+    """Yield a problem for each, but one for many that are stale: their agent is the cause."""
+    stale = [item for item in wrong if item[1].word == STALE]
+    if len(stale) > FEW_TOLD:
+        text = f"{named([_name(item) for item in stale])}: no verdict in time; does the agent run?"
+        yield Problem(_NOT_VALID[STALE], f"{count(len(stale))} checks", text, "checks", CHECK)
+    for item in wrong:
+        if item not in stale or len(stale) <= FEW_TOLD:
+            mark = _mark(item)
+            yield Problem(mark, _name(item), item[1].text, _key(item), CHECK if mark.tone == "bad" else MINOR)
 
 
 def _mark(item: Item) -> Mark:
@@ -94,6 +108,6 @@ _TABLE = Table(
         "In this state for", "number", lambda item: Cell(span(max(0.0, time() - item[0].since)), moment(item[0].since))
     ),
     Column("Age", "number", lambda item: Cell(span(item[0].age))),
-    Column("Took", "number", lambda item: Cell(_duration(item[0].duration))),
+    Column("Duration", "number", lambda item: Cell(_duration(item[0].duration))),
     row=_row,
 )

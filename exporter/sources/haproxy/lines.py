@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Texts = Mapping[str, str]
 
 _FRONTEND = {"OPEN": "good", "FULL": "warn", "PAUSED": "maint"}
+_LOST = ("bad", "rising")
 _MOST_TEXT = 200
 _NEAR = 0.8  # of a limit of sessions
 
@@ -51,6 +52,16 @@ class Line:
         return self.lines.label, self.lines.column("pxname")[self._place], self.lines.column("svname")[self._place]
 
     @property
+    def host(self) -> str:
+        """The host in the address of a server, "" if it is not known."""
+        return self["addr"].rpartition(":")[0]
+
+    @property
+    def backend(self) -> Line:
+        """The backend of a server."""
+        return self.lines.backend(self)
+
+    @property
     def key(self) -> str:
         """The key of its row."""
         return key("haproxy", self.lines.label, self["pxname"], self["svname"])
@@ -69,12 +80,12 @@ class InstanceLines:
         self._table = report.table
         self._columns: dict[str, list[bytes]] = {}
         kinds = self.column("type")
-        self.frontends, self.backends, servers = (
+        self.frontends, self.backends, self.all_servers = (
             [Line(self, place) for place, each in enumerate(kinds) if each == kind]
             for kind in (FRONTEND.encode(), BACKEND.encode(), SERVER.encode())
         )
         self._servers: dict[bytes, list[Line]] = {}
-        for line in servers:
+        for line in self.all_servers:
             self._servers.setdefault(line.counted[1], []).append(line)
 
     def column(self, name: str) -> list[bytes]:
@@ -86,6 +97,14 @@ class InstanceLines:
     def servers(self, backend: Line) -> Sequence[Line]:
         """Return the servers of a backend."""
         return self._servers.get(backend.counted[1], ())
+
+    def backend(self, server: Line) -> Line:
+        """Return the backend of a server; the server itself if the table has none."""
+        return self._backends.get(server.counted[1], server)
+
+    @cached_property
+    def _backends(self) -> dict[bytes, Line]:
+        return {line.counted[1]: line for line in self.backends}
 
     @cached_property
     def marks(self) -> list[Mark]:
@@ -132,11 +151,25 @@ def is_up(mark: Mark) -> bool:
     return first_word(mark.word) == "UP"
 
 
-def backend_mark(line: Line) -> Mark:
-    """Return the state of a backend; one without servers, such as of a stats page, is no problem."""
-    if not line.lines.servers(line):
+def is_half(servers: Sequence[Line]) -> bool:
+    """Return whether at most half of the servers are up, without those in MAINT and, if others are, the backups."""
+    if not any(line.mark.tone in _LOST for line in servers):
+        return False
+    wanted = [line for line in servers if line.mark.tone != "maint"]
+    active = [line for line in wanted if line["bck"] != "1"] or wanted
+    return 2 * sum(line.mark.tone in _LOST for line in active) >= len(active)
+
+
+def backend_mark(line: Line, *, half: bool = True) -> Mark:
+    """Return the state of a backend, with ``half`` also that at most half of it is up.
+
+    One without servers, such as of a stats page, is no problem.
+    """
+    servers = line.lines.servers(line)
+    if not servers:
         return Mark("idle", "no servers")
-    return Mark("good" if is_up(line.mark) else "bad", line["status"])
+    tone = "bad" if not is_up(line.mark) else "warn" if half and is_half(servers) else "good"
+    return Mark(tone, line["status"])
 
 
 def frontend_mark(line: Line) -> Mark:

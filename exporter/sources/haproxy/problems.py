@@ -1,21 +1,21 @@
-"""Which problems has a HAProxy?"""
+"""Which problems has a HAProxy? One cause is one problem: a host, a backend, or a server."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from exporter.render.model import Problem, is_wrong, joined
-from exporter.render.words import Mark, amount, count, number, span, things
-from exporter.sources.haproxy.lines import backend_mark, frontend_mark, last_check, near_limit
+from exporter.render.model import BACKEND, CHECK, GONE, HALF, SERVER, SPARE, Problem, is_wrong, joined, named
+from exporter.render.words import SEVERITY, Mark, amount, count, number, span, things
+from exporter.sources.haproxy.lines import backend_mark, frontend_mark, is_half, last_check, near_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from exporter.choice import Choice
     from exporter.sources.haproxy.lines import InstanceLines, Line
     from exporter.sources.haproxy.source import Instance
 
-_NAMED = 3  # servers of a backend that are listed as problems
 _NEAR = 0.8  # of a limit of connections
 _OLD = 600  # seconds that a worker may finish its connections after a reload
 
@@ -23,24 +23,34 @@ _OLD = 600  # seconds that a worker may finish its connections after a reload
 def unread(instance: Instance) -> Iterator[Problem]:
     """Yield the failure of reading an instance."""
     if text := instance.failure or instance.lost:
-        yield Problem(Mark("unknown", "not read"), joined("HAProxy", instance.name, by=" "), text, "haproxy")
+        mark = unread_mark(instance)
+        rank = GONE if mark.tone == "bad" else CHECK
+        yield Problem(mark, joined("HAProxy", instance.name, by=" "), text, "haproxy", rank)
+
+
+def unread_mark(instance: Instance) -> Mark:
+    """Return the state of an instance that was not read: red, unless it was this exporter that could not ask."""
+    return Mark("bad", "no answer") if instance.failure and not instance.is_barred else Mark("unknown", "not read")
 
 
 def problems(instance: Instance, lines: InstanceLines, choice: Choice) -> Iterator[Problem]:
-    """Yield the problems of its process, frontends and backends."""
+    """Yield the problems of its process, frontends, hosts and backends."""
     of = f" of {instance.name}" if instance.name else ""
     yield from _of_process(instance, f"HAProxy{of}")
     for line in lines.frontends:
         mark = frontend_mark(line)
         if is_wrong(mark) or near_limit(line):
+            rank = BACKEND if mark.tone == "bad" else HALF
             mark = mark if is_wrong(mark) else Mark("warn", "near limit")
             text = f"{amount(line['scur'])} of {amount(line['slim'])} sessions"
-            yield Problem(mark, f"frontend {line['pxname']}{of}", text, line.key)
+            yield Problem(mark, f"frontend {line['pxname']}{of}", text, line.key, rank)
+    by_design = {line.counted[1] for line in lines.backends if choice.is_down_by_design(line["pxname"])}
+    hosts = _lost_hosts([line for line in lines.all_servers if line.counted[1] not in by_design])
+    for host, lost in hosts.items():
+        yield _of_host(host, lost, of)
+    told = {line.key for lost in hosts.values() for line in lost}
     for line in lines.backends:
-        yield from _of_backend(line, of, by_design=choice.is_down_by_design(line["pxname"]))
-        if waiting := number(line["qcur"]):
-            text = f"{things(waiting, 'request waits', 'requests wait')} for a server"
-            yield Problem(Mark("warn", "queue"), f"backend {line['pxname']}{of}", text, line.key)
+        yield from _of_backend(line, of, told, by_design=line.counted[1] in by_design)
 
 
 def _of_process(instance: Instance, name: str) -> Iterator[Problem]:
@@ -48,30 +58,59 @@ def _of_process(instance: Instance, name: str) -> Iterator[Problem]:
     most = number(info.get("Maxconn"))
     if most and number(info.get("CurrConns")) > _NEAR * most:
         text = f"{amount(info['CurrConns'])} of {amount(info['Maxconn'])} connections"
-        yield Problem(Mark("warn", "near limit"), name, text, "haproxy")
+        yield Problem(Mark("warn", "near limit"), name, text, "haproxy", HALF)
     process = instance.process
     if process is not None and process.old_age is not None and process.old_age > _OLD:
         text = f"{things(process.old_workers, 'worker')} from before a reload, the oldest for {span(process.old_age)}"
         yield Problem(Mark("warn", "old workers"), name, text, "haproxy")
 
 
-def _of_backend(backend: Line, of: str, *, by_design: bool) -> Iterator[Problem]:
-    """Yield a problem for a backend that is down, else for its servers, except those DOWN by design."""
-    name, mark, servers = backend["pxname"], backend_mark(backend), backend.lines.servers(backend)
-    if is_wrong(mark):
-        results = sorted({joined(*last_check(line)) for line in servers if line.mark.tone == "bad"})
-        text = joined(f"none of {things(len(servers), 'server')} is up", *results[:1])
-        yield Problem(mark, f"backend {name}{of}", text, backend.key)
-        return
+def _lost_hosts(servers: Sequence[Line]) -> dict[str, list[Line]]:
+    """Return the hosts whose servers are DOWN, all of them and in several backends."""
+    down = {line.host for line in servers if line.mark.tone == "bad"} - {""}
+    lines: dict[str, list[Line]] = defaultdict(list)
+    for line in servers if down else ():
+        if line.mark.tone != "maint" and line.host in down:
+            lines[line.host].append(line)
+    return {
+        host: found
+        for host, found in lines.items()
+        if all(line.mark.tone == "bad" for line in found) and len({line.counted[1] for line in found}) > 1
+    }
+
+
+def _of_host(host: str, lost: Sequence[Line], of: str) -> Problem:
+    places = {line.counted[1]: line for line in lost}
+    dead = sorted(name for name, line in places.items() if is_wrong(backend_mark(line.backend, half=False)))
+    none = f"no server is up in {named([places[name]['pxname'] for name in dead])}" if dead else ""
+    text = joined(f"all its servers in {count(len(places))} backends are DOWN", none, *last_check(lost[0]))
+    return Problem(Mark("bad", "DOWN"), f"host {host}{of}", text, lost[0].key, BACKEND if dead else HALF)
+
+
+def _of_backend(backend: Line, of: str, told: set[str], *, by_design: bool) -> Iterator[Problem]:
+    """Yield a problem for a backend that is down, for its servers, or for its queue; not those DOWN by design."""
+    name, servers = backend["pxname"], backend.lines.servers(backend)
+    where, mark = f"backend {name}{of}", backend_mark(backend, half=False)
     wrong = [line for line in servers if is_wrong(line.mark)]
+    waiting = number(backend["qcur"])
+    queue = f"{things(waiting, 'request waits', 'requests wait')} for a server" if waiting else ""
+    if is_wrong(mark):
+        if not wrong or any(line.key not in told for line in wrong):
+            results = sorted({joined(*last_check(line)) for line in wrong if line.mark.tone == "bad"})
+            text = joined(f"none of {things(len(servers), 'server')} is up", *results[:1], queue)
+            yield Problem(mark, where, text, backend.key, BACKEND)
+        return
     if by_design:
         wrong = [line for line in wrong if not line["status"].startswith("DOWN")]
-    are_many = len(wrong) > _NAMED + 1
-    for line in wrong[:_NAMED] if are_many else wrong:
-        text = joined(*last_check(line), line.since)
-        yield Problem(line.mark, f"server {name}/{line['svname']}{of}", text, line.key)
-    if are_many:
-        named = ", ".join(line["svname"] for line in wrong[:_NAMED])
-        more = Mark(wrong[_NAMED].mark.tone, f"{count(len(wrong) - _NAMED)} more")
-        text = f"besides {named}; {count(len(servers))} servers in all"
-        yield Problem(more, f"servers of {name}{of}", text, backend.key)
+    wrong = sorted((line for line in wrong if line.key not in told), key=lambda line: SEVERITY[line.mark.tone])
+    if wrong:
+        rank = HALF if is_half(servers) else SPARE if all(line["bck"] == "1" for line in wrong) else SERVER
+        if len(wrong) == 1:
+            text = joined(*last_check(wrong[0]), wrong[0].since, queue)
+            yield Problem(wrong[0].mark, f"server {name}/{wrong[0]['svname']}{of}", text, wrong[0].key, rank)
+            return
+        mark = Mark(wrong[0].mark.tone, f"{count(len(servers) - len(wrong))} of {count(len(servers))} up")
+        lost = f"without {named([line['svname'] for line in wrong])}"
+        yield Problem(mark, where, joined(lost, *last_check(wrong[0]), queue), backend.key, rank)
+    elif queue:
+        yield Problem(Mark("warn", "queue"), where, queue, backend.key, HALF)

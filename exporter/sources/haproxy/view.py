@@ -8,7 +8,7 @@ from exporter.render.model import Section, joined
 from exporter.render.rates import Rates
 from exporter.render.words import amount, count, number, size, span
 from exporter.sources.haproxy.lines import InstanceLines
-from exporter.sources.haproxy.problems import problems, unread
+from exporter.sources.haproxy.problems import problems, unread, unread_mark
 from exporter.sources.haproxy.tables import Tables
 from vipwarden.core.result import one_line
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.render.model import Group, Problem
+    from exporter.render.words import Mark
     from exporter.source import Look
     from exporter.sources.haproxy.source import Haproxies, Instance
     from vipwarden.node.haproxy.socket import Report
@@ -24,10 +25,11 @@ _MOST_STICKS = 50
 
 
 class InstanceView(NamedTuple):
-    """A HAProxy for the template, or its ``failure``."""
+    """A HAProxy for the template, or its ``failure`` with its mark."""
 
     name: str
     failure: str = ""
+    mark: Mark | None = None
     lead: str = ""
     facts: list[tuple[str, str]] = []
     frontends: str = ""
@@ -58,13 +60,13 @@ class View:
         for place, (instance, lines) in enumerate(known, 1):
             wrong += unread(instance)
             if lines is None or instance.report is None:
-                shown.append(InstanceView(instance.name, instance.failure))
+                shown.append(InstanceView(instance.name, instance.failure, unread_mark(instance)))
                 continue
             tables = Tables(lines, growth, look.room)
             frontends = tables.frontends(f"frontends{place}")
-            report, facts_ = instance.report, list(_facts(instance))
-            view = InstanceView(instance.name, "", _lead(report), facts_, frontends, tables.backends(), _sticks(report))
-            shown.append(view)
+            report = instance.report
+            parts = _lead(report), list(_facts(instance)), frontends, tables.backends(), _sticks(report)
+            shown.append(InstanceView(instance.name, "", None, *parts))
             wrong += problems(instance, lines, facts.choice)
             states = [line["status"] for line in lines.backends if lines.servers(line)]
             serving += len(states)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.render.model import Cell, Column, Group, Problem, Row, Section, key
+from exporter.render.model import BACKEND, Cell, Column, Group, Problem, Row, Section, key, named
 from exporter.render.rates import Rates
 from exporter.render.table import Table
 from exporter.render.words import Mark, count, size, span, speed, things
@@ -90,12 +90,12 @@ class _Known:
         number = len(self.servers)
         if not self.live:
             text = f"{things(number, 'real server')}, none of them with a weight above 0"
-            yield Problem(self.mark, f"IPVS {self.name}", text if number else "no real servers", key("ipvs", self.name))
+            row = key("ipvs", self.name)
+            yield Problem(self.mark, f"IPVS {self.name}", text if number else "no real servers", row, BACKEND)
         elif self.live < number:
             quiet = [item.name for item in self.servers if item.server.weight <= 0]
-            text = ", ".join(quiet[:3]) + (f" and {count(len(quiet) - 3)} more" if len(quiet) > 3 else "")
             mark = Mark("warn", f"{count(len(quiet))} of {count(number)} at weight 0")
-            yield Problem(mark, f"IPVS {self.name}", text, key("ipvs", self.name))
+            yield Problem(mark, f"IPVS {self.name}", named(quiet), key("ipvs", self.name))
 
 
 class _Item(NamedTuple):

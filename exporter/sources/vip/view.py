@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from exporter.render.model import Cell, Column, Problem, Row, Section, joined, key
+from exporter.render.model import ADDRESS, MINOR, Cell, Column, Problem, Row, Section, joined, key, named
 from exporter.render.rates import Lasting
 from exporter.render.table import Table
 from exporter.render.words import Mark, span
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STATES = (Mark("idle", "INIT"), Mark("backup", "BACKUP"), Mark("good", "MASTER"), Mark("bad", "FAULT"))
 _MASTER = 2
+_ABANDONED = "VIP without keepalived"
 _GRACE = 3.0  # seconds that the addresses may be ahead of keepalived's last answer
 _PEER_GRACE = 12.0  # seconds that a peer's answer may be late: two looks of a browser, and a move of the VIP
 
@@ -50,22 +51,34 @@ class View:
         apart = {vip: word for vip, held in vips.held if (word := cluster.contradiction(vip, is_held=held))}
         wrong = apart | dict(reasons.contradictions())
         ages = self._contradictions.take(look.outcomes["vip"].when, [_place(vip) for vip in wrong])
-        rows, problems = [], list(cluster.problems())
+        rows: list[_Shown] = []
+        lost: dict[tuple[str, Mark, str], list[_Shown]] = {}  # what is wrong has one cause by instance
         for vip, is_held in vips.held:
             mark = Mark("good", "held here") if is_held else Mark("idle", "not here")
             why = joined(cluster.owners(vip, is_held=is_held), reasons.why(vip))
             row = key("vip", *_place(vip))
+            moves = False
             if vip in wrong:
                 grace = _PEER_GRACE if vip in apart else look.settings.keepalived_interval + _GRACE
-                moves = ages[_place(vip)] < grace
+                moves = wrong[vip] != _ABANDONED and ages[_place(vip)] < grace
                 mark = Mark("warn" if moves else "bad", wrong[vip])
-                text = joined(why, "may be moving just now" if moves else "")
-                problems.append(Problem(mark, f"VIP {vip.address}", text, row))
             because = reasons.because(vip.instance)
             rows.append(_Shown(Row(row, mark, vip.address), why, because, vip.interface, vip.vrid))
+            if vip in wrong and wrong[vip] != _ABANDONED:  # of which keepalived is the cause
+                text = joined(why, "may be moving just now" if moves else "")
+                lost.setdefault((vip.instance, mark, text), []).append(rows[-1])
+        problems = [*cluster.problems(), *(_problem(*cause, shown) for cause, shown in lost.items())]
         held = sum(is_held for _, is_held in vips.held)
         note = cluster.note() if rows else ""
         return Section({"vips": _listing(look, rows)}, problems, [("VIPs held", held, len(rows))], note=note)
+
+
+def _problem(instance: str, mark: Mark, text: str, shown: list[_Shown]) -> Problem:
+    first, rank = shown[0].row, ADDRESS if mark.tone == "bad" else MINOR
+    if len(shown) == 1:
+        return Problem(mark, f"VIP {first.name}", text, first.key, rank)
+    names = named([each.row.name for each in shown])
+    return Problem(mark, f"{len(shown)} VIPs of {instance}", joined(names, text), first.key, rank)
 
 
 class _Shown(NamedTuple):
@@ -92,8 +105,8 @@ class _Reasons:
         masters = {(vip.interface, vip.address) for vip, _ in self._vips.held if self._state(vip.instance) == _MASTER}
         for vip, is_held in self._vips.held:
             state = self._state(vip.instance)
-            if is_held and not self._vrrp.up:
-                yield vip, "VIP without keepalived"
+            if is_held and self._vrrp.up is False:
+                yield vip, _ABANDONED
             elif state == _MASTER and not is_held:
                 yield vip, "MASTER without VIP"
             elif state is not None and is_held and (vip.interface, vip.address) not in masters:
@@ -106,7 +119,7 @@ class _Reasons:
         """Return the state of its instance."""
         state = self._state(vip.instance)
         if state is None:
-            if self._vrrp is not None and not self._vrrp.up:
+            if self._vrrp is not None and self._vrrp.up is False:
                 return f"{vip.instance}: keepalived does not run"
             return f"{vip.instance}, whose state is not known"
         since = self._instances[vip.instance].changed

@@ -6,7 +6,7 @@ from collections import Counter
 from time import time
 from typing import TYPE_CHECKING
 
-from exporter.render.model import Cell, Column, Problem, Row, Section, joined, key
+from exporter.render.model import CHECK, GONE, Cell, Column, Problem, Row, Section, joined, key, named
 from exporter.render.table import Table
 from exporter.render.words import Mark, count, moment, span, things
 from exporter.sources.vip.view import STATES, status, statuses, tracked, unlike_configured
@@ -39,8 +39,9 @@ class View:
             "source": _source(vrrp),
         }
         problems = list(known.problems())
-        if is_down := bool(look.outcomes["vrrp"].failure) and not vrrp.up:
-            problems.append(Problem(Mark("bad", "down"), "keepalived", look.outcomes["vrrp"].failure, "vrrp"))
+        if is_down := bool(look.outcomes["vrrp"].failure) and vrrp.up is False:
+            text = joined(known.abandoned(), look.outcomes["vrrp"].failure)
+            problems.append(Problem(Mark("bad", "down"), "keepalived", text, "vrrp", GONE))
         masters = sum(_mark(instance).word == "MASTER" for instance in vrrp.instances)
         return Section(values, problems, [("MASTER of", masters, len(vrrp.instances))], is_down)
 
@@ -101,22 +102,41 @@ class _Keepalived:
         users = [instance for instance, name in self._vips.scripts if name == script.name] if self._vips else []
         return Cell(", ".join(users) or "-")
 
+    def abandoned(self) -> str:
+        """Return which VIPs the kernel has without a keepalived."""
+        held = [vip.address for vip, is_held in self._vips.held if is_held] if self._vips else []
+        return f"{things(len(held), 'VIP is', 'VIPs are')} held without it: {named(held)}" if held else ""
+
     def problems(self) -> Iterator[Problem]:
-        """Yield the instances in FAULT or with a lower priority than configured, and the scripts that are BAD."""
+        """Yield the scripts that are BAD with what follows, and instances in FAULT or with a lower priority.
+
+        A script is also the cause of a FAULT of another member of the sync group.
+        """
+        marks = {it.name: tracked(self._vips, it.name, self._statuses) for it in self._vrrp.instances}
+        bad = {
+            name: {one.word.removesuffix(" BAD") for one in each if one.tone == "bad"} for name, each in marks.items()
+        }
+        groups = self._vips.groups if self._vips else []
+        effects: dict[str, list[str]] = {script.name: [] for script in self._vrrp.scripts if script.status == 0}
         for it in self._vrrp.instances:
             base, now = it.base_priority, it.effective_priority
-            marks = tracked(self._vips, it.name, self._statuses)
-            bad = [mark.word.removesuffix(" BAD") for mark in marks if mark.tone == "bad"]
-            blame = f"tracked script {', '.join(bad)} is BAD" if bad else ""
             lower = f"priority {now} of {base}" if base is not None and now is not None and now < base else ""
-            if it.state is not None and _mark(it).tone == "bad":
-                yield Problem(_mark(it), f"VRRP {it.name}", joined(blame, lower) or "see keepalived's log", _key(it))
-            elif lower:
-                yield Problem(Mark("warn", "lower priority"), f"VRRP {it.name}", joined(lower, blame), _key(it))
+            is_fault = it.state is not None and _mark(it).tone == "bad"
+            mine = {group for group, name in groups if name == it.name}
+            others = {name for group, name in groups if group in mine} if is_fault else set()
+            causes = bad[it.name] or {cause for name in others for cause in bad.get(name, ())}
+            if not (is_fault or lower):
+                continue
+            for cause in causes & set(effects):
+                effects[cause].append(f"{it.name} {'is in FAULT' if is_fault else f'has {lower}'}")
+            if not causes and is_fault:
+                yield Problem(_mark(it), f"VRRP {it.name}", lower or "see keepalived's log", _key(it), CHECK)
+            elif not causes:
+                yield Problem(Mark("warn", "lower priority"), f"VRRP {it.name}", lower, _key(it))
         for script in self._vrrp.scripts:
             if script.status == 0:
-                row = key("script", script.name)
-                yield Problem(status(script), f"script {script.name}", "its last run failed", row)
+                text = joined(named(effects[script.name]), "its last run failed")
+                yield Problem(status(script), f"script {script.name}", text, key("script", script.name), CHECK)
 
 
 def _source(vrrp: Vrrp) -> str:
@@ -149,8 +169,8 @@ def _since(it: Instance) -> Cell:
 def _moves(it: Instance) -> Cell:
     if "become_master" not in it.counters:
         return Cell("-")
-    left = f"left {things(it.counters['release_master'], 'time')}"
-    return Cell(things(it.counters["become_master"], "time"), left)
+    lost = f"lost {things(it.counters['release_master'], 'time')}"
+    return Cell(things(it.counters["become_master"], "time"), lost)
 
 
 def _adverts(it: Instance) -> Cell:

@@ -83,7 +83,7 @@ def test_the_worst_comes_first(tmp_path: Path) -> None:
     problems = re.search(r'<ul class="problems">.*?</ul>', found.html, re.DOTALL)
     assert problems
     assert re.findall(r"<a [^>]*>(.*?)</a>", problems[0]) == ["d-broken", "c-odd", "a-warns"]
-    assert "<title>3 problems" in found.html
+    assert "<title>✕ d-broken CRITICAL +2 " in found.html
 
 
 def test_nothing_is_wrong_where_every_check_is_fine(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ backend dead
     text = found.text
     assert "4 things are wrong" in text  # a server, a whole backend, UDP without servers, and a weight of 0
     assert "server shop/two L4CON" in text
-    assert "shop ✓ UP 1 of 3 up" in text
+    assert "shop ! UP 1 of 3 up" in text
     assert "backend dead none of 1 server is up" in text
     assert "IPVS UDP 192.0.2.1:53 no real servers" in text
     assert "TCP [2001:db8::10]:443" in text

@@ -89,14 +89,14 @@ def test_a_vip_of_two_instances_belongs_to_the_one_that_is_master(show: Any) -> 
 
 
 def test_a_vip_that_a_dead_keepalived_left_behind_is_named(show: Any) -> None:
-    """Besides keepalived itself."""
+    """At once, and as what follows of one cause."""
     told = [
         Outcome(one.source, 0.001, one.facts, failure="no keepalived runs" if one.source.name == "vrrp" else "")
         for one in outcomes(vip=Vips([(VIP, True)], []), vrrp=vrrp(None, up=False))
     ]
     text = show(told).text
-    assert "VIP without keepalived VIP 192.0.2.9" in text
-    assert "✕ down keepalived no keepalived runs" in text
+    assert "1 thing is wrong ✕ down keepalived 1 VIP is held without it: 192.0.2.9 · no keepalived runs" in text
+    assert "192.0.2.9 ✕ VIP without keepalived VI_1: keepalived does not run" in text
 
 
 def test_the_vips_are_shown_with_their_reason(show: Any) -> None:
@@ -105,8 +105,8 @@ def test_the_vips_are_shown_with_their_reason(show: Any) -> None:
     text = show(outcomes(vip=vips, vrrp=known)).text
     assert "192.0.2.10 ✓ held here VI_WEB is MASTER for 1 d priority 150 of 150 · chk_haproxy GOOD eth0 51" in text
     assert "198.51.100.1 ○ not here VI_DB is BACKUP for 1 d priority 100 of 100 eth1 52" in text
-    assert "! lower priority VRRP VI_MAIL priority 90 of 150 · tracked script chk_mail is BAD" in text
-    assert "✕ BAD script chk_mail its last run failed" in text
+    assert "✕ BAD script chk_mail VI_MAIL has priority 90 of 150 · its last run failed" in text
+    assert "lower priority" not in text
     assert "group VG_1" in text
 
 
@@ -141,10 +141,11 @@ def test_a_fault_is_a_problem_and_says_which_script_it_is_of(show: Any) -> None:
     """As far as keepalived tells."""
     vips, known = sample.keepalived()
     known.instances[1].state = 3
-    assert (
-        "✕ FAULT VRRP VI_MAIL tracked script chk_mail is BAD · priority 90 of 150"
-        in show(outcomes(vip=vips, vrrp=known)).text
-    )
+    facts = {"vip": vips, "vrrp": known}
+    assert "1 thing is wrong" in show(outcomes(**facts)).text
+    assert "✕ BAD script chk_mail VI_MAIL is in FAULT" in show(outcomes(**facts)).text
+    known.scripts[1].status = 1
+    assert "✕ FAULT VRRP VI_MAIL priority 90 of 150" in show(outcomes(**facts)).text
 
 
 def test_where_the_addresses_cannot_be_seen_keepalived_tells_its_vips(show: Any) -> None:
@@ -212,10 +213,11 @@ def test_every_state_of_a_server_has_its_colour(status: str, backup: str, tone: 
 def test_two_instances_are_told_apart_and_the_silent_one_is_a_problem(show: Any) -> None:
     """The other is shown in full."""
     text = show(outcomes(haproxy=sample.haproxy())).text
-    assert "? not read HAProxy mail cannot connect to /run/haproxy-mail/admin.sock" in text
+    assert "✕ no answer HAProxy mail cannot connect to /run/haproxy-mail/admin.sock" in text
     assert "✕ DOWN backend legacy of edge none of 2 servers is up" in text
     assert "! near limit frontend mail of edge 1 811 of 2 000 sessions" in text
-    assert "! queue backend shop of edge 4 requests wait for a server" in text
+    assert "✕ 4 of 7 up backend shop of edge without shop-3, shop-6, shop-2 · L4CON" in text
+    assert "Connection refused · 4 requests wait for a server" in text
     assert "server legacy/legacy-1" not in text  # the backend says it
     assert "shop-5 198.51.100.15:8080 ↓ DRAIN for 5 d 20" in text
 
@@ -240,8 +242,7 @@ def test_a_large_haproxy_has_a_page_of_bounded_size(show: Any) -> None:
     rows = [tag for tag, attributes in found.tags if tag == "tr" and "id" in attributes]
     assert len(rows) == MOST_ROWS
     assert len(found.html) < 1_500_000
-    assert "4 things are wrong" in found.text  # three servers by name, and the rest of them as one
-    assert "6 more servers of be-177 besides be-177-0, be-177-1, be-177-2; 20 servers in all" in found.text
+    assert "1 thing is wrong ✕ 11 of 20 up backend be-177 without be-177-0, be-177-1, be-177-2 and 6 more" in found.text
     groups = re.findall(r'<details id="\w+" class="group \w+"( open)?>\s*<summary><h4>(.*?)</h4>', found.html)
     assert len(groups) == 200
     assert groups[0] == (" open", "be-177")
@@ -303,3 +304,76 @@ def test_servers_that_are_down_by_design_are_no_problem(show: Any) -> None:
     text = show(outcomes(haproxy=chosen)).text
     assert "server leader/leader-2" not in text
     assert "DOWN backend lost" in text
+
+
+def test_the_most_urgent_is_first_and_one_cause_is_one_line(show: Any) -> None:
+    """HAProxy gone, a VIP of nobody, a backend without server, a critical check, half a backend, servers, warnings."""
+    down = {"addr": "198.51.100.9:80", "check_status": "L4TOUT", "last_chk": ""}
+    lines = [
+        *(sample.server(f"be-{one}", 1, "DOWN", **down) for one in range(4)),
+        *(sample.server(f"be-{one}", 2, "UP") for one in range(4)),
+        *(sample.row(f"be-{one}", "BACKEND", 1, "UP") for one in range(4)),
+        sample.server("one", 1, "DOWN", addr="", last_chk="a"),
+        *(sample.server("one", number, "UP") for number in range(2, 6)),
+        sample.row("one", "BACKEND", 1, "UP", qcur=2),
+        sample.server("spare", 1, "UP"),
+        sample.server("spare", 2, "DOWN", bck=1, addr=""),
+        sample.row("spare", "BACKEND", 1, "UP"),
+        sample.server("half", 1, "DOWN", addr=""),
+        sample.server("half", 2, "UP"),
+        sample.row("half", "BACKEND", 1, "UP"),
+        sample.server("none", 1, "DOWN", addr=""),
+        sample.row("none", "BACKEND", 1, "DOWN"),
+    ]
+    found = sample.haproxy(lines)
+    silent = sample.haproxy().instances[1]
+    facts = {
+        "haproxy": Haproxies([*found.instances, silent], Choice()),
+        "checks": sample.checks(),
+        "vip": Vips([(VIP, False), (Vip("VI_1", "51", "eth0", "192.0.2.10"), False)], []),
+        "vrrp": vrrp(2),
+    }
+    show(outcomes(100, **facts))
+    html = show(outcomes(120, **facts)).html
+    shown, _, folded = html[html.index('class="problems"') : html.index("</section>")].partition("<details")
+    first, rest = (re.findall(r"<a [^>]*>(.*?)</a>", part) for part in (shown, folded))
+    assert first == [
+        "HAProxy mail",
+        "2 VIPs of VI_1",
+        "backend none",
+        "orders_db",
+        "host 198.51.100.9",
+        "server half/half-1",
+        "server one/one-1",
+        "server spare/spare-2",
+    ]
+    assert rest == ["ldap", "replica_db"]
+    assert "all its servers in 4 backends are DOWN" in shown
+    assert "2 requests wait for a server" in shown
+    assert "<summary>2 more</summary>" in folded
+    assert "<title>✕ HAProxy mail no answer +9 " in html
+
+
+def test_a_host_of_which_some_servers_are_up_is_no_cause(show: Any) -> None:
+    """Each server is told then."""
+    lines = [
+        line
+        for one in range(3)
+        for line in (
+            sample.server(f"be-{one}", 1, "DOWN" if one else "UP", addr=f"198.51.100.9:{one}"),
+            *(sample.server(f"be-{one}", number, "UP") for number in (2, 3)),
+            sample.row(f"be-{one}", "BACKEND", 1, "UP"),
+        )
+    ]
+    text = show(outcomes(haproxy=sample.haproxy(lines))).text
+    assert "2 things are wrong ✕ DOWN server be-1/be-1-1" in text
+    assert "host 198.51.100.9" not in text
+
+
+def test_many_stale_verdicts_are_one_problem(show: Any) -> None:
+    """Their agent is the cause."""
+    known = sample.checks()
+    for verdict in known.verdicts:
+        verdict.ttl, verdict.stamp = 2.0, verdict.stamp - 60
+    text = show(outcomes(checks=known)).text
+    assert "1 thing is wrong ? stale 6 checks orders_db, replica_db, haproxy_alive and 3 more: no verdict in" in text
