@@ -44,8 +44,8 @@ class View:
         """Return the section; a contradiction within the grace time may be a move."""
         vips, vrrp = look.facts("vip"), look.facts("vrrp")
         if vips is None:  # then those that keepalived reports
-            rows = [row for instance in vrrp.instances for row in _unseen(instance)] if vrrp else []
-            return Section({"vips": _listing(look, rows)}, (), [("VIPs held", 0, len(rows))])
+            unseen = [row for instance in vrrp.instances for row in _unseen(instance)] if vrrp else []
+            return Section({"vips": _listing(look, unseen)}, (), [("VIPs held", 0, len(unseen))])
         reasons = _Reasons(vips, vrrp)
         cluster = Cluster(look.settings.node, look.peers)
         apart = {vip: word for vip, held in vips.held if (word := cluster.contradiction(vip, is_held=held))}

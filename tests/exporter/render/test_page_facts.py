@@ -141,7 +141,7 @@ def test_a_fault_is_a_problem_and_says_which_script_it_is_of(show: Any) -> None:
     """As far as keepalived tells."""
     vips, known = sample.keepalived()
     known.instances[1].state = 3
-    facts = {"vip": vips, "vrrp": known}
+    facts: dict[str, Any] = {"vip": vips, "vrrp": known}
     assert "1 thing is wrong" in show(outcomes(**facts)).text
     assert "✕ BAD script chk_mail VI_MAIL is in FAULT" in show(outcomes(**facts)).text
     known.scripts[1].status = 1
