@@ -7,7 +7,6 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from vipwarden.config.entries import RESERVED
 from vipwarden.core.result import OK, WARNING, Metric, Result
 from vipwarden.state import files, paths
 from vipwarden.state.verdict import encode
@@ -69,7 +68,7 @@ class Meter:
         ]
         try:
             data = encode("agent", Result(state, text, metrics), self._since, 0, _TTL)
-            files.write(f"{folder}/{paths.file_name(RESERVED)}", data)
+            files.write(f"{folder}/{paths.file_name(paths.AGENT)}", data)
         except OSError:
             pass
 

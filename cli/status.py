@@ -1,4 +1,4 @@
-"""What are the last verdicts of this node? Prints a table; the exit code is the worst state."""
+"""What are the last verdicts of this node? Prints a table, or what another monitoring system reads."""
 
 from __future__ import annotations
 
@@ -6,48 +6,57 @@ import shutil
 import sys
 import time
 from json import dumps
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from agent import manifest
 from cli.check import coloured
-from vipwarden.config.entries import RESERVED
+from cli.formats import FORMATS
 from vipwarden.core.commandline import CommandLine
+from vipwarden.core.options import UsageError
 from vipwarden.core.result import UNKNOWN, State
 from vipwarden.state import paths
 from vipwarden.state.clock import wall
-from vipwarden.state.maintenance import mark
-from vipwarden.state.maintenance import read_all as maintained
-from vipwarden.state.standing import LEFT, PAST, STALE, standing
-from vipwarden.state.verdict import read_all
+from vipwarden.state.table import rows, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class Row(NamedTuple):
-    """A line of the table; ``counts`` is whether its state is current, ``maintenance`` until when, by whom and why."""
-
-    name: str
-    check: str
-    state: State
-    since: float | None
-    age: float | None
-    text: str
-    counts: bool
-    maintenance: str = ""
+    from vipwarden.state.table import Row
 
 
-def status(*, watch: bool = False, json: bool = False) -> int:
+def status(
+    *,
+    watch: bool = False,
+    json: bool = False,
+    zabbix: bool = False,
+    checkmk: bool = False,
+    icinga: bool = False,
+    prometheus: bool = False,
+    host: str | None = None,
+) -> int:
     """Show the last verdict of each check of this node.
 
     The exit code is the worst state: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, which is also that of a wrong option.
+    With a format for another monitoring system, which has the states in it, it is 0.
 
     watch: show it again each second until interrupted
     json: print one JSON object, with --watch one in each line
+    zabbix: print the input of zabbix_sender -i -, with the data of the discovery rules
+    checkmk: print the lines of a local check of the Checkmk agent
+    icinga: print a JSON object for each check: the body of Icinga's process-check-result
+    prometheus: print the exporter's series of the checks, for the textfile collector of the node exporter
+    host: name of this node for --zabbix and --icinga; default that of zabbix_sender's configuration, or the host name
     """
+    given = {"zabbix": zabbix, "checkmk": checkmk, "icinga": icinga, "prometheus": prometheus}
+    chosen = [name for name, wanted in given.items() if wanted]
+    if len(chosen) + json > 1:
+        raise UsageError("only one format is wanted")
+    if host is not None and chosen not in (["zabbix"], ["icinga"]):
+        raise UsageError("--host is for --zabbix and --icinga")
     while True:
         table = rows(paths.runtime())
-        if json:
+        if chosen:
+            sys.stdout.write(FORMATS[chosen[0]](table, host))
+        elif json:
             sys.stdout.write(dumps(as_json(table)) + "\n")
         else:
             screen = sys.stdout.isatty()
@@ -56,41 +65,11 @@ def status(*, watch: bool = False, json: bool = False) -> int:
             sys.stdout.write(clear + as_text(table, width=width, colour=screen))
         sys.stdout.flush()
         if not watch:
-            return worst(table)
+            return 0 if chosen else worst(table)
         time.sleep(1)
 
 
 main = CommandLine("vipwarden status", status, refused=UNKNOWN)
-
-
-def rows(folder: str) -> list[Row]:
-    """Return the verdicts of a runtime folder, and the entries of the agent that have none, the worst first."""
-    table = {}
-    verdicts = read_all(paths.verdicts(folder))
-    mark(verdicts, maintained())
-    for verdict in verdicts:
-        now = standing(verdict)
-        if now.word != LEFT:
-            reason = "the agent is gone" if verdict.name == RESERVED else "no agent looks at it any more"
-            text = f"stale, {reason}: {now.text}" if now.word == STALE else now.text
-            counts = now.word != PAST
-            times = verdict.since, verdict.age
-            row = Row(verdict.name, verdict.check, now.state, *times, text, counts, verdict.maintenance)
-            table[paths.file_name(verdict.name)] = row
-    try:
-        wanted = [entry.file for entry in manifest.read(folder)]
-    except (OSError, ValueError):
-        wanted = []
-    gone = standing(None)
-    for file in wanted:
-        if file not in table:
-            table[file] = Row(paths.name_of(file), "", gone.state, None, None, gone.text, counts=True)
-    return sorted(table.values(), key=lambda row: (not row.counts, -row.state, row.name))
-
-
-def worst(table: Sequence[Row]) -> int:
-    """Return the worst state of the rows that count; UNKNOWN without any."""
-    return int(max((row.state for row in table if row.counts), default=UNKNOWN))
 
 
 def as_json(table: Sequence[Row]) -> dict[str, object]:

@@ -47,7 +47,8 @@ def commands(code: Path) -> Iterator[Command]:
     registry, usage = module("vipwarden.core.registry"), module("vipwarden.core.usage")
     for name in registry.names():
         check = registry.load(name)
-        yield declared(f"chk_{name}", "", check, module("keepalived_scripts.chk").front_end)
+        if f"chk_{name}" in launchers(code):
+            yield declared(f"chk_{name}", "", check, module("keepalived_scripts.chk").front_end)
         yield declared(f"check_{name}", "", check, module("nagios_plugins.check").front_end)
         yield declared(f"vipwarden check {name}", "", check, module("cli.check").front_end)
     service = module("keepalived_scripts.service.options")

@@ -57,7 +57,8 @@ def launchers(code: Path) -> dict[str, tuple[str, str]]:
     commands = {}
     for check in sorted(path.stem for path in (code / "checks").glob("[!_]*.py")):
         commands[f"check_{check}"] = ("nagios_plugins.check", check)
-        commands[f"chk_{check}"] = ("keepalived_scripts.chk", check)
+        if f"keepalived_scripts/chk_{check}" not in SHELL:
+            commands[f"chk_{check}"] = ("keepalived_scripts.chk", check)
     return commands | _SCRIPTS  # a script whose name a check has too goes before it
 
 

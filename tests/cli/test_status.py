@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.status import Row, as_json, as_text, rows, span, worst
+from cli.status import as_json, as_text, span
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
 from vipwarden.state.clock import boot
+from vipwarden.state.table import Row, rows, worst
 from vipwarden.state.verdict import encode
 
 if TYPE_CHECKING:

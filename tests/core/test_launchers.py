@@ -63,8 +63,10 @@ def test_there_are_two_commands_for_each_check_and_one_for_people(commands: Path
     found = {path.name for path in commands.iterdir()}
     assert wanted <= found
     assert {name for name in found - wanted if name.startswith(("check_", "chk_"))} == {
-        "chk_haproxy", "chk_service", "chk_verdict",
-    }  # fmt: skip
+        "chk_haproxy",
+        "chk_service",
+    }
+    assert (commands / "chk_verdict").read_text().startswith("#!/bin/sh\n")  # which needs no interpreter of ours
     assert {path.stat().st_mode & 0o7777 for path in commands.iterdir()} == {0o755}
 
 

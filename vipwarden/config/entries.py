@@ -14,6 +14,7 @@ from vipwarden.config.preset import written_out
 from vipwarden.config.trial import contradiction
 from vipwarden.core.options import Option, UsageError, options
 from vipwarden.core.registry import load, names
+from vipwarden.state.paths import AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     RealServers: TypeAlias = Callable[[str, str, LbKind | Via | None], Iterable[Place]]
 
-RESERVED = "vipwarden agent"
 _LEAST_INTERVAL = 0.1
 _MOST = 100_000  # checks
 
@@ -75,7 +75,7 @@ class _Builder:
 
     def _add(self, name: str, key: yaml.Node, node: yaml.Node) -> None:
         """Add the entries of a name."""
-        if name == RESERVED:
+        if name == AGENT:
             raise self._error(key, name, "is the name of the agent's own verdict")
         for entry in self._entries(name, key, node):
             if entry.name in self.entries:

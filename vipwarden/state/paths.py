@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 ROOT = "/run/vipwarden"  # the runtime folder of root, and so of the agent
 HISTORY = "/var/lib/vipwarden/events"  # of the recorder of root
+AGENT = "vipwarden agent"  # the name of the agent's own verdict
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:=,@+-")
 
 
