@@ -14,7 +14,6 @@ from cli.connections import CountError, places, until_gone
 from cli.duration import Duration  # noqa: TC001 - options() looks it up
 from cli.status import span
 from vipwarden.config.document import PATH, ConfigError, meant
-from vipwarden.config.entries import RESERVED
 from vipwarden.core.commandline import CommandLine, by_name
 from vipwarden.core.options import File, UsageError
 from vipwarden.core.result import one_line
@@ -201,7 +200,7 @@ def _covered(record: Maintenance, config: str) -> tuple[list[Entry], list[str]]:
         entries = plan(config).entries
     except ConfigError as error:
         trouble = f" ({str(error).splitlines()[0]})"
-    hosts = {verdict.name: "" for verdict in read_verdicts(paths.verdicts()) if verdict.name != RESERVED}
+    hosts = {verdict.name: "" for verdict in read_verdicts(paths.verdicts()) if verdict.name != paths.AGENT}
     hosts |= {entry.name: str(entry.values.get("host", "")) for entry in entries}
     covered = [name for name, host in hosts.items() if record.covers(name, host)]
     if not covered:
