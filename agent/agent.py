@@ -177,6 +177,7 @@ class Agent:
                 self._publisher.track(watch.published, watch.value)
             if before.get(name) is not watch and not watch.links.members:
                 self._turns.begin(watch, now)
+                self._turns.dampen(watch)
         _tidy()
 
     def _drop(self, files: Iterable[str]) -> None:

@@ -38,18 +38,21 @@ class Meter:
         """
         late, self.late = sorted(self.late), []
         latest = late[len(late) * 99 // 100] if late else 0.0
-        count = sick = blind = kept = 0
+        count = sick = blind = kept = damped = 0
         for watch in watches:
             count += 1
             sick += not watch.health.is_healthy
             blind += watch.blind
             kept += watch.told.record is not None
+            damped += watch.told.is_dampened
         state = WARNING if latest > _LATE or trouble or blind else OK
         if state != self._state:
             self._state, self._since = state, time()
         text = f"{count} checks, {sick} of them unhealthy; {len(late)} began in the last second"
         if kept:
             text += f"; {kept} in maintenance"
+        if damped:
+            text += f"; {damped} held down as they flap"
         if blind:
             text += f"; {blind} have no path to their real server: vipwarden status says why"
         if trouble:

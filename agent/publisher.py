@@ -80,8 +80,8 @@ class Publisher:
         shown = Result(health.state or OK, text, result.metrics)
         if not again:
             published.duration = now - watch.schedule.begun
-        why = told.record.text if told.record is not None else ""
-        data = verdict.encode(watch.entry.check, shown, watch.since, published.duration, published.ttl, told.word, why)
+        instead = told.word(now), told.why(now)
+        data = verdict.encode(watch.entry.check, shown, watch.since, published.duration, published.ttl, *instead)
         path = f"{self.verdicts}/{published.file}"
         try:
             try:
@@ -113,11 +113,19 @@ class Publisher:
         """Log and record a change."""
         entry, health = watch.entry, watch.health
         line = f"{entry.name}: {'first run' if before is None else before} -> {health.state}: {one_line(text)}"
-        self._say(line)
-        if entry.syslog and "JOURNAL_STREAM" not in os.environ:  # the journal has our own lines already
-            log("vipwarden", NOTICE if health.is_healthy else ERROR, line)
+        self._log(line, NOTICE if health.is_healthy else ERROR, syslog=entry.syslog)
         old = "" if before is None else str(before)
         self._record("check", entry.name, of=entry.check, state=str(health.state), before=old, text=one_line(text))
+
+    def shout(self, kind: str, name: str, state: str, text: str, *, is_good: bool, syslog: bool = True) -> None:
+        """Log and record that keepalived is told something else than a verdict, or no longer."""
+        self._log(f"{name}: {one_line(text)}", NOTICE if is_good else ERROR, syslog=syslog)
+        self._record(kind, name, state=state, text=one_line(text))
+
+    def _log(self, line: str, severity: int, *, syslog: bool) -> None:
+        self._say(line)
+        if syslog and "JOURNAL_STREAM" not in os.environ:  # the journal has our own lines already
+            log("vipwarden", severity, line)
 
     def note(self, watch: Watch, text: str) -> None:
         """Log what changes no verdict."""

@@ -1,13 +1,18 @@
-"""What is keepalived told of a check: its verdict, or in maintenance what its entry says for that?"""
+"""What is keepalived told of a check: its verdict, or what takes its place?
+
+A maintenance comes first, and has the effect that the entry says. Then a check that flaps is held down. Nothing of this
+changes the verdict itself.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from agent import value
+from agent.damper import Damper
 from agent.health import Health
 from vipwarden.core.result import CRITICAL, State
-from vipwarden.state.verdict import DRAIN, HOLD
+from vipwarden.state.verdict import DAMPENED, DRAIN, HOLD, held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,18 +20,20 @@ if TYPE_CHECKING:
     from vipwarden.config.entry import Entry
     from vipwarden.core.result import Metric
     from vipwarden.state.maintenance import Maintenance
+    from vipwarden.state.verdict import Verdict
 
 
 class Told:
-    """What keepalived and compositions are told in place of the verdict ``health`` while there is a ``record``."""
+    """What keepalived and compositions are told in place of the verdict ``health``."""
 
-    __slots__ = ("_entry", "_health", "_held", "_value", "record")
+    __slots__ = ("_entry", "_health", "_held", "_value", "damper", "record")
 
     def __init__(self, entry: Entry, health: Health) -> None:
         self._entry = entry
         self._health = health
         self._held: State | None = None  # from the first verdict of the maintenance on
         self._value: int | None = None  # of the track file, with it
+        self.damper = Damper(entry.dampen) if entry.dampen is not None else None
         self.record: Maintenance | None = None
 
     def follow(self, record: Maintenance | None) -> bool:
@@ -36,48 +43,78 @@ class Told:
         before, self.record = self.record, record
         return before != record
 
-    def remember(self, word: str) -> None:
-        """Hold what an earlier agent held, by the word in its verdict."""
-        if word.startswith(HOLD):
-            self._held = State(word.removeprefix(HOLD))
+    def flap(self, now: float) -> bool:
+        """Count a flap, as of monotonic ``now``; return whether it is held down from now on.
 
-    def inherit(self, old: Told) -> None:
-        """Hold what was held under the configuration before."""
+        In maintenance none counts: somebody works at the service.
+        """
+        damper = self.damper
+        if damper is None or self.record is not None:
+            return False
+        before = damper.is_suppressed
+        damper.flap(now)
+        return damper.is_suppressed is not before
+
+    def remember(self, last: Verdict, now: float) -> None:
+        """Go on with what an earlier agent held, by its verdict."""
+        if last.told.startswith(HOLD):
+            self._held = State(last.told.removeprefix(HOLD))
+        elif last.told.startswith(DAMPENED) and self.damper is not None:
+            self.damper.resume(held(last.told)[1], now - max(0.0, last.age))
+
+    def inherit(self, old: Told, now: float) -> None:
+        """Go on with what was held under the configuration before."""
         self._held = old._held
+        if self.damper is not None and old.damper is not None and old.damper.is_suppressed:
+            self.damper.resume(old.damper.penalty(now), now)
+
+    @property
+    def is_dampened(self) -> bool:
+        """Whether it is held down, as it flaps."""
+        return self.record is None and self.damper is not None and self.damper.is_suppressed
 
     @property
     def verdict(self) -> Health:
         """The verdict that compositions are told."""
-        if self.record is None:
+        if self.record is None and not self.is_dampened:
             return self._health
         told = Health(1, 1, self._health.worst)
-        told.state = CRITICAL if self._entry.in_maintenance != HOLD else self._hold()
+        told.state = CRITICAL if self.record is None or self._entry.in_maintenance != HOLD else self._hold()
         return told
 
     def _hold(self) -> State | None:
         if self._held is None:
-            self._held = self._health.state
+            suppressed = self.damper is not None and self.damper.is_suppressed
+            self._held = CRITICAL if suppressed else self._health.state
         return self._held
 
     def value(self, metrics: Sequence[Metric]) -> int:
         """Return the value that the track file has to hold; ``metrics`` are those of the last result."""
         weight = self._entry.weight
         if self.record is None:
-            return value.value(weight, self._health, metrics)
+            return value.value(weight, self.verdict, metrics)
         if self._entry.in_maintenance != HOLD:
             loss = value.loss(weight)
             return min(0, loss) if self._entry.in_maintenance == DRAIN else loss
         if self._value is not None:
             return self._value
-        held = value.value(weight, self.verdict, metrics)
+        number = value.value(weight, self.verdict, metrics)
         if self._held is not None:
-            self._value = held
-        return held
+            self._value = number
+        return number
 
-    @property
-    def word(self) -> str:
-        """The word for the verdict file, empty without a maintenance."""
-        if self.record is None:
+    def word(self, now: float) -> str:
+        """Return the word for the verdict file, empty where keepalived is told the verdict."""
+        if self.record is not None:
+            action = self._entry.in_maintenance
+            return action if action != HOLD else f"{HOLD}{3 if (state := self._hold()) is None else int(state)}"
+        return f"{DAMPENED}{self.damper.penalty(now):.0f}" if self.damper is not None and self.is_dampened else ""
+
+    def why(self, now: float) -> str:
+        """Return why keepalived is told something else than the verdict, empty where it is not."""
+        if self.record is not None:
+            return self.record.text
+        if self.damper is None or not self.is_dampened:
             return ""
-        action = self._entry.in_maintenance
-        return action if action != HOLD else f"{HOLD}{3 if (held := self._hold()) is None else int(held)}"
+        rule, penalty = self.damper.rule, self.damper.penalty(now)
+        return f"held down as it flaps: penalty {penalty:.0f}, {rule.reuse:g} is wanted, in {self.damper.left(now):.0f} s"

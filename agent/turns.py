@@ -59,12 +59,35 @@ class Turns:
         """
         if not watch.told.follow(record):
             return False
+        self._tell(watch, now)
+        return True
+
+    def _tell(self, watch: Watch, now: float) -> None:
+        """Bring the files of a check up to date without a run of it, as something else is told now."""
         published = watch.published
         if watch.entry.track and watch.value != published.value and not self._failed[watch.number]:
             self._publisher.track(published, watch.value)
         if watch.result is not None:
             self._publisher.publish(watch, watch.result, now, again=True)
-        return True
+
+    def dampen(self, watch: Watch) -> None:
+        """Believe a check again that is held down, when its penalty has decayed."""
+        damper = watch.told.damper
+        if damper is not None and damper.is_suppressed:
+            now = monotonic()
+            self._driver.at(now + damper.left(now), partial(self._believe, watch))
+
+    def _believe(self, watch: Watch, _tick: float) -> None:
+        damper, now = watch.told.damper, monotonic()
+        if damper is None or watch.run is None or not damper.is_suppressed:
+            return  # or stopped
+        if damper.look(now):  # it has flapped meanwhile
+            self.dampen(watch)
+            return
+        self._shout(watch, "believed", "believed again: it has flapped no more", is_good=True)
+        self._tell(watch, now)
+        for user in watch.links.users:
+            self.compose(user, now, changed=True)
 
     def _start(self, watch: Watch, _tick: float) -> None:
         run, schedule, driver = watch.run, watch.schedule, self._driver
@@ -154,6 +177,9 @@ class Turns:
         """Bring files and log up to date: the track file first, the verdict file where it has to be written."""
         number, published = watch.number, watch.published
         self._looks[number] = now
+        changed = before != watch.health.state
+        if changed:
+            self._consider(watch, before, now)
         if self._failed[number]:  # the watchdog has overwritten the track file
             self._failed[number] = 0
             published.value = None
@@ -161,7 +187,6 @@ class Turns:
             value = watch.value
             if value != published.value:
                 self._publisher.track(published, value)
-        changed = before != watch.health.state
         if changed:
             watch.since = time()
         wanted = published.wants(now, changed=changed or stamp)
@@ -169,6 +194,19 @@ class Turns:
             self._publisher.publish(watch, result, now)
         if changed:
             self._publisher.log(watch, before, result.text)
+
+    def _consider(self, watch: Watch, before: State | None, now: float) -> None:
+        """Decide what is told of a verdict that has changed."""
+        health = watch.health
+        if before is None or before > health.worst or health.is_healthy:
+            return
+        if watch.told.flap(now):
+            self._shout(watch, "held down", watch.told.why(now), is_good=False)
+            self.dampen(watch)
+
+    def _shout(self, watch: Watch, state: str, text: str, *, is_good: bool) -> None:
+        entry = watch.entry
+        self._publisher.shout("dampening", entry.name, state, text, is_good=is_good, syslog=entry.syslog)
 
     def _pass_on(self, watch: Watch, now: float, *, changed: bool) -> None:
         """Let compositions of a watch see it, and let what needs it run as soon as it is healthy."""

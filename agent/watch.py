@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from agent import value
@@ -74,7 +75,7 @@ class Watch:
     def take_over(self, last: Verdict | None, grace: float) -> None:
         """Begin with the verdict that an earlier agent left, if that ended at most ``grace`` seconds ago."""
         if last is not None:
-            self.told.remember(last.told)
+            self.told.remember(last, monotonic())
         # a clean end has added the grace to the TTL already
         if last is not None and last.ttl and standing(last, min(last.ttl, self.published.ttl) + grace).is_valid:
             self.health.state, self.result, self.since = last.result.state, last.result, last.since
@@ -82,7 +83,7 @@ class Watch:
     def inherit(self, old: Watch) -> None:
         """Begin with the verdict of the same name under the configuration before."""
         self.health.state, self.result, self.since = old.health.state, old.result, old.since
-        self.told.inherit(old.told)
+        self.told.inherit(old.told, monotonic())
 
 
 def linked(entries: Sequence[Entry], before: dict[str, Watch]) -> dict[str, Watch]:

@@ -79,7 +79,7 @@ def _untold(entries: Iterable[Entry]) -> list[str]:
     """Return a text where the agent has not told keepalived of the maintenance yet."""
     for entry in entries:
         verdict = read(f"{paths.verdicts()}/{paths.file_name(entry.name)}")
-        if verdict is None or not verdict.told or not standing(verdict).is_valid:
+        if verdict is None or not verdict.maintenance or not standing(verdict).is_valid:
             return [f"the agent has not told keepalived yet of {entry.name}: does it run?"]
     return []
 

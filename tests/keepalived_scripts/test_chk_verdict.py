@@ -75,6 +75,11 @@ def test_a_warning_may_be_a_weight(tmp_path: Path, state: State, code: int) -> N
         ("hold2", OK, 1, 1),
         ("hold3", OK, 1, 1),
         ("hold4", OK, 1, 1),
+        ("panic0@12345", CRITICAL, 0, 0),
+        ("panic1@12345", CRITICAL, 1, 3),
+        ("panic2@12345", OK, 1, 1),
+        ("panic0", OK, 1, 1),
+        ("dampened2345", OK, 1, 1),
         ("other", OK, 1, 1),
     ],
 )

@@ -17,7 +17,8 @@ from tests.state.verdicts import put
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Range, Result, State, one_line
 from vipwarden.state.paths import file_name
 from vipwarden.state.publish import publish
-from vipwarden.state.verdict import decode, encode, read, read_all
+from vipwarden.state.standing import standing
+from vipwarden.state.verdict import decode, encode, held, read, read_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +101,24 @@ def test_a_whole_file_is_a_verdict(tmp_path: Path) -> None:
     assert (back.stamp, back.since, back.duration) == (1.5, 1000, 0.25)
     [metric] = back.result.metrics
     assert described(metric) == ("time", 0.5, "s", Range("1"), Range("~:2"), 0, 10)
+
+
+@pytest.mark.parametrize(("told", "expected"), [("panic0@12345", (OK, 12345.0)), ("dampened2900", (None, 2900.0))])
+def test_a_verdict_that_is_held_says_so(told: str, expected: tuple[State | None, float]) -> None:
+    """What is held until when, or by which penalty; that is no maintenance."""
+    back = decode("web", encode("port", Result(OK, "open"), 1e9, 0.25, 5, told, "they all fail"))
+    assert (back.told, back.held, back.maintenance) == (told, "they all fail", "")
+    assert held(back.told) == expected
+    assert standing(back).text == "they all fail: open"
+
+
+@pytest.mark.parametrize(
+    "told", ["panic", "panic0", "panic0@", "panic4@5", "panic0@-5", "panic0@5.0", "dampened", "dampened-1", "5", "up"]
+)
+def test_a_word_of_another_kind_makes_it_no_verdict(told: str) -> None:
+    """Nothing is held by it."""
+    with pytest.raises(ValueError, match="."):
+        decode("web", encode("port", Result(OK, "open"), 1e9, 0.25, 5, told, "why"))
 
 
 @pytest.mark.parametrize("told", ["drain", "down", "hold0", "hold3"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vipwarden.config.pattern import Hosts, PortList  # noqa: TC001 - options() looks them up
+from vipwarden.config.dampen import Dampen  # noqa: TC001 - options() looks them up
+from vipwarden.config.pattern import Hosts, PortList  # noqa: TC001
 from vipwarden.config.weight import Weight  # noqa: TC001
 from vipwarden.core.options import options
 from vipwarden.core.result import State
@@ -70,6 +71,7 @@ def asked(
     fall: Times = Times(1),
     retry: Count = Count(0),
     only_if: tuple[str, ...] = (),
+    dampen: Dampen | None = None,
     via_unknown: Loss = Loss("hold"),
     hosts: tuple[Hosts, ...] = (),
     ports: tuple[PortList, ...] = (),
@@ -85,6 +87,7 @@ def asked(
     fall: failed results in a row before a healthy check is failed
     retry: times a failed run is repeated at once before it counts
     only_if: entries that must be healthy; otherwise the check does not run and is UNKNOWN
+    dampen: hold a check down that flaps, until it is steady: half_life=60, and the numbers of dampening.md
     via_unknown: when the path of via cannot be built: hold to keep the last verdict, or fail
     hosts: hosts, one check for each, named NAME@HOST; with ports NAME@HOST:PORT
     ports: ports, one check for each
@@ -116,7 +119,7 @@ class Entry:
     """
 
     __slots__ = (
-        "check", "fall", "fast_interval", "function", "healthy", "hold", "in_maintenance", "interval", "loss_after",
+        "check", "dampen", "fall", "fast_interval", "function", "healthy", "hold", "in_maintenance", "interval", "loss_after",
         "members", "name", "needed", "only_if", "retry", "rise", "syslog", "timeout", "track", "values", "via_hold",
         "weight",
     )  # fmt: skip
@@ -139,6 +142,7 @@ class Entry:
         self.rise = self.fall = 1
         self.retry = self.needed = 0
         self.via_hold = True
+        self.dampen: Dampen | None = None
         self.only_if: tuple[str, ...] = ()
         self.members: tuple[str, ...] = ()
 
@@ -147,7 +151,7 @@ class Entry:
         given = _complete(asked, keys)
         self.function = function
         self.values = values
-        for name in ("check", "interval", "rise", "fall", "retry", "only_if"):
+        for name in ("check", "interval", "rise", "fall", "retry", "only_if", "dampen"):
             setattr(self, name, given[name])
         self.fast_interval = given["fast_interval"] or self.interval
         self.via_hold = given["via_unknown"] == "hold"

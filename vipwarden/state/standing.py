@@ -44,7 +44,8 @@ def standing(verdict: Verdict | None, max_age: float = 0) -> Standing:
     if ttl and age > ttl:
         return Standing(STALE, UNKNOWN, f"no verdict for {_span(age)}; it was {said.state}: {said.text}")
     word = FRESH if ttl or age <= _FRESH_FOR else PAST if age <= LEFT_AFTER else LEFT
-    text = f"{verdict.maintenance}: {said.text}" if verdict.maintenance else said.text
+    why = verdict.maintenance or verdict.held
+    text = f"{why}: {said.text}" if why else said.text
     return Standing(word, said.state, text)
 
 

@@ -4,9 +4,11 @@ A verdict is a small text file NAME in the runtime folder. Its first line is mad
 ``vipwarden-1 STATE STAMP SINCE DURATION CHECK [TTL [TOLD]]``. STATE is a number, STAMP the end of the run in seconds
 since boot (to a hundredth, as in /proc/uptime), SINCE when the state began in seconds of the epoch, DURATION that of
 the run in seconds, and TTL for how many seconds the verdict is valid, where its writer follows it by another. TOLD is
-there in maintenance only: what keepalived is told in place of the state: ``drain``, ``down``, or ``hold`` and the
-number of the state that is held. The second line is the check's text, in maintenance followed by a tab and until when,
-by whom and why; each further line is a metric: name, value, unit, warning, critical, minimum and maximum between tabs.
+what keepalived is told in place of the state. In maintenance: ``drain``, ``down``, or ``hold`` and the number of the
+state that is held. Else: ``dampened`` and the penalty, for a check that is held down; or ``panic``, the number of the
+state that is held, ``@`` and the end of that in seconds since boot. The second line is the check's text, with TOLD
+followed by a tab and why; each further line is a metric: name, value, unit, warning, critical, minimum and maximum
+between tabs.
 """
 
 from __future__ import annotations
@@ -24,18 +26,19 @@ _MAGIC = "vipwarden-1"
 _STAMP_AT = len(_MAGIC) + 3  # behind the state, which is one digit
 MOST_BYTES = 65536
 DRAIN, DOWN, HOLD = "drain", "down", "hold"
-_TOLD = (DRAIN, DOWN, *(f"{HOLD}{state}" for state in range(4)))
+DAMPENED, PANIC = "dampened", "panic"
+_MAINTENANCE = (DRAIN, DOWN, *(f"{HOLD}{state}" for state in range(4)))
 
 
 class Verdict:
     """The last result of one check; standing.py says whether it still counts.
 
     ``stamp`` and ``read`` are the end of its run and its reading on the boot clock, ``since`` the time of its last
-    change on the wall clock, ``ttl`` the seconds for which it is valid, 0 for a run of its own. In maintenance
-    ``told`` is what keepalived is told, and ``maintenance`` says until when, by whom and why.
+    change on the wall clock, ``ttl`` the seconds for which it is valid, 0 for a run of its own. ``told`` is what
+    keepalived is told in place of its state; ``maintenance`` says until when, by whom and why, or ``held`` says why.
     """
 
-    __slots__ = ("check", "duration", "maintenance", "name", "read", "result", "since", "stamp", "told", "ttl")
+    __slots__ = ("check", "duration", "held", "maintenance", "name", "read", "result", "since", "stamp", "told", "ttl")
 
     def __init__(
         self, name: str, check: str, result: Result, since: float, stamp: float, duration: float, ttl: float = 0
@@ -47,7 +50,7 @@ class Verdict:
         self.stamp = stamp
         self.duration = duration
         self.ttl = ttl
-        self.told = self.maintenance = ""
+        self.told = self.maintenance = self.held = ""
         self.read = boot()
 
     @property
@@ -57,13 +60,13 @@ class Verdict:
 
 
 def encode(
-    check: str, result: Result, since: float, duration: float, ttl: float = 0, told: str = "", maintenance: str = ""
+    check: str, result: Result, since: float, duration: float, ttl: float = 0, told: str = "", why: str = ""
 ) -> bytes:
-    """Return the content of a verdict file with the stamp of this moment; ``told`` and ``maintenance`` want a TTL."""
+    """Return the content of a verdict file with the stamp of this moment; ``told`` and ``why`` want a TTL."""
     head = f"{_MAGIC} {int(result.state)} {_stamp()} {since:.3f} {duration:.6f} {check}"
     lines = [f"{head} {ttl:.2f} {told}".rstrip() if ttl else head, one_line(result.text)]
     if told:
-        lines[1] += f"\t{one_line(maintenance)}"
+        lines[1] += f"\t{one_line(why)}"
     lines += ["\t".join(_cells(metric)) for metric in result.metrics]
     data = ("\n".join(lines) + "\n").encode("utf-8", "replace")
     return data[: data.rfind(b"\n", 0, MOST_BYTES) + 1]  # the metrics that a reader takes
@@ -77,9 +80,9 @@ def decode(name: str, data: bytes) -> Verdict:
     head, said, *rest = text[:-1].split("\n")
     magic, state, stamp, since, duration, check, *ends = head.split(" ")
     ttl, told = ends[:1], ends[1:]
-    if magic != _MAGIC or len(told) > 1 or (told and told[0] not in _TOLD):
+    if magic != _MAGIC or len(told) > 1:
         raise ValueError("not a verdict")
-    said, _, maintenance = said.partition("\t")
+    said, _, why = said.partition("\t")
     metrics = [_metric(line.split("\t")) for line in rest]
     numbers = [float(number) for number in (stamp, since, duration, *(ttl or "0"))]
     if any(number - number != 0 for number in numbers):
@@ -87,8 +90,29 @@ def decode(name: str, data: bytes) -> Verdict:
     result = Result(State(int(state)), one_line(said), metrics)
     verdict = Verdict(name, one_line(check), result, *numbers[1::-1], *numbers[2:])
     if told:
-        verdict.told, verdict.maintenance = told[0], one_line(maintenance)
+        verdict.told = told[0]
+        if verdict.told in _MAINTENANCE:
+            verdict.maintenance = one_line(why)
+        else:
+            held(verdict.told)
+            verdict.held = one_line(why)
     return verdict
+
+
+def held(told: str) -> tuple[State | None, float]:
+    """Return the state that is held in a panic and its end in seconds since boot, or None and a penalty.
+
+    Raises ValueError for any other text.
+    """
+    state: State | None = None
+    if told.startswith(PANIC):
+        number, _, text = told.removeprefix(PANIC).partition("@")
+        state = State(int(number))
+    else:
+        text = told.removeprefix(DAMPENED)
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or not told.startswith((PANIC, DAMPENED)):
+        raise ValueError("not a verdict")
+    return state, float(text)
 
 
 def restamp(path: str, width: int) -> None:

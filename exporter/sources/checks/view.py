@@ -56,7 +56,11 @@ def _problems(wrong: list[Item]) -> Iterator[Problem]:
 def _mark(item: Item) -> Mark:
     verdict, now = item
     mark = _NOT_VALID.get(now.word, _MARKS[now.state])
-    return Mark("maint", f"{mark.word}, maintenance") if verdict.maintenance and now.is_valid else mark
+    if verdict.maintenance and now.is_valid:
+        return Mark("maint", f"{mark.word}, maintenance")
+    if verdict.held and now.is_valid:
+        return Mark(mark.tone if is_wrong(mark) else "warn", f"{mark.word}, held down")
+    return mark
 
 
 def _name(item: Item) -> str:
