@@ -28,7 +28,8 @@ class Damper:
 
     def penalty(self, now: float) -> float:
         """Return the penalty: from 0 to the ceiling of the rule."""
-        return self._penalty * 0.5 ** (max(0.0, now - self._at) / self.rule.half_life)
+        decay: float = 0.5 ** (max(0.0, now - self._at) / self.rule.half_life)
+        return self._penalty * decay
 
     def flap(self, now: float) -> None:
         """Count a flap."""

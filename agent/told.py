@@ -116,5 +116,5 @@ class Told:
             return self.record.text
         if self.damper is None or not self.is_dampened:
             return ""
-        rule, penalty = self.damper.rule, self.damper.penalty(now)
-        return f"held down as it flaps: penalty {penalty:.0f}, {rule.reuse:g} is wanted, in {self.damper.left(now):.0f} s"
+        reuse, penalty, left = self.damper.rule.reuse, self.damper.penalty(now), self.damper.left(now)
+        return f"held down as it flaps: penalty {penalty:.0f}, {reuse:g} is wanted, in {left:.0f} s"

@@ -117,8 +117,9 @@ def test_a_verdict_that_is_held_says_so(told: str, expected: tuple[State | None,
 )
 def test_a_word_of_another_kind_makes_it_no_verdict(told: str) -> None:
     """Nothing is held by it."""
-    with pytest.raises(ValueError, match="."):
-        decode("web", encode("port", Result(OK, "open"), 1e9, 0.25, 5, told, "why"))
+    data = encode("port", Result(OK, "open"), 1e9, 0.25, 5, told, "why")
+    with pytest.raises(ValueError):
+        decode("web", data)
 
 
 @pytest.mark.parametrize("told", ["drain", "down", "hold0", "hold3"])

@@ -119,9 +119,9 @@ class Entry:
     """
 
     __slots__ = (
-        "check", "dampen", "fall", "fast_interval", "function", "healthy", "hold", "in_maintenance", "interval", "loss_after",
-        "members", "name", "needed", "only_if", "retry", "rise", "syslog", "timeout", "track", "values", "via_hold",
-        "weight",
+        "check", "dampen", "fall", "fast_interval", "function", "healthy", "hold", "in_maintenance", "interval",
+        "loss_after", "members", "name", "needed", "only_if", "retry", "rise", "syslog", "timeout", "track", "values",
+        "via_hold", "weight",
     )  # fmt: skip
     function: Check
 

@@ -22,6 +22,7 @@ KINDS = (
     "agent",
     "check",
     "clock",
+    "dampening",  # a check that flaps is held down, or believed again
     "events",  # of the record itself: lost or dropped events
     "handover",
     "maintenance",

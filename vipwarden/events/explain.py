@@ -21,6 +21,7 @@ _GOOD = ("OK", "WARNING")
 _FAILED = ("FAULT", "STOP", "DELETED")
 _WORSE = {
     "agent": ("stall", "stop"),
+    "dampening": ("held down",),
     "handover": ("begin",),
     "maintenance": ("begin",),
     "process": ("ended",),
