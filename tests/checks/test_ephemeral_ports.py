@@ -13,7 +13,7 @@ import pytest
 
 from checks.ephemeral_ports import ephemeral_ports
 from tests.agent.drive import resident
-from tests.commands import CODE, needs_namespaces
+from tests.commands import CODE, needs_namespaces, program
 from tests.drive import oneshot
 from tests.servers.ports import free_ports
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result, State
@@ -230,6 +230,7 @@ print(json.dumps(said))
 def test_the_kernel_has_no_port_where_all_are_used() -> None:
     """In a namespace with twenty ports, three of them reserved; other destinations are not concerned."""
     needs_namespaces()
+    program("ip")
     command = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$0" -c "$1"', sys.executable, _FILL]
     said = json.loads(subprocess.run(command, cwd=CODE, check=True, capture_output=True, timeout=60).stdout)
     assert [(outcome, state) for outcome, state, _ in said] == [
