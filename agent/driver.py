@@ -75,7 +75,9 @@ class Driver:
 
     def at(self, when: float, call: Callable[[float], None]) -> None:
         """Call something with the time of its tick, at the end of the tick in which a monotonic time lies."""
-        self._wake(self._starts.add(when, call))
+        tick = self._starts.add(when, call)
+        if tick < self._wakes:
+            self._wake(tick)
 
     def start(self, run: Run) -> None:
         """Begin a run; its ``finish`` is called with the Result, which may be before this returns."""
@@ -132,7 +134,9 @@ class Driver:
     def arm(self, run: Run, until: float) -> None:
         """Look at a run again at a monotonic time; one entry of a run serves all its deadlines in turn."""
         run.armed = until
-        self._wake(self._deadlines.add(until, run))
+        tick = self._deadlines.add(until, run)
+        if tick < self._wakes:
+            self._wake(tick)
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Call something after a while."""
@@ -166,11 +170,10 @@ class Driver:
             self._say(bug(run.name, error).text)
 
     def _wake(self, when: float) -> None:
-        if when < self._wakes:
-            self._wakes = when
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(when, self._tick)
+        self._wakes = when
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._tick)
 
     def _tick(self) -> None:
         now = monotonic()
@@ -191,7 +194,9 @@ class Driver:
             if count % _BURST == 0:  # answers come while others are still being asked
                 self.poll()
         self.shared.clear()
-        self._wake(min(self._starts.next, self._deadlines.next))
+        tick = min(self._starts.next, self._deadlines.next)
+        if tick < self._wakes:
+            self._wake(tick)
 
     def _stalled(self, late: float) -> None:
         """Begin all runs anew: the servers are not to blame for their lateness."""

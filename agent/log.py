@@ -60,12 +60,13 @@ class Log:
                 self._idle = not self._lines
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._lines)
-                text, missing = self._lines.popleft(), self.dropped - self._reported
+                lines, missing = tuple(self._lines), self.dropped - self._reported
+                self._lines.clear()
             if missing and self._write(f"{missing} lines of this log could not be written"):
                 self._reported += missing
-            if not self._write(text):
+            if not self._write("\n".join(lines)):
                 with self._changed:
-                    self.dropped += 1
+                    self.dropped += len(lines)
 
     def _write(self, text: str) -> bool:
         left = memoryview(f"{text}\n".encode("utf-8", "replace"))

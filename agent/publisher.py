@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vipwarden.core.result import State
 
 _TTL = 6  # its place in the first line of a verdict
+_NEWS = 200  # texts a second that are written although the state stays
 
 
 class Publisher:
@@ -33,6 +34,7 @@ class Publisher:
         self._record = record
         self._failing: set[str] = set()  # folders
         self._seen: tuple[int, ...] = ()  # the folder of the track files, when it was listed last
+        self._second = self._news = 0
 
     def ready(self) -> None:
         """Make the folders where they are missing; raises OSError."""
@@ -67,6 +69,16 @@ class Publisher:
         for published in every:
             if published.value is not None and published.file not in there:
                 published.value = None
+
+    def is_news(self, now: float) -> bool:
+        """Return whether a text is written at once although the state stays.
+
+        Where thousands of servers are lost together their states have to change in time; texts follow with the stamps.
+        """
+        if int(now) != self._second:
+            self._second, self._news = int(now), 0
+        self._news += 1
+        return self._news <= _NEWS
 
     def publish(self, watch: Watch, result: Result, now: float, *, again: bool = False) -> None:
         """Write the verdict file; one that cannot be replaced and says another state is removed.

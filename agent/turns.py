@@ -168,7 +168,8 @@ class Turns:
         (health.overrule if by_rule else health.settle)(result.state)
         watch.result = result
         try:
-            self._hand_on(watch, result, now, before, stamp=pending != health.count)
+            news = pending != health.count and self._publisher.is_news(now)
+            self._hand_on(watch, result, now, before, stamp=news)
             self._pass_on(watch, now, changed=before != health.state)
         finally:
             self._driver.at(watch.schedule.next(now, fast=health.count > 0), watch.start)

@@ -6,7 +6,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-_NO_TABLES = ("__init__", "__main__", "loaded", "measure", "scrape")
+_NO_TABLES = ("__init__", "__main__", "handshake", "loaded", "measure", "rivals", "scrape")
 
 
 def main() -> None:

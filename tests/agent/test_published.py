@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.published import NOTHING, STAMP, WHOLE, WHOLE_PERIOD, Published
+from agent.publisher import Publisher
 from vipwarden.core.result import OK
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INTERVALS = st.floats(0.1, 3600)
 
@@ -39,3 +45,10 @@ def test_a_change_is_written_at_once_and_else_so_often_as_needed(
             files.stamped = now
         else:
             files.wrote(now, OK, 4)
+
+
+def test_a_storm_changes_states_and_not_all_texts(tmp_path: Path) -> None:
+    """Where thousands of servers are lost together, what only speaks against a verdict is written for some."""
+    publisher = Publisher(str(tmp_path), print)
+    assert [publisher.is_news(7.5) for _ in range(10_000)].count(True) == 200
+    assert publisher.is_news(8.0)

@@ -250,17 +250,3 @@ def test_a_fragile_digest_is_told(head: bytes, reason: str) -> None:
     assert reason in said
     assert not Header(OK + b"Content-Length: 5\r\n\r\n").fragile()
     assert not Header(OK + b"\r\n").fragile()
-
-
-@pytest.mark.parametrize("name", ["md5", "sha256"])
-def test_a_digest_is_the_same_from_a_build_without_the_quick_modules(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As FIPS builds are."""
-    quick = Algorithm(name).start()
-    for module in ("_md5", "_sha2", "_sha256"):
-        monkeypatch.setitem(__import__("sys").modules, module, None)
-    slow = Algorithm(name).start()
-    for digest in (quick, slow):
-        digest.update(b"hello")
-    assert quick.hexdigest() == slow.hexdigest() == hashlib.new(name, b"hello").hexdigest()

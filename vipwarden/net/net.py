@@ -37,6 +37,7 @@ KINDS = {
     _EAGAIN: "filtered",
     **dict.fromkeys((_EPERM, _EACCES, _ENOMEM, _ENFILE, _EMFILE, _ENOBUFS, _EADDRNOTAVAIL), "local"),
 }
+_STREAM = _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
 _RESET_ON_CLOSE = (1).to_bytes(4, byteorder) + bytes(4)  # struct linger
 RECEIVE_ERRORS = {
     _socket.AF_INET: (_socket.IPPROTO_IP, 11),  # IP_RECVERR
@@ -228,29 +229,30 @@ class Net(Clock):
         self, address: Address, port: int, source: str | None, until: float, hold: bool, reset: bool
     ) -> Stream:
         """Connect to one address until a monotonic time; raises NetError."""
-        name = address.name(port)
+        name, where = address.name(port), address.at(port)
         begun = monotonic()
         sock, message = None, ""
         try:
-            sock = _socket.socket(address.family, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
-            if source is not None and address.family != _socket.AF_UNIX:
-                self.watch_addresses((source,))
-            if address.path is not None:
-                address.path.prepare(sock, address.host, source)
-            elif source is not None and address.family != _socket.AF_UNIX:
-                bind(sock, address.family, source)
-            if hold and address.family != _socket.AF_UNIX:
-                sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_QUICKACK, 0)
-            if reset and address.family != _socket.AF_UNIX:
-                sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET_ON_CLOSE)
-            code = sock.connect_ex(address.at(port))
+            sock = _socket.socket(address.family, _STREAM)
+            if address.family != _socket.AF_UNIX:
+                if source is not None:
+                    self.watch_addresses((source,))
+                if address.path is not None:
+                    address.path.prepare(sock, address.host, source)
+                elif source is not None:
+                    bind(sock, address.family, source)
+                if hold:
+                    sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_QUICKACK, 0)
+                if reset:
+                    sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET_ON_CLOSE)
+            code = sock.connect_ex(where)
             while code == _EAGAIN and monotonic() < until:  # a full unix backlog cannot be polled for
                 await self.pause(min(0.01, until - begun))
-                code = sock.connect_ex(address.at(port))
+                code = sock.connect_ex(where)
             if code == _EINPROGRESS:
                 ready = await self.wait(sock, True, until)
                 code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR) if ready else _ETIMEDOUT
-            if not code and sock.getsockname() == address.at(port):
+            if not code and sock.getsockname() == where:
                 code = _ECONNREFUSED  # nobody listens: the kernel gave us this very port, and we connected to ourselves
             if not code:
                 stream, sock = Stream(self, sock, name), None

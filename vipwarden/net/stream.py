@@ -155,7 +155,7 @@ class Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.sock.close()
 
     def _broken(self, error: OSError) -> NetError:
         return NetError("reset", f"{self.name} cut the connection off ({error.strerror})")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Target:
     """A server and the settings of its connections; ``host`` is a name, an address or the path of a unix socket."""
 
-    __slots__ = ("ca_file", "family", "host", "insecure", "port", "sni", "source", "tls", "via")
+    __slots__ = ("ca_file", "family", "host", "insecure", "local", "port", "sni", "source", "tls", "via")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Target:
         via: Via | None = None,
     ) -> None:
         self.host = host
+        self.local = host.startswith("/")  # whether it is a unix socket
         self.port = port
         self.tls = tls
         self.sni = sni
@@ -39,11 +40,6 @@ class Target:
         self.family = family(ipv4, ipv6)
         self.source = source
         self.via = via
-
-    @property
-    def local(self) -> bool:
-        """Whether it is a unix socket."""
-        return self.host.startswith("/")
 
     @property
     def name(self) -> str:

@@ -31,16 +31,18 @@ class Header:
     """The header of a response.
 
     ``length`` is that of the body (RFC 9112, section 6.3), None if the body ends with the connection; ``cut`` is the
-    length that keepalived uses, None if it recognizes no Content-Length.
+    length that keepalived uses, None if it recognizes no Content-Length. ``transfer`` is the Transfer-Encoding in lower
+    case.
     """
 
-    __slots__ = ("_lowered", "cut", "length", "raw", "status")
+    __slots__ = ("_lowered", "cut", "length", "raw", "status", "transfer")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self._lowered = raw.lower()
         self.status = _status(raw)
         self.cut = _content_length(raw)
+        self.transfer = self.field(b"transfer-encoding").lower()
         self.length = self._length()
 
     @property
@@ -50,9 +52,11 @@ class Header:
 
     def field(self, name: bytes) -> str:
         """Return the values of every field of that lower-case name, joined by ", "."""
-        values = []
         field = b"\n" + name + b":"
         at = self._lowered.find(field)
+        if at < 0:
+            return ""
+        values = []
         while at >= 0:
             at += len(field)
             end = self.raw.find(b"\n", at)
@@ -67,21 +71,19 @@ class Header:
     @property
     def chunked(self) -> bool:
         """Whether the body is in chunks."""
-        return self.field(b"transfer-encoding").lower().endswith("chunked")
+        return self.transfer.endswith("chunked")
 
     def content(self, most: int) -> DecodedBody:
         """Return the reader of the body's content, at most ``most`` bytes of it."""
         from vipwarden.protocol.http.body import DecodedBody
 
-        transfer, coding = self.field(b"transfer-encoding"), self.field(b"content-encoding")
-        return DecodedBody(transfer, coding, self.length, most)
+        return DecodedBody(self.transfer, self.field(b"content-encoding"), self.length, most)
 
     def _length(self) -> int | None:
         if self.status in _BODILESS:
             return 0
         digits = self.field(b"content-length").partition(",")[0]
-        framed = self.field(b"transfer-encoding").lower() not in ("", "identity")
-        if digits.isascii() and digits.isdigit() and len(digits) < 19 and not framed:
+        if digits.isascii() and digits.isdigit() and len(digits) < 19 and self.transfer in ("", "identity"):
             return int(digits)
         return None
 

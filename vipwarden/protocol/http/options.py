@@ -7,7 +7,6 @@ from vipwarden.core.values import Choice
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from hashlib import _Hash
 
 
 def _visible(text: str, most: int) -> str:
@@ -81,12 +80,6 @@ class Algorithm(Choice):
     __slots__ = ()
     choices = ("md5", "sha256")
 
-    def start(self) -> _Hash:
-        """Return a new digest."""
-        from vipwarden.protocol.hashes import start
-
-        return start(self)
-
 
 MD5 = Algorithm("md5")
 
@@ -98,20 +91,24 @@ def _is_status(text: str) -> bool:
 class Statuses(str):
     """Status codes and ranges of them, such as 200-299,301."""
 
-    __slots__ = ()
+    __slots__ = ("_codes",)
+    _codes: frozenset[int]
 
     def __new__(cls, text: str) -> Statuses:
         """Build it from its text; raises ValueError with what is wanted."""
+        codes: set[int] = set()
         for part in text.split(","):
             low, dash, high = part.partition("-")
             if not _is_status(low) or not _is_status(high if dash else low) or (dash and low > high):
                 raise ValueError("status codes are numbers from 100 to 599, such as 200-299,301")
-        return str.__new__(cls, text)
+            codes.update(range(int(low), int(high or low) + 1))
+        statuses = str.__new__(cls, text)
+        statuses._codes = frozenset(codes)
+        return statuses
 
     def hold(self, status: int) -> bool:
         """Return whether a status code is among them."""
-        ends = [part.partition("-") for part in self.split(",")]
-        return any(int(low) <= status <= int(high or low) for low, _, high in ends)
+        return status in self._codes
 
 
 SUCCESS = Statuses("200-299")  # keepalived's default

@@ -31,8 +31,7 @@ class Content(DecodedBody):
         if head or header.status in (204, 304):
             super().__init__("", "", 0, most)
         else:
-            transfer, coding = header.field(b"transfer-encoding"), header.field(b"content-encoding")
-            super().__init__(transfer, coding, header.length, most)
+            super().__init__(header.transfer, header.field(b"content-encoding"), header.length, most)
 
     def feed(self, data: bytes) -> bytes:
         """Take the next piece of the body."""

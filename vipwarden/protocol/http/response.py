@@ -60,7 +60,8 @@ async def receive(stream: Stream, begin: Callable[[Header], B | None], most: int
         received += len(piece)
         if received > most:
             raise NetError("reset", f"a body of more than {most} bytes, the limit of --max-bytes")
-        body.feed(piece)
+        if piece:
+            body.feed(piece)
         ended = not data or body.complete
         if flaw := body.flaw(ended):
             raise NetError("reset", flaw)

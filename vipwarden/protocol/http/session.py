@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vipwarden.core.result import one_line
 from vipwarden.net.stream import NetError
+from vipwarden.protocol.hashes import start
 from vipwarden.protocol.http.codec import RawBody, request
 from vipwarden.protocol.http.response import judge_status, receive
 from vipwarden.protocol.http.server import Server, without_scope
@@ -38,7 +39,7 @@ class _Digested:
     def __init__(self, header: Header, body: RawBody | DecodedBody, algorithm: Algorithm, keep: int) -> None:
         self.header = header
         self.body = body
-        self.digest = algorithm.start()
+        self.digest = start(algorithm)
         self.keep = keep
         self.size = 0
         self.content = b""
