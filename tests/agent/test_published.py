@@ -49,6 +49,6 @@ def test_a_change_is_written_at_once_and_else_so_often_as_needed(
 
 def test_a_storm_changes_states_and_not_all_texts(tmp_path: Path) -> None:
     """Where thousands of servers are lost together, what only speaks against a verdict is written for some."""
-    publisher = Publisher(str(tmp_path), print)
+    publisher = Publisher(str(tmp_path), print, lambda *_: None)
     assert [publisher.is_news(7.5) for _ in range(10_000)].count(True) == 200
     assert publisher.is_news(8.0)
