@@ -11,11 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.measure import Case, interleave, report
-from tests.servers.dns import knot
 from tests.servers.mariadb import mariadb
 from tests.servers.nginx import nginx
-from tests.servers.postgres import postgres
-from tests.servers.redis import redis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +34,6 @@ TARGETS = (
     ("chk_http_digest", "python3 -I -S", "cpu", 1.3),
     ("chk_http_digest", "genhash", "cpu", 1.0),
     ("chk_mysql_ping", "python3 -I -S", "cpu", 1.4),
-    ("chk_mysql_role", "python3 -I -S", "cpu", 1.6),
-    ("chk_dns_answer", "python3 -I -S", "cpu", 1.4),
-    ("chk_postgres_role", "python3 -I -S", "cpu", 1.6),
-    ("chk_redis_role", "python3 -I -S", "cpu", 1.6),
-    ("chk_icmp_echo", "python3 -I -S", "cpu", 1.4),
     ("check_process", "import nagiosplugin", "cpu", 1.3),
     ("check_port", "import nagiosplugin", "cpu", 1.3),
     ("check_http_digest", "import nagiosplugin", "cpu", 1.3),
@@ -72,17 +64,9 @@ def _cases(folder: Path) -> Iterator[list[Case]]:
     with (
         nginx(folder, "server { listen 127.0.0.1:PORT0; location / { root FOLDER; } }") as (web,),
         mariadb() as database,
-        postgres(["host all bench 127.0.0.1/32 scram-sha-256"]) as relations,
-        redis(folder, "requirepass bench") as keys,
-        knot(folder) as names,
         _sleepers(),
     ):
         database.query("CREATE USER bench@localhost IDENTIFIED BY 'bench'")
-        relations.query("CREATE ROLE bench LOGIN PASSWORD 'bench'")
-        secrets = {"pgpass": "*:*:*:bench:bench\n", "redis": "bench\n"}
-        for name, text in secrets.items():
-            (folder / name).write_text(text)
-            (folder / name).chmod(0o600)
         login = folder / "my.cnf"
         login.write_text("[client]\nuser=bench\npassword=bench\n")
         login.chmod(0o600)
@@ -116,14 +100,6 @@ def _cases(folder: Path) -> Iterator[list[Case]]:
             Case("check_mysql", f"{PLUGINS}/check_mysql -H 127.0.0.1 -P {database.port} -f {login} -g client"),
             Case("mysqladmin ping", f"mysqladmin --defaults-file={login} {where} ping"),
             Case("check_mysql_ping", f"{BIN}/check_mysql_ping {sql}"),
-            Case("chk_mysql_role", f"{BIN}/chk_mysql_role {sql} --writable"),
-            Case("chk_dns_answer", f"{BIN}/chk_dns_answer -H 127.0.0.1 -p {names} -q www.example.org"),
-            Case(
-                "chk_postgres_role",
-                f"{BIN}/chk_postgres_role -H 127.0.0.1 -p {relations.port} -u bench -f {folder}/pgpass --primary",
-            ),
-            Case("chk_redis_role", f"{BIN}/chk_redis_role -H 127.0.0.1 -p {keys.port} -f {folder}/redis --master"),
-            Case("chk_icmp_echo", f"{BIN}/chk_icmp_echo -H 127.0.0.1 --count 1"),
         ]
 
 
