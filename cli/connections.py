@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -116,13 +117,40 @@ def _ipvs() -> Iterator[Server]:
 
 
 def _haproxy() -> Iterator[Server]:
+    trouble: list[str] = []
+    known = []
+    for conf in _confs() or [_CONF]:
+        try:
+            known += instances(conf)
+        except HaproxyMissingError:
+            continue
+        except HaproxyError as error:  # a part of it, where it has several files
+            trouble.append(str(error))
     try:
-        for instance in instances(_CONF):
+        for instance in known:
             yield from _of(instance)
-    except HaproxyMissingError:
-        return
     except HaproxyError as error:
-        raise CountError(f"HAProxy: {error}") from None
+        trouble, known = [str(error)], []
+    if trouble and not known:
+        raise CountError(f"HAProxy: {trouble[0]}")
+
+
+def _confs() -> list[str]:
+    """Return the configurations that the HAProxy processes of this node were started with."""
+    found: dict[str, None] = {}
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if comm.read_bytes() != b"haproxy\n":
+                continue
+            words = (comm.parent / "cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")
+            place = (comm.parent / "cwd").readlink()
+        except OSError:
+            continue  # it has ended
+        wanted = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "-f"]
+        wanted += words[words.index("--") + 1 :] if "--" in words else []
+        for path in (place / word for word in wanted if word):
+            found |= dict.fromkeys(map(str, sorted(path.glob("*.cfg")) if path.is_dir() else [path]))
+    return list(found)
 
 
 def _of(instance: Instance) -> Iterator[Server]:

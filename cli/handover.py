@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import select
-import signal
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from agent import trackfile
 from cli.adverts import Adverts
-from doctor.tracking import files as tracked
-from doctor.tracking import group_of
-from vipwarden.config.document import meant
+from cli.given import BusyError, GivenError, given, locked
+from cli.instance import Instance
 from vipwarden.core.commandline import CommandLine
-from vipwarden.core.options import File, UsageError
-from vipwarden.core.values import Seconds
-from vipwarden.node.keepalived.conf import parse
+from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
+from vipwarden.core.values import Seconds  # noqa: TC001 - options() looks it up
+from vipwarden.events.hand import Hand
 from vipwarden.node.keepalived.dump import DumpError
-from vipwarden.node.keepalived.dump_ask import Places, ask
-from vipwarden.node.keepalived.find import DEFAULT_CONF, find
-from vipwarden.node.keepalived.lines import ConfError
+from vipwarden.node.keepalived.find import DEFAULT_CONF
 from vipwarden.node.keepalived.process import CannotAskError, NoProcessError
-from vipwarden.node.keepalived.vips import configured
 from vipwarden.node.netlink.addresses import AddressesError, own_addresses
-from vipwarden.state import files, paths
+from vipwarden.state import paths
+from vipwarden.state.handover import NORMAL
 
-if TYPE_CHECKING:
-    from vipwarden.node.keepalived.conf import Block
-
-# values of the track file; with weight 0 any but 0 is a fault (process_update_track_file_status() of track_file.c)
-FAULT, NORMAL = -254, 0
 _LOOK = 0.01  # seconds between two looks at the addresses
 _OBEY = 3.0  # seconds that keepalived may take to give the VIP up
 _AFTER = 1.5  # seconds for which the new owner is watched
-_DUMP = 3.0  # seconds for keepalived's dumps
+_SILENT = 4  # intervals of adverts without an advert: the owner is gone
+_BACK = 10.0  # seconds in which this node has its VIP again
+_STOPPED = 10.0  # seconds by which the command may be late
 
 
 class HandoverError(Exception):
@@ -54,44 +47,37 @@ def handover(
     *,
     back: bool = False,
     force: bool = False,
-    timeout: Seconds = Seconds(10),
+    timeout: Seconds | None = None,
     conf: File = DEFAULT_CONF,
     pidfile: File | None = None,
 ) -> int:
     """Give the VIPs of a VRRP instance of this node to the peer, and watch that they arrive.
 
     A track file tells keepalived a FAULT: the peer takes over after its skew time, less than a second. keepalived.conf
-    needs what vipwarden snippet handover prints. If no peer takes the VIPs, this node takes them back. It stays without
-    them until --back, or a reboot.
+    needs what vipwarden snippet handover prints. If no peer takes the VIPs, or the peer dies at once, this node takes
+    them back. Else it stays without them until --back, or a reboot.
     Exit codes: 0 done, 1 the VIPs are not handed over, 2 an option or keepalived.conf is wrong.
 
     instance: vrrp_instance
     back: let this node have the VIPs again: it takes them by its priority, or stays ready with nopreempt
     force: also where no advert of a peer was ever seen
-    timeout: seconds to wait for the peer, or with --back for this node
+    timeout: seconds to wait for the peer, default four intervals of its adverts and one; with --back for this node, 10
     conf: keepalived.conf
     pidfile: pidfile of keepalived; default the usual ones
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a VIP that nobody has must not be left behind
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        move = Handover(conf, instance, pidfile or "")
+        move = Move(Instance(conf, instance, pidfile or ""))
         try:
-            if back:
-                text = move.back(timeout)
-            else:
-                if not force:
-                    move.must_have_a_peer()
-                moved = move.away(timeout)
-                where = f"{moved.to} (priority {moved.priority})"
-                text = f"handed over to {where}; clients were without it for {moved.gap:.2f} s"
+            text = move.back(timeout or _BACK) if back else move.away(timeout, force=force)
         finally:
             move.close()
-    except (HandoverError, AddressesError, NoProcessError, CannotAskError, DumpError) as error:
+    except (HandoverError, BusyError, AddressesError, NoProcessError, CannotAskError, DumpError) as error:
         sys.stderr.write(f"vipwarden handover: {instance}: {error}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"vipwarden handover: {instance}: {error.strerror or error}; it needs root\n")
+        hint = "; it needs root" if isinstance(error, PermissionError) else ""
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"vipwarden handover: {instance}: {where}{error.strerror or error}{hint}\n")
         return 1
     sys.stdout.write(f"{instance}: {text}\n")
     return 0
@@ -100,123 +86,108 @@ def handover(
 main = CommandLine("vipwarden handover", handover)
 
 
-class Handover:
-    """An instance of keepalived.conf with its VIPs, its track file, and an ear for the adverts of its peers."""
+class Move:
+    """The VIPs of an instance on their way, and an ear for the adverts of its peers."""
 
-    def __init__(self, conf: str, name: str, pidfile: str) -> None:
-        """Read keepalived.conf; raises UsageError where it does not have what it takes, and OSError without rights."""
-        try:
-            top = parse(conf)
-        except ConfError as error:
-            raise UsageError(str(error)) from None
-        known = {block.name: block for block in top.named("vrrp_instance")}
-        if name not in known:
-            raise UsageError(f"{conf} has no vrrp_instance {name}{meant(name, known)}")
-        self.path = f"{paths.handover()}/{paths.file_name(name)}"
-        self._conf, self._pidfile, self._name = conf, pidfile, name
-        self._top = top
+    def __init__(self, instance: Instance) -> None:
+        """Begin to hear adverts; raises OSError, without root PermissionError."""
+        self._of = instance
         self._own: set[str] = set()
-        self._must_track(known[name])
-        self.vips = [vip for vip in configured(top) if vip.instance == name]
-        if not self.vips:
-            raise UsageError(f"the vrrp_instance {name} of {conf} has no VIP")
-        with find(conf, pidfile=pidfile) as keepalived:
-            if keepalived.is_elsewhere:
-                raise CannotAskError("keepalived runs in another network namespace: run this in there")
-        block = known[name]
-        vrid, interface = block.value("virtual_router_id"), block.value("interface")
-        if not vrid.isdecimal() or not interface:
-            raise UsageError(f"the vrrp_instance {name} of {conf} has no virtual_router_id or no interface")
-        self._adverts = Adverts(interface, int(vrid), ipv6=":" in self.vips[0].address)
+        self._adverts = Adverts(instance.interface, instance.vrid, ipv6=instance.is_ipv6)
 
     def close(self) -> None:
         """Hear no adverts any more."""
         self._adverts.close()
 
-    def _must_track(self, block: Block) -> None:
-        group = group_of(self._top, block)
-        for holder in (block, *([group] if group is not None else [])):
-            for line in tracked(self._top, holder):
-                if line.target is not None and line.target.value("file") == self.path:
-                    if not line.weight and not line.reverse:  # a sync group drops files with a weight
-                        return
-                    raise UsageError(
-                        f"{line.line.path}:{line.line.number}: {line.name} needs weight 0, without reverse"
-                    )
-        raise UsageError(
-            f"{self._conf} does not track {self.path}: vipwarden snippet handover --name {self._name} prints the lines"
-        )
-
-    def must_have_a_peer(self) -> None:
-        """Raise HandoverError where keepalived has not seen an advert of a peer since it was started."""
-        with find(self._conf, pidfile=self._pidfile) as keepalived:
-            dump = ask(keepalived, Places(keepalived, self._top), _DUMP)
-        seen = next((one.counters.get("advert_rcvd", 0) for one in dump.instances if one.name == self._name), 0)
-        if not seen:
+    def away(self, timeout: float | None, *, force: bool) -> str:
+        """Hand the VIPs over and return what came of it; raises HandoverError when this node may have them again."""
+        names, interval = self._of.addresses, self._of.interval
+        if not self._holds():
+            raise HandoverError(f"this node does not hold {names}")
+        if not force and not self._of.has_seen_a_peer():
             raise HandoverError(
                 "keepalived has seen no advert of a peer since its start: nobody may be there to take the VIP; "
                 "--force hands it over all the same"
             )
-
-    def away(self, timeout: float) -> Moved:
-        """Hand the VIPs over; raises HandoverError, and then this node may have them again."""
-        if not self._holds():
-            raise HandoverError(f"this node does not hold {self._names()}")
+        patience = _SILENT * interval + 1 if timeout is None else timeout
         self._adverts.heard(())
-        files.ready(paths.handover())
-        trackfile.write(self.path, FAULT)
+        begun = monotonic()
         try:
-            return self._watch(monotonic(), timeout)
-        except BaseException:  # also where the operator interrupts it
-            trackfile.write(self.path, NORMAL)
-            raise
+            with given(self._of.path, patience + _AFTER + _SILENT * interval + _STOPPED):
+                self._event("begin", f"{names} goes to the peer")
+                moved = self._watch(begun, patience)
+        except (HandoverError, GivenError) as error:
+            self._event("end", str(error))
+            raise HandoverError(f"{error}; {self._outcome(begun)}") from None
+        except KeyboardInterrupt:
+            self._event("end", "interrupted")
+            raise HandoverError(f"interrupted; {self._outcome(begun)}") from None
+        return f"handed over to {moved.to} (priority {moved.priority}); clients were without it for {moved.gap:.2f} s"
 
     def _watch(self, begun: float, timeout: float) -> Moved:
-        lost = taken = 0.0
+        names = self._of.addresses
+        lost = taken = last = silent = 0.0
         sender, priority = "", 0
         while True:
-            held = self._holds()
-            now = monotonic()
-            if not held and not lost:
-                lost = now
-            for sender_, advert in self._adverts.heard(self._own):
-                if advert.priority and not taken:
-                    taken, sender, priority = now, sender_, advert.priority
-            if lost and held:
-                raise HandoverError(f"{self._names()} came back to this node: does something else set it?")
-            if not lost and now - begun > _OBEY:
-                twice = f", and {sender} has it as well" if taken else ""
-                raise HandoverError(f"keepalived did not give up {self._names()}{twice}: reload it, and see its log")
-            if not taken and now - begun > timeout:
-                raise HandoverError(f"no peer has taken {self._names()} within {timeout:g} s: this node takes it back")
-            if lost and taken and now - max(lost, taken) > _AFTER:
+            held, now = self._holds(), monotonic()
+            lost = lost or (0.0 if held else now)
+            for peer, advert in self._adverts.heard(self._own):
+                if advert.priority:
+                    taken, last, silent = taken or now, now, _SILENT * advert.interval + 1
+                    sender, priority = peer, advert.priority
+                elif peer == sender:  # it gives the VIP up again
+                    taken = 0.0
+            if not held and taken and last - max(lost, taken) > _AFTER:
                 return Moved(sender, priority, max(0.0, taken - lost))
+            if lost and held:
+                raise HandoverError(f"{names} came back to this node: does something else set it?")
+            if held and now - begun > _OBEY:
+                twice = f", and {sender} has it as well" if taken else ""
+                raise HandoverError(f"keepalived did not give up {names}{twice}: reload it, and see its log")
+            if not taken and now - begun > timeout:
+                raise HandoverError(f"no peer has taken {names} within {timeout:g} s: this node takes it back")
+            if taken and now - last > silent:
+                raise HandoverError(f"{sender} took {names}, and is silent now: this node takes it back")
             select.select([self._adverts], [], [], _LOOK)
 
     def back(self, timeout: float) -> str:
         """Let this node have the VIPs again; return what came of it."""
-        files.ready(paths.handover())
-        begun = monotonic()
-        trackfile.write(self.path, NORMAL)
+        with locked(paths.handover()):
+            begun = monotonic()
+            trackfile.write(self._of.path, NORMAL)
+            self._event("end", f"{self._of.addresses} may come back")
+            return self._settled(begun, timeout)
+
+    def _outcome(self, begun: float) -> str:
+        try:
+            return self._settled(begun, _BACK)
+        except HandoverError as error:
+            return str(error)
+
+    def _settled(self, begun: float, timeout: float) -> str:
+        """Return who has the VIPs once that is clear; raises HandoverError where it is nobody, or several."""
+        names, start = self._of.addresses, monotonic()
         peer, last = "", 0.0
-        while monotonic() - begun < timeout:
+        while monotonic() - start < timeout:
             held = self._holds()
             for sender, advert in self._adverts.heard(self._own):
                 if advert.priority:
                     peer, last = sender, monotonic()
-            if held and monotonic() - max(begun, last) > _AFTER:
-                return f"{self._names()} is back after {monotonic() - begun - _AFTER:.1f} s"
+            if held and monotonic() - max(start, last) > _AFTER:
+                return f"{names} is back after {monotonic() - begun - _AFTER:.1f} s"
             select.select([self._adverts], [], [], _LOOK)
         if self._holds():
-            raise HandoverError(f"{peer} still sends adverts: both nodes hold {self._names()}")
+            raise HandoverError(f"{peer} still sends adverts: both nodes hold {names}")
         if not last:
-            raise HandoverError(f"neither this node nor a peer has {self._names()} after {timeout:g} s")
-        return f"{peer} keeps {self._names()}, by nopreempt or a higher priority; this node can take it again"
+            raise HandoverError(f"neither this node nor a peer has {names} after {timeout:g} s")
+        return f"{peer} keeps {names}, by nopreempt or a higher priority; this node can take it again"
 
     def _holds(self) -> bool:
         own = own_addresses()
         self._own = {one.address for one in own}
-        return any(vip.is_held(own) for vip in self.vips)
+        return any(vip.is_held(own) for vip in self._of.vips)
 
-    def _names(self) -> str:
-        return ", ".join(vip.address for vip in self.vips[:3])
+    def _event(self, state: str, text: str) -> None:
+        hand = Hand("handover")
+        hand.give("handover", self._of.name, state=state, text=text)
+        hand.flush()

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import sys
-from contextlib import suppress
 from json import dumps
 from typing import TYPE_CHECKING
 
-from agent.settings import plan
 from cli.connections import CountError, places, until_gone
 from cli.duration import Duration  # noqa: TC001 - options() looks it up
+from cli.meant import covered, still_covers, sweep, target, user, valid
 from cli.status import span
-from vipwarden.config.document import PATH, ConfigError, meant
+from vipwarden.config.document import PATH
 from vipwarden.core.commandline import CommandLine, by_name
 from vipwarden.core.options import File, UsageError
 from vipwarden.core.result import one_line
 from vipwarden.core.values import Seconds  # noqa: TC001 - options() looks it up
-from vipwarden.state import paths
 from vipwarden.state.clock import wall
-from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, path, read_all, remove, write
-from vipwarden.state.verdict import read_all as read_verdicts
+from vipwarden.state.maintenance import Maintenance, path, remove, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from vipwarden.config.entry import Entry
+    from collections.abc import Sequence
 
 ABOUT = {
     "start": "begin a maintenance, or change its end and reason",
@@ -64,10 +57,10 @@ def start(
     wait: seconds to wait until the real servers have no connections in IPVS and no sessions in HAProxy
     config: configuration file
     """
-    kind, what = _target(name, host, all)
+    kind, what = target(name, host, all)
     now = wall()
-    record = Maintenance(kind, what, one_line(by or _user(), 100), one_line(reason, 300), now, now + for_)
-    entries, covered = _covered(record, config)
+    record = Maintenance(kind, what, one_line(by or user(), 100), one_line(reason, 300), now, now + for_)
+    entries, names = covered(record, config)
     try:
         wanted = places(entries) if wait else set()
         if wait and not wanted:
@@ -75,11 +68,11 @@ def start(
     except CountError as error:
         raise UsageError(f"--wait: {error}") from None
     try:
-        _sweep()
+        sweep()
         write(record)
     except OSError as error:
         return _complain(f"{path(record)} cannot be written: {error.strerror}")
-    _say(f"{record.what}: {record.text} ({len(covered)} check{'s' * (len(covered) != 1)})")
+    _say(f"{record.what}: {record.text} ({len(names)} check{'s' * (len(names) != 1)})")
     if not wait:
         return _DONE
     why = until_gone(entries, wanted, wait)
@@ -109,17 +102,17 @@ def end(
     by: who began it; default the user, before sudo
     everybody: end those that others began as well
     """
-    kind, what = _target(name, host, all)
-    who = one_line(by or _user(), 100)
-    _sweep()
-    mine = [r for r in _valid() if (r.kind, r.name) == (kind, what) and (everybody or r.by == who)]
+    kind, what = target(name, host, all)
+    who = one_line(by or user(), 100)
+    sweep()
+    mine = [r for r in valid() if (r.kind, r.name) == (kind, what) and (everybody or r.by == who)]
     for record in mine:
         try:
             remove(record)
         except OSError as error:
             return _complain(f"{path(record)} cannot be removed: {error.strerror}")
         _say(f"{record.what}: the maintenance by {record.by} is over")
-    others = [record for record in _valid() if _still_covers(record, kind, what)]
+    others = [record for record in valid() if still_covers(record, kind, what)]
     for record in others:
         _say(f"{record.what}: {record.text}")
     if not mine and not others:
@@ -143,11 +136,11 @@ def list_(
     all: the maintenance of all checks of this node
     json: print one JSON object
     """
-    records = _valid()
+    records = valid()
     asked = bool(name or host or all)
     if asked:
-        kind, what = _target(name, host, all)
-        records = [record for record in records if _still_covers(record, kind, what)]
+        kind, what = target(name, host, all)
+        records = [record for record in records if still_covers(record, kind, what)]
     if json:
         _say(dumps({"maintenance": [_as_json(record) for record in records]}))
     else:
@@ -172,58 +165,6 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     if name not in COMMANDS:
         raise UsageError(f"there is no {name!r}; there are {', '.join(COMMANDS)}")
     return COMMANDS[name](arguments)
-
-
-def _target(name: str | None, host: str | None, everything: bool) -> tuple[str, str]:
-    """Return kind and name of what is meant; raises UsageError."""
-    if bool(name) + bool(host) + everything != 1:
-        raise UsageError("one of NAME, --host and --all is wanted")
-    return (ALL, "") if everything else (CHECK, str(name)) if name else (HOST, str(host))
-
-
-def _user() -> str:
-    """Return who types this."""
-    known = os.environ.get("SUDO_USER")
-    if known:
-        return known
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"
-
-
-def _covered(record: Maintenance, config: str) -> tuple[list[Entry], list[str]]:
-    """Return the entries of the configuration that a record covers, and the names of all checks; raises UsageError."""
-    entries: list[Entry] = []
-    trouble = ""
-    try:
-        entries = plan(config).entries
-    except ConfigError as error:
-        trouble = f" ({str(error).splitlines()[0]})"
-    hosts = {verdict.name: "" for verdict in read_verdicts(paths.verdicts()) if verdict.name != paths.AGENT}
-    hosts |= {entry.name: str(entry.values.get("host", "")) for entry in entries}
-    covered = [name for name, host in hosts.items() if record.covers(name, host)]
-    if not covered:
-        known: Iterable[str] = hosts if record.kind == CHECK else hosts.values()
-        about = "" if record.kind == CHECK else " of the host"
-        raise UsageError(f"there is no check{about} {record.name!r}{meant(record.name, filter(None, known))}{trouble}")
-    return [entry for entry in entries if entry.name in covered], covered
-
-
-def _valid() -> list[Maintenance]:
-    return sorted((r for r in read_all() if r.left > 0), key=lambda r: (r.kind, r.name, r.by))
-
-
-def _still_covers(record: Maintenance, kind: str, name: str) -> bool:
-    return record.kind == ALL or (record.kind, record.name) == (kind, name) or (kind == CHECK and record.covers(name))
-
-
-def _sweep() -> None:
-    """Remove the records that are over."""
-    for record in read_all():
-        if record.is_over:
-            with suppress(OSError):
-                remove(record)
 
 
 def _as_json(record: Maintenance) -> dict[str, object]:

@@ -15,6 +15,7 @@ from vipwarden.core.options import UsageError
 from vipwarden.core.result import UNKNOWN, State
 from vipwarden.state import paths
 from vipwarden.state.clock import wall
+from vipwarden.state.handover import read_all as read_handovers
 from vipwarden.state.table import rows, worst
 
 if TYPE_CHECKING:
@@ -53,16 +54,19 @@ def status(
     if host is not None and chosen not in (["zabbix"], ["icinga"]):
         raise UsageError("--host is for --zabbix and --icinga")
     while True:
-        table = rows(paths.runtime())
+        table, handed = rows(paths.runtime()), read_handovers()
         if chosen:
             sys.stdout.write(FORMATS[chosen[0]](table, host))
         elif json:
-            sys.stdout.write(dumps(as_json(table)) + "\n")
+            sys.stdout.write(dumps(as_json(table) | {"handovers": {it.instance: it.since for it in handed}}) + "\n")
         else:
             screen = sys.stdout.isatty()
             clear = "\x1b[H\x1b[2J" if watch and screen else ""
             width = shutil.get_terminal_size().columns if screen else 0
             sys.stdout.write(clear + as_text(table, width=width, colour=screen))
+            for it in handed:
+                since = span(max(0.0, wall() - it.since))
+                sys.stdout.write(f"{it.instance} is handed over for {since}: vipwarden handover {it.instance} --back\n")
         sys.stdout.flush()
         if not watch:
             return 0 if chosen else worst(table)

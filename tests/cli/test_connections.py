@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +21,7 @@ from vipwarden.state.verdict import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _HAPROXY = """
 frontend www
@@ -87,15 +87,14 @@ def test_a_server_that_nobody_balances_to_cannot_be_waited_for(table: Callable[[
         left({("127.0.0.1", 80)}, drained=True)
 
 
-def test_what_haproxy_counts(table: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sessions of the server with the address, and not those of another."""
+def test_what_haproxy_counts(table: Callable[[str], None]) -> None:
+    """The sessions of the server with the address, and not those of another; by the configuration that it runs with."""
     del table  # an IPVS that is not there
     own, server = free_ports(2)
     with (
         socket.create_server(("127.0.0.1", server)) as listener,
-        haproxy(_HAPROXY.format(own, server)) as path,
+        haproxy(_HAPROXY.format(own, server)),
     ):
-        monkeypatch.setattr(connections, "_CONF", str(Path(path).parent / "haproxy.cfg"))
         assert left({("127.0.0.1", server)}, drained=True) == []
         with socket.create_connection(("127.0.0.1", own)):
             accepted, _ = listener.accept()

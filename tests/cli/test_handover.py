@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
-from typing import TYPE_CHECKING
+from os import kill
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from tests.commands import BIN, environment, program
 from tests.prometheus import node
 from tests.prometheus.namespace import Namespace, namespace, until
+from vipwarden.state.handover import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +54,14 @@ vrrp_instance VI_2 {{
 """
 
 
+class Done(NamedTuple):
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Cluster:
     """Two nodes with keepalived; the second starts when it is told to."""
 
@@ -66,19 +77,29 @@ class Cluster:
         pids = [word for name in "prcb" for word in (f"-{name}", f"{folder}/{name}.pid")]
         space.start("keepalived", "-n", "-l", "-P", "-f", str(conf), *pids, env={"TMPDIR": str(folder)})
 
-    def handover(self, *words: str, instance: str = "VI_1") -> subprocess.CompletedProcess[str]:
-        """Hand over from the first node."""
+    def begin(self, *words: str, instance: str = "VI_1") -> subprocess.Popen[str]:
+        """Begin to hand over from the first node."""
         folder = self.one.folder
         inside = [program("nsenter"), f"--net=/proc/{self.one.pid}/ns/net", str(BIN / "vipwarden"), "handover"]
         more = ["--conf", f"{folder}/keepalived.conf", "--pidfile", f"{folder}/p.pid"]
-        return subprocess.run(
+        return subprocess.Popen(
             [*inside, instance, *words, *more],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
             env=environment(folder),
-            timeout=60,
         )
+
+    def handover(self, *words: str, instance: str = "VI_1") -> Done:
+        """Hand over from the first node."""
+        with self.begin(*words, instance=instance) as running:
+            out, err = running.communicate(timeout=60)
+            return Done(running.returncode, out, err)
+
+    @property
+    def in_force(self) -> list[str]:
+        """The instances that the first node has handed over."""
+        return [found.instance for found in read_all(f"{self.one.folder}/run")]
 
     def holds(self, space: Namespace) -> bool:
         """Return whether a node holds the VIP."""
@@ -110,8 +131,25 @@ def test_the_vip_stays_where_nobody_can_take_it(cluster: Cluster) -> None:
     assert cluster.holds(cluster.one)
     done = cluster.handover("--force", "--timeout", "1")
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"no peer has taken {VIP} within 1 s: this node takes it back" in done.stderr
+    assert f"no peer has taken {VIP} within 1 s: this node takes it back; {VIP} is back after " in done.stderr
+    assert cluster.holds(cluster.one)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_command_that_is_killed_gives_no_vip_away(cluster: Cluster, number: signal.Signals) -> None:
+    """Nor does a second command meanwhile."""
+    with cluster.begin("--force", "--timeout", "60") as running:
+        until("no VIP", lambda: not cluster.holds(cluster.one), logs=cluster.one.logs)
+        assert cluster.in_force == ["VI_1"]
+        for words in ((), ("--force",), ("--back",)):
+            done = cluster.handover(*words)
+            assert done.returncode == 1
+            assert ("does not hold" if "--back" not in words else "another vipwarden handover runs") in done.stderr
+        running.send_signal(number)
+        _, err = running.communicate(timeout=60)
+        assert number != signal.SIGINT or f"interrupted; {VIP} is back after " in err
     cluster.until_held(cluster.one)
+    assert cluster.in_force == []
 
 
 def test_the_vip_goes_to_the_peer_and_comes_back(cluster: Cluster) -> None:
@@ -119,13 +157,14 @@ def test_the_vip_goes_to_the_peer_and_comes_back(cluster: Cluster) -> None:
     cluster.start(cluster.two, 100)
     until("keepalived", (cluster.two.folder / "p.pid").exists, logs=cluster.two.logs)
     until("its first look", lambda: "Entering BACKUP STATE" in cluster.two.logs(), logs=cluster.two.logs)
-    done = cluster.handover("--force")
+    done = cluster.handover("--force", "--timeout", "20")
     assert (done.returncode, done.stderr) == (0, "")
     said = r"VI_1: handed over to 192\.0\.2\.12 \(priority 100\); clients were without it for ([\d.]+) s\n"
     found = re.fullmatch(said, done.stdout)
     assert found is not None, done.stdout
     assert float(found[1]) < 3
     assert not cluster.holds(cluster.one)
+    assert cluster.in_force == ["VI_1"]
     cluster.until_held(cluster.two)
     again = cluster.handover("--force")
     assert (again.returncode, again.stderr) == (1, f"vipwarden handover: VI_1: this node does not hold {VIP}\n")
@@ -134,8 +173,24 @@ def test_the_vip_goes_to_the_peer_and_comes_back(cluster: Cluster) -> None:
     assert re.fullmatch(rf"VI_1: {VIP} is back after [\d.]+ s\n", back.stdout)
     assert cluster.holds(cluster.one)
     until("the end of the other", lambda: not cluster.holds(cluster.two))
-    assert cluster.handover().returncode == 0  # adverts of the peer were seen by now
+    assert cluster.handover("--timeout", "20").returncode == 0  # adverts of the peer were seen by now
     assert cluster.handover("--back").returncode == 0
+    assert cluster.in_force == []
+
+
+def test_a_peer_that_dies_at_once_keeps_no_vip(cluster: Cluster) -> None:
+    """This node takes it back, and says so."""
+    with cluster.begin("--force", "--timeout", "20") as running:
+        cluster.until_held(cluster.two)
+        kill(int((cluster.two.folder / "p.pid").read_text()), signal.SIGKILL)
+        kill(int((cluster.two.folder / "r.pid").read_text()), signal.SIGKILL)
+        out, err = running.communicate(timeout=60)
+        assert (running.returncode, out) == (1, "")
+    died = (
+        rf"(192\.0\.2\.12 took {VIP}, and is silent now|no peer has taken {VIP} within 20 s)"  # before its first advert
+    )
+    assert re.search(rf": {died}: this node takes it back; {VIP} is back after ", err)
+    assert cluster.holds(cluster.one)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli import maint
 from cli.duration import Duration
+from cli.meant import user
 from tests.commands import environment, run
 from tests.state.verdicts import put
 from vipwarden.state.maintenance import decode
@@ -181,6 +181,6 @@ def test_what_is_no_duration(text: str) -> None:
 def test_who_is_the_user_before_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the user of this process."""
     monkeypatch.setenv("SUDO_USER", "carol")
-    assert maint._user() == "carol"
+    assert user() == "carol"
     monkeypatch.delenv("SUDO_USER")
-    assert maint._user()
+    assert user()

@@ -9,14 +9,18 @@ _LEAST = 8  # bytes
 
 
 class Advert:
-    """An advert: its version, its VRID, and the priority of its sender, 0 where the sender gives up its VIPs."""
+    """An advert: its version, its VRID, and the priority of its sender, 0 where the sender gives up its VIPs.
 
-    __slots__ = ("priority", "version", "vrid")
+    ``interval`` is that of its sender's adverts in seconds.
+    """
 
-    def __init__(self, version: int, vrid: int, priority: int) -> None:
+    __slots__ = ("interval", "priority", "version", "vrid")
+
+    def __init__(self, version: int, vrid: int, priority: int, interval: float) -> None:
         self.version = version
         self.vrid = vrid
         self.priority = priority
+        self.interval = interval
 
 
 def parse(packet: bytes, *, has_header: bool) -> Advert | None:
@@ -25,4 +29,7 @@ def parse(packet: bytes, *, has_header: bool) -> Advert | None:
         packet = packet[(packet[0] & 15) * 4 :] if packet else b""
     if len(packet) < _LEAST or packet[0] & 15 != _ADVERT or packet[0] >> 4 not in (2, 3):
         return None
-    return Advert(packet[0] >> 4, packet[1], packet[2])
+    version = packet[0] >> 4
+    # whole seconds in version 2, in version 3 hundredths in the last 12 bits of a word
+    interval = packet[5] if version == 2 else ((packet[4] & 15) << 8 | packet[5]) / 100
+    return Advert(version, packet[1], packet[2], interval)

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from exporter.sources.maintenance.source import Records
 
-FACTS = Records([])
+FACTS = Records([], [])

@@ -1,4 +1,4 @@
-"""How does the page show what is in maintenance?"""
+"""How does the page show what is in maintenance, and which VIPs are handed over?"""
 
 from __future__ import annotations
 
@@ -11,20 +11,27 @@ from vipwarden.state.clock import wall
 
 if TYPE_CHECKING:
     from exporter.source import Look
+    from vipwarden.state.handover import Handover
     from vipwarden.state.maintenance import Maintenance
 
 _MARK = Mark("maint", "maintenance")
 
 
 class View:
-    """Shows the records."""
+    """Shows the records and hand-overs."""
 
     def show(self, look: Look) -> Section:
         """Return the section, which is empty where nothing is in maintenance."""
         facts = look.facts("maintenance")
         rows = look.room.listing(facts.records if facts else [], lambda _: _MARK, lambda it: (it.what, it.by))
         values = {"records": _TABLE.listing("maintenance", "What is in maintenance", rows)}
-        return Section(values)
+        handed = [_handed(handover) for handover in facts.handovers] if facts else []
+        return Section(values | {"handed": handed}, note=". ".join(handed))
+
+
+def _handed(handover: Handover) -> str:
+    what = f"{handover.instance} is handed over to a peer for {span(max(0.0, wall() - handover.since))}"
+    return f"{what}; vipwarden handover {handover.instance} --back ends it"
 
 
 def _row(record: Maintenance) -> Row:

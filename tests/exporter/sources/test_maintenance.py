@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent import trackfile
 from exporter.render.exposition import render
 from exporter.settings import settings
 from exporter.source import AbsentError
@@ -17,6 +18,7 @@ from vipwarden.core.result import CRITICAL, Result
 from vipwarden.state import paths
 from vipwarden.state.files import ready
 from vipwarden.state.files import write as write_file
+from vipwarden.state.handover import FAULT, NORMAL, path
 from vipwarden.state.maintenance import ALL, CHECK, Maintenance, write
 from vipwarden.state.publish import publish
 from vipwarden.state.verdict import encode
@@ -50,6 +52,21 @@ def test_each_record_has_its_series() -> None:
     assert found.pop(("vipwarden_maintenance_until_timestamp_seconds", labels)) == pytest.approx(until, abs=1)
     assert found.pop(("vipwarden_maintenance_since_timestamp_seconds", labels)) == pytest.approx(until - 3600, abs=1)
     assert found == {}
+
+
+def test_a_hand_over_has_its_series_and_is_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as its track file says FAULT."""
+    monkeypatch.setattr(paths, "handover", lambda _top="": str(tmp_path / "handover"))
+    ready(str(tmp_path / "handover"))
+    trackfile.write(path("VI_1"), FAULT)
+    trackfile.write(path("VI_2"), NORMAL)
+    found = samples(render(source.series(source.read(settings()))).decode())
+    assert found.pop(("vipwarden_handover_since_timestamp_seconds", ("VI_1",))) == pytest.approx(time.time(), abs=60)
+    assert found == {("vipwarden_handover", ("VI_1",)): 1}
+    (page,) = ask(nowhere(tmp_path), "/")
+    assert "VI_1 is handed over to a peer for " in page.body
+    assert "vipwarden handover VI_1 --back ends it" in page.body
+    assert "Nothing is in maintenance" not in page.body
 
 
 def test_each_check_says_whether_it_is_in_maintenance(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""Which checks does an operator mean, who is that, and which maintenance covers them now?"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from agent.settings import plan
+from vipwarden.config.document import ConfigError, meant
+from vipwarden.core.options import UsageError
+from vipwarden.state import paths
+from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, read_all, remove
+from vipwarden.state.verdict import read_all as read_verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vipwarden.config.entry import Entry
+
+
+def target(name: str | None, host: str | None, everything: bool) -> tuple[str, str]:
+    """Return kind and name of what is meant; raises UsageError."""
+    if bool(name) + bool(host) + everything != 1:
+        raise UsageError("one of NAME, --host and --all is wanted")
+    return (ALL, "") if everything else (CHECK, str(name)) if name else (HOST, str(host))
+
+
+def user() -> str:
+    """Return who types this."""
+    known = os.environ.get("SUDO_USER")
+    if known:
+        return known
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def covered(record: Maintenance, config: str) -> tuple[list[Entry], list[str]]:
+    """Return the entries of the configuration that a record covers, and the names of all checks; raises UsageError."""
+    entries: list[Entry] = []
+    trouble = ""
+    try:
+        entries = plan(config).entries
+    except ConfigError as error:
+        trouble = f" ({str(error).splitlines()[0]})"
+    hosts = {verdict.name: "" for verdict in read_verdicts(paths.verdicts()) if verdict.name != paths.AGENT}
+    hosts |= {entry.name: str(entry.values.get("host", "")) for entry in entries}
+    names = [name for name, host in hosts.items() if record.covers(name, host)]
+    if not names:
+        known: Iterable[str] = hosts if record.kind == CHECK else hosts.values()
+        about = "" if record.kind == CHECK else " of the host"
+        raise UsageError(f"there is no check{about} {record.name!r}{meant(record.name, filter(None, known))}{trouble}")
+    return [entry for entry in entries if entry.name in names], names
+
+
+def valid() -> list[Maintenance]:
+    """Return the records that are valid now, in order."""
+    return sorted((r for r in read_all() if r.left > 0), key=lambda r: (r.kind, r.name, r.by))
+
+
+def still_covers(record: Maintenance, kind: str, name: str) -> bool:
+    """Return whether a record covers a check, a host or all, by its own name or a wider one."""
+    return record.kind == ALL or (record.kind, record.name) == (kind, name) or (kind == CHECK and record.covers(name))
+
+
+def sweep() -> None:
+    """Remove the records that are over."""
+    for record in read_all():
+        if record.is_over:
+            with suppress(OSError):
+                remove(record)
