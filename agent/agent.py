@@ -78,7 +78,7 @@ class Agent:
         self._driver.paths = self.paths
         self._driver.events.report(self._record.ended)
         self._turns = Turns(self._driver, self._publisher, self._meter)
-        self._maintained = Maintained(self._driver.away, self._say)
+        self._maintained = Maintained(self._driver.away, self._say, self._record.event)
         lock = None
         try:
             lock = await self._lock()

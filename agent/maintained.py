@@ -20,13 +20,14 @@ _FIRST = 1.0  # seconds that the first reading may take
 class Maintained:
     """The ``valid`` records; a disk that hangs leaves those that were read last, which still end by themselves.
 
-    ``say`` takes a line for each record that begins or ends.
+    ``say`` takes a line for each record that begins or ends, ``event`` those that end by themselves.
     """
 
-    def __init__(self, away: Away, say: Callable[[str], None]) -> None:
+    def __init__(self, away: Away, say: Callable[[str], None], event: Callable[..., None]) -> None:
         self.valid: list[Maintenance] = []
         self._away = away
         self._say = say
+        self._event = event
         self._read: list[Maintenance] = []
         self._job: Job | None = None
         self._there = asyncio.Event()
@@ -56,6 +57,8 @@ class Maintained:
         for record in before:
             if _key(record) not in now:
                 self._say(f"{record.what}: the maintenance by {record.by} is over")
+                if record.is_over:
+                    self._event("maintenance", record.what, of=record.kind, state="end", text="its time is over")
         return True
 
     def of(self, entry: Entry) -> Maintenance | None:

@@ -15,6 +15,7 @@ from vipwarden.core.commandline import CommandLine, by_name
 from vipwarden.core.options import File, UsageError
 from vipwarden.core.result import one_line
 from vipwarden.core.values import Seconds  # noqa: TC001 - options() looks it up
+from vipwarden.events.hand import Hand
 from vipwarden.state.clock import wall
 from vipwarden.state.maintenance import Maintenance, path, remove, write
 
@@ -72,6 +73,7 @@ def start(
         write(record)
     except OSError as error:
         return _complain(f"{path(record)} cannot be written: {error.strerror}")
+    _event(record, "begin", record.text)
     _say(f"{record.what}: {record.text} ({len(names)} check{'s' * (len(names) != 1)})")
     if not wait:
         return _DONE
@@ -111,6 +113,7 @@ def end(
             remove(record)
         except OSError as error:
             return _complain(f"{path(record)} cannot be removed: {error.strerror}")
+        _event(record, "end", f"ended by {who}")
         _say(f"{record.what}: the maintenance by {record.by} is over")
     others = [record for record in valid() if still_covers(record, kind, what)]
     for record in others:
@@ -177,6 +180,12 @@ def _as_json(record: Maintenance) -> dict[str, object]:
         "until": round(wall() + record.left, 3),
         "left_seconds": round(record.left, 1),
     }
+
+
+def _event(record: Maintenance, state: str, text: str) -> None:
+    hand = Hand("maint")
+    hand.give("maintenance", record.what, of=record.kind, state=state, text=text)
+    hand.flush()
 
 
 def _say(text: str) -> None:

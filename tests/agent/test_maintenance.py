@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,6 @@ from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, remove, w
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 FAST = "check: port, host: 127.0.0.1, port: 1, interval: 0.1, refused: ok"
 
@@ -127,6 +127,8 @@ def test_it_is_there_before_the_first_track_file_and_ends_by_itself(tmp_path: Pa
     """An agent that starts in a maintenance never says healthy; the end needs nobody."""
     begin(HOST, "127.0.0.1")
     inside = Inside(tmp_path, f"web: {{{FAST}}}")
+    spool = Path(inside.folder) / "events"
+    spool.mkdir(parents=True)
     values: set[str] = set()
 
     def drained() -> bool:
@@ -140,6 +142,9 @@ def test_it_is_there_before_the_first_track_file_and_ends_by_itself(tmp_path: Pa
         )
     )
     assert values <= {"", "0"}
+    events = "".join(path.read_text() for path in spool.iterdir())
+    assert '"name":"host 127.0.0.1"' in events
+    assert '"text":"its time is over"' in events
 
 
 def test_what_is_held_is_held_by_the_next_agent_too(tmp_path: Path) -> None:

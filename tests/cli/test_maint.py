@@ -72,6 +72,20 @@ def test_it_is_begun_listed_and_ended(command: Maint) -> None:
     assert command("list").out == ""
 
 
+def test_begin_and_end_are_events(command: Maint) -> None:
+    """With who and why."""
+    spool = command.folder / "run" / "events"
+    spool.mkdir(parents=True)
+    command.start("web", "--for", "1h")
+    command("end", "web", "--by", "alice")
+    found = [json.loads(line) for path in sorted(spool.iterdir()) for line in path.read_text().splitlines()]
+    assert [(it["kind"], it["name"], it["state"]) for it in found] == [
+        ("maintenance", "web", "begin"),
+        ("maintenance", "web", "end"),
+    ]
+    assert found[0]["text"].endswith("by alice: new disks")
+
+
 def test_that_of_others_goes_on(command: Maint) -> None:
     """Until they end it, or somebody ends everybody's."""
     command.start("web", "--for", "2h")
