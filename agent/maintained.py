@@ -54,10 +54,11 @@ class Maintained:
             if record not in before:
                 self._say(f"{record.what}: {record.text}")
         now = {_key(record) for record in self.valid}
+        past = [_key(record) for record in self._read if record.is_over]
         for record in before:
             if _key(record) not in now:
                 self._say(f"{record.what}: the maintenance by {record.by} is over")
-                if record.is_over:
+                if _key(record) in past:  # else somebody has ended it, and said so
                     self._event("maintenance", record.what, of=record.kind, state="end", text="its time is over")
         return True
 
