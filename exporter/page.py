@@ -5,6 +5,7 @@ Views and templates are loaded for the first page: scrapes do without.
 
 from __future__ import annotations
 
+from collections import Counter
 from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
@@ -15,14 +16,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from exporter.registry import FOLDER
-from exporter.render.model import CHECK, MOST_ROWS, Problem, Room, Section, severity
+from exporter.render.model import ALL, CHECK, MOST_ROWS, Problem, Room, Section, severity
 from exporter.render.words import SEVERITY, SIGNS, Mark, count, moment, things
 from exporter.source import Look
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from exporter.peers import Sight
+    from exporter.render.choices import Choices
     from exporter.settings import Settings
     from exporter.source import Outcome, View
 
@@ -42,7 +44,8 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.globals.update(signs=SIGNS, static=_STATIC, count=count, things=things)
 MOST_PROBLEMS = 60
 _FIRST_PROBLEMS = 8  # the others are folded
-_MOST_FIND = 100
+_FEW_ROWS = 8  # of a section without chips
+_MOST_STATES = 12
 
 
 class Page:
@@ -52,40 +55,42 @@ class Page:
         self._views: dict[str, View | None] = {}
 
     def write(
-        self, outcomes: Sequence[Outcome], settings: Settings, find: str = "", peers: Sequence[Sight] = ()
+        self, outcomes: Sequence[Outcome], settings: Settings, choices: Choices = ALL, peers: Sequence[Sight] = ()
     ) -> bytes:
-        """Return the HTML, only with names that contain ``find``."""
-        find = find.strip()[:_MOST_FIND]
-        room = Room(find)
+        """Return the HTML as the reader chose."""
+        room = Room(choices)
         look = Look(outcomes, settings, room, peers)
         problems: list[Problem] = []
-        tiles: list[tuple[str, int, int]] = []
-        notes: list[str] = []
-        sections: list[tuple[str, str, Markup]] = []
+        parts: list[Section] = []
+        written: list[tuple[str, str, Markup]] = []
         for outcome in outcomes:
             name, section = outcome.source.name, Section({})
+            title = outcome.source.title or name
             if view := self._view(name):
+                room.section, before = title, room.shown
                 section = view.show(look)
-                sections.append((name, outcome.source.title or name, _written(outcome, section, find)))
+                parts.append(section)
+                if room.shown > before or not choices.is_narrow:
+                    written.append((name, title, _written(outcome, section, choices)))
             problems += section.problems
-            tiles += section.tiles
-            notes += [section.note] if section.note else []
             if outcome.failure and not section.tells_failure:
-                mark = Mark("unknown", "not read")
-                problems.append(Problem(mark, outcome.source.title or name, outcome.failure, name, CHECK))
-        tiles = [tile for tile in tiles if tile[2]]
+                problems.append(Problem(Mark("unknown", "not read"), title, outcome.failure, name, CHECK))
+        tiles = [tile for section in parts for tile in section.tiles if tile[2]]
         calm = "good" if tiles else "idle"  # nothing that could be wrong is no good news either
         text = _ENVIRONMENT.get_template("page.html").render(
             problems=sorted(problems, key=severity),
             tone=min((problem.mark.tone for problem in problems), key=SEVERITY.__getitem__, default=calm),
+            roles=[role for section in parts for role in section.roles],
             tiles=tiles,
-            notes=notes,
-            sections=sections,
+            notes=[section.note for section in parts if section.note],
+            sections=written,
             outcomes=outcomes,
             name=settings.node,
             version=settings.version,
-            find=find,
+            choices=choices,
+            chips=list(_chips(room)),
             hidden=room.hidden,
+            shown=room.shown,
             time=moment(now()),
             first_problems=_FIRST_PROBLEMS,
             most_problems=MOST_PROBLEMS,
@@ -101,7 +106,20 @@ class Page:
         return self._views[name]
 
 
-def _written(outcome: Outcome, section: Section, find: str) -> Markup:
+def _chips(room: Room) -> Iterator[tuple[str, list[tuple[str, str, int]]]]:
+    """Yield the sections that are large, or narrowed by a state, and the states of their rows, the worst first."""
+    sections: dict[str, Counter[str]] = {}
+    tones: dict[str, str] = {}  # that of most rows
+    for (section, state, tone), number in reversed(room.states.most_common()):
+        sections.setdefault(section, Counter())[state] += number
+        tones[state] = tone
+    for section, states in sorted(sections.items()):
+        if states.total() > _FEW_ROWS or room.choices.state.casefold() in map(str.casefold, states):
+            worst = sorted(states, key=lambda state: (SEVERITY[tones[state]], -states[state]))
+            yield section, [(state, tones[state], states[state]) for state in worst[:_MOST_STATES]]
+
+
+def _written(outcome: Outcome, section: Section, choices: Choices) -> Markup:
     template = _ENVIRONMENT.get_template(f"{outcome.source.name}/section.html")
-    why = outcome.failure or outcome.absence
-    return Markup(template.render(section.values, find=find, why=why, failed=bool(outcome.failure)))  # noqa: S704
+    known = {"why": outcome.failure or outcome.absence, "failed": bool(outcome.failure), "narrow": choices.is_narrow}
+    return Markup(template.render(section.values, find=choices.find, **known))  # noqa: S704 - escaped

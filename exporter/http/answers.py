@@ -17,6 +17,8 @@ from exporter.frame import families
 from exporter.http.accept import preferred, wants_gzip
 from exporter.http.counts import READ_AT
 from exporter.peers import Peers
+from exporter.render.changes import Versions
+from exporter.render.choices import Choices
 from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
 from exporter.tasks import in_thread
 from vipwarden.core.result import one_line
@@ -64,6 +66,7 @@ class Answers:
         # apart: no page delays a scrape; one at a time: each takes memory while it is written
         self._lanes = {"page": asyncio.Lock(), "metrics": asyncio.Lock()}
         self._view: Page | None = None
+        self._versions = Versions()
         self._peers = Peers()
         self._others: Peers | None = None  # asked for their events
         self._paths: dict[str, Callable[[BaseRequest], Awaitable[Answer]]] = {
@@ -109,11 +112,14 @@ class Answers:
             return render(families(collected, version, own, self.frame.note), openmetrics=openmetrics)
 
         seconds = deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"))
-        return await self._collected(request, kind, ("metrics", openmetrics), write, wanted, seconds)
+        form, lane = ("metrics", openmetrics), self._lanes["metrics"]
+        collected = await self.frame.collect(wanted, seconds)
+        body = await collected.written(form, write, lane)
+        return await _packed(request, Answer(200, body, kind), collected, form, lane)
 
     async def _page(self, request: BaseRequest) -> Answer:
         settings = self.frame.settings
-        find = one_line(request.query.get("find", ""), 100)
+        choices = Choices.of(request.query)
         peers = self._peers.look(settings.peers, settings.peer_access, self._identity()) if settings.peers else []
 
         def write(collected: Collected) -> bytes:
@@ -121,9 +127,21 @@ class Answers:
                 from exporter.page import Page  # noqa: PLC0415 - scrapes need no templates
 
                 self._view = Page()
-            return self._view.write(collected, settings, find, peers)
+            return self._view.write(collected, settings, choices, peers)
 
-        return await self._collected(request, _HTML, ("page", find), write)
+        collected, lane = await self.frame.collect(sparing=True), self._lanes["page"]
+        body = await collected.written(("page", choices), write, lane)
+        version = await collected.written(("version", choices), lambda _: self._versions.note(body), lane)
+        kind = _HTML
+        form: tuple[object, ...] = ("page", choices)
+        base = request.query.get("version", "")
+        if self._versions.knows(base):
+            kind, form = "application/json", ("changes", choices, base)
+            whole = body
+            body = await collected.written(form, lambda _: self._versions.changes(base, whole), lane)
+        return await _packed(
+            request, Answer(200, body, kind, {"Page-Version": version.decode()}), collected, form, lane
+        )
 
     async def _events(self, request: BaseRequest) -> Answer:
         from exporter import timeline  # noqa: PLC0415 - scrapes need no events
@@ -157,25 +175,6 @@ class Answers:
         """Return a line that no other exporter has: the time of its last reload, in microseconds."""
         return next((metric.lines().rstrip() for metric in self._own() if metric.name == READ_AT), b"")
 
-    async def _collected(
-        self,
-        request: BaseRequest,
-        kind: str,
-        form: tuple[str, object],
-        write: Callable[[Collected], bytes],
-        names: set[str] | None = None,
-        seconds: float = inf,
-    ) -> Answer:
-        lane = self._lanes[form[0]]
-        collected = await self.frame.collect(names, seconds, sparing=form[0] == "page")
-        body = await collected.written(form, write, lane)
-        headers = {**_FRESH, "Vary": "Accept, Accept-Encoding"}
-        if wants_gzip(_all(request, "Accept-Encoding")):
-            plain = body
-            body = await collected.written((form, "gzip"), lambda _: gzip.compress(plain, 1, mtime=0), lane)
-            headers["Content-Encoding"] = "gzip"
-        return Answer(200, body, kind, headers)
-
     async def _healthy(self, _: BaseRequest) -> Answer:
         return Answer(200, HEALTHY, headers=_FRESH)
 
@@ -183,6 +182,17 @@ class Answers:
         if self.is_ready:
             return Answer(200, b"vipwarden is ready\n", headers=_FRESH)
         return error(request, 503, "vipwarden is not ready: it is starting or ending.")
+
+
+async def _packed(
+    request: BaseRequest, answer: Answer, collected: Collected, form: object, lane: asyncio.Lock
+) -> Answer:
+    """Return an answer compressed where the client takes it so."""
+    headers, body = {**_FRESH, "Vary": "Accept, Accept-Encoding", **answer.headers}, answer.body
+    if wants_gzip(_all(request, "Accept-Encoding")):
+        body = await collected.written((form, "gzip"), lambda _: gzip.compress(answer.body, 1, mtime=0), lane)
+        headers["Content-Encoding"] = "gzip"
+    return answer._replace(body=body, headers=headers)
 
 
 def _file(path: Path) -> Callable[[BaseRequest], Awaitable[Answer]]:

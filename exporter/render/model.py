@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from exporter.render.choices import Choices
 from exporter.render.words import SEVERITY, WRONG, Mark, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Item = TypeVar("Item")
+ALL = Choices()
 MOST_ROWS = 1200
 FEW = 24  # of more rows those without a problem are folded
 FEW_TOLD = 3  # of problems or names of one kind
@@ -39,11 +42,12 @@ class Row(NamedTuple):
 
 
 class Column(NamedTuple, Generic[Item]):
-    """A column: head, class of its cells (number or text), and the cell of an item."""
+    """A column: head, classes of its cells (such as number), the cell of an item, and the value to sort by."""
 
     head: str
     look: str
     cell: Callable[[Item], Cell]
+    value: Callable[[Item], float] | None = None
 
 
 class Listing(NamedTuple, Generic[Item]):
@@ -52,13 +56,14 @@ class Listing(NamedTuple, Generic[Item]):
     first: Sequence[Item]
     rest: Sequence[Item] = ()
     hidden: int = 0
+    room: Room | None = None
 
     def __bool__(self) -> bool:
         return bool(self.first or self.rest or self.hidden)
 
 
 class Group(NamedTuple):
-    """A backend or virtual service; ``rows`` are its servers as HTML."""
+    """A backend or virtual service; ``rows`` are its servers as HTML, ``share`` how many percent of them are up."""
 
     key: str
     mark: Mark
@@ -67,6 +72,7 @@ class Group(NamedTuple):
     facts: Sequence[tuple[str, str]]
     rows: str
     is_open: bool
+    share: int | None = None
 
 
 class Problem(NamedTuple):
@@ -86,7 +92,8 @@ class Problem(NamedTuple):
 class Section(NamedTuple):
     """What a source shows: ``values`` of its template, problems, and tiles (label, part, whole).
 
-    ``tells_failure`` if its problems have the failure of the reading; ``note`` is a line below the headline.
+    ``tells_failure`` if its problems have the failure of the reading; ``note`` is a line below the headline. ``roles``
+    of this node stand above it, with what has them.
     """
 
     values: Mapping[str, Any]
@@ -94,37 +101,55 @@ class Section(NamedTuple):
     tiles: Sequence[tuple[str, int, int]] = ()
     tells_failure: bool = False
     note: str = ""
+    roles: Sequence[tuple[Mark, str]] = ()
 
 
 class Room:
-    """The search, and the rows that the page may still show."""
+    """The choices of the reader, the rows that the page may still show, and the states of the rows by section."""
 
-    def __init__(self, find: str = "", most: int = MOST_ROWS) -> None:
-        self.find = find
+    def __init__(self, choices: Choices = ALL, most: int = MOST_ROWS) -> None:
+        self.choices = choices
         self.left = most
         self.hidden = 0
-        self._wanted = find.casefold()
+        self.shown = 0
+        self.states: Counter[tuple[str, str, str]] = Counter()  # section, state and tone
+        self.section = ""
+        self.headed: set[str] = set()  # kinds of tables with heads on the page
+        self._wanted = choices.find.casefold()
+        self._state = choices.state.casefold()
 
     def wants(self, *texts: str) -> bool:
         """Return whether one of the texts contains the search."""
         return not self._wanted or any(self._wanted in text.casefold() for text in texts)
 
     def listing(
-        self, items: Iterable[Item], mark: Callable[[Item], Mark], names: Callable[[Item], Iterable[str]] | None = None
+        self,
+        items: Iterable[Item],
+        mark: Callable[[Item], Mark],
+        names: Callable[[Item], Iterable[str]] | None = None,
+        order: Callable[[Sequence[Item]], Sequence[Item]] | None = None,
     ) -> Listing[Item]:
-        """Choose the items that match by ``names``, or all; of many the wrong ones first."""
-        wanted = [item for item in items if not self._wanted or names is None or self.wants(*names(item))]
-        first: list[Item] = wanted
-        rest: list[Item] = []
-        if len(wanted) > FEW:
+        """Choose the items that match by state and ``names``, or all; of many the wrong ones first, unless ordered."""
+        wanted: Sequence[Item] = list(items)
+        if self._wanted and names is not None:
+            wanted = [item for item in wanted if self.wants(mark(item).word, *names(item))]
+        marks = Counter(map(mark, wanted))
+        self.states.update({(self.section, each.state, each.tone): number for each, number in marks.items()})
+        if self._state:
+            wanted = [item for item in wanted if mark(item).state.casefold() == self._state]
+        if order is not None:
+            wanted = order(wanted)
+        first, rest = wanted, wanted[:0]
+        if len(wanted) > FEW and order is None and not self.choices.is_narrow:
             wrong = (item for item in wanted if is_wrong(mark(item)))
             first = sorted(wrong, key=lambda item: SEVERITY[mark(item).tone])
             rest = [item for item in wanted if not is_wrong(mark(item))]
         shown = first[: self.left], rest[: max(0, self.left - len(first))]
         hidden = len(wanted) - len(shown[0]) - len(shown[1])
+        self.shown += len(wanted)
         self.left -= len(wanted) - hidden
         self.hidden += hidden
-        return Listing(*shown, hidden)
+        return Listing(*shown, hidden, self)
 
 
 def is_wrong(mark: Mark) -> bool:

@@ -15,16 +15,18 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from exporter.render.model import Item
-from exporter.render.words import SIGNS, things
+from exporter.render.model import ALL, Item
+from exporter.render.words import SEVERITY, SIGNS, things
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from exporter.render.model import Cell, Column, Listing, Row
+    from exporter.render.choices import Choices
+    from exporter.render.model import Cell, Column, Listing, Room, Row
     from exporter.render.words import Mark
 
 _FEW_ITEMS = 4  # of a cell; more are folded
+_NOTHING = frozenset(("0", "-", "0/s", "0 B", "0 B/s", "none"))  # texts that say that there is nothing to see
 escape = lru_cache(8192)(_escape)
 
 
@@ -43,35 +45,84 @@ class Table(Generic[Item]):
     ) -> None:
         self._kind = kind
         self._row = row
-        heads = [(name, ""), (state, ""), *((column.head, column.look) for column in columns)]
-        self._head = "".join(f'<th scope="col"{_class(look)}>{escape(head)}</th>' for head, look in heads)
-        self._cells = [
-            (f'<td data-label="{escape(column.head)}"{_class(column.look)}>', column.cell) for column in columns
-        ]
+        self._heads = [(name, ""), (state, "state"), *((column.head, column.look) for column in columns)]
+        self._values: dict[str, Callable[[Item], float]] = {
+            _slug(column.head): column.value for column in columns if column.value
+        }
+        self._values[_slug(state)] = lambda item: -SEVERITY[row(item).mark.tone]
+        self._cells = [(_start(column), column.cell) for column in columns]
+
+    def order(self, room: Room) -> Callable[[Sequence[Item]], Sequence[Item]] | None:
+        """Return what sorts items as the reader chose, None if by no column of this table."""
+        column, row = room.choices.sort, self._row
+        value = self._values.get(column.removeprefix("-"))
+        if value is not None:
+            return lambda items: sorted(items, key=value, reverse=not column.startswith("-"))
+        if column.removeprefix("-") == _slug(self._heads[0][0]):
+            return lambda items: sorted(items, key=lambda item: row(item).name, reverse=column.startswith("-"))
+        return None
+
+    def best(self, room: Room, items: Sequence[Item]) -> float:
+        """Return the value of the first of these items by the reader's order, for the order of their groups."""
+        value = self._values.get(room.choices.sort.removeprefix("-"))
+        if value is None or not items:
+            return 0
+        return min(map(value, items)) if room.choices.sort.startswith("-") else -max(map(value, items))
 
     def listing(self, key: str, caption: str, items: Listing[Item], where: str = "") -> Markup:
         """Return the tables of a listing, the rest folded; ``where`` is the search that shows hidden items."""
-        parts = [self._table(caption, items.first)] if items.first else []
+        head = self._head(items.room)
+        parts = [self._table(head, caption, items.first)] if items.first else []
         if items.rest:
             text = "more, none of them wrong" if items.first else "of them, none wrong"
             parts.append(f'<details id="{key}-rest" class="rest"><summary>{len(items.rest)} {text}</summary>')
-            parts += [self._table(f"{caption}, the rest", items.rest), "</details>\n"]
+            parts += [self._table(head, f"{caption}, the rest", items.rest), "</details>\n"]
         if items.hidden:
             link = f'<a href="?find={quote(where, safe="")}">Show {escape(where)} alone</a>, or ' if where else ""
             text = f"{things(items.hidden, 'row')} without room on this page. {link}find one by its name above."
             parts.append(f'<p class="why">{text}</p>\n')
         return Markup("".join(parts))  # noqa: S704 - escaped
 
-    def _table(self, caption: str, items: Iterable[Item]) -> str:
-        head = f'<table class="{self._kind}"><caption>{escape(caption)}</caption>\n<thead><tr>{self._head}</tr></thead>'
-        return f"{head}\n<tbody>\n{''.join(map(self._line, items))}</tbody></table>\n"
+    def _head(self, room: Room | None) -> str:
+        """Return the heads; the keyboard reaches the links of the first table of a kind, the mouse all."""
+        choices = room.choices if room else ALL
+        is_first = room is None or self._kind not in room.headed
+        if room is not None:
+            room.headed.add(self._kind)
+        return "".join(self._sorter(head, look, choices, is_first=is_first) for head, look in self._heads)
+
+    def _sorter(self, head: str, look: str, choices: Choices, *, is_first: bool) -> str:
+        slug = _slug(head)
+        is_name = head == self._heads[0][0]
+        if slug not in self._values and not is_name:
+            return f'<th scope="col"{_class(look)}>{escape(head)}</th>'
+        chosen = choices.sort.removeprefix("-") == slug
+        is_up = choices.sort.startswith("-") != is_name
+        sort = f' aria-sort="{"ascending" if is_up else "descending"}"' if chosen else ""
+        link = escape(choices.link(sort=f"-{slug}" if choices.sort == slug else slug))
+        tab = "" if is_first else ' tabindex="-1"'
+        return f'<th scope="col"{_class(look)}{sort}><a href="{link}"{tab}>{escape(head)}</a></th>'
+
+    def _table(self, head: str, caption: str, items: Iterable[Item]) -> str:
+        start = f'<table class="{self._kind}"><caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>'
+        return f"{start}\n<tbody>\n{''.join(map(self._line, items))}</tbody></table>\n"
 
     def _line(self, item: Item) -> str:
         row = self._row(item)
         begin = f'<tr id="{row.key}" class="{row.mark.tone}"><th scope="row">{escape(row.name)}{_small(row.under)}</th>'
         state = f"<td>{badge(row.mark)}{_small(row.since)}</td>"
-        cells = "".join([f"{start}{_cell(cell(item))}</td>" for start, cell in self._cells])
+        cells = "".join([_cell(starts, cell(item)) for starts, cell in self._cells])
         return f"{begin}{state}{cells}</tr>\n"
+
+
+def _slug(head: str) -> str:
+    return head.lower().replace(" ", "-")
+
+
+def _start(column: Column[Item]) -> tuple[str, str]:
+    """Return the begin of a cell with something to see, and of one without."""
+    label = f'<td data-label="{escape(column.head)}"'
+    return f"{label}{_class(column.look)}>", f"{label}{_class(f'{column.look} nil'.strip())}>"
 
 
 def _class(look: str) -> str:
@@ -79,14 +130,15 @@ def _class(look: str) -> str:
 
 
 def _small(text: str) -> str:
-    return f"<small>{escape(text)}</small>" if text else ""
+    return f" <small>{escape(text)}</small>" if text else ""
 
 
-def _cell(cell: Cell) -> str:
+def _cell(starts: tuple[str, str], cell: Cell) -> str:
     text, more, share, marks, items = cell
+    start = starts[text in _NOTHING]
     if share is None and not marks and not items:
-        return escape(text) + _small(more)
-    parts = [escape(text)]
+        return f"{start}{escape(text)}{_small(more)}</td>"
+    parts = [start, escape(text)]
     if share is not None:
         parts.append(
             f' <svg class="share" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{share} %">'
@@ -96,7 +148,8 @@ def _cell(cell: Cell) -> str:
     parts.append(_small(more))
     if len(items) > _FEW_ITEMS:
         lines = "".join(f"<li>{escape(item)}</li>" for item in items)
-        parts.append(f'<details class="more"><summary>{len(items)} metrics</summary><ul>{lines}</ul></details>')
+        parts.append(f' <details class="more"><summary>{len(items)} metrics</summary><ul>{lines}</ul></details>')
     elif items:
         parts.append(_small(" · ".join(items)))
+    parts.append("</td>")
     return "".join(parts)

@@ -15,6 +15,12 @@ class Mark(NamedTuple):
     tone: str
     word: str
 
+    @property
+    def state(self) -> str:
+        """The state without what is on the way: UP of ``UP 1/3``, MAINT of ``MAINT (via web/1)``."""
+        word, _, last = self.word.partition(" (")[0].rpartition(" ")
+        return word if word and "/" in last else f"{word} {last}".strip()
+
 
 # colours of HAProxy's own page
 SIGNS = {

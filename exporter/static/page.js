@@ -3,11 +3,16 @@
 const EVERY = 5000; // milliseconds; more where an answer takes long
 const OLD = 3 * EVERY;
 const MOST_SAID = 4;
+const CHOICE = "a choice of the reader";
 const byId = (id) => document.getElementById(id);
 const pause = byId("pause");
+const find = byId("find");
 let timer = 0;
+let typing = 0;
 let running = false;
 let read = Date.now();
+let known = { address: "", version: "", lines: [] }; // the page as it was sent, line by line
+let asking = new AbortController();
 
 function sameKind(old, fresh) {
   return old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && (old.id ?? "") === (fresh.id ?? "");
@@ -101,13 +106,16 @@ function show(fresh) {
     return;
   }
   const chosen = getSelection();
+  const focused = document.activeElement;
   const { anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed } = chosen;
   const node = byId("node");
   const before = states(node);
   document.title = fresh.title;
   morph(node, fresh.getElementById("node"));
+  morph(byId("sections"), fresh.getElementById("sections"));
   byId("read").replaceChildren(...fresh.getElementById("read").childNodes);
   tell(before, states(node));
+  if (focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true }); // was moved
   if (!isCollapsed && anchorNode.isConnected && focusNode.isConnected) {
     const within = (one, offset) => Math.min(offset, one.nodeValue?.length ?? one.childNodes.length);
     chosen.setBaseAndExtent(anchorNode, within(anchorNode, anchorOffset), focusNode, within(focusNode, focusOffset));
@@ -124,25 +132,36 @@ function age(why) {
   document.documentElement.classList.toggle("is-live", !why && !isPaused());
 }
 
-async function refresh() {
-  if (running || document.hidden || isPaused()) return;
+// The page by its address: only what has changed since the version that is here, where the server knows that one.
+async function page() {
+  // not by location.href, which may hold a name and a password
+  const where = new URL(location.pathname + location.search, location.origin);
+  const address = where.href;
+  if (known.address === address) where.searchParams.set("version", known.version);
+  asking = new AbortController();
+  setTimeout((it) => it.abort(), 4 * EVERY, asking);
+  const answer = await fetch(where, { cache: "no-store", signal: asking.signal });
+  if (!answer.ok) throw `The exporter answers ${answer.status} ${answer.statusText}.`;
+  const isWhole = answer.headers.get("Content-Type").startsWith("text/html");
+  const lines = isWhole
+    ? (await answer.text()).split("\n")
+    : (await answer.json()).flatMap((part) => (Array.isArray(part) ? known.lines.slice(part[0], part[0] + part[1]) : part));
+  known = { address, version: answer.headers.get("Page-Version"), lines };
+  return new DOMParser().parseFromString(lines.join("\n"), "text/html");
+}
+
+async function refresh(isChoice) {
+  if (running || document.hidden || (isPaused() && isChoice !== CHOICE)) return;
   running = true;
   clearTimeout(timer);
   const begun = Date.now();
   const late = setTimeout(() => age("The exporter is slow to answer."), OLD);
   let why = "";
   try {
-    // not by location.href, which may hold a name and a password
-    const where = new URL(location.pathname + location.search, location.origin);
-    const answer = await fetch(where, { cache: "no-store", signal: AbortSignal.timeout(4 * EVERY) });
-    if (answer.ok) {
-      show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-      read = Date.now();
-    } else {
-      why = `The exporter answers ${answer.status} ${answer.statusText}.`;
-    }
-  } catch {
-    why = "The exporter does not answer.";
+    show(await page());
+    read = Date.now();
+  } catch (error) {
+    why = error === CHOICE ? "" : typeof error === "string" ? error : "The exporter does not answer.";
   }
   clearTimeout(late);
   age(why);
@@ -164,6 +183,47 @@ pause.addEventListener("click", () => {
 document.addEventListener("visibilitychange", () => {
   clearTimeout(timer);
   refresh();
+});
+// Choices are words of the address. The server makes the page of them; nothing is chosen here.
+async function choose(address, isTyped) {
+  history[isTyped ? "replaceState" : "pushState"](null, "", address);
+  asking.abort(CHOICE);
+  while (running) await new Promise(requestAnimationFrame);
+  await refresh(CHOICE);
+  byId("said").textContent = byId("finding")?.textContent ?? "";
+}
+
+function typed() {
+  const where = new URL(location.pathname + location.search, location.origin);
+  if (find.value.trim()) where.searchParams.set("find", find.value.trim());
+  else where.searchParams.delete("find");
+  choose(where, true);
+}
+
+find.addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(typed, 150);
+});
+find.form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  clearTimeout(typing);
+  typed();
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("#node a");
+  const isChoice = link && /^(\?|\.\/$)/.test(link.getAttribute("href"));
+  if (!isChoice || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  choose(link.href, false).then(() => (find.value = new URLSearchParams(location.search).get("find") ?? ""));
+});
+addEventListener("popstate", () => {
+  find.value = new URLSearchParams(location.search).get("find") ?? "";
+  choose(location.href, true);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input")) return;
+  event.preventDefault();
+  find.select();
 });
 remember(document);
 age("");

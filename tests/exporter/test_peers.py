@@ -297,6 +297,6 @@ def _show(tmp_path: Path) -> Callable[[list[Sight], bool, float], str]:
 
     def show(peers: list[Sight], is_held: bool, when: float) -> str:
         given = outcomes(when, vip=Vips([(SHOWN, is_held)], []))
-        return Page(view.write(given, known, "", peers).decode()).text
+        return Page(view.write(given, known, peers=peers).decode()).text
 
     return show

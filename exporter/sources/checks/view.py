@@ -34,7 +34,7 @@ class View:
         facts = look.facts("checks")
         items = [(verdict, standing(verdict)) for verdict in facts.verdicts] if facts else []
         items.sort(key=lambda item: SEVERITY[_mark(item).tone])
-        rows = look.room.listing(items, _mark, _names)
+        rows = look.room.listing(items, _mark, _names, _TABLE.order(look.room))
         wrong = [item for item in items if is_wrong(_mark(item))]
         problems = list(_problems(wrong))
         values = {"checks": _TABLE.listing("checks", "What each check said last", rows)}
@@ -71,8 +71,8 @@ def _under(item: Item) -> str:
     return item[0].check if item[0].check != item[0].name else ""
 
 
-def _names(item: Item) -> tuple[str, str]:
-    return _name(item), _under(item)
+def _names(item: Item) -> tuple[str, str, str]:
+    return _name(item), _under(item), item[1].text
 
 
 def _key(item: Item) -> str:
@@ -85,6 +85,10 @@ def _row(item: Item) -> Row:
 
 def _last_words(item: Item) -> Cell:
     return Cell(item[1].text, items=[_measured(metric) for metric in item[0].result.metrics[:_MOST_METRICS]])
+
+
+def _since(item: Item) -> Cell:
+    return Cell(span(max(0.0, time() - item[0].since)), moment(item[0].since))
 
 
 def _measured(metric: Metric) -> str:
@@ -108,10 +112,8 @@ _TABLE = Table(
     "checks",
     "Check",
     Column("Last words", "text", _last_words),
-    Column(
-        "In this state for", "number", lambda item: Cell(span(max(0.0, time() - item[0].since)), moment(item[0].since))
-    ),
-    Column("Age", "number", lambda item: Cell(span(item[0].age))),
-    Column("Duration", "number", lambda item: Cell(_duration(item[0].duration))),
+    Column("Since", "number wide", _since, lambda item: item[0].since),
+    Column("Age", "number", lambda item: Cell(span(item[0].age)), lambda item: item[0].age),
+    Column("Duration", "number", lambda item: Cell(_duration(item[0].duration)), lambda item: item[0].duration),
     row=_row,
 )

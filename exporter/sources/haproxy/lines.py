@@ -69,7 +69,7 @@ class Line:
     @property
     def since(self) -> str:
         """How long it has been in its state."""
-        return f"for {span(number(self['lastchg']))}" if self["lastchg"].isdecimal() else ""
+        return span(number(self["lastchg"])) if self["lastchg"].isdecimal() else ""
 
 
 class InstanceLines:

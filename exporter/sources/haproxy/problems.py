@@ -106,7 +106,7 @@ def _of_backend(backend: Line, of: str, told: set[str], *, by_design: bool) -> I
     if wrong:
         rank = HALF if is_half(servers) else SPARE if all(line["bck"] == "1" for line in wrong) else SERVER
         if len(wrong) == 1:
-            text = joined(*last_check(wrong[0]), wrong[0].since, queue)
+            text = joined(*last_check(wrong[0]), f"for {wrong[0].since}" if wrong[0].since else "", queue)
             yield Problem(wrong[0].mark, f"server {name}/{wrong[0]['svname']}{of}", text, wrong[0].key, rank)
             return
         mark = Mark(wrong[0].mark.tone, f"{count(len(servers) - len(wrong))} of {count(len(servers))} up")

@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING
 
 from exporter.render.model import Cell, Column, Group, Row, is_wrong, joined
 from exporter.render.table import Table
-from exporter.render.words import SEVERITY, Mark, amount, count, number, size, span, speed, things
+from exporter.render.words import SEVERITY, Mark, amount, count, number, size, span, speed
 from exporter.sources.haproxy.lines import backend_mark, frontend_mark, is_up, last_check, near_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from exporter.render.model import Room
+    from exporter.render.model import Listing, Room
     from exporter.render.rates import Growth
     from exporter.sources.haproxy.lines import InstanceLines, Line
-
-_REFUSED = (("hrsp_5xx", "answered 5xx"), ("dreq", "requests denied"), ("dresp", "responses denied"))
-_ERRORS = (("hrsp_5xx", "answered 5xx"), ("wretr", "retried"), ("wredis", "redispatched"))
 
 
 class Tables:
@@ -27,59 +24,82 @@ class Tables:
         self._lines = lines
         self._growth = growth
         self._room = room
-        self._totals: dict[bytes, int] = {}
-        received: Column[Line] = Column("Received", "number", lambda line: self._bytes(line, 0))
-        sent: Column[Line] = Column("Sent", "number", lambda line: self._bytes(line, 1))
+        self._weights: dict[bytes, tuple[int, bool]] = {}
+        received: Column[Line] = Column("Received", "number bytes", lambda line: self._bytes(line, 0), _sum("bin"))
+        sent: Column[Line] = Column("Sent", "number bytes", lambda line: self._bytes(line, 1), _sum("bout"))
         self._frontends = Table(
             "frontends",
             "Frontend",
-            Column("Sessions", "number", _sessions),
-            Column("Rate", "number", _frontend_rate),
-            Column("Total", "number", lambda line: Cell(amount(line["stot"]))),
+            Column("Sessions", "number sessions", _sessions, _sum("scur")),
+            Column("Rate", "number rate", lambda line: _three(line, "rate", "rate_max", "rate_lim"), _RATE),
+            Column("Requests", "number rate", lambda line: _three(line, "req_rate", "req_rate_max"), _REQUESTS),
+            _number("Total", "stot", look="number sum"),
             received,
             sent,
-            Column("Errors", "number", _frontend_errors),
+            _number("Denied", "dreq", "dresp"),
+            _number("Errors", "ereq"),
+            _number("5xx", "hrsp_5xx"),
             row=lambda line: Row(line.key, frontend_mark(line), line["pxname"], line["mode"]),
         )
+        cookie: list[Column[Line]] = []
+        if any(lines.column("cookie")):
+            cookie.append(Column("Cookie", "text cookie", lambda line: Cell(line["cookie"])))
         self._servers = Table(
             "servers",
             "Server",
-            Column("Weight", "number", self._weight),
-            Column("Queue", "number", lambda line: Cell(amount(line["qcur"]), f"max {amount(line['qmax'])}")),
-            Column("Sessions", "number", _sessions),
-            Column("Rate", "number", lambda line: Cell(_rate(line, "rate"), f"max {amount(line['rate_max'])}")),
-            Column("Total", "number", lambda line: Cell(amount(line["stot"]))),
+            Column("Weight", "number", self._weight, _sum("weight")),
+            Column("Queue", "number", lambda line: _three(line, "qcur", "qmax"), _sum("qcur")),
+            Column("Sessions", "number sessions", _sessions, _sum("scur")),
+            Column("Rate", "number rate", lambda line: _three(line, "rate", "rate_max"), _RATE),
+            _number("Total", "stot", look="number sum"),
+            Column("Last", "number", lambda line: Cell(_last(line)), lambda line: -number(line["lastsess"])),
             received,
             sent,
-            Column("Errors", "number", _server_errors),
-            Column("Last check", "text", _last_check),
+            _number("Denied", "dreq", "dresp"),
+            _number("Errors", "econ", "eresp"),
+            _number("5xx", "hrsp_5xx"),
+            _number("Retries", "wretr", "wredis"),
+            Column("Check", "text check", _last_check, _sum("check_duration")),
+            Column("Down", "number sum", _down, _sum("downtime")),
+            *cookie,
             row=lambda line: Row(line.key, line.mark, line["svname"], line["addr"], line.since),
         )
 
     def frontends(self, key: str) -> str:
         """Show the frontends."""
-        items = self._room.listing(self._lines.frontends, frontend_mark, lambda line: (line["pxname"], line["mode"]))
+        order = self._frontends.order(self._room)
+        items = self._room.listing(
+            self._lines.frontends, frontend_mark, lambda line: (line["pxname"], line["mode"]), order
+        )
         return self._frontends.listing(key, "Frontends", items)
 
     def backends(self) -> list[Group]:
-        """Show the backends with their servers, problems first."""
-        wants, servers = self._room.wants, self._lines.servers
-        return [
-            self._backend(line)
-            for line in sorted(self._lines.backends, key=self._worst)
-            if wants(line["pxname"]) or any(wants(it["svname"], it["addr"]) for it in servers(line))
-        ]
+        """Show the backends with their servers, problems first or in the reader's order."""
+        servers, room = self._lines.servers, self._room
+        order = self._worst
+        if self._servers.order(room):
+            order = lambda line: self._servers.best(room, servers(line))  # noqa: E731
+        groups = []
+        for line in sorted(self._lines.backends, key=order):
+            is_named = room.wants(line["pxname"])
+            items = room.listing(servers(line), _mark, None if is_named else _names, self._servers.order(room))
+            if items or (is_named and not room.choices.state):
+                groups.append(self._backend(line, items))
+        return groups
 
-    def _worst(self, line: Line) -> int:
-        """Return the key for sorting, the same for all backends without problems."""
-        wrong = {mark.tone for mark in (backend_mark(line), *_marks(self._lines.servers(line))) if is_wrong(mark)}
+    def _worst(self, line: Line) -> float:
+        """Return the key for sorting: without a server, half up, by the worst server; the same for all others."""
+        mark = backend_mark(line)
+        if is_wrong(mark):
+            return -2 if mark.tone == "bad" else -1
+        wrong = {mark.tone for mark in map(_mark, self._lines.servers(line)) if is_wrong(mark)}
         return min((SEVERITY[tone] for tone in wrong), default=len(SEVERITY))
 
-    def _backend(self, line: Line) -> Group:
+    def _backend(self, line: Line, items: Listing[Line]) -> Group:
         servers, mark, name = self._lines.servers(line), backend_mark(line), line["pxname"]
-        marks = _marks(servers)
-        up = sum(map(is_up, marks))
-        counted = f"{count(up)} of {count(len(servers))} up" if servers else ""
+        up = [it for it in servers if is_up(it.mark)]
+        spare = sum(it["bck"] == "1" for it in up)
+        counted = f"{count(len(up))} of {count(len(servers))} up" if servers else ""
         received, sent = self._growth.of(line.counted)
         facts = [
             ("sessions", amount(line["scur"])),
@@ -87,32 +107,54 @@ class Tables:
             ("rate", _rate(line, "rate")),
             ("in", amount(line["bin"], size) if received is None else speed(received, size)),
             ("out", amount(line["bout"], size) if sent is None else speed(sent, size)),
+            ("denied", count(number(line["dreq"]) + number(line["dresp"]))),
+            ("errors", count(number(line["econ"]) + number(line["eresp"]))),
         ]
-        names = None if self._room.wants(name) else lambda it: (it["svname"], it["addr"])
-        items = self._room.listing(servers, lambda it: it.mark, names)
         rows = self._servers.listing(line.key, f"Servers of {name}", items, name)
-        is_open = bool(self._room.find) or is_wrong(mark) or any(map(is_wrong, marks))
-        return Group(line.key, mark, name, joined(counted, line["mode"], line["algo"]), facts, rows, is_open)
-
-    def _total(self, line: Line) -> int:
-        """Return the weight of all active servers of a backend."""
-        backend = line.counted[1]
-        if backend not in self._totals:
-            self._totals[backend] = sum(number(it["weight"]) for it in self._lines.servers(line) if _is_active(it))
-        return self._totals[backend]
+        is_open = any(self._room.choices) or is_wrong(mark) or any(is_wrong(it.mark) for it in servers)
+        text = joined(counted, f"{count(spare)} backup" if spare else "", line["mode"], line["algo"])
+        share = round(100 * len(up) / len(servers)) if len(up) < len(servers) else None
+        return Group(line.key, mark, name, text, facts, rows, is_open, share)
 
     def _weight(self, line: Line) -> Cell:
-        total = self._total(line) if _is_active(line) else 0
-        share = round(100 * number(line["weight"]) / total) if total else 0
-        return Cell(amount(line["weight"]), "backup" if line["bck"] == "1" else "", share)
+        """Return the weight, with a bar where those of the active servers differ."""
+        total, is_even = self._total(line)
+        share = None if is_even or not _is_active(line) or not total else round(100 * number(line["weight"]) / total)
+        throttled = f"throttle {amount(line['throttle'])} %" if line["throttle"] not in ("", "100") else ""
+        return Cell(amount(line["weight"]), joined("backup" if line["bck"] == "1" else "", throttled), share)
+
+    def _total(self, line: Line) -> tuple[int, bool]:
+        """Return the weight of all active servers of a backend, and whether all have the same."""
+        backend = line.counted[1]
+        if backend not in self._weights:
+            weights = [number(it["weight"]) for it in self._lines.servers(line) if _is_active(it)]
+            self._weights[backend] = sum(weights), len(set(weights)) < 2
+        return self._weights[backend]
 
     def _bytes(self, line: Line, way: int) -> Cell:
         total, rate = line[("bin", "bout")[way]], self._growth.of(line.counted)[way]
         return Cell(amount(total, size)) if rate is None else Cell(speed(rate, size), f"Σ {amount(total, size)}")
 
 
-def _marks(servers: Sequence[Line]) -> list[Mark]:
-    return [line.mark for line in servers]
+def _sum(*columns: str) -> Callable[[Line], float]:
+    return lambda line: sum(number(line[column]) for column in columns)
+
+
+_RATE, _REQUESTS = _sum("rate"), _sum("req_rate")
+
+
+def _number(head: str, *columns: str, look: str = "number") -> Column[Line]:
+    """Return the column of a sum."""
+    value = _sum(*columns)
+    return Column(head, look, lambda line: Cell(count(value(line)) if any(line[it] for it in columns) else "-"), value)
+
+
+def _mark(line: Line) -> Mark:
+    return line.mark
+
+
+def _names(line: Line) -> Sequence[str]:
+    return line["svname"], line["addr"], line["check_status"], line["last_chk"], line["cookie"]
 
 
 def _is_active(line: Line) -> bool:
@@ -123,32 +165,27 @@ def _rate(line: Line, name: str) -> str:
     return f"{amount(line[name])}/s" if line[name] else "-"
 
 
+def _three(line: Line, now: str, most: str, limit: str = "") -> Cell:
+    """Return a gauge, its maximum since HAProxy's start and, if there is one, its limit."""
+    top = f" / {amount(line[limit])}" if limit and number(line[limit]) else ""
+    return Cell(amount(line[now]), f"/ {amount(line[most])}{top}" if line[most] else "")
+
+
 def _sessions(line: Line) -> Cell:
-    limit = f"limit {amount(line['slim'])}" if number(line["slim"]) else ""
-    marks = [Mark("warn", "near limit")] if near_limit(line) else []
-    return Cell(amount(line["scur"]), joined(f"max {amount(line['smax'])}", limit, by=", "), marks=marks)
+    cell = _three(line, "scur", "smax", "slim")
+    return cell._replace(marks=[Mark("warn", "near limit")]) if near_limit(line) else cell
 
 
-def _frontend_rate(line: Line) -> Cell:
-    requests = f"{amount(line['req_rate'])} requests" if line["req_rate"] else f"max {amount(line['rate_max'])}"
-    return Cell(_rate(line, "rate"), requests)
-
-
-def _frontend_errors(line: Line) -> Cell:
-    return Cell(amount(line["ereq"]), _numbers(line, _REFUSED))
-
-
-def _numbers(line: Line, names: Iterable[tuple[str, str]]) -> str:
-    return ", ".join(f"{amount(line[name])} {what}" for name, what in names if number(line[name]))
-
-
-def _server_errors(line: Line) -> Cell:
-    return Cell(count(number(line["econ"]) + number(line["eresp"])), _numbers(line, _ERRORS))
+def _last(line: Line) -> str:
+    """Return how long ago the last session was; HAProxy has -1 for never."""
+    return span(number(line["lastsess"])) if line["lastsess"].isdecimal() else "-"
 
 
 def _last_check(line: Line) -> Cell:
     result, answer = last_check(line)
-    if downs := number(line["chkdown"]):
-        lost = f" for {span(number(line['downtime']))}" if number(line["downtime"]) else ""
-        answer = joined(answer, f"down {things(downs, 'time')}{lost}")
-    return Cell(result or "-", answer)
+    return Cell(result or "-", answer if is_wrong(line.mark) else "")
+
+
+def _down(line: Line) -> Cell:
+    lost = f"/ {span(number(line['downtime']))}" if number(line["downtime"]) else ""
+    return Cell(amount(line["chkdown"]), lost)

@@ -37,9 +37,12 @@ class View:
         growth = self._rates.take(look.outcomes["ipvs"].when, _counters(facts))
         known = [_Known(service, growth) for service in facts.services]
         totals = map(_rate, _totals(facts), growth.of(""), _WRITE)
+        order: Callable[[_Known], float] = _Known.rank
+        if _TABLE.order(look.room):
+            order = lambda it: _TABLE.best(look.room, it.servers)  # noqa: E731
         values = {
             "totals": list(zip(_COUNTED, totals, strict=True)),
-            "services": [it.group(look.room) for it in sorted(known, key=_Known.rank) if it.is_wanted(look.room)],
+            "services": [group for it in sorted(known, key=order) if (group := it.group(look.room))],
             "source": _source(facts, growth.seconds),
         }
         problems = [problem for it in known for problem in it.problems()]
@@ -55,21 +58,21 @@ class _Known:
         self.name = _name(service)
         self.servers = [_Item(self, server) for server in service.servers]
         weights = [item.server.weight for item in self.servers if item.server.weight > 0]
-        self.live, self.total = len(weights), sum(weights)
+        self.live, self.total, self.is_even = len(weights), sum(weights), len(set(weights)) < 2
         self.mark = Mark("good", "served") if self.live else Mark("bad", "no live server")
 
     def rank(self) -> int:
         """Return the key for sorting: no live server first, all live last."""
         return 0 if not self.live else 2 if self.live == len(self.servers) else 1
 
-    def is_wanted(self, room: Room) -> bool:
-        return room.wants(self.name) or any(room.wants(item.name) for item in self.servers)
-
-    def group(self, room: Room) -> Group:
-        """Show it with its real servers."""
+    def group(self, room: Room) -> Group | None:
+        """Show it with its real servers, None if the reader wants none of them."""
         service, place, number = self.service, key("ipvs", self.name), len(self.servers)
-        names = None if room.wants(self.name) else lambda it: (it.name, it.server.forward)
-        items = room.listing(self.servers, _mark, names)
+        is_named = room.wants(self.name)
+        names = None if is_named else lambda it: (it.name, it.server.forward)
+        items = room.listing(self.servers, _mark, names, _TABLE.order(room))
+        if not items and (room.choices.state or not is_named):
+            return None
         facts = [
             ("active", count(sum(item.server.active for item in self.servers))),
             ("inactive", count(sum(item.server.inactive for item in self.servers))),
@@ -81,9 +84,10 @@ class _Known:
                 number_ = speed(rates[index], write) if self.growth.seconds else write(service.counters[index])
                 facts.append((name, number_))
         text = f"{service.scheduler}{', persistent' if service.persistent else ''}, {self.live} of {number} live"
-        is_open = not self.live or self.live < number or bool(room.find)
+        is_open = not self.live or self.live < number or any(room.choices)
         rows = _TABLE.listing(place, f"Real servers of {self.name}", items, self.name)
-        return Group(place, self.mark, self.name, text, facts, rows, is_open)
+        share = round(100 * self.live / number) if self.live < number else None
+        return Group(place, self.mark, self.name, text, facts, rows, is_open, share)
 
     def problems(self) -> Iterator[Problem]:
         """Yield that no real server is live, or which of them get no new connections."""
@@ -157,6 +161,10 @@ def _rate(number: int, rate: float | None, write: Callable[[float], str]) -> Cel
     return Cell(write(number)) if rate is None else Cell(speed(rate, write), f"Σ {write(number)}")
 
 
+def _counted(place: int) -> Callable[[_Item], float]:
+    return lambda item: item.server.counters[place] if item.server.counters else 0
+
+
 def _counter(place: int) -> Callable[[_Item], Cell]:
     def cell(item: _Item) -> Cell:
         known, server = item
@@ -169,8 +177,8 @@ def _counter(place: int) -> Callable[[_Item], Cell]:
 
 
 def _weight(item: _Item) -> Cell:
-    weight, total = item.server.weight, item.service.total
-    return Cell(count(weight), share=round(100 * weight / total) if total and weight > 0 else 0)
+    weight, service = item.server.weight, item.service
+    return Cell(count(weight), share=None if service.is_even or weight <= 0 else round(100 * weight / service.total))
 
 
 def _inactive(item: _Item) -> Cell:
@@ -185,9 +193,9 @@ def _row(item: _Item) -> Row:
 _TABLE = Table(
     "reals",
     "Real server",
-    Column("Weight", "number", _weight),
-    Column("Active", "number", lambda item: Cell(count(item.server.active))),
-    Column("Inactive", "number", _inactive),
-    *(Column(name, "number", _counter(place)) for place, name in enumerate(_COUNTED)),
+    Column("Weight", "number", _weight, lambda item: item.server.weight),
+    Column("Active", "number", lambda item: Cell(count(item.server.active)), lambda item: item.server.active),
+    Column("Inactive", "number", _inactive, lambda item: item.server.inactive),
+    *(Column(name, "number bytes", _counter(place), _counted(place)) for place, name in enumerate(_COUNTED)),
     row=_row,
 )

@@ -174,7 +174,8 @@ def _unseen(instance: Instance) -> Iterator[_Shown]:
 
 
 def _listing(look: Look, rows: list[_Shown]) -> str:
-    items = look.room.listing(rows, lambda shown: shown.row.mark, lambda shown: (shown.row.name,))
+    order = _TABLE.order(look.room)
+    items = look.room.listing(rows, lambda shown: shown.row.mark, lambda shown: (shown.row.name, shown.why), order)
     return _TABLE.listing("vip", "Which VIPs the kernel of this node holds, and why", items)
 
 

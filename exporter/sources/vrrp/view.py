@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from exporter.sources.vrrp.series import Vrrp
     from vipwarden.node.keepalived.dump import Instance, Script
 
+_UNKNOWN = Mark("unknown", "not known")
+_ROLES = (STATES[3], STATES[2], STATES[1], STATES[0], _UNKNOWN)
 _RUNS = ("", "running", "told to end", "killed")
 
 
@@ -31,19 +33,24 @@ class View:
         if vrrp is None:
             return Section({"vrrp": "", "scripts": "", "source": ""})
         known = _Keepalived(vrrp, look.facts("vip"))
-        instances = look.room.listing(vrrp.instances, _mark, known.names)
-        scripts = look.room.listing(vrrp.scripts, status, lambda script: (script.name,))
+        instances = look.room.listing(vrrp.instances, _mark, known.names, known.instances.order(look.room))
+        scripts = look.room.listing(vrrp.scripts, status, known.users, known.scripts.order(look.room))
         values = {
             "vrrp": known.instances.listing("vrrp", "VRRP instances", instances),
             "scripts": known.scripts.listing("script", "Scripts that keepalived runs", scripts),
-            "source": _source(vrrp),
+            "source": "" if look.room.choices.is_narrow else _source(vrrp),
         }
         problems = list(known.problems())
         if is_down := bool(look.outcomes["vrrp"].failure) and vrrp.up is False:
             text = joined(known.abandoned(), look.outcomes["vrrp"].failure)
             problems.append(Problem(Mark("bad", "down"), "keepalived", text, "vrrp", GONE))
         masters = sum(_mark(instance).word == "MASTER" for instance in vrrp.instances)
-        return Section(values, problems, [("MASTER of", masters, len(vrrp.instances))], is_down)
+        roles = [
+            (mark, named([it.name for it in vrrp.instances if _mark(it) == mark]))
+            for mark in sorted(set(map(_mark, vrrp.instances)), key=_ROLES.index)
+        ]
+        tiles = [("MASTER of", masters, len(vrrp.instances))]
+        return Section(values, problems, tiles, is_down, roles=roles)
 
 
 class _Keepalived:
@@ -58,18 +65,18 @@ class _Keepalived:
         self.instances = Table(
             "vrrp",
             "Instance",
-            Column("Priority", "number", _priority),
-            Column("Since", "number", _since),
+            Column("Priority", "number", _priority, lambda it: it.effective_priority or 0),
+            Column("Since", "number wide", _since, lambda it: it.changed or 0),
             Column("Tracked scripts", "", self._scripts),
-            Column("VIPs", "number", self._addresses),
+            Column("VIPs", "number held", self._addresses),
             Column("Became MASTER", "number", _moves),
-            Column("Adverts", "number", _adverts),
+            Column("Adverts", "number wide", _adverts),
             row=self._row,
         )
         self.scripts = Table(
             "scripts",
             "Script",
-            Column("Tracked by", "", self._users),
+            Column("Tracked by", "", lambda script: Cell(", ".join(self.users(script)[1:]) or "-")),
             Column("Now", "", _run),
             row=lambda script: Row(key("script", script.name), status(script), script.name),
             state="Status",
@@ -98,9 +105,10 @@ class _Keepalived:
         marks = tracked(self._vips, it.name, self._statuses)
         return Cell(marks=marks) if marks else Cell("none" if self._vips else "-")
 
-    def _users(self, script: Script) -> Cell:
+    def users(self, script: Script) -> list[str]:
+        """Return a script and the instances that track it."""
         users = [instance for instance, name in self._vips.scripts if name == script.name] if self._vips else []
-        return Cell(", ".join(users) or "-")
+        return [script.name, *users]
 
     def abandoned(self) -> str:
         """Return which VIPs the kernel has without a keepalived."""
@@ -151,7 +159,7 @@ def _key(it: Instance) -> str:
 
 
 def _mark(it: Instance) -> Mark:
-    return Mark("unknown", "not known") if it.state is None else STATES[it.state]
+    return _UNKNOWN if it.state is None else STATES[it.state]
 
 
 def _priority(it: Instance) -> Cell:

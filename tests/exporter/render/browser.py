@@ -111,6 +111,15 @@ class Tab:
         assert "exceptionDetails" not in told, told["exceptionDetails"]
         return told["result"].get("value")
 
+    async def key(self, key: str) -> None:
+        """Press a key: a letter, Tab or Enter."""
+        codes = {"Tab": 9, "Enter": 13}
+        text = {"text": "\r" if key == "Enter" else key} if key != "Tab" else {}
+        await self.call(
+            "Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=codes.get(key, 0), **text
+        )
+        await self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
+
     async def until(self, code: str, seconds: float = _SECONDS) -> None:
         """Wait until an expression is true, looked at whenever the page changes."""
         watch = f"""new Promise((resolve, reject) => {{

@@ -55,12 +55,15 @@ def test_the_page_looks_well_wide_and_narrow_light_and_dark(seen: Seen, tmp_path
     """Pictures of it, no part of it is cut off, and every text stands out from its ground (WCAG 2.1 AA)."""
 
     async def look(tab: Tab, _: str, __: Server) -> None:
+        await tab.run("window.turn = setInterval(refresh, 500)")
         await tab.until(SETTLED)
+        await tab.run("clearInterval(turn); pause.click()")
         for scheme in ("light", "dark"):
             for name, width in (("desktop", 1280), ("phone", 390), ("small", 360)):
                 await tab.look(width, scheme=scheme, motion="reduce")
                 assert await tab.run("document.documentElement.scrollWidth") <= width
-                assert await tab.run(_CUT) == []
+                cut = await tab.run(_CUT)
+                assert cut == []
                 if width != 360:
                     await tab.picture(tmp_path / f"page-{name}-{scheme}.png")
                     assert (tmp_path / f"page-{name}-{scheme}.png").stat().st_size > 50_000
@@ -72,10 +75,10 @@ def test_the_page_looks_well_wide_and_narrow_light_and_dark(seen: Seen, tmp_path
     seen(look)
 
 
-# an element whose text sticks out of the card that it is in
+# an element whose text sticks out of the card that it is in; results of checks are shortened, the problems have them
 _CUT = """[...document.querySelectorAll('main *')]
   .filter((one) => one.firstChild?.nodeType === 3 && one.checkVisibility())
-  .filter((one) => !one.closest('.unseen, caption, thead')).filter((one) => {
+  .filter((one) => !one.closest('.unseen, caption, thead, .check')).filter((one) => {
     const own = one.getBoundingClientRect(), card = (one.closest('section') ?? document.body).getBoundingClientRect();
     return own.width && (own.right > card.right + 1 || own.left < card.left - 1);
   }).map((one) => one.outerHTML)"""
@@ -141,7 +144,7 @@ def test_the_page_can_be_heard_and_used_by_keyboard(seen: Seen) -> None:
         assert set(targets) <= set(ids)
         await tab.look(1280)
         for _press in range(12):
-            await tab.call("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+            await tab.key("Tab")
             ring = "getComputedStyle(document.activeElement)"
             assert await tab.run(f"{ring}.outlineStyle + ' ' + {ring}.outlineWidth") == "solid 3px"
 
@@ -186,6 +189,70 @@ def test_what_changes_changes_in_place(seen: Seen) -> None:
 
 
 _KEPT = "[api.getBoundingClientRect().top, String(getSelection()), getSelection().anchorOffset]"
+
+
+def test_rows_are_dense_and_their_heads_stay_in_sight(seen: Seen) -> None:
+    """A row has at most 24 pixels; name of the backend and heads of its columns stand above it wherever it is."""
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        heights = await tab.run(
+            "[...document.querySelectorAll('.servers tbody tr, .reals tbody tr, .vips tbody tr, .frontends tbody tr, "
+            "details.group:not([open])')].map((one) => one.getBoundingClientRect().height).filter(Boolean)"
+        )
+        assert len(heights) > 20
+        assert max(heights) <= 24
+        await tab.look(1280, 300)
+        row = "[...document.querySelectorAll('.servers tbody tr')].find((one) => one.textContent.includes('shop-6'))"
+        await tab.run(
+            f"(window.row = {row}).scrollIntoView({{behavior: 'instant', block: 'start'}}); scrollBy({{top: -60, behavior: 'instant'}})"
+        )
+        tops = await tab.run(
+            "[row.closest('details').querySelector('summary'), row.closest('table').querySelector('th'), row]"
+            ".map((one) => one.getBoundingClientRect().top)"
+        )
+        assert -1 <= tops[0] < 2
+        assert tops[0] < tops[1] < tops[2]
+
+    seen(look)
+
+
+def test_choices_are_made_without_a_reload_and_live_in_the_address(seen: Seen) -> None:
+    """A search while it is typed, a state, an order: the address has them, and the way back takes them back."""
+    rows = "[...document.querySelectorAll('main tbody th')].map((one) => one.firstChild.textContent.trim()).join()"
+
+    async def look(tab: Tab, url: str, __: Server) -> None:
+        await tab.key("/")
+        for letter in "L7sts":
+            await tab.key(letter)
+        await tab.until("document.querySelector('#finding')?.textContent.includes('1 row with L7sts')")
+        assert await tab.run(rows) == "shop-2"
+        assert await tab.run("document.querySelector('.servers tbody tr').getBoundingClientRect().bottom < innerHeight")
+        assert await tab.run("location.search") == "?find=L7sts"
+        assert await tab.run("document.activeElement.id") == "find"
+        await tab.run("find.value = ''; find.dispatchEvent(new Event('input'))")
+        await tab.until("!document.querySelector('#finding')")
+        assert await tab.run("location.search") == ""
+        chip = "[...document.querySelectorAll('.chip')].find((one) => one.textContent.includes('DOWN'))"
+        await tab.run(f"{chip}.click()")
+        await tab.until("document.querySelector('#finding')?.textContent.includes('4 rows in state DOWN')")
+        await tab.run("document.querySelector('.servers th:nth-child(5) a').focus()")
+        await tab.key("Enter")
+        await tab.until("document.querySelector('.servers [aria-sort=descending]')")
+        assert await tab.run("location.search") == "?state=DOWN&sort=sessions"
+        assert "row" in await tab.run("document.getElementById('said').textContent")
+        assert await tab.run("document.activeElement.textContent") == "Sessions"
+        await tab.run("history.back()")
+        await tab.until("!document.querySelector('[aria-sort]')")
+        await tab.run("history.back()")
+        await tab.until("!document.querySelector('#finding')")
+        assert tab.loads == 1
+        changes = [address for address in tab.asked if "version=" in address]
+        assert all(address.startswith(f"{url}?") for address in changes)
+        await tab.run("refresh()")
+        await tab.run("refresh()")
+        assert len([address for address in tab.asked if "version=" in address]) > len(changes)
+
+    seen(look)
 
 
 def test_the_page_says_when_it_is_paused_old_or_left_alone(seen: Seen) -> None:

@@ -197,10 +197,11 @@ def test_what_is_looked_for_is_shown_alone_and_as_text(tmp_path: Path) -> None:
     say(tmp_path, "mail", State.CRITICAL, "closed")
     known = nowhere(tmp_path)
     found, hostile = (Page(answer.body) for answer in ask(known, "/?find=WEB", "/?find=%3Cb%3E%00%ff"))
-    assert "Below is what has WEB in its name" in found.text
-    assert "1 thing is wrong ✕ CRITICAL mail closed" in found.text
+    assert "1 row with WEB in name, state or result. Show all" in found.text
+    assert "1 thing is wrong Show them ✕ CRITICAL mail closed" in found.text
     assert re.findall(r'<th scope="row">(\w+)', found.html) == ["web"]
-    assert "No check has “<b> " in hostile.text
+    assert '<section id="haproxy"' not in found.html
+    assert "0 rows with <b> " in hostile.text
     assert not [tag for tag, _ in hostile.tags if tag == "b"]
 
 

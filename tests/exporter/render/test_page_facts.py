@@ -9,6 +9,7 @@ import pytest
 
 from exporter.choice import Choice, Pattern
 from exporter.page import Page
+from exporter.render.choices import Choices
 from exporter.render.model import FEW, MOST_ROWS
 from exporter.source import Outcome, Source
 from exporter.sources.haproxy.lines import server_mark
@@ -50,8 +51,8 @@ def vrrp(state: int | None, *, up: bool = True, base: int = 150, effective: int 
 def _show(tmp_path: Path) -> Any:
     view = Page()
 
-    def show(told: Sequence[Outcome], find: str = "") -> Read:
-        return Read(view.write(told, nowhere(tmp_path), find).decode())
+    def show(told: Sequence[Outcome], find: str = "", **choices: str) -> Read:
+        return Read(view.write(told, nowhere(tmp_path), Choices(find, **choices)).decode())
 
     return show
 
@@ -219,7 +220,7 @@ def test_two_instances_are_told_apart_and_the_silent_one_is_a_problem(show: Any)
     assert "✕ 4 of 7 up backend shop of edge without shop-3, shop-6, shop-2 · L4CON" in text
     assert "Connection refused · 4 requests wait for a server" in text
     assert "server legacy/legacy-1" not in text  # the backend says it
-    assert "shop-5 198.51.100.15:8080 ↓ DRAIN for 5 d 20" in text
+    assert "shop-5 198.51.100.15:8080 ↓ DRAIN 5 d 20" in text
 
 
 def test_a_stale_verdict_and_one_from_the_future_no_longer_count(show: Any) -> None:
@@ -377,3 +378,64 @@ def test_many_stale_verdicts_are_one_problem(show: Any) -> None:
         verdict.ttl, verdict.stamp = 2.0, verdict.stamp - 60
     text = show(outcomes(checks=known)).text
     assert "1 thing is wrong ? stale 6 checks orders_db, replica_db, haproxy_alive and 3 more: no verdict in" in text
+
+
+def _rows(page: Read) -> list[str]:
+    return re.findall(r'<th scope="row">([^ <]+)', page.html)
+
+
+def test_states_are_counted_and_choose_the_rows(show: Any) -> None:
+    """Each state with the number of its rows, the worst first; nothing else is left on the page."""
+    told = outcomes(haproxy=sample.haproxy(), checks=sample.checks())
+    chips = show(told).text
+    assert "HAProxy ✕ DOWN 4 ↓ DRAIN 1 ‖ MAINT 1 ○ no check 1 ✓ UP 5 ✓ OPEN 2" in chips.replace("haproxy", "HAProxy")
+    found = show(told, state="down")
+    assert _rows(found) == ["legacy-1", "legacy-2", "shop-3", "shop-6"]
+    assert "4 rows in state down . Show all" in found.text
+    assert "checks" not in re.findall(r'<section id="(\w+)"', found.html)
+    assert ("a", {"class": "chip bad", "href": "./", "aria-current": "true"}) in found.tags
+    assert _rows(show(told, "shop", state="UP")) == ["shop-1", "shop-2", "shop-7"]
+
+
+def test_a_search_finds_states_and_results_of_checks(show: Any) -> None:
+    """Of a server, and of a check."""
+    told = outcomes(haproxy=sample.haproxy(), checks=sample.checks())
+    assert _rows(show(told, "l7sts")) == ["shop-2"]
+    assert _rows(show(told, "drain")) == ["shop-5"]
+    assert _rows(show(told, "replica lag")) == ["replica_db"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "first"),
+    [
+        ("sessions", ["legacy-2", "legacy-1", "api-3"]),
+        ("-sessions", ["shop-3"]),
+        ("errors", ["shop-3"]),
+        ("-server", ["shop-7", "shop-6"]),
+        ("state", ["shop-3", "shop-6"]),
+        ("nonsense", ["legacy-1"]),
+    ],
+)
+def test_rows_are_in_the_order_of_a_column(show: Any, sort: str, first: list[str]) -> None:
+    """And the backends in that of their first rows; the head says so, and turns the order."""
+    lines = [
+        line.replace("legacy-1,0,3,0", "legacy-1,0,3,900").replace("legacy-2,0,3,0", "legacy-2,0,3,901")
+        for line in sample.proxies(0)
+    ]
+    found = show(outcomes(haproxy=sample.haproxy(lines)), sort=sort)
+    servers = [row for row in _rows(found) if "-" in row]
+    assert servers[: len(first)] == first
+    heads = [attributes for tag, attributes in found.tags if tag == "th" and "aria-sort" in attributes]
+    assert {head["aria-sort"] for head in heads} <= {
+        "ascending" if sort.startswith("-s") and sort != "-server" else "descending"
+    }
+    assert bool(heads) == (sort != "nonsense")
+    assert len(servers) == 12
+
+
+def test_hostile_choices_stay_words(show: Any) -> None:
+    """Of an address that somebody else wrote."""
+    evil = '"><script>alert(1)</script>&'
+    found = show(outcomes(haproxy=sample.haproxy()), evil, state=evil, sort=evil)
+    assert len([tag for tag, _ in found.tags if tag == "script"]) == 1
+    assert Choices.of({"find": "x" * 10_000, "sort": "\0\n"}) == ("x" * 97 + "...", "", "")
