@@ -70,7 +70,7 @@ class Page:
                 room.section, before = title, room.shown
                 section = view.show(look)
                 parts.append(section)
-                if room.shown > before or not choices.is_narrow:
+                if section.values and (room.shown > before or not choices.is_narrow):
                     written.append((name, title, _written(outcome, section, choices)))
             problems += section.problems
             if outcome.failure and not section.tells_failure:
@@ -122,4 +122,4 @@ def _chips(room: Room) -> Iterator[tuple[str, list[tuple[str, str, int]]]]:
 def _written(outcome: Outcome, section: Section, choices: Choices) -> Markup:
     template = _ENVIRONMENT.get_template(f"{outcome.source.name}/section.html")
     known = {"why": outcome.failure or outcome.absence, "failed": bool(outcome.failure), "narrow": choices.is_narrow}
-    return Markup(template.render(section.values, find=choices.find, **known))  # noqa: S704 - escaped
+    return Markup(template.render(section.values, **known))  # noqa: S704 - escaped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.render.model import Cell, Column, Row, Section, key
+from exporter.render.model import Cell, Column, Row, Section, key, named
 from exporter.render.table import Table
 from exporter.render.words import Mark, moment, span
 from vipwarden.state.clock import wall
@@ -21,12 +21,16 @@ class View:
     """Shows the records and hand-overs."""
 
     def show(self, look: Look) -> Section:
-        """Return the section, which is empty where nothing is in maintenance."""
+        """Return the section, none where nothing is in maintenance."""
         facts = look.facts("maintenance")
-        rows = look.room.listing(facts.records if facts else [], lambda _: _MARK, lambda it: (it.what, it.by))
+        if facts is None and not look.outcomes["maintenance"].failure:
+            return Section({})
+        records = facts.records if facts else []
+        rows = look.room.listing(records, lambda _: _MARK, lambda it: (it.what, it.by), _TABLE.order(look.room))
         values = {"records": _TABLE.listing("maintenance", "What is in maintenance", rows)}
         handed = [_handed(handover) for handover in facts.handovers] if facts else []
-        return Section(values | {"handed": handed}, note=". ".join(handed))
+        roles = [(_MARK, named([it.what for it in records]))] if records else ()
+        return Section(values | {"handed": handed}, note=". ".join(handed), roles=roles)
 
 
 def _handed(handover: Handover) -> str:
