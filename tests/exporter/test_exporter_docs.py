@@ -62,8 +62,8 @@ def test_its_web_configuration_is_read(tmp_path: Path) -> None:
 def test_its_paths_answer(tmp_path: Path) -> None:
     """And its collectors are those that there are."""
     paths: list[str] = re.findall(r"^\| `(/[^`]*)`", TEXT, re.MULTILINE)
-    assert len(paths) == 7
+    assert len(paths) == 8
     (tmp_path / "events").mkdir()  # of a recorder
-    assert [answer.status for answer in ask(nowhere(tmp_path), *paths)] == [200] * 7
+    assert [answer.status for answer in ask(nowhere(tmp_path), *paths)] == [200] * 8
     (names,) = re.findall(r"series of some collectors: (.*) \|", TEXT)
     assert re.findall(r"`([a-z]+)`", names) == [collector.name for collector in sources()]

@@ -154,8 +154,8 @@ async def _watch(tab: Tab, folder: Path, second: subprocess.Popen[bytes]) -> Non
 
     ip(f"addr del {VIP}/24 dev br0")
     (folder / "bad").unlink()
-    await tab.until(f"{_GONE.format('held here')} && !{_SAYS.format('VI_1')}")
-    assert await tab.run(_SAYS.format("1 thing is wrong"))
+    await tab.until(f"{_GONE.format('held here')} && {_SAYS.format('1 thing is wrong')}")
+    assert await tab.run(_SAYS.format("MASTER VI_1"))
 
 
 async def _pictures(tab: Tab, folder: Path, name: str) -> None:
