@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from agent.published import Published
     from vipwarden.config.entry import Entry
+    from vipwarden.config.panic import Group
     from vipwarden.node.ipvs.paths import Marks
 
 _LOCK = 3.0  # seconds to wait for the lock: an agent that dies keeps it for a moment
@@ -44,7 +45,7 @@ class Agent:
 
     ``say`` takes lines for the operator, never waits and never raises; ``unsaid`` counts those that it had to drop.
     ``grace`` is for how many seconds verdicts stay valid after a clean end; ``marks`` are for the paths of checks with
-    via.
+    via; ``panics`` are groups of checks.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Agent:
         grace: float,
         unsaid: Callable[[], int] = lambda: 0,
         marks: Marks = MARKS,
+        panics: Sequence[Group] = (),
     ) -> None:
         self.runtime = runtime
         self.grace = grace
@@ -63,6 +65,7 @@ class Agent:
         self._say = say
         self._unsaid = unsaid
         self._entries = entries
+        self._panics = panics
         self._record = Record(runtime, _HOUSEKEEPING)
         self._publisher = Publisher(runtime, say, self._record.event)
         self._meter = Meter()
@@ -98,6 +101,7 @@ class Agent:
             self.paths.close()
             guard, self._guard = self._guard, None
             if guard is not None:
+                self._turns.groups.leave()
                 self._record.event("agent", "agent", state="stop")
                 self._record.flush()
                 await guard.leave(self.grace)
@@ -135,15 +139,17 @@ class Agent:
         for watch in watches.values():
             watch.take_over(verdict.read(f"{self._publisher.verdicts}/{watch.published.file}"), self.grace)
         publish.sweep(self._publisher.verdicts)
+        self._turns.groups.begin()
         self._switch(watches, guard)
 
-    async def reload(self, entries: Sequence[Entry]) -> None:
+    async def reload(self, entries: Sequence[Entry], panics: Sequence[Group] = ()) -> None:
         """Go over to other entries; raises OSError, and then goes on as before."""
         before = self._guard
         if before is None:
             raise OSError(0, "no agent runs")
         self._guard = guard = await self._guarded(entries)
         guard.arm(before)
+        self._panics = panics
         self._switch(linked(entries, self.watches), guard)
         self._drop({check.file for check in before.guarded} - {check.file for check in guard.guarded})
         await before.dismiss()
@@ -170,9 +176,11 @@ class Agent:
             if watches.get(name) is not old:
                 self._turns.stop(old)
         now = monotonic()
-        for number, (name, watch) in enumerate(watches.items()):
+        for number, watch in enumerate(watches.values()):
             watch.number = number
             watch.told.follow(self._maintained.of(watch.entry))
+        self._turns.groups.arrange(self._panics, watches, now)
+        for name, watch in watches.items():
             if watch.entry.track and watch.published.value is None:
                 self._publisher.track(watch.published, watch.value)
             if before.get(name) is not watch and not watch.links.members:
@@ -189,6 +197,7 @@ class Agent:
     def _keep_house(self) -> None:
         self._record.look()
         self._publisher.look_after(self._published())
+        self._turns.groups.keep_house()
         self._driver.names.save()
         self.paths.forget()
         trouble = self._guard.inspect() if self._guard is not None else ""

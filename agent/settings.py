@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vipwarden.config.document import SECTIONS, Document, Mistakes
 from vipwarden.config.entries import checks
+from vipwarden.config.panic import groups
 from vipwarden.config.pattern import LbKind, Place, suffix
 from vipwarden.core.values import Seconds, Via
 from vipwarden.node.ipvs.paths import MARKS, Marks
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vipwarden.config.entry import Entry
+    from vipwarden.config.panic import Group
 
 
 class Settings(NamedTuple):
@@ -38,6 +40,7 @@ class Plan(NamedTuple):
 
     entries: list[Entry]
     settings: Settings
+    panics: list[Group]
 
 
 def plan(path: str, text: str | None = None) -> Plan:
@@ -47,13 +50,14 @@ def plan(path: str, text: str | None = None) -> Plan:
 
 def plan_of(document: Document) -> Plan:
     """Return what a document says for the agent; raises ConfigError."""
-    mistakes, entries, values = Mistakes(), [], {}
+    mistakes, entries, values, panics = Mistakes(), [], {}, []
     with mistakes.kept():
         values = document.section("agent", settings)
     with mistakes.kept():
         entries = checks(document, real_servers)
+        panics = groups(document, entries)
     mistakes.end()
-    return Plan(entries, settings(**values))  # type: ignore[arg-type]
+    return Plan(entries, settings(**values), panics)  # type: ignore[arg-type]
 
 
 def real_servers(path: str, service: str, via: LbKind | Via | None) -> Iterator[Place]:
@@ -68,10 +72,11 @@ def real_servers(path: str, service: str, via: LbKind | Via | None) -> Iterator[
         servers = [server for server in servers if server.service == words]
     if not servers:
         raise ValueError(f"{path} has no real servers{service and ' of virtual_server '}{service}")
-    places = {}
+    places: dict[str, Place] = {}
     for server in servers:
         place = _place(server, via)
-        places[place.suffix] = place
+        services = dict.fromkeys((*places.get(place.suffix, place).services, server.service))
+        places[place.suffix] = place._replace(services=tuple(services))
     yield from places.values()
 
 

@@ -8,6 +8,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from agent.compose import blocked, blocker, composed
+from agent.groups import Groups
 from agent.published import NOTHING, STAMP
 from agent.run import Run
 from vipwarden.core.result import Result
@@ -33,6 +34,7 @@ class Turns:
         self._meter = meter
         self._looks: memoryview[float]
         self._failed: memoryview[int]
+        self.groups = Groups(driver, publisher, lambda: self._looks, self._fall)
 
     def guard(self, looks: memoryview[float], failed: memoryview[int]) -> None:
         """Stamp looks into this memory from now on; ``failed`` marks the checks that the watchdog has failed."""
@@ -59,8 +61,18 @@ class Turns:
         """
         if not watch.told.follow(record):
             return False
+        if watch.is_shared:
+            self.groups.follow(watch)
         self._tell(watch, now)
         return True
+
+    def _fall(self, watch: Watch) -> None:
+        """Tell a failure that was held back."""
+        now = monotonic()
+        self._flap(watch, now)
+        self._tell(watch, now)
+        for user in watch.links.users:
+            self.compose(user, now, changed=True)
 
     def _tell(self, watch: Watch, now: float) -> None:
         """Bring the files of a check up to date without a run of it, as something else is told now."""
@@ -199,8 +211,16 @@ class Turns:
     def _consider(self, watch: Watch, before: State | None, now: float) -> None:
         """Decide what is told of a verdict that has changed."""
         health = watch.health
-        if before is None or before > health.worst or health.is_healthy:
+        was_healthy = before is not None and before <= health.worst
+        if before is None or was_healthy is health.is_healthy:
             return
+        if health.is_healthy:
+            if watch.is_shared:
+                self.groups.recover(watch)
+        elif not (watch.is_shared and not watch.told.is_dampened and self.groups.fail(watch, before, now)):
+            self._flap(watch, now)
+
+    def _flap(self, watch: Watch, now: float) -> None:
         if watch.told.flap(now):
             self._shout(watch, "held down", watch.told.why(now), is_good=False)
             self.dampen(watch)

@@ -42,6 +42,7 @@ class Watch:
         "blind",
         "entry",
         "health",
+        "is_shared",
         "links",
         "number",
         "published",
@@ -58,6 +59,7 @@ class Watch:
         self.blind = False  # whether the path to the real server could not be built
         self.health = Health(entry.rise, entry.fall, entry.healthy)
         self.told = Told(entry, self.health)
+        self.is_shared = False  # whether a group of the section panic has it
         self.result: Result | None = None  # the last one
         self.since = 0.0  # when the state of the verdict changed, in seconds of the epoch
         self.schedule = Schedule(entry.interval, entry.fast_interval, entry.retry)
@@ -72,6 +74,12 @@ class Watch:
         """The value that the track file has to hold."""
         return self.told.value(self.result.metrics if self.result else ())
 
+    def is_well(self, since: float, looks: memoryview[float]) -> bool:
+        """Return whether a run that began at a monotonic time or later is known to have been healthy."""
+        schedule, health = self.schedule, self.health
+        is_settled = health.is_healthy and not health.count and not schedule.repeated and not self.blind
+        return is_settled and since <= schedule.begun <= looks[self.number]
+
     def take_over(self, last: Verdict | None, grace: float) -> None:
         """Begin with the verdict that an earlier agent left, if that ended at most ``grace`` seconds ago."""
         if last is not None:
@@ -79,6 +87,7 @@ class Watch:
         # a clean end has added the grace to the TTL already
         if last is not None and last.ttl and standing(last, min(last.ttl, self.published.ttl) + grace).is_valid:
             self.health.state, self.result, self.since = last.result.state, last.result, last.since
+            self.told.keep_on(last, monotonic())
 
     def inherit(self, old: Watch) -> None:
         """Begin with the verdict of the same name under the configuration before."""

@@ -72,14 +72,14 @@ class AgentService:
     async def run(self, ready: Callable[[], None]) -> None:
         """Run the checks; raises AgentError."""
         route(self.log, asyncio.get_running_loop())
-        grace = self.plan.settings.restart_grace
-        marks = self.plan.settings.via_marks
-        self.agent = Agent(self.plan.entries, runtime(), self.log.say, grace, lambda: self.log.dropped, marks)
+        plan, log = self.plan, self.log
+        grace, marks = plan.settings.restart_grace, plan.settings.via_marks
+        self.agent = Agent(plan.entries, runtime(), log.say, grace, lambda: log.dropped, marks, plan.panics)
         await self.agent.run(ready)
 
     async def switch(self, plan: Plan) -> None:
         """Go over to another plan; raises OSError."""
-        await self.agent.reload(plan.entries)
+        await self.agent.reload(plan.entries, plan.panics)
         self.agent.grace = plan.settings.restart_grace
         self.agent.paths.marks = plan.settings.via_marks
 

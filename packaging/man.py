@@ -23,6 +23,7 @@ _KEYS = {
     "checks: of one that is composed of others, in place of check": ("vipwarden.config.entry", "composed"),
     "checks: of both": ("vipwarden.config.entry", "judged"),
     "agent": ("agent.settings", "settings"),
+    "panic: of each group": ("vipwarden.config.panic", "group"),
     "exporter": ("exporter.settings", "settings"),
     "notify": ("keepalived_scripts.notify.settings", "settings"),
 }

@@ -10,8 +10,9 @@ from agent.agent import Agent
 from agent.driver import Driver
 from agent.run import Run
 from tests.agent.running import watchdogs
-from vipwarden.config.document import Document
+from vipwarden.config.document import SECTIONS, Document
 from vipwarden.config.entries import checks
+from vipwarden.config.panic import groups
 from vipwarden.core.options import complete, options, parse
 
 if TYPE_CHECKING:
@@ -53,12 +54,14 @@ def entries(text: str) -> list[Entry]:
 
 
 class Inside:
-    """An agent of this process, and what it has said."""
+    """An agent of this process, and what it has said; ``panic`` are the groups of that section."""
 
-    def __init__(self, folder: Path, *text: str) -> None:
+    def __init__(self, folder: Path, *text: str, panic: str = "") -> None:
         (folder / "run").mkdir(exist_ok=True)
         self.said: list[str] = []
         self.entries = entries(", ".join(text))
+        document = Document("vipwarden.yaml", f"panic: {{{panic}}}", sections=SECTIONS)
+        self.panics = groups(document, self.entries)
         self.folder = folder / "run"
         self.tracks: dict[str, str] | None = None  # as they were when it was told to end
         self.agent: Agent
@@ -72,7 +75,7 @@ class Inside:
 
         async def watch() -> None:
             change(self.entries)
-            self.agent = Agent(self.entries, str(self.folder), self._say, 0.1)
+            self.agent = Agent(self.entries, str(self.folder), self._say, 0.1, panics=self.panics)
             running = asyncio.ensure_future(self.agent.run())
             end = monotonic() + 60
             while not running.done() and not done() and monotonic() < end:  # noqa: ASYNC110 - it happens in files

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 PATH = "/etc/vipwarden/vipwarden.yaml"
-SECTIONS = ("agent", "exporter", "notify")  # besides "checks"; each reader of the file takes its own
+SECTIONS = ("agent", "exporter", "notify", "panic")  # besides "checks"; each reader of the file takes its own
 _MOST_MISTAKES = 50
 
 

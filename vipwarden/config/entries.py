@@ -133,9 +133,10 @@ class _Builder:
             raise self._error(key, f"{name}.virtual_server", "means nothing without real_servers")
         keys: dict[str, Any] = self.document.values(key, node, f"checks.{name}", known)
         values = {text: value for text, value in keys.items() if text in own and text not in ours}
-        for end, place in self._places(name, key, keys, own):
+        for end, place, services in self._places(name, key, keys, own):
             entry = Entry(f"{name}{end}", keys)
             entry.ask(function, keys, {**values, **place})
+            entry.services = services
             self._judge_times(key, name, entry)
             if why := contradiction(function, entry.values):
                 raise self._error(key, entry.name, f"can never be healthy: {why}")
@@ -143,14 +144,14 @@ class _Builder:
 
     def _places(
         self, name: str, key: yaml.Node, keys: dict[str, Any], own: dict[str, Option]
-    ) -> Iterator[tuple[str, dict[str, object]]]:
-        """Yield the name's suffix, and host and port, of each check of a pattern."""
+    ) -> Iterator[tuple[str, dict[str, object], tuple[str, ...]]]:
+        """Yield the name's suffix, host and port, and virtual services, of each check of a pattern."""
         path = keys.get("real_servers")
         if path is not None:
             try:
                 for at in self.real_servers(path, keys.get("virtual_server") or "", keys.get("via")):
                     values = {"host": own["host"].build(at.host), "port": own["port"].build(str(at.port))}
-                    yield at.suffix, values | ({"via": at.via} if "via" in own else {})
+                    yield at.suffix, values | ({"via": at.via} if "via" in own else {}), at.services
             except ValueError as error:
                 raise self._error(key, f"{name}.real_servers", str(error)) from None
             return
@@ -163,7 +164,7 @@ class _Builder:
                     place["host"] = own["host"].build(host)
                 except ValueError as error:
                     raise self._error(key, f"{name}.hosts", f"names {host!r}: {error}") from None
-            yield suffix(host, port), place
+            yield suffix(host, port), place, ()
 
     def _judge_times(self, key: yaml.Node, name: str, entry: Entry) -> None:
         for option in ("interval", "fast_interval"):

@@ -120,8 +120,8 @@ class Entry:
 
     __slots__ = (
         "check", "dampen", "fall", "fast_interval", "function", "healthy", "hold", "in_maintenance", "interval",
-        "loss_after", "members", "name", "needed", "only_if", "retry", "rise", "syslog", "timeout", "track", "values",
-        "via_hold", "weight",
+        "loss_after", "members", "name", "needed", "only_if", "retry", "rise", "services", "syslog", "timeout", "track",
+        "values", "via_hold", "weight",
     )  # fmt: skip
     function: Check
 
@@ -145,6 +145,7 @@ class Entry:
         self.dampen: Dampen | None = None
         self.only_if: tuple[str, ...] = ()
         self.members: tuple[str, ...] = ()
+        self.services: tuple[str, ...] = ()  # virtual services that a real server belongs to
 
     def ask(self, function: Check, keys: Mapping[str, object], values: dict[str, Any]) -> None:
         """Make it a check that calls ``function`` with ``values``, by the keys of asked()."""

@@ -33,12 +33,13 @@ def via_of_services(text: str) -> LbKind | Via:
 
 
 class Place(NamedTuple):
-    """Where one check of a pattern asks; ``suffix`` is the end of its name."""
+    """Where one check of a pattern asks; ``suffix`` is the end of its name, ``services`` are virtual services."""
 
     suffix: str
     host: str
     port: int
     via: Via | None = None
+    services: tuple[str, ...] = ()
 
 
 class Hosts(tuple[str, ...]):

@@ -26,6 +26,7 @@ KINDS = (
     "events",  # of the record itself: lost or dropped events
     "handover",
     "maintenance",
+    "panic",  # of a group of checks: failures that are held back
     "process",
     "recorder",
     "restart",

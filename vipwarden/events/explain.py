@@ -24,6 +24,7 @@ _WORSE = {
     "dampening": ("held down",),
     "handover": ("begin",),
     "maintenance": ("begin",),
+    "panic": ("begin",),
     "process": ("ended",),
     "restart": ("restart",),
     "vip": ("gone",),

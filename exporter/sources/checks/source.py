@@ -12,7 +12,7 @@ from vipwarden.core.result import OK
 from vipwarden.state.maintenance import mark
 from vipwarden.state.maintenance import read_all as maintained
 from vipwarden.state.standing import LEFT, standing
-from vipwarden.state.verdict import DAMPENED, read_all
+from vipwarden.state.verdict import DAMPENED, PANIC, read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ _SUCCESS = "Whether the last verdict is OK and still valid: only then keepalived
 _FRESH = "Whether the verdict is still valid: neither past its TTL nor dated into the future."
 _MAINTENANCE = "Whether the check is in maintenance."
 _DAMPENED = "Whether keepalived is told that the check is down, as it flaps."
+_PANIC = "Whether keepalived is told that the check is healthy, as its whole group fails."
 _TTL = "Validity (TTL) of the last verdict in seconds; absent for one-shot runs."
 
 
@@ -62,6 +63,7 @@ def series(facts: Checks) -> Iterator[Metric]:
         ("vipwarden_check_fresh", "gauge", _FRESH, lambda it: it[1].is_valid),
         ("vipwarden_check_maintenance", "gauge", _MAINTENANCE, lambda it: bool(it[0].maintenance)),
         ("vipwarden_check_dampened", "gauge", _DAMPENED, lambda it: it[0].told.startswith(DAMPENED)),
+        ("vipwarden_check_panic", "gauge", _PANIC, lambda it: it[0].told.startswith(PANIC)),
         (
             "vipwarden_check_since_timestamp_seconds",
             "gauge",

@@ -10,6 +10,7 @@ from exporter.render.table import Table
 from exporter.render.words import SEVERITY, Mark, count, moment, size, span
 from vipwarden.core.result import one_line
 from vipwarden.state.standing import FUTURE, STALE, standing
+from vipwarden.state.verdict import PANIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,8 @@ def _mark(item: Item) -> Mark:
     if verdict.maintenance and now.is_valid:
         return Mark("maint", f"{mark.word}, maintenance")
     if verdict.held and now.is_valid:
-        return Mark(mark.tone if is_wrong(mark) else "warn", f"{mark.word}, held down")
+        how = "held" if verdict.told.startswith(PANIC) else "held down"
+        return Mark(mark.tone if is_wrong(mark) else "warn", f"{mark.word}, {how}")
     return mark
 
 

@@ -1,0 +1,211 @@
+"""Which groups of checks are in a panic, and what is told of their checks then?"""
+
+from __future__ import annotations
+
+from functools import partial
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+from agent.panic import Panic
+from vipwarden.config.panic import TITLE
+from vipwarden.core.result import CRITICAL, OK, WARNING, Metric, Result
+from vipwarden.state import files, paths
+from vipwarden.state.verdict import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agent.driver import Driver
+    from agent.publisher import Publisher
+    from agent.watch import Watch
+    from vipwarden.config.panic import Group
+    from vipwarden.core.result import State
+
+_TTL = 5.0  # seconds for which the verdict on a group is valid
+
+
+class _Guarded:
+    """A group at work."""
+
+    def __init__(self, group: Group, panic: Panic) -> None:
+        self.group = group
+        self.panic = panic
+        self.is_armed = False
+        self.is_on = False  # whether the panic was logged
+        self.state: State | None = None
+        self.since = 0.0
+
+
+class Groups:
+    """The groups of an agent; ``release`` is called with a check whose failure has to be told now."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        publisher: Publisher,
+        looks: Callable[[], memoryview[float]],
+        release: Callable[[Watch], None],
+    ) -> None:
+        self._driver = driver
+        self._publisher = publisher
+        self._looks = looks
+        self._release = release
+        self._watches: Mapping[str, Watch] = {}
+        self._groups: list[_Guarded] = []
+        self._of: dict[str, list[_Guarded]] = {}
+
+    def begin(self) -> None:
+        """Remove the verdicts on groups of an earlier agent."""
+        try:
+            there = [name for name in files.names(self._publisher.verdicts) if name.startswith(paths.file_name(TITLE))]
+        except OSError:
+            return
+        for name in there:
+            self._publisher.remove(self._publisher.verdicts, name)
+
+    def arrange(self, groups: Sequence[Group], watches: Mapping[str, Watch], now: float) -> None:
+        """Go over to other groups or checks: what is held is held on, by the groups that still have it."""
+        before, self._watches = self._groups, watches
+        kept = {it.group: it for it in before}
+        self._groups = [kept.get(group) or self._made(group) for group in groups]
+        for old in before:
+            if old not in self._groups:
+                self._publisher.remove(self._publisher.verdicts, paths.file_name(TITLE + old.group.name))
+        self._of = {}
+        for it in self._groups:
+            for name in it.group.members:
+                self._of.setdefault(name, []).append(it)
+        for name, watch in watches.items():
+            watch.is_shared = name in self._of
+            if watch.is_shared:
+                self.follow(watch)
+            if watch.told.kept is not None:
+                self._resume(watch, now)
+        for it in self._groups:
+            self._arm(it, now)
+
+    def _made(self, group: Group) -> _Guarded:
+        def unclear(since: float) -> int:
+            looks = self._looks()
+            members = (self._watches[name] for name in made.panic.members)
+            return sum(watch.health.is_healthy and not watch.is_well(since, looks) for watch in members)
+
+        made = _Guarded(group, Panic(group.rule, group.members, unclear))
+        return made
+
+    def _resume(self, watch: Watch, now: float) -> None:
+        """Go on holding a check that an earlier agent, or another group, has held."""
+        told, name = watch.told, watch.entry.name
+        mine = self._of.get(name, [])
+        if told.record is None and not watch.health.is_healthy and any(name in it.panic.held for it in mine):
+            return
+        left = told.kept_until - now
+        is_held = False
+        if told.record is None and watch.health.state is not None and not watch.health.is_healthy:
+            for it in mine:
+                is_held = it.panic.resume(name, left, now) or is_held
+        if not is_held:
+            told.release()
+
+    def fail(self, watch: Watch, before: State, now: float) -> bool:
+        """Take the failure of a check that was told healthy, in the state before; return whether it is held back."""
+        left = 0.0
+        for it in self._of.get(watch.entry.name, ()):
+            if it.panic.fail(watch.entry.name, now):
+                left = max(left, it.panic.left(now))
+            self._settle(it, now)
+        if left > 0:
+            watch.told.keep(before, now + left)
+        return left > 0
+
+    def recover(self, watch: Watch) -> None:
+        """Take that a check is healthy."""
+        for it in self._of.get(watch.entry.name, ()):
+            it.panic.recover(watch.entry.name)
+        watch.told.release()
+
+    def follow(self, watch: Watch) -> None:
+        """Let a check count or not, as its maintenance begins or ends."""
+        for it in self._of.get(watch.entry.name, ()):
+            (it.panic.join if watch.told.record is None else it.panic.leave)(watch.entry.name)
+        if watch.told.record is not None:
+            watch.told.release()
+
+    def _arm(self, it: _Guarded, now: float) -> None:
+        if not it.is_armed and (pause := it.panic.wakes) is not None:
+            it.is_armed = True
+            self._driver.at(now + min(pause, max(it.panic.left(now), 0.01)), partial(self._look, it))
+
+    def _look(self, it: _Guarded, _tick: float) -> None:
+        it.is_armed = False
+        if it not in self._groups:
+            return
+        now = monotonic()
+        for name in it.panic.look(now):
+            watch = self._watches[name]
+            if not any(name in other.panic.held for other in self._of[name]):
+                self._driver.at(now, partial(self._tell, watch))  # thousands are told a few at a time
+        self._settle(it, now)
+
+    def _tell(self, watch: Watch, _tick: float) -> None:
+        if watch.told.kept is not None and self._watches.get(watch.entry.name) is watch:
+            watch.told.release()
+            self._release(watch)
+
+    def _settle(self, it: _Guarded, now: float) -> None:
+        """Log the begin or the end of a panic, and look again."""
+        self._arm(it, now)
+        panic = it.panic
+        if (panic.since is not None) is it.is_on:
+            return
+        it.is_on = panic.since is not None
+        title = TITLE + it.group.name
+        if it.is_on:
+            text = f"{self._words(it)}: what was told before is held for at most {panic.left(now):.0f} s"
+            self._publisher.shout("panic", title, "begin", text, is_good=False)
+        else:
+            why = "the time is over" if panic.left(now) <= 0 else "the others are healthy again"
+            text = f"the panic ends, as {why}: {self._words(it)}"
+            self._publisher.shout("panic", title, "end", text, is_good=panic.left(now) > 0)
+        self._publish(it, now)
+
+    def _words(self, it: _Guarded) -> str:
+        return f"{it.panic.failed} of {len(it.panic.members)} checks fail together"
+
+    def keep_house(self) -> None:
+        """Publish the verdicts on the groups, to be called each second."""
+        now = monotonic()
+        for it in self._groups:
+            self._publish(it, now)
+
+    def _publish(self, it: _Guarded, now: float) -> None:
+        panic, rule = it.panic, it.group.rule
+        left = panic.left(now)
+        limit = f"above {rule.above} % within {rule.window:g} s"
+        if panic.since is not None:
+            state = CRITICAL
+            text = f"panic: {self._words(it)}, {len(panic.held)} of them are held for {left:.0f} s more"
+        elif left <= 0:
+            state = WARNING
+            text = f"{self._words(it)}: they were held for {rule.longest:g} s, and none is until that is over"
+        else:
+            state, text = OK, f"{panic.failed} of {len(panic.members)} checks fail together, no panic ({limit})"
+        if state != it.state:
+            it.state, it.since = state, time()
+        count = len(panic.members)
+        metrics = [
+            Metric("members", count, minimum=0),
+            Metric("failed", panic.failed, minimum=0, maximum=count),
+            Metric("held", len(panic.held) if panic.since is not None else 0, minimum=0, maximum=count),
+            Metric("left", left, "s", minimum=0, maximum=rule.longest),
+        ]
+        try:
+            data = encode("panic", Result(state, text, metrics), it.since, 0, _TTL)
+            files.write(f"{self._publisher.verdicts}/{paths.file_name(TITLE + it.group.name)}", data)
+        except OSError:
+            pass  # a folder that cannot be written is logged with the verdicts of the checks
+
+    def leave(self) -> None:
+        """Remove the verdicts on the groups, at the end."""
+        for it in self._groups:
+            self._publisher.remove(self._publisher.verdicts, paths.file_name(TITLE + it.group.name))
