@@ -17,6 +17,7 @@ PARTS = {
     "check": "run one check now, and print its result for people or as JSON",
     "chk_haproxy": "HAProxy for keepalived: restarted once before the VIP is given up",
     "chk_service": "a service for keepalived: restarted once before the VIP is given up",
+    "convert": "turn the scripts and checkers of keepalived.conf into checks of vipwarden",
     "doctor": "say what is wrong with keepalived.conf on this node, and how to mend it",
     "events": "show what happened on this node or on several, and what caused it",
     "exporter": "serve the page and /metrics of this node",

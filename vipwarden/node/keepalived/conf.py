@@ -6,7 +6,7 @@ from vipwarden.node.keepalived.lines import ConfError, lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from vipwarden.node.keepalived.lines import Line
 
@@ -45,14 +45,17 @@ class Block:
         return next((block.words[1] for block in reversed([*self.named(keyword)]) if len(block.words) > 1), "")
 
 
-def parse(path: str, *, root: str = "", config_id: str | None = None) -> Block:
+def parse(
+    path: str, *, root: str = "", config_id: str | None = None, texts: Mapping[str, str] | None = None
+) -> Block:
     """Return a Block without words around all statements of a file and its includes; raises ConfError.
 
-    ``root`` is put before the absolute paths of includes; ``config_id`` is keepalived's own option.
+    ``root`` is put before the absolute paths of includes; ``config_id`` is keepalived's own option. ``texts`` by path
+    are read in place of files.
     """
     top = Block([], path=path)
     inside = [top]
-    for line in lines(path, root=root, config_id=config_id):
+    for line in lines(path, root=root, config_id=config_id, texts=texts):
         for piece in _pieces(line):
             if piece == "{":
                 if not inside[-1].blocks:

@@ -44,7 +44,7 @@ class Definitions:
             self._close()  # an empty line ends a definition, a comment does not
 
     def _expand(self, line: str, depth: int = 0) -> Iterator[str]:
-        self._lines += 1
+        self._lines += depth > 0  # a file is bounded by its size
         if depth > _MOST_STEPS or self._lines > _MOST_LINES:
             raise ExpansionError("its definitions and sequences have no end")
         if self._open:

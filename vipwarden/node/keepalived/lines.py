@@ -14,7 +14,7 @@ from vipwarden.node.keepalived.definitions import Definitions, ExpansionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _MOST_BYTES = 16 << 20
 _MOST_FILES = 1000
@@ -45,19 +45,23 @@ class Line:
         return f"{self.path}:{self.number}"
 
 
-def lines(path: str, *, root: str = "", config_id: str | None = None) -> Iterator[Line]:
+def lines(
+    path: str, *, root: str = "", config_id: str | None = None, texts: Mapping[str, str] | None = None
+) -> Iterator[Line]:
     """Yield the lines of a file and its includes, without comments; raises ConfError.
 
-    ``root`` is put before absolute paths; ``config_id`` is the name of the node, by default its own.
+    ``root`` is put before absolute paths; ``config_id`` is the name of the node, by default its own. ``texts`` by path
+    are read in place of files.
     """
-    return _Reader(root, config_id).lines(path, ())
+    return _Reader(root, config_id, texts or {}).lines(path, ())
 
 
 class _Reader:
-    def __init__(self, root: str, config_id: str | None) -> None:
+    def __init__(self, root: str, config_id: str | None, texts: Mapping[str, str]) -> None:
         # keepalived's default for --config-id is the name of the node up to its first dot
         self.definitions = Definitions(posix.uname()[1].partition(".")[0] if config_id is None else config_id)
         self.root = root
+        self.texts = texts
         self.files = self.bytes = 0
 
     def lines(self, path: str, above: tuple[str, ...]) -> Iterator[Line]:
@@ -92,6 +96,8 @@ class _Reader:
 
     def _read(self, path: str, above: tuple[str, ...]) -> str:
         self.files += 1
+        if path in self.texts:
+            return self.texts[path]
         try:
             mode, data = look(path, _MOST_BYTES)
         except FileNotFoundError:

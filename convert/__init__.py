@@ -1,0 +1,1 @@
+"""What `vipwarden convert` does: scripts and checkers of keepalived.conf become checks of the agent."""

@@ -1,0 +1,201 @@
+"""What does a checker of a real server ask, in the words of our checks?
+
+Defaults and their order are those of keepalived's check_api.c, check_data.c (validate_check_config()) and the check_*.c
+of each checker: a statement of the checker counts before one of the real server, and that before the virtual server's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convert.wanted import Asked, LeftError, Wanted
+from vipwarden.node.keepalived.conf import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convert.wanted import Value
+    from vipwarden.node.keepalived.conf import Block
+
+CHECKERS = ("TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "MISC_CHECK")
+OTHERS = {"FILE_CHECK": "it is by a file already", "BFD_CHECK": "no check of vipwarden speaks BFD"}
+# retries and the seconds before them; 0 is the delay_loop
+_RETRIES = {"HTTP_GET": (1, 3), "SSL_GET": (1, 3), "DNS_CHECK": (3, 0), "MISC_CHECK": (0, 1)}
+_MOST_SECONDS = 86400
+_HELO = "smtpchecker.keepalived.org"
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_[]:")
+
+
+def wanted(service: Block, server: Block, checker: Block) -> Wanted:
+    """Return what a built-in checker asks; raises LeftError."""
+    kind = checker.words[0]
+    made = times(service, server, checker)
+    if kind == "SMTP_CHECK" and (hosts := list(checker.named("host"))):
+        connections = [*([checker] if any(checker.named(*_CONNECTION)) else []), *hosts]
+    else:
+        connections = [checker]
+    for connection in connections:
+        made.checks += _MAKERS[kind](service, server, checker, place(service, server, checker, connection), made)
+    made.checks = [asked.proved() for asked in made.checks]
+    made.name = _name(made.checks[0], server)
+    return made
+
+
+_CONNECTION = ("connect_ip", "connect_port", "bindto", "bind_port", "bind_if", "connect_timeout", "fwmark")
+
+
+def times(service: Block, server: Block, checker: Block) -> Wanted:
+    """Return the times of a checker; raises LeftError."""
+    retries, pause = _RETRIES.get(checker.words[0], (1, 1))
+    around = (checker, server, service)
+    loop = number(around, "delay_loop", 60)
+    if loop < 0.5:
+        raise LeftError(f"delay_loop {loop:g} is shorter than a verdict takes on its way")
+    retry = number([*checker.named("nb_get_retry"), *around], "retry", retries)
+    for block in checker.blocks:  # the last of both counts
+        if block.words[0] in ("nb_get_retry", "retry") and block.name.isdigit():
+            retry = float(block.name)
+    wait = number(around, "delay_before_retry", pause or loop)
+    timeout = number(around, "connect_timeout", 5)
+    if checker.words[0] == "MISC_CHECK":
+        timeout = number((checker,), "misc_timeout", loop) or loop
+    made = Wanted([], "", loop, min(timeout, loop), fall=int(retry) + 1, pause=max(wait, 0.1))
+    if timeout > loop:
+        made.notes.append(f"its time-out of {timeout:g} s is cut to the delay_loop, {loop:g} s")
+    return made
+
+
+def number(blocks: tuple[Block, ...] | list[Block], keyword: str, default: float) -> float:
+    """Return the number of a keyword in the first of the blocks that has it; raises LeftError."""
+    text = next((value for block in blocks if (value := block.value(keyword))), "")
+    if not text:
+        return default
+    if not (text.isascii() and text.replace(".", "", 1).isdigit()) or float(text) > _MOST_SECONDS:
+        raise LeftError(f"{keyword} {text} is no number up to {_MOST_SECONDS}")
+    return float(text)
+
+
+def place(service: Block, server: Block, checker: Block, connection: Block) -> dict[str, Value]:
+    """Return host, port and source of a connection; raises LeftError."""
+    for keyword in ("bind_port", "bind_if", "fwmark"):
+        value = connection.value(keyword)
+        if value and (keyword, value) != ("fwmark", "0"):
+            raise LeftError(f"{keyword} {value}: no check of vipwarden binds to a port, an interface or a mark")
+    del service, checker
+    known: dict[str, Value] = {"host": connection.value("connect_ip") or server.name}
+    own = server.words[2] if len(server.words) > 2 else ""
+    port = connection.value("connect_port") or own
+    if port and port != "0":
+        known["port"] = port
+    if source := connection.value("bindto"):
+        known["source"] = source
+    return known
+
+
+def _with_port(known: dict[str, Value]) -> dict[str, Value]:
+    if "port" not in known:
+        raise LeftError("the real server has no port to check")
+    return known
+
+
+def _tcp(_service: Block, _server: Block, _checker: Block, known: dict[str, Value], _made: Wanted) -> list[Asked]:
+    return [Asked("port", _with_port(known))]
+
+
+def _ping(_service: Block, _server: Block, _checker: Block, known: dict[str, Value], made: Wanted) -> list[Asked]:
+    known.pop("port", None)
+    return [Asked("icmp_echo", {**known, "count": "1", "lost_after": f"{made.timeout:g}"})]
+
+
+def _udp(_service: Block, _server: Block, checker: Block, known: dict[str, Value], _made: Wanted) -> list[Asked]:
+    reply = checker.last("require_reply")
+    if (reply is not None and len(reply.words) > 1) or checker.last("min_reply_length", "max_reply_length"):
+        raise LeftError("it compares the bytes of the reply with a mask, or counts them; udp_reply looks for a text")
+    payload = checker.last("payload")
+    if payload is not None and len(payload.words) > 1:
+        digits = "".join(payload.words[1:])
+        if len(digits) % 2 or digits.strip("0123456789abcdefABCDEF"):
+            raise LeftError(f"its payload {digits} is not in hexadecimal")
+        known["send"] = "".join(f"\\x{digits[at : at + 2].lower()}" for at in range(0, len(digits), 2))
+    elif reply is not None:
+        raise LeftError("it wants a reply to arbitrary bytes; give it a payload")
+    if reply is None:
+        known["silence"] = "ok"
+    return [Asked("udp_reply", _with_port(known))]
+
+
+def _dns(_service: Block, _server: Block, checker: Block, known: dict[str, Value], made: Wanted) -> list[Asked]:
+    name = checker.value("name")
+    if not name or name == ".":
+        raise LeftError("it asks for the root, which says nothing of a zone: name one, then dns_answer asks for that")
+    made.notes.append("an answer without such a record, or a truncated answer without TCP, now is a failure")
+    return [Asked("dns_answer", {**_with_port(known), "query": name, "record_type": checker.value("type") or "SOA"})]
+
+
+def _smtp(_service: Block, _server: Block, checker: Block, known: dict[str, Value], _made: Wanted) -> list[Asked]:
+    name = checker.value("helo_name") or _HELO
+    if not _PLAIN.issuperset(name):
+        raise LeftError(f"helo_name {name} is no name of a host")
+    steps = [*_reply("220"), f'send "HELO {name}\\r\\n"', *_reply("250"), 'send "QUIT\\r\\n"']
+    return [Asked("dialog", {**_with_port(known), "step": steps})]
+
+
+def _reply(code: str) -> tuple[str, str]:
+    """Return the steps that wait for a whole reply; another code is a failure at once."""
+    return rf"expect min-recv 4 rstring '^{code}[ \r-]'", rf"expect rstring '(?m)^{code}( [^\n]*)?\r?\n'"
+
+
+def _http(service: Block, server: Block, checker: Block, known: dict[str, Value], made: Wanted) -> list[Asked]:
+    urls = list(checker.named("url"))
+    if not urls:
+        raise LeftError("it has no url, and keepalived ignores it")
+    host = next((value for block in (checker, server, service) if (value := block.value("virtualhost"))), "")
+    common = _with_port(known)
+    if (version := checker.value("http_protocol")) and version != "1.0":
+        common["http_version"] = version
+    if checker.words[0] == "SSL_GET":
+        common |= {"tls": True, "insecure": True}  # keepalived verifies nothing
+    return [_url(url, dict(common), host, sni=checker.last("enable_sni") is not None) for url in urls]
+
+
+def _url(url: Block, known: dict[str, Value], host: str, *, sni: bool) -> Asked:
+    host = url.value("virtualhost") or host
+    if host:
+        known["virtualhost"] = host
+        if "tls" in known and not sni and not str(known["host"]).startswith("/"):
+            known["sni"] = str(known["host"])  # an address: no name is sent, as keepalived does without enable_sni
+    known["path"] = url.value("path") or "/"
+    if digest := url.value("digest"):
+        known["digest"] = digest
+    codes = [word for block in url.named("status_code") for word in block.words[1:]]
+    if codes:
+        known["status"] = ",".join(codes)
+    if url.last("regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset", "regex_stack"):
+        raise LeftError("its regex has options of PCRE")
+    if (regex := url.last("regex")) is not None:
+        words = quoted(regex.text)
+        if len(words) < 2:
+            raise LeftError("its regex has a quote without an end")
+        known["regex"] = words[1]
+    return Asked("http_digest", known)
+
+
+_MAKERS: dict[str, Callable[[Block, Block, Block, dict[str, Value], Wanted], list[Asked]]] = {
+    "TCP_CHECK": _tcp,
+    "HTTP_GET": _http,
+    "SSL_GET": _http,
+    "SMTP_CHECK": _smtp,
+    "DNS_CHECK": _dns,
+    "UDP_CHECK": _udp,
+    "PING_CHECK": _ping,
+}
+_KINDS = {"port": "tcp", "http_digest": "http", "dialog": "smtp", "dns_answer": "dns", "udp_reply": "udp"}
+
+
+def _name(asked: Asked, server: Block) -> str:
+    """Return a name for the verdict, such as tcp@192.0.2.11:80."""
+    kind = "https" if "tls" in asked.options else _KINDS.get(asked.check, "ping")
+    port = asked.options.get("port", "")
+    host = str(asked.options["host"] or server.name)
+    host = f"[{host}]" if ":" in host and port else host
+    return f"{kind}@{host}{port and ':'}{port}"
