@@ -12,12 +12,14 @@ from convert.work import Way
 from convert.write import write as written
 from vipwarden.config.document import PATH, ConfigError
 from vipwarden.core.commandline import CommandLine
-from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
+from vipwarden.core.options import File, Folder  # noqa: TC001 - options() looks them up
 from vipwarden.core.result import one_line
 from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.version import Version, installed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from convert.conversion import Conversion
 
 _CONF = "/etc/keepalived/keepalived.conf"
@@ -33,6 +35,7 @@ def convert(
     quiesce: bool = False,
     write: bool = False,
     keepalived_version: Version | None = None,
+    folder: Folder = "/usr/libexec/keepalived",
     config_id: str | None = None,
 ) -> int:
     """Turn the scripts and checkers of keepalived.conf into checks of vipwarden.
@@ -47,9 +50,11 @@ def convert(
     quiesce: give failed real servers weight 0 by FILE_CHECK, as with inhibit_on_failure, in place of removing them
     write: replace the files, after keepalived -t and the agent accept them; the old ones are kept beside them
     keepalived_version: version in place of the installed one, such as 2.2.7
+    folder: folder of the commands
     config_id: as keepalived's own option; by default the name of the node
     """
-    way = Way(keepalived_version or installed() or _ASSUMED, oneshot=oneshot, commands=commands, quiesce=quiesce)
+    version = keepalived_version or installed() or _ASSUMED
+    way = Way(version, oneshot=oneshot, commands=commands, quiesce=quiesce, folder=folder.rstrip("/"))
     try:
         made = converted(configuration, config, way, config_id)
     except (ConfError, ConfigError) as error:
@@ -70,13 +75,16 @@ def convert(
         return _say(f"nothing is changed: {error.filename or configuration}: {error.strerror or error}", 1)
     for change in made.changes:
         sys.stdout.write(f"wrote {change.path}\n")
+    if made.changes:
+        agent = "" if oneshot else "start or reload vipwarden-agent, then "
+        sys.stdout.write(f"now {agent}reload keepalived\n")
     _report(made)
     return 0
 
 
-def _print(lines: object) -> None:
+def _print(lines: Iterable[str]) -> None:
     """Write a diff byte by byte as the file has it, whatever the encoding of the terminal."""
-    text = "".join(lines)  # type: ignore[call-overload]
+    text = "".join(lines)
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
     sys.stdout.buffer.flush()

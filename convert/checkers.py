@@ -6,7 +6,7 @@ of each checker: a statement of the checker counts before one of the real server
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from convert.wanted import Asked, LeftError, Wanted
 from vipwarden.node.keepalived.conf import quoted
@@ -35,7 +35,7 @@ def wanted(service: Block, server: Block, checker: Block) -> Wanted:
     else:
         connections = [checker]
     for connection in connections:
-        made.checks += _MAKERS[kind](service, server, checker, place(service, server, checker, connection), made)
+        made.checks += _MAKERS[kind](_Target((checker, server, service), _place(server, connection), made))
     made.checks = [asked.proved() for asked in made.checks]
     made.name = _name(made.checks[0], server)
     return made
@@ -75,13 +75,32 @@ def number(blocks: tuple[Block, ...] | list[Block], keyword: str, default: float
     return float(text)
 
 
-def place(service: Block, server: Block, checker: Block, connection: Block) -> dict[str, Value]:
+class _Target(NamedTuple):
+    """A connection of a checker: its blocks from the inside, where it leads, and the times."""
+
+    blocks: tuple[Block, Block, Block]
+    place: dict[str, Value]
+    made: Wanted
+
+    @property
+    def checker(self) -> Block:
+        """The block of the checker."""
+        return self.blocks[0]
+
+    @property
+    def with_port(self) -> dict[str, Value]:
+        """The place of a check that needs a port; raises LeftError."""
+        if "port" not in self.place:
+            raise LeftError("the real server has no port to check")
+        return self.place
+
+
+def _place(server: Block, connection: Block) -> dict[str, Value]:
     """Return host, port and source of a connection; raises LeftError."""
     for keyword in ("bind_port", "bind_if", "fwmark"):
         value = connection.value(keyword)
         if value and (keyword, value) != ("fwmark", "0"):
             raise LeftError(f"{keyword} {value}: no check of vipwarden binds to a port, an interface or a mark")
-    del service, checker
     known: dict[str, Value] = {"host": connection.value("connect_ip") or server.name}
     own = server.words[2] if len(server.words) > 2 else ""
     port = connection.value("connect_port") or own
@@ -92,22 +111,17 @@ def place(service: Block, server: Block, checker: Block, connection: Block) -> d
     return known
 
 
-def _with_port(known: dict[str, Value]) -> dict[str, Value]:
-    if "port" not in known:
-        raise LeftError("the real server has no port to check")
-    return known
+def _tcp(target: _Target) -> list[Asked]:
+    return [Asked("port", target.with_port)]
 
 
-def _tcp(_service: Block, _server: Block, _checker: Block, known: dict[str, Value], _made: Wanted) -> list[Asked]:
-    return [Asked("port", _with_port(known))]
+def _ping(target: _Target) -> list[Asked]:
+    known = {name: value for name, value in target.place.items() if name != "port"}
+    return [Asked("icmp_echo", {**known, "count": "1", "lost_after": f"{target.made.timeout:g}"})]
 
 
-def _ping(_service: Block, _server: Block, _checker: Block, known: dict[str, Value], made: Wanted) -> list[Asked]:
-    known.pop("port", None)
-    return [Asked("icmp_echo", {**known, "count": "1", "lost_after": f"{made.timeout:g}"})]
-
-
-def _udp(_service: Block, _server: Block, checker: Block, known: dict[str, Value], _made: Wanted) -> list[Asked]:
+def _udp(target: _Target) -> list[Asked]:
+    checker, known = target.checker, dict(target.with_port)
     reply = checker.last("require_reply")
     if (reply is not None and len(reply.words) > 1) or checker.last("min_reply_length", "max_reply_length"):
         raise LeftError("it compares the bytes of the reply with a mask, or counts them; udp_reply looks for a text")
@@ -121,23 +135,24 @@ def _udp(_service: Block, _server: Block, checker: Block, known: dict[str, Value
         raise LeftError("it wants a reply to arbitrary bytes; give it a payload")
     if reply is None:
         known["silence"] = "ok"
-    return [Asked("udp_reply", _with_port(known))]
+    return [Asked("udp_reply", known)]
 
 
-def _dns(_service: Block, _server: Block, checker: Block, known: dict[str, Value], made: Wanted) -> list[Asked]:
-    name = checker.value("name")
+def _dns(target: _Target) -> list[Asked]:
+    name = target.checker.value("name")
     if not name or name == ".":
         raise LeftError("it asks for the root, which says nothing of a zone: name one, then dns_answer asks for that")
-    made.notes.append("an answer without such a record, or a truncated answer without TCP, now is a failure")
-    return [Asked("dns_answer", {**_with_port(known), "query": name, "record_type": checker.value("type") or "SOA"})]
+    target.made.notes.append("an answer without such a record, or a truncated answer without TCP, now is a failure")
+    record = target.checker.value("type") or "SOA"
+    return [Asked("dns_answer", {**target.with_port, "query": name, "record_type": record})]
 
 
-def _smtp(_service: Block, _server: Block, checker: Block, known: dict[str, Value], _made: Wanted) -> list[Asked]:
-    name = checker.value("helo_name") or _HELO
+def _smtp(target: _Target) -> list[Asked]:
+    name = target.checker.value("helo_name") or _HELO
     if not _PLAIN.issuperset(name):
         raise LeftError(f"helo_name {name} is no name of a host")
     steps = [*_reply("220"), f'send "HELO {name}\\r\\n"', *_reply("250"), 'send "QUIT\\r\\n"']
-    return [Asked("dialog", {**_with_port(known), "step": steps})]
+    return [Asked("dialog", {**target.with_port, "step": steps})]
 
 
 def _reply(code: str) -> tuple[str, str]:
@@ -145,12 +160,13 @@ def _reply(code: str) -> tuple[str, str]:
     return rf"expect min-recv 4 rstring '^{code}[ \r-]'", rf"expect rstring '(?m)^{code}( [^\n]*)?\r?\n'"
 
 
-def _http(service: Block, server: Block, checker: Block, known: dict[str, Value], made: Wanted) -> list[Asked]:
+def _http(target: _Target) -> list[Asked]:
+    checker = target.checker
     urls = list(checker.named("url"))
     if not urls:
         raise LeftError("it has no url, and keepalived ignores it")
-    host = next((value for block in (checker, server, service) if (value := block.value("virtualhost"))), "")
-    common = _with_port(known)
+    host = next((value for block in target.blocks if (value := block.value("virtualhost"))), "")
+    common = target.with_port
     if (version := checker.value("http_protocol")) and version != "1.0":
         common["http_version"] = version
     if checker.words[0] == "SSL_GET":
@@ -180,7 +196,7 @@ def _url(url: Block, known: dict[str, Value], host: str, *, sni: bool) -> Asked:
     return Asked("http_digest", known)
 
 
-_MAKERS: dict[str, Callable[[Block, Block, Block, dict[str, Value], Wanted], list[Asked]]] = {
+_MAKERS: dict[str, Callable[[_Target], list[Asked]]] = {
     "TCP_CHECK": _tcp,
     "HTTP_GET": _http,
     "SSL_GET": _http,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from convert.diff import unified
 from convert.entries import Entries
 from convert.scripts import scripts
+from convert.security import secure
 from convert.servers import servers
 from convert.source import File, Sources
 from convert.work import Work
@@ -85,6 +86,7 @@ def convert(path: str, config: str, way: Way, config_id: str | None = None, more
     work = Work(conf, sources, Entries(config, text), way)
     scripts(work)
     servers(work)
+    secure(work)
     changes = [Change(config, known, work.entries.edits())] if work.entries.new else []
     for file in sources.files.values():
         edits = file.edits
@@ -126,5 +128,3 @@ def unchanged(changes: list[Change]) -> None:
     for change in changes:
         if _bytes(change.path) != change.before:
             raise ConfError(f"{change.path} changed while it was read: try again")
-
-

@@ -36,15 +36,17 @@ _PROCESS = (  # they exit with 0 where there is one
     rf"{_FOLDER}pgrep\s+(?:-[xq]\s+)*{_NAME}",
     rf"{_PS}",
 )
-_PIDFILE = rf"kill\s+-0\s+(?:\$\(\s*(?:cat|<)\s*(?P<a>/[\w./-]+)\s*\)|`\s*cat\s+(?P<b>/[\w./-]+)\s*`)"
+_PIDFILE = r"kill\s+-0\s+(?:\$\(\s*(?:cat|<)\s*(?P<a>/[\w./-]+)\s*\)|`\s*cat\s+(?P<b>/[\w./-]+)\s*`)"
 _OPEN = (
     rf"</dev/tcp/{_HOST}/{_PORT}",
     rf"(?:echo\s*)?>\s*/dev/tcp/{_HOST}/{_PORT}",
     rf"{_FOLDER}(?:nc|ncat|netcat)\s+(?:-(?:z|v|vz|zv|n|nz|zn|w\s*[0-9]+)\s+)+{_HOST}\s+{_PORT}",
-    rf"{_FOLDER}nmap\s+(?:-(?:n|Pn|sT|sS|P0)\s+)*(?:-p\s*{_PORT}\s+(?:-(?:n|Pn|sT|sS|P0)\s+)*{_HOST}"
-    r"|(?P<host2>[\w.:-]+)\s+-p\s*(?P<port2>[0-9]{1,5}))"
-    r"\s*\|\s*grep\s+(?:-\w+\s+)?(?:\"[^\"|]*open[^\"|]*\"|'[^'|]*open[^'|]*'|open|\S*(?P=port)/tcp\S*)"
-    r"(?:\s*\|\s*(?:awk\s+'\{ *print +\$2 *\}'\s*\|\s*)?grep\s+(?:-\w+\s+)?\"?open\"?)?",
+    (
+        rf"{_FOLDER}nmap\s+(?:-(?:n|Pn|sT|sS|P0)\s+)*(?:-p\s*{_PORT}\s+(?:-(?:n|Pn|sT|sS|P0)\s+)*{_HOST}"
+        r"|(?P<host2>[\w.:-]+)\s+-p\s*(?P<port2>[0-9]{1,5}))"
+        r"\s*\|\s*grep\s+(?:-\w+\s+)?(?:\"[^\"|]*open[^\"|]*\"|'[^'|]*open[^'|]*'|open|\S*(?P=port)/tcp\S*)"
+        r"(?:\s*\|\s*(?:awk\s+'\{ *print +\$2 *\}'\s*\|\s*)?grep\s+(?:-\w+\s+)?\"?open\"?)?"
+    ),
 )
 _URL = r"[\"']?(?P<url>https?://[^\s\"'|;&]+)[\"']?"
 _PAGE = re.compile(

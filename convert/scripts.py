@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from convert.commands import argv, asked, is_own
 from convert.source import PlaceError
 from convert.wanted import LeftError, Wanted
-from convert.work import TRACKS, block_text, comments, seconds
+from convert.work import TRACKS, any_page, block_text, comments
 from doctor.tracking import everywhere
 from vipwarden.node.keepalived.version import Version
 from vipwarden.state import paths
@@ -53,6 +53,8 @@ def _convert(work: Work, script: Block) -> bool:
     span = work.sources.span(script)
     part = span.inner[script.blocks.index(line)]
     made = _times(script, known)
+    for note in any_page(known.asked.options):
+        work.note(script, note)
     if known.unit or known.restart:
         _replace(part, work.command(*_service(known)))
         _give_up(work, script, span, known)
@@ -197,5 +199,3 @@ def _track(work: Work, tracks: Block, moved: set[str]) -> None:
 
 def _line(span: Span, part: Span) -> int:
     return span.file.text.count("\n", 0, part.start)
-
-

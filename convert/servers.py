@@ -4,8 +4,9 @@ By MISC_CHECK with chk_verdict a verdict has all consequences of the checker tha
 the agent's interval and its own add up to the delay_loop.
 
 A FILE_CHECK costs no process and is read at once, but a failed server gets weight 0 in place of leaving the table, and
-its notify_down does not run. So it is used where inhibit_on_failure asks for weight 0, or the operator does. A lost file
-reads as 0: for that to be the fault, another FILE_CHECK takes the own weight away, with a file that always holds 1.
+its notify_down does not run. So it is used where inhibit_on_failure asks for weight 0, or the operator does. A lost
+file reads as 0: for that to be the fault, another FILE_CHECK takes the own weight away, with a file that always holds
+1.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from convert.checkers import CHECKERS, OTHERS, times, wanted
 from convert.commands import argv, asked, is_own, lacks_user
 from convert.source import PlaceError
 from convert.wanted import LeftError, Wanted
-from convert.work import FRACTIONS, TRACKS, block_text, comments, limit, seconds
+from convert.work import FRACTIONS, TRACKS, any_page, block_text, comments, limit, seconds
+from vipwarden.node.keepalived.conf import Block
 from vipwarden.node.keepalived.version import Version
 from vipwarden.state import paths
 
 if TYPE_CHECKING:
     from convert.source import Span
     from convert.work import Work
-    from vipwarden.node.keepalived.conf import Block
 
 FILE_CHECK = Version("2.2.7")  # from there on its behaviour is known by tests
 ONE = "vipwarden-one"
@@ -34,8 +35,10 @@ _TIMES = ("delay_loop", "retry", "delay_before_retry")
 
 def servers(work: Work) -> None:
     """Convert the checkers of all real servers."""
-    for service in work.conf.named("virtual_server"):
-        for server in service.named("real_server"):
+    for whole in work.conf.named("virtual_server"):
+        service = Block(whole.words, whole.text, whole.path, whole.number)  # of 10 000 servers each looks through it
+        service.blocks = [block for block in whole.blocks if block.words[0] != "real_server"]
+        for server in whole.named("real_server"):
             for checker in server.blocks:
                 if checker.words[0] in OTHERS:
                     if checker.words[0] == "BFD_CHECK":
@@ -84,6 +87,7 @@ def _script(work: Work, service: Block, server: Block, checker: Block) -> Wanted
         raise LeftError(f"{' '.join(words)} starts or stops a service of this node for a real server")
     made = times(service, server, checker)
     made.checks = [known.asked]
+    made.notes += any_page(known.asked.options)
     port = known.asked.options.get("port") or (server.words[2] if len(server.words) > 2 else "")
     host = known.asked.options.get("host") or server.name
     made.name = f"{known.asked.check}@{host}{port and ':'}{port}"
@@ -145,7 +149,8 @@ def _file_check(work: Work, made: Wanted, service: Block, server: Block, span: S
 
 
 def _file(name: str, file: str, *, init: bool = False) -> list[str]:
-    return [f"track_file {name} {{", f"    file {TRACKS}/{file}", *(["    init_file 1"] if init else []), "}"]
+    always = ["    init_file 1    # always 1: then the loss of another file is a fault"] if init else []
+    return [f"track_file {name} {{", f"    file {TRACKS}/{file}", *always, "}"]
 
 
 def _oneshot(work: Work, made: Wanted, service: Block, server: Block, checker: Block, span: Span) -> str:
@@ -156,7 +161,7 @@ def _oneshot(work: Work, made: Wanted, service: Block, server: Block, checker: B
         kept.append(f"retry {made.fall - 1}")
     if made.fall > 1 and not any(block.value("delay_before_retry") for block in around) and made.pause != 1:
         kept.append(f"delay_before_retry {seconds(made.pause)}")
-    blocks = []
+    blocks: list[str] = []
     for one in made.checks:
         lines = [f"misc_path {work.oneshot(one, made.timeout)}", f"misc_timeout {limit(made.timeout)}", *kept]
         blocks.append(block_text("MISC_CHECK", lines if blocks else [*comments(span), *lines], span))

@@ -29,7 +29,9 @@ _STARTS = re.compile(
 _PROGRAM = re.compile(r"(?P<path>/[\w./-]+)(?:\s+(?:-[a-zA-Z]+|/[\w./-]+))*")
 _FAILS = re.compile(r"exit\s+[1-9]\d*|false|return\s+[1-9]\d*")
 _SILENT = re.compile(r"(?:(?:sleep\s+[0-9.]+s?|echo(?:\s.*)?|logger\s.*|printf\s.*|true|:)|set\s+-\w+)")
-_ZERO = re.compile(r"(?:\[\[?|test)\s+\"?(?P<value>.+?)\"?\s+(?P<op>-eq|-ne|-lt|-gt|-ge|=|==|!=)\s+\"?(?P<n>\d+|open)\"?\s*\]?\]?")
+_ZERO = re.compile(
+    r"(?:\[\[?|test)\s+\"?(?P<value>.+?)\"?\s+(?P<op>-eq|-ne|-lt|-gt|-ge|=|==|!=)\s+\"?(?P<n>\d+|open)\"?\s*\]?\]?"
+)
 
 
 class Meaning(NamedTuple):
@@ -73,8 +75,8 @@ def _script(path: str) -> str | None:
         return None
     first = data.partition(b"\n")[0].decode("utf-8", "replace")
     words = first[2:].split()
-    names = [word.rpartition("/")[2] for word in words[:2]]
-    is_shell = first.startswith("#!") and bool(names) and (names[0] in _SHELLS or names[1:] and names[1] in _SHELLS)
+    names = [word.rpartition("/")[2] for word in words[: 1 + (words[:1] == ["/usr/bin/env"])]]
+    is_shell = first.startswith("#!") and any(name in _SHELLS for name in names)
     if len(data) > _MOST_BYTES or b"\0" in data or not is_shell:
         return None
     return data.decode("utf-8", "replace").replace("\r\n", "\n")

@@ -65,7 +65,7 @@ class File:
     _pieces: dict[int, list[Piece]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Number the lines."""
+        """Find where its lines begin."""
         self.text = self.data.decode("utf-8", "surrogateescape")
         place = 0
         for line in self.text.split("\n"):

@@ -13,12 +13,13 @@ from vipwarden.node.keepalived.version import Version
 from vipwarden.state import paths
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convert.entries import Entries
     from convert.source import Sources, Span
     from convert.wanted import Value
     from vipwarden.node.keepalived.conf import Block
 
-FOLDER = "/usr/libexec/keepalived"
 TRACKS = paths.tracks(paths.ROOT)
 FRACTIONS = Version("2.1.0")  # of a delay_loop
 _LEAST = 0.1  # seconds: the shortest interval of the agent
@@ -26,12 +27,16 @@ _LEAST = 0.1  # seconds: the shortest interval of the agent
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to convert: for a version of keepalived; by commands; scripts as they are; weight 0 for failed servers."""
+    """How to convert: for a version of keepalived; by commands; scripts as they are; weight 0 for failed servers.
+
+    ``folder`` is that of our commands.
+    """
 
     version: Version
     oneshot: bool = False
     commands: bool = False
     quiesce: bool = False
+    folder: str = "/usr/libexec/keepalived"
 
 
 @dataclass(slots=True)
@@ -46,6 +51,7 @@ class Work:
     left: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     files: set[str] = field(default_factory=set)  # new track_files for FILE_CHECKs
+    runs: bool = False  # whether keepalived now runs a command of ours
     readers: float = 0  # runs of chk_verdict in a second
 
     def leave(self, block: Block, reason: object) -> None:
@@ -77,8 +83,9 @@ class Work:
 
     def command(self, *words: str) -> str:
         """Return a command of ours as keepalived.conf has it; raises LeftError."""
+        self.runs = True
         try:
-            return command((f"{FOLDER}/{words[0]}", *words[1:]), self.way.version)
+            return command((f"{self.way.folder}/{words[0]}", *words[1:]), self.way.version)
         except UsageError as error:
             raise LeftError(error) from None
 
@@ -95,6 +102,13 @@ def place(block: Block) -> str:
 def what(block: Block) -> str:
     """Return a script or checker in words."""
     return " ".join(block.words[:2]) if block.words[0] == "vrrp_script" else block.words[0]
+
+
+def any_page(options: Mapping[str, Value]) -> list[str]:
+    """Return the note for a script that took every page."""
+    if options.get("status") != "100-599":
+        return []
+    return ["an error page still is healthy, as for curl without -f: set status"]
 
 
 def seconds(value: float) -> str:
@@ -116,7 +130,13 @@ def block_text(head: str, lines: list[str], span: Span) -> str:
         own = span.file.indent(span.inner[0].start)
         if own.startswith(indent) and len(own) > len(indent):
             step = own[len(indent) :]
-    return "\n".join([f"{head} {{", *(f"{indent}{step}{line}" for line in lines), f"{indent}}}"])
+    return "\n".join([f"{head} {{{_behind(span)}", *(f"{indent}{step}{line}" for line in lines), f"{indent}}}"])
+
+
+def _behind(span: Span) -> str:
+    """Return the comment behind the opening brace of a block."""
+    rest = span.file.text[span.open : span.end].partition("\n")[0].rstrip() if span.open >= 0 else ""
+    return rest if rest.lstrip()[:1] in ("!", "#") else ""
 
 
 def limit(timeout: float) -> int:

@@ -8,7 +8,9 @@ from pathlib import Path
 from setuptools import find_packages  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("agent", "checks", "cli", "doctor", "exporter", "keepalived_scripts", "nagios_plugins", "vipwarden")
+PACKAGES = (
+    "agent", "checks", "cli", "convert", "doctor", "exporter", "keepalived_scripts", "nagios_plugins", "vipwarden",
+)  # fmt: skip
 
 
 def test_every_package_is_in_the_wheel() -> None:

@@ -175,7 +175,7 @@ def test_every_command_starts_from_its_own_python(node: Node, listening: str) ->
         node.run("/usr/libexec/keepalived/chk_port", *where, port, code=code)
         node.run("/usr/lib64/nagios/plugins/check_port", *where, port, code=code * 2)
     node.run("/usr/lib64/nagios/plugins/check_process", "-C", "no-such-program", code=2)
-    for part in ("agent", "check", "doctor", "exporter", "genhash", "run", "snippet", "status"):
+    for part in ("agent", "check", "convert", "doctor", "exporter", "genhash", "run", "snippet", "status"):
         assert "usage: " in node.run("vipwarden", part, "--help")
         assert (node.path / f"usr/share/man/man1/vipwarden-{part}.1.gz").exists()
     for script in sorted((node.path / "usr/libexec/keepalived").iterdir()):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-_ALL = "exporter node core net state config protocol agent checks nagios_plugins keepalived_scripts doctor cli"
+_ALL = "exporter node core net state config protocol agent checks nagios_plugins keepalived_scripts doctor convert cli"
 _TESTS = " ".join(f"tests/{folder}" for folder in _ALL.split())
 _COMPARISON = "tests/exporter/sources/test_haproxy_endpoint.py"
 _BY_SUITE = {release.suite: release for release in RELEASES}

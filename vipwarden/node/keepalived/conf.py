@@ -45,9 +45,7 @@ class Block:
         return next((block.words[1] for block in reversed([*self.named(keyword)]) if len(block.words) > 1), "")
 
 
-def parse(
-    path: str, *, root: str = "", config_id: str | None = None, texts: Mapping[str, str] | None = None
-) -> Block:
+def parse(path: str, *, root: str = "", config_id: str | None = None, texts: Mapping[str, str] | None = None) -> Block:
     """Return a Block without words around all statements of a file and its includes; raises ConfError.
 
     ``root`` is put before the absolute paths of includes; ``config_id`` is keepalived's own option. ``texts`` by path
