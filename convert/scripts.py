@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from convert.commands import argv, asked, is_own
 from convert.source import PlaceError
 from convert.wanted import LeftError, Wanted
-from convert.work import TRACKS, any_page, block_text, comments
+from convert.work import TRACKS, any_page, block_text, comments, seconds
 from doctor.tracking import everywhere
 from vipwarden.node.keepalived.version import Version
 from vipwarden.state import paths
@@ -56,7 +56,7 @@ def _convert(work: Work, script: Block) -> bool:
     for note in any_page(known.asked.options):
         work.note(script, note)
     if known.unit or known.restart:
-        _replace(part, work.command(*_service(known)))
+        _replace(part, work.command(*_service(known, made.timeout)))
         _give_up(work, script, span, known)
     elif work.way.oneshot:
         _replace(part, work.oneshot(known.asked, max(made.timeout - _SLACK, 0.1)))
@@ -95,14 +95,16 @@ def _number(script: Block, keyword: str, default: float) -> float:
     return float(text)
 
 
-def _service(known: Meaning) -> list[str]:
+def _service(known: Meaning, timeout: float) -> list[str]:
     """Return chk_service with its arguments for a script that restarts; raises LeftError."""
     one = known.asked
     name = str(one.options.get("command", ""))
+    wait = ["--timeout", seconds(timeout - _SLACK)] if timeout > 1 else []
     if name == "haproxy" and known.unit in ("haproxy", "haproxy.service"):
-        return ["chk_haproxy"]
+        return ["chk_haproxy", *wait]
     words = ["--command", name] if name else ["--check", shlex.join([one.check, *one.words()])]
-    return ["chk_service", *words, *(["--unit", known.unit] if known.unit else ["--restart", known.restart])]
+    restart = ["--unit", known.unit] if known.unit else ["--restart", known.restart]
+    return ["chk_service", *words, *restart, *wait]
 
 
 def _give_up(work: Work, script: Block, span: Span, known: Meaning) -> None:

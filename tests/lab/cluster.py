@@ -54,6 +54,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self.hosts: dict[str, Host] = {}
+        self.configured: Callable[[str], object] = str  # what is done with a host's keepalived.conf before its start
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +124,7 @@ class Cluster:
         """Start keepalived with the given configuration on each host that is named."""
         for name, text in texts.items():
             self[name].write("/etc/keepalived/keepalived.conf", text)
+            self.configured(name)
         self.everywhere("systemctl start keepalived", texts)
 
     def off(self, *names: str) -> None:
