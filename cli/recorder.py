@@ -14,6 +14,10 @@ from vipwarden.core.systemd import notify
 from vipwarden.core.values import Count
 from vipwarden.events.addresses import Addresses
 from vipwarden.events.hand import Hand
+from vipwarden.events.haproxy import Haproxy
+from vipwarden.events.ipvs import Ipvs
+from vipwarden.events.keepalived import Keepalived
+from vipwarden.events.looks import Looks
 from vipwarden.events.recorder import Recorder
 from vipwarden.events.segments import BusyError, Segments
 from vipwarden.state import paths
@@ -33,17 +37,23 @@ _LAST = 1.0  # seconds for the last events
 _MOST = Mebibytes("64")
 
 
-def recorder(*, most: Mebibytes = _MOST, keepalived_conf: File = "/etc/keepalived/keepalived.conf") -> int:
+def recorder(
+    *,
+    most: Mebibytes = _MOST,
+    keepalived_conf: File = "/etc/keepalived/keepalived.conf",
+    haproxy_conf: File = "/etc/haproxy/haproxy.cfg",
+) -> int:
     """Record the events of this node, which "vipwarden events" shows.
 
-    Agent, notify and chk_service hand theirs over; VIPs that come or go are seen by netlink. Exit codes: 0 stopped, 1
-    it cannot record, 2 an option is wrong.
+    Agent, notify and chk_service hand theirs over; VIPs that come or go are seen by netlink, and HAProxy, IPVS and
+    keepalived are looked at. Exit codes: 0 stopped, 1 it cannot record, 2 an option is wrong.
 
     most: size in MiB beyond which the oldest events are removed
-    keepalived_conf: keepalived's configuration, which names the VIPs
+    keepalived_conf: keepalived's configuration, which names the VIPs and the users of scripts
+    haproxy_conf: HAProxy's configuration, which names its stats socket
     """
     try:
-        work = start(most << 20, keepalived_conf, _say)
+        work = start(most << 20, keepalived_conf, haproxy_conf, _say)
     except (BusyError, OSError) as error:
         sys.stderr.write(f"vipwarden recorder: {error}\n")
         return 1
@@ -57,9 +67,12 @@ def recorder(*, most: Mebibytes = _MOST, keepalived_conf: File = "/etc/keepalive
 main = CommandLine("vipwarden recorder", recorder)
 
 
-def start(most: int, conf: str, say: Callable[[str], None]) -> Recorder:
-    """Return a recorder that is ready to run, whose addresses are watched already; raises BusyError and OSError."""
-    work = Recorder(paths.events(), Segments(paths.history(), most), say)
+def start(most: int, conf: str, haproxy_conf: str, say: Callable[[str], None]) -> Recorder:
+    """Return a recorder that is ready to run, whose node is watched already; raises BusyError and OSError."""
+    work = Recorder(paths.events(), Segments(paths.history(), most), say, conf)
+    looks = Looks(Hand("recorder"), (Keepalived(conf), Haproxy(haproxy_conf), Ipvs()), say)
+    work.seen = looks.stir
+    Thread(target=looks.run, daemon=True).start()
     try:
         watch = Addresses(Hand("recorder"), conf, say)
     except OSError as error:
@@ -70,10 +83,10 @@ def start(most: int, conf: str, say: Callable[[str], None]) -> Recorder:
 
 
 @contextmanager
-def recording(conf: str, say: Callable[[str], None]) -> Iterator[None]:
+def recording(conf: str, haproxy_conf: str, say: Callable[[str], None]) -> Iterator[None]:
     """Record in this process until the end of the block, unless another recorder does or it cannot be done."""
     try:
-        work = start(_MOST << 20, conf, say)
+        work = start(_MOST << 20, conf, haproxy_conf, say)
     except BusyError:
         yield
         return

@@ -111,9 +111,10 @@ class _Node(AgentService):
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve the page and run the checks; raises ListenError and AgentError."""
-        server = self._server = await start(self.settings, self.log.say)
+        seen = self.settings
+        server = self._server = await start(seen, self.log.say)
         try:
-            with _pidfile() as pidfile, recording(self.settings.keepalived_conf, self.log.say):
+            with _pidfile() as pidfile, recording(seen.keepalived_conf, seen.haproxy_conf, self.log.say):
                 listen = _own(*server.addresses[0][:2])
                 if not self.path:
                     self.plan = _default(pidfile, listen)

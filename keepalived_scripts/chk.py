@@ -182,15 +182,21 @@ def log(program: str, state: State, text: str) -> None:
 
 def hand_over(program: str, kind: str, name: str, state: str, text: str, before: str = "", of: str = "") -> None:
     """Hand an event over to the recorder, if there is one."""
-    try:
-        posix.stat(paths.events())
-    except OSError:
+    if not any(map(_exists, (paths.events(), paths.events(paths.ROOT)))):
         return
     from vipwarden.events.hand import Hand
 
     hand = Hand(program)
     hand.give(kind, name, of=of or program.removeprefix("chk_"), state=state, before=before, text=text)
     hand.flush()
+
+
+def _exists(path: str) -> bool:
+    try:
+        posix.stat(path)
+    except OSError:
+        return False
+    return True
 
 
 def is_seldom(now: float) -> bool:

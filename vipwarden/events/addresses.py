@@ -76,22 +76,22 @@ class Addresses:
             self._leave(place)
         for place, name in there.items():
             if place not in self._held:
-                self._come(place, name)
+                self._come(place, name, before=HELD if first else "")
         self._hand.flush()
 
-    def _come(self, place: tuple[int, str], interface: str) -> None:
+    def _come(self, place: tuple[int, str], interface: str, before: str = "") -> None:
         self._held[place] = interface
-        self._tell(place[1], HELD, interface)
+        self._tell(place[1], HELD, interface, before)
 
     def _leave(self, place: tuple[int, str]) -> None:
         interface = self._held.pop(place, None)
         if interface is not None:
             self._tell(place[1], GONE, interface)
 
-    def _tell(self, address: str, state: str, interface: str) -> None:
+    def _tell(self, address: str, state: str, interface: str, before: str = "") -> None:
         instance = self._names().get(address)
         kind = "address" if instance is None else "vip"
-        self._hand.give(kind, address, of=instance or "", state=state, text=f"on {interface}")
+        self._hand.give(kind, address, of=instance or "", state=state, before=before, text=f"on {interface}")
 
     def _names(self) -> dict[str, str]:
         """Return the instances of the VIPs by their addresses, as keepalived.conf has them now."""

@@ -25,12 +25,15 @@ KINDS = (
     "dampening",  # a check that flaps is held down, or believed again
     "events",  # of the record itself: lost or dropped events
     "handover",
+    "haproxy",  # a backend or server of HAProxy
+    "ipvs",  # a virtual service or real server of the kernel
     "maintenance",
     "panic",  # of a group of checks: failures that are held back
     "process",
     "recorder",
     "restart",
-    "server",  # a virtual service or real server of keepalived
+    "server",  # a virtual service or real server of keepalived, by its own word
+    "source",  # what the recorder reads can be read, or cannot
     "vip",
     "vrrp",
 )

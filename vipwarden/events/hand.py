@@ -4,6 +4,9 @@ By a small file in a folder on tmpfs, written aside and renamed. That takes as l
 stopped, hangs in its disk or is dead, and what it has not taken yet outlives it and its sender. The folder holds a
 bounded number of files of a bounded size; beyond that events are lost and counted. Then a byte into a FIFO wakes the
 recorder. Nobody writes where the folder is missing, for no recorder has been there.
+
+Another user than root, without a recorder of its own, sends to the socket of root's recorder, which knows the users of
+keepalived's scripts. What finds no room there is lost.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from vipwarden.state.clock import boot
 
 MOST_FILES = 1024
 MOST_BYTES = 16384  # of a file
-BELL, LOST = ".bell", ".lost"  # hidden: files.names() leaves them out
+BELL, DOOR, LOST = ".bell", ".door", ".lost"  # hidden: files.names() leaves them out
 _RING = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC | posix.O_NOFOLLOW
 _COUNT = _RING | posix.O_CREAT | posix.O_APPEND
 
@@ -56,8 +59,10 @@ class Hand:
         if not lines:
             return
         try:
-            left = MOST_FILES + 1 - len(posix.listdir(self._folder))  # the bell is none
+            left = MOST_FILES + 2 - len(posix.listdir(self._folder))  # bell and door are none
         except OSError:
+            if self._folder == paths.events() and posix.geteuid():
+                _send(lines)
             return
         for data in batches(lines):
             left -= 1
@@ -99,6 +104,21 @@ def batches(lines: list[bytes]) -> list[bytes]:
         pieces[-1].append(text)
         size += len(text)
     return [b"".join(piece) for piece in pieces if piece]
+
+
+def _send(lines: list[bytes]) -> None:
+    """Send lines to root's recorder, if there is one; never waits."""
+    import _socket
+
+    door = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+    try:
+        door.connect(f"{paths.events(paths.ROOT)}/{DOOR}")
+        for data in batches(lines):
+            door.send(data)
+    except OSError:  # it does not run, or has no room
+        pass
+    finally:
+        door.close()
 
 
 def ring(folder: str) -> None:

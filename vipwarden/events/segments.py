@@ -62,6 +62,8 @@ class Segments:
 
         Where the disk is full the oldest segments make room, down to the last.
         """
+        if self._out >= 0 and not os.fstat(self._out).st_nlink:
+            self._begin_anew()
         if self._out >= 0 and self._sizes[self._number] + len(data) > self._part:
             self._leave()
         for number in surplus(self._sizes, len(data), self._most):
@@ -114,6 +116,13 @@ class Segments:
         os.unlink(path)  # noqa: PTH108
         del self._sizes[number]
         return count
+
+    def _begin_anew(self) -> None:
+        """Go on where somebody has removed the segments, or the folder with them; raises OSError."""
+        self._leave()
+        files.ready(self.folder)
+        there = numbers(self.folder)
+        self._sizes = {number: size for number, size in self._sizes.items() if number in there}
 
     def _leave(self) -> None:
         if self._out >= 0:

@@ -26,7 +26,7 @@ def find(conf: str, proc: str = "/proc", pidfile: str = "") -> Keepalived:
     """
     look = Proc(proc)
     if pidfile:
-        pid = _pid(pidfile)
+        pid = pid_of(pidfile)
         if pid is None:
             raise NoProcessError(f"keepalived does not run: {pidfile} names no process")
         process = look.processes.get(pid)
@@ -35,7 +35,7 @@ def find(conf: str, proc: str = "/proc", pidfile: str = "") -> Keepalived:
         if process is None or not _is_keepalived(process):
             raise NoProcessError(f"keepalived does not run: PID {pid} of {pidfile} is not keepalived")
         return _hold(process)
-    for pid in (_LAST.get((conf, proc)), *map(_pid, _pidfiles())):
+    for pid in (_LAST.get((conf, proc)), *map(pid_of, pidfiles())):
         if pid in look.processes and _is_ours(look.processes[pid], conf):
             return _hold(look.processes[pid])
     parents = [process for process in look.processes.values() if _is_ours(process, conf)]
@@ -58,14 +58,15 @@ def _hold(process: Process) -> Keepalived:
         raise NoProcessError("keepalived has just ended") from None
 
 
-def _pidfiles() -> Iterator[str]:
+def pidfiles() -> Iterator[str]:
     """Yield the pidfiles of core/main.c: an instance or a network namespace has its own folder."""
     yield f"{_RUN}/keepalived.pid"
     with suppress(OSError):
         yield from sorted(map(str, Path(_RUN, "keepalived").glob("**/keepalived*.pid")))
 
 
-def _pid(path: str) -> int | None:
+def pid_of(path: str) -> int | None:
+    """Return the PID in a pidfile, None where it has none."""
     try:
         text = read(path, 64).split()
     except OSError:

@@ -1,0 +1,68 @@
+"""Which instance became MASTER, or ceased to be, without keepalived's notify? Told by the VIPs that moved.
+
+keepalived tells of each transition only where ``notify`` or its FIFO are configured. Where a VIP moves and nobody hands
+the transition over, the VIPs say whether this node is MASTER; whether it is BACKUP or FAULT they cannot say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from vipwarden.events.addresses import GONE, HELD
+from vipwarden.events.explain import MASTER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vipwarden.events.event import Event
+
+NOT_MASTER = "not MASTER"
+_PATIENCE = 1.5  # seconds in which notify may tell
+
+
+class Change(NamedTuple):
+    """A transition that only the VIPs show; ``boot`` is its time in seconds since boot."""
+
+    name: str
+    state: str
+    before: str
+    boot: float
+
+
+class Roles:
+    """What each instance is, by the events of this node in the order of writing."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, set[str]] = {}  # VIPs of an instance
+        self._states: dict[str, str] = {}
+        self._waiting: dict[str, Change] = {}
+
+    def take(self, event: Event) -> None:
+        """Look at an event."""
+        if event.kind == "vrrp" and event.of == "INSTANCE":
+            self._states[event.name] = event.state
+            self._waiting.pop(event.name, None)
+        elif event.kind == "vip" and event.of and event.state in (HELD, GONE):
+            self._moved(event)
+
+    def _moved(self, event: Event) -> None:
+        name, vips = event.of, self._held.setdefault(event.of, set())
+        (vips.add if event.state == HELD else vips.discard)(event.name)
+        if event.before == event.state:  # it was there before the recorder
+            self._states.setdefault(name, MASTER)
+            return
+        before = self._states.get(name, "")
+        if bool(vips) is (before == MASTER):
+            self._waiting.pop(name, None)
+        elif name not in self._waiting:
+            self._waiting[name] = Change(name, MASTER if vips else NOT_MASTER, before, event.boot)
+
+    def due(self) -> float:
+        """Return the time since boot at which ripe() has something, infinite where nothing waits."""
+        return min((change.boot for change in self._waiting.values()), default=float("inf")) + _PATIENCE
+
+    def ripe(self, now: float) -> Iterator[Change]:
+        """Yield what nobody has told until now, in seconds since boot."""
+        for change in [it for it in self._waiting.values() if it.boot + _PATIENCE <= now]:
+            del self._waiting[change.name]
+            yield change
