@@ -99,7 +99,7 @@ def events(
         raise UsageError("--follow is for the events of this node, one by one")
     try:
         tail = Tail(paths.history()) if follow else None
-        whole, offsets = merged([read(place) for place in places or [paths.history()]])
+        whole, offsets = merged([read(place) for place in places] or [read(paths.history(), since or 0.0)])
         chosen = [event for event in whole if _fits(event, since, until, kind, name)]
         show = _as_json if json else _as_line
         sys.stderr.writelines(f"{line}\n" for line in about(offsets))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import subprocess
 import time
@@ -45,7 +44,7 @@ def vrrp(at: float, before: str, state: str, *, node: str = "lb1", name: str = "
 
 def jsonl(path: Path, events: list[Event]) -> str:
     """Write events into a file, and return its path."""
-    path.write_text("".join(json.dumps(it.as_dict()) + "\n" for it in events))
+    path.write_bytes(b"".join(it.as_line() for it in events))
     return str(path)
 
 
@@ -76,7 +75,8 @@ def recording(
     if not conf.exists():
         conf.write_text("")
     run = Recording(folder, history or folder / "state")
-    command = [*before, str(BIN / "vipwarden"), "recorder", "--keepalived-conf", str(conf), *options]
+    confs = ["--keepalived-conf", str(conf), "--haproxy-conf", str(folder / "haproxy.cfg")]
+    command = [*before, str(BIN / "vipwarden"), "recorder", *confs, *options]
     run.process = subprocess.Popen(command, env=run.env, stderr=subprocess.PIPE, text=True)
     try:
         until((run.spool / ".bell").exists, run.process)

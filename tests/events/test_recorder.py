@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.commands import CODE, needs_namespaces, program
 from tests.events.make import Recording, recording, until
+from vipwarden.events import recorder
 from vipwarden.events.hand import LOST, MOST_BYTES, MOST_FILES, Hand
-from vipwarden.events.segments import numbers
+from vipwarden.events.read import read
+from vipwarden.events.segments import Segments, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,6 +169,82 @@ def test_files_of_others_and_garbage_go_nowhere(tmp_path: Path) -> None:
         os.mkfifo(run.spool / "2.fifo")
         give(run, ["good"])
         until(lambda: run.texts() == ["good"] and not waiting(run), run.process)
+
+
+SENDER = """
+import os, sys
+sys.path[:0] = [{code!r}]
+from vipwarden.state import paths
+paths.ROOT = {root!r}
+from vipwarden.events.hand import Hand
+hand = Hand("chk_port")
+for kind, text in (("check", "script"), ("vrrp", "script"), ("agent", "forged")):
+    hand.give(kind, "web", state="OK", text=text)
+hand.give("check", "web", text="too old", ago=1000)
+hand.flush()
+"""
+
+
+@pytest.mark.parametrize("user", ["nobody", "daemon"])
+def test_scripts_of_keepalived_hand_over_as_another_user(tmp_path: Path, user: str) -> None:
+    """The user that keepalived.conf names may; what it forges goes nowhere. Others may not."""
+    if os.geteuid():
+        pytest.skip("only root becomes another user")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder.name.startswith(("pytest", "test_")):
+            folder.chmod(0o755)
+    (tmp_path / "keepalived.conf").write_text("global_defs {\n script_user nobody\n}\n")
+    with recording(tmp_path) as run:
+        source = SENDER.format(code=str(CODE), root=str(tmp_path / "run"))
+        env = {"XDG_RUNTIME_DIR": "/nonexistent"}
+        run.spool.chmod(0o755)
+        run.spool.parent.chmod(0o755)
+        subprocess.run([sys.executable, "-c", source], env=env, user=user, check=True, cwd="/")
+        give(run, ["last"])
+        until(lambda: run.texts() == ["last"], run.process)
+    sent = [(it.kind, it.text) for it in run.events() if it.by == "chk_port"]
+    assert sent == ([("check", "script"), ("vrrp", "script")] if user == "nobody" else [])
+
+
+def test_folders_that_somebody_removes_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what comes after is recorded."""
+    monkeypatch.setattr(recorder, "_LONGEST", 0.2)
+    spool, history = tmp_path / "run" / "events", tmp_path / "state" / "events"
+    work = recorder.Recorder(str(spool), Segments(str(history)), print, "")
+    thread = Thread(target=work.run)
+    thread.start()
+    try:
+        for gone in ([spool], [history], [spool.parent, history.parent]):
+            for folder in gone:
+                shutil.rmtree(folder)
+            until((spool / ".bell").exists)
+            until(work.is_whole)
+            hand = Hand("test", str(spool))
+            hand.give("check", "web", text=str(gone))
+            hand.flush()
+            until(lambda: history.exists() and [it.text for it in read(str(history))][-1:] == [str(gone)])  # noqa: B023
+    finally:
+        work.end()
+        thread.join(60)
+
+
+def test_a_transition_without_notify_is_told_by_the_vips(tmp_path: Path) -> None:
+    """After a while, with the time of the VIP."""
+    needs_namespaces()
+    (tmp_path / "keepalived.conf").write_text(
+        "vrrp_instance VI_1 {\n interface lo\n virtual_router_id 1\n virtual_ipaddress {\n  198.18.0.1/32\n }\n}\n"
+    )
+    with recording(tmp_path, before=[program("unshare"), "-n", "--"]) as run:
+        for verb in ("add", "delete"):
+            inside = [program("nsenter"), "-t", str(run.process.pid), "-n", program("ip"), "address", verb]
+            count = len([it for it in run.events() if it.kind == "vrrp"])
+            subprocess.run([*inside, "198.18.0.1/32", "dev", "lo"], check=True)
+            until(lambda: len([it for it in run.events() if it.kind == "vrrp"]) > count, run.process)  # noqa: B023
+    states = [(it.name, it.of, it.before, it.state) for it in run.events() if it.kind == "vrrp"]
+    assert states == [("VI_1", "INSTANCE", "", "MASTER"), ("VI_1", "INSTANCE", "MASTER", "not MASTER")]
+    vips = [it for it in run.events() if it.kind == "vip"]
+    roles = [it for it in run.events() if it.kind == "vrrp"]
+    assert all(abs(vip.boot - role.boot) < 0.01 for vip, role in zip(vips, roles, strict=True))
 
 
 def test_a_second_recorder_is_refused(tmp_path: Path) -> None:

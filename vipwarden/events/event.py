@@ -93,6 +93,12 @@ class Event:
         """Return its fields as they stand in a line."""
         return {name: getattr(self, name) for name in (*_NUMBERS, "bid", "node", "by", *_COUNTS, *_WORDS[3:])}
 
+    def as_line(self) -> bytes:
+        """Return its line, as it is written."""
+        from json import dumps
+
+        return dumps(self.as_dict()).encode() + b"\n"
+
 
 def line(
     by: str,

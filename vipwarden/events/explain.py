@@ -27,6 +27,7 @@ _WORSE = {
     "panic": ("begin",),
     "process": ("ended",),
     "restart": ("restart",),
+    "source": ("failed",),
     "vip": ("gone",),
 }
 
@@ -77,6 +78,9 @@ def _trouble(event: Event) -> bool | None:
         return None if was is now else was
     if event.kind == "vrrp":
         return True if event.state in _FAILED else False if event.before in _FAILED else None
+    if event.kind == "haproxy":  # one server of many moves no VIP
+        down = event.of == "backend" and "DOWN" in (event.state, event.before)
+        return event.state == "DOWN" if down else None
     return True if event.state in _WORSE.get(event.kind, ()) else None
 
 
@@ -100,9 +104,9 @@ def _without(chain: Iterable[Event]) -> float | None:
     lost: float | None = None
     without: float | None = None
     for event in chain:
-        if event.kind in ("check", "process", "vip") and _trouble(event) and lost is None:
+        if event.kind in ("check", "haproxy", "process", "vip") and _trouble(event) and lost is None:
             lost = event.time
-        elif event.kind == "vip" and event.state == "held":
+        elif event.kind == "vip" and event.state == "held" != event.before:
             without = 0.0 if lost is None else event.time - lost
     return without
 

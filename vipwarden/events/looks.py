@@ -38,7 +38,7 @@ class Looks:
     """Looks at sources and hands over what has changed."""
 
     def __init__(self, hand: Hand, sources: Sequence[Source], say: Callable[[str], None]) -> None:
-        """Raises OSError."""
+        """Name the sources; raises OSError."""
         self._hand = hand
         self._sources = list(sources)
         self._say = say

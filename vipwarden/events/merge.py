@@ -84,7 +84,7 @@ def _changes(events: Sequence[Event]) -> Mapping[str, list[Event]]:
     found: dict[str, list[Event]] = {}
     for event in events:
         is_change = event.kind == "vrrp" and event.of == "INSTANCE" and "MASTER" in (event.state, event.before)
-        if is_change or event.kind == "vip":
+        if is_change or (event.kind == "vip" and event.before != event.state):
             found.setdefault(f"{event.kind} {event.name}", []).append(event)
     return {name: changes[-_MOST:] for name, changes in found.items()}
 

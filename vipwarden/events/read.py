@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vipwarden.events.event import decode
 from vipwarden.events.segments import lines, path_of, paths
+from vipwarden.events.since import begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,15 +22,19 @@ def there(folders: Sequence[str]) -> str:
     return next(filter(os.path.isdir, folders), folders[-1])
 
 
-def read(place: str) -> list[Event]:
+def read(place: str, since: float = 0.0) -> list[Event]:
     """Return the events of a folder of segments or of one file, in the order of writing; raises OSError.
 
-    A line that was written twice, as after a crash, counts once; what is no event is left out.
+    A line that was written twice, as after a crash, counts once; what is no event is left out. With ``since``, in
+    seconds of the epoch, many earlier events of a folder are left out.
     """
     known: dict[bytes, None] = {}
-    for path in paths(place) if os.path.isdir(place) else [place]:  # noqa: PTH112
+    parts = [(place, 0)]
+    if os.path.isdir(place):  # noqa: PTH112
+        parts = begin(paths(place), since) if since else [(path, 0) for path in paths(place)]
+    for path, at in parts:
         try:
-            known.update(dict.fromkeys(lines(_blocks(path))))
+            known.update(dict.fromkeys(lines(_blocks(path, at))))
         except FileNotFoundError:
             if path == place:
                 raise
@@ -92,7 +97,8 @@ class Tail:
         return found
 
 
-def _blocks(path: str) -> Iterator[bytes]:
+def _blocks(path: str, at: int = 0) -> Iterator[bytes]:
     with open(path, "rb") as segment:  # noqa: PTH123
+        segment.seek(at)
         while block := segment.read(_BLOCK):
             yield block

@@ -92,7 +92,7 @@ class Recorder:
 
     def _wait(self, seconds: float) -> None:
         """Wait until there is something to do, at most so many seconds."""
-        if self._is_cut_off():
+        if not self.is_whole():
             try:
                 door, bell = self._door, self._bell
                 self._open()
@@ -113,13 +113,13 @@ class Recorder:
                     pass
             self._sent += self._door.take()
 
-    def _is_cut_off(self) -> bool:
-        """Return whether somebody has removed the bell or its folder."""
+    def is_whole(self) -> bool:
+        """Return whether the spool is there: nobody has removed it or the bell in it."""
         try:
             there, own = os.lstat(f"{self._spool}/{BELL}"), os.fstat(self._bell)
         except OSError:
-            return True
-        return (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino)
+            return False
+        return (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino)
 
     def end(self) -> None:
         """End soon; to be called from a signal handler or another thread."""

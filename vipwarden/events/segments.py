@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 
 from vipwarden.events.event import MOST_LINE, decode
 from vipwarden.state import files
@@ -110,10 +111,11 @@ class Segments:
             self._leave()
         path = path_of(self.folder, number)
         count = 0
-        with open(path, "rb") as segment:  # noqa: PTH123
-            while piece := segment.read(1 << 20):
-                count += piece.count(b"\n")
-        os.unlink(path)  # noqa: PTH108
+        with suppress(FileNotFoundError):  # somebody has removed it
+            with open(path, "rb") as segment:  # noqa: PTH123
+                while piece := segment.read(1 << 20):
+                    count += piece.count(b"\n")
+            os.unlink(path)  # noqa: PTH108
         del self._sizes[number]
         return count
 

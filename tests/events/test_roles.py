@@ -1,0 +1,46 @@
+"""Which transitions do VIPs show, where nobody hands them over?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.events.make import event, vrrp
+from vipwarden.events.roles import NOT_MASTER, Roles
+
+if TYPE_CHECKING:
+    from vipwarden.events.event import Event
+
+
+def vip(at: float, state: str, name: str = "192.0.2.1", before: str = "") -> Event:
+    """Return a VIP of VI_1 that comes or goes."""
+    return event(at, "vip", name, of="VI_1", state=state, before=before)
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        ([vip(1, "held")], [("MASTER", "", 1)]),
+        ([vip(1, "held"), vip(1.1, "held", "192.0.2.2")], [("MASTER", "", 1)]),
+        ([vip(1, "held", before="held")], []),
+        ([vip(1, "held", before="held"), vip(2, "gone")], [(NOT_MASTER, "MASTER", 2)]),
+        ([vip(1, "held"), vrrp(1.2, "BACKUP", "MASTER")], []),
+        ([vrrp(1, "BACKUP", "MASTER"), vip(1.2, "held")], []),
+        ([vrrp(1, "BACKUP", "MASTER"), vip(1, "held"), vip(2, "gone")], [(NOT_MASTER, "MASTER", 2)]),
+        ([vrrp(1, "BACKUP", "MASTER"), vip(1, "held"), vrrp(2, "MASTER", "FAULT"), vip(2, "gone")], []),
+        # one of two, as by hand, and a VIP that was away for a moment
+        ([vip(1, "held", before="held"), vip(1, "held", "192.0.2.2", "held"), vip(2, "gone")], []),
+        ([vip(1, "held", before="held"), vip(2, "gone"), vip(2.5, "held")], []),
+        ([event(1, "address", "192.0.2.9", state="held")], []),
+    ],
+)
+def test_a_transition_that_nobody_hands_over(events: list[Event], told: list[tuple[str, str, float]]) -> None:
+    """It is told after a while, with the time of the VIP."""
+    roles = Roles()
+    for it in events:
+        roles.take(it)
+        assert list(roles.ripe(it.boot + 1)) == []
+    found = list(roles.ripe(roles.due() + 0.001)) if told else list(roles.ripe(100))
+    assert [(it.state, it.before, it.boot) for it in found] == told
+    assert list(roles.ripe(100)) == []
