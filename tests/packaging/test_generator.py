@@ -1,4 +1,4 @@
-"""Does the generator give the exporter the group of HAProxy's socket, and nothing where there is no such group?"""
+"""Do exporter and recorder get the group of HAProxy's socket, and nothing where there is no such group?"""
 
 from __future__ import annotations
 
@@ -33,8 +33,7 @@ def test_the_group_is_the_service_s_where_it_is_there(tmp_path: Path, groups: st
         check=True,
         timeout=30,
     )
-    found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    assert len(found) == is_written
-    if is_written:
-        assert found == [tmp_path / "normal" / "vipwarden-exporter.service.d" / "50-haproxy.conf"]
-        assert "\nSupplementaryGroups=haproxy\n" in found[0].read_text()
+    found = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+    units = ("exporter", "recorder") if is_written else ()
+    assert found == [tmp_path / "normal" / f"vipwarden-{name}.service.d" / "50-haproxy.conf" for name in units]
+    assert all("\nSupplementaryGroups=haproxy\n" in path.read_text() for path in found)

@@ -5,6 +5,15 @@ stopped, hangs in its disk or is dead, and what it has not taken yet outlives it
 bounded number of files of a bounded size; beyond that events are lost and counted. Then a byte into a FIFO wakes the
 recorder. Nobody writes where the folder is missing, for no recorder has been there.
 
+A program that begins or ends something says so by
+
+    hand = Hand("maint")
+    hand.give("maintenance", "web", state="begin", text="until 04:00: disks")
+    hand.flush()
+
+with the states ``begin`` and ``end`` for the kinds maintenance, handover and panic; inside of the agent by
+``Record.event()`` with the same words. "vipwarden events --explain" takes a begin for the cause of what follows.
+
 Another user than root, without a recorder of its own, sends to the socket of root's recorder, which knows the users of
 keepalived's scripts. What finds no room there is lost.
 """
