@@ -21,8 +21,18 @@ from tests.lab.noticed import more_with_ours, starved
 _REPOSITORY = Path(__file__).parents[2]
 _GUESTS = 2
 _LONGEST = 1500  # seconds for all of it on a busy machine
-_COLUMNS = ("scenario", "script", "vip", "state", "weights", "failed", "outage", "what")
-_HEADS = ("scenario", "script", "VIPs at the end", "states", "weights", "failed", "outage s", "what became of it")
+_COLUMNS = ("scenario", "script", "vip", "state", "weights", "failed", "outage", "explained", "what")
+_HEADS = (
+    "scenario",
+    "script",
+    "VIPs at the end",
+    "states",
+    "weights",
+    "failed",
+    "outage s",
+    "explained",
+    "what became of it",
+)
 
 
 def table(rows: list[dict[str, str]]) -> str:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tests.lab import conf
 from tests.lab.client import EVERY, LOGIN_EVERY, PATIENCE
-from tests.lab.cluster import Cluster, wait
+from tests.lab.cluster import SCRIPTS, Cluster, wait
+from tests.lab.explained import Explained, explained
 from tests.lab.noticed import Clients, clients
+from vipwarden.events.read import read
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _HERE = Path(__file__).parent
 _TIMED = """#!/bin/sh
@@ -68,6 +70,24 @@ class Case(Cluster):
         self._fault, self._every = 0.0, EVERY
         self._vips: tuple[str, ...] = ()
         self._prober: subprocess.Popen[str] | None = None
+        self._recorded: list[str] = []
+
+    def keepalived(self, texts: dict[str, str]) -> None:
+        """Start keepalived; with ours the events of its hosts are recorded."""
+        if self.ours:
+            self._record([name for name in texts if name not in self._recorded])
+        super().keepalived(texts)
+
+    def _record(self, names: Sequence[str]) -> None:
+        self._recorded += names
+        self.everywhere(f"setsid {SCRIPTS}/vipwarden recorder </dev/null >>/run/recorder.log 2>&1 &", names)
+        bells = [self[name].files / "run/vipwarden/events/.bell" for name in names]
+        self.until("the recorders run", lambda: all(bell.exists() for bell in bells))
+
+    def explained(self) -> Explained:
+        """Return what the records of the hosts say of the fault."""
+        folders = {name: self[name].files / "var/lib/vipwarden/events" for name in self._recorded}
+        return explained({name: read(str(folder)) for name, folder in folders.items() if folder.exists()}, self._fault)
 
     def script(self, name: str) -> str:
         """Put one of the tutorials' scripts on every host that runs keepalived, and return its path there."""

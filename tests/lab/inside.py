@@ -38,9 +38,9 @@ def prepare() -> None:
     bridges()
 
 
-def play(scenario: Scenario, *, ours: bool) -> dict[str, object]:
+def play(scenario: Scenario, *, ours: bool) -> dict[str, str | float]:
     """Play one side of a scenario and return its row; a failure is told in it."""
-    row: dict[str, object] = {"scenario": scenario.name, "side": "ours" if ours else "tutorial", "problem": ""}
+    row: dict[str, str | float] = {"scenario": scenario.name, "side": "ours" if ours else "tutorial", "problem": ""}
     begun = time.monotonic()
     with Case(ours=ours, seconds=scenario.seconds) as case:
         try:
@@ -52,6 +52,9 @@ def play(scenario: Scenario, *, ours: bool) -> dict[str, object]:
         try:
             case.stop_probe()
             row.update(case.seen())
+            told = case.explained()
+            row["explained"] = told.words
+            row["problem"] = "\n".join(filter(None, (str(row["problem"]), told.problem)))
         except Exception:  # noqa: BLE001
             row["problem"] = f"{row['problem']}\n{traceback.format_exc()}"
     row["seconds"] = round(time.monotonic() - begun, 1)

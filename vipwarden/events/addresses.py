@@ -8,6 +8,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from vipwarden.events.event import GONE, HELD
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.vips import configured
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _GROUPS = 0x10 | 0x100  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
 _ROOM = 1 << 20  # bytes of the socket: thousands of VIPs move at once
 _MOST_BYTES = 1 << 16
-HELD, GONE = "held", "gone"
 
 
 class Addresses:

@@ -37,6 +37,7 @@ KINDS = (
     "vip",
     "vrrp",
 )
+HELD, GONE = "held", "gone"  # states of addresses
 MOST_LINE = 4096  # bytes, with the newline
 _MOST_NAME, _MOST_TEXT = 200, 600  # characters
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"

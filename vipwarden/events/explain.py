@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from vipwarden.events.event import Event
 
-_BEFORE = 15.0  # seconds from a cause to the change of MASTER: three adverts of 4 s, and a few bad runs
+BEFORE = 15.0  # seconds from a cause to the change of MASTER: three adverts of 4 s, and a few bad runs
 _AFTER = 5.0  # seconds from one consequence to the next
 MASTER = "MASTER"
 _GOOD = ("OK", "WARNING")
@@ -51,7 +51,7 @@ def chains(events: Sequence[Event]) -> list[Chain]:
     for place, event in enumerate(events):
         if place < end or not _is_master_change(event):
             continue
-        causes = [it for it in events[end:place] if event.time - it.time <= _BEFORE and _may_cause(it, event)]
+        causes = [it for it in events[end:place] if event.time - it.time <= BEFORE and _may_cause(it, event)]
         end = _last(events, place)
         found.append(causes + [it for it in events[place:end] if _belongs(it)])
     return [Chain(chain, _without(chain)) for chain in found]
@@ -66,12 +66,12 @@ def _may_cause(event: Event, change: Event) -> bool:
 
     A node loses it by its own trouble, or as another recovers; a node gains it by the trouble of another, or recovers.
     """
-    trouble = _trouble(event)
+    trouble = is_trouble(event)
     is_own, gains = event.node == change.node, change.state == MASTER
     return trouble is not None and trouble is (is_own is not gains)
 
 
-def _trouble(event: Event) -> bool | None:
+def is_trouble(event: Event) -> bool | None:
     """Return whether an event makes its node worse or, as False, better; None where it does neither."""
     if event.kind == "check":
         was, now = event.before in (*_GOOD, ""), event.state in _GOOD
@@ -96,7 +96,7 @@ def _last(events: Sequence[Event], place: int) -> int:
 
 
 def _belongs(event: Event) -> bool:
-    return event.kind in ("vrrp", "vip") or _trouble(event) is not None
+    return event.kind in ("vrrp", "vip") or is_trouble(event) is not None
 
 
 def _without(chain: Iterable[Event]) -> float | None:
@@ -104,7 +104,7 @@ def _without(chain: Iterable[Event]) -> float | None:
     lost: float | None = None
     without: float | None = None
     for event in chain:
-        if event.kind in ("check", "haproxy", "process", "vip") and _trouble(event) and lost is None:
+        if event.kind in ("check", "haproxy", "process", "vip") and is_trouble(event) and lost is None:
             lost = event.time
         elif event.kind == "vip" and event.state == "held" != event.before:
             without = 0.0 if lost is None else event.time - lost

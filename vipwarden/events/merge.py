@@ -3,7 +3,9 @@
 Who becomes MASTER sends an advert, on which the MASTER before becomes BACKUP at once. Who gives up being MASTER for
 FAULT or STOP sends an advert of priority 0, on which another becomes MASTER after its skew, (256 - priority) / 256 of
 its interval. VIPs come and go with both. Each such pair of events bounds the difference of the clocks; the bounds on
-which most pairs agree count (Marzullo's algorithm), of several the least, as clocks are mostly right.
+which most pairs agree count (Marzullo's algorithm), of several the least, as clocks are mostly right. VIPs alone say
+less than states: a VIP left a node by its trouble, or was taken by another. What fits to the recorded trouble counts
+twice.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from vipwarden.events.event import GONE, HELD
+from vipwarden.events.explain import BEFORE, is_trouble
 from vipwarden.events.order import corrected, ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from vipwarden.events.event import Event
 
@@ -28,11 +32,15 @@ _FAR = 86400.0  # seconds: clocks are not further apart
 
 
 class Bound(NamedTuple):
-    """The difference of two clocks is between two values, and likely a third where that is known."""
+    """The difference of two clocks is between two values, and likely a third where that is known.
+
+    ``weight`` is how much it counts.
+    """
 
     low: float
     high: float
     likely: float | None = None
+    weight: int = 2
 
 
 class Offset(NamedTuple):
@@ -71,11 +79,12 @@ def _by_node(nodes: Sequence[Iterable[Event]]) -> dict[str, list[Event]]:
 def offset_of(reference: Sequence[Event], other: Sequence[Event]) -> Offset | None:
     """Return by how much the clock of ``other`` is ahead; None where they share nothing."""
     ours, theirs = _changes(reference), _changes(other)
+    troubled = _troubled(reference) | _troubled(other)
     bounds: list[Bound] = []
     for name in ours.keys() & theirs.keys():
         for mine in ours[name]:
             for its in theirs[name]:
-                bounds += _bounds(mine, its)
+                bounds += _bounds(mine, its, troubled)
     return agreed([bound for bound in bounds if bound.low < _FAR and bound.high > -_FAR])
 
 
@@ -89,32 +98,52 @@ def _changes(events: Sequence[Event]) -> Mapping[str, list[Event]]:
     return {name: changes[-_MOST:] for name, changes in found.items()}
 
 
-def _bounds(mine: Event, its: Event) -> list[Bound]:
+def _troubled(events: Sequence[Event]) -> set[Event]:
+    """Return the events of VIPs that go shortly after trouble of their node; ``events`` are by time."""
+    found = set()
+    last: dict[str, float] = {}
+    for event in events:
+        if event.kind == "vip":
+            if event.state == GONE and event.time - last.get(event.node, -_FAR) < BEFORE:
+                found.add(event)
+        elif is_trouble(event):
+            last[event.node] = event.time
+    return found
+
+
+def _bounds(mine: Event, its: Event, troubled: Container[Event]) -> list[Bound]:
     """Return by how much its clock may be ahead, where one of two events has caused the other."""
     apart = its.time - mine.time
     bounds = []
-    if (after := _after(mine, its)) is not None:
-        least, likely, most = after
-        bounds.append(Bound(apart - most, apart - least, None if likely is None else apart - likely))
-    if (after := _after(its, mine)) is not None:
-        least, likely, most = after
-        bounds.append(Bound(apart + least, apart + most, None if likely is None else apart + likely))
+    if (after := _after(mine, its, troubled)) is not None:
+        least, likely, most, weight = after
+        bounds.append(Bound(apart - most, apart - least, None if likely is None else apart - likely, weight))
+    if (after := _after(its, mine, troubled)) is not None:
+        least, likely, most, weight = after
+        bounds.append(Bound(apart + least, apart + most, None if likely is None else apart + likely, weight))
     return bounds
 
 
-def _after(cause: Event, effect: Event) -> tuple[float, float | None, float] | None:
-    """Return how many seconds after its cause an effect comes: least, likely and most; None if it has another cause."""
-    taken, left = (cause.state, effect.state) == ("held", "gone"), (cause.state, effect.state) == ("gone", "held")
-    if taken or (cause.state == "MASTER" and effect.before == "MASTER" and effect.state == "BACKUP"):
-        return -_EARLY, _LIKELY, _AT_ONCE
-    if left or (cause.before == "MASTER" and cause.state in _LEFT and effect.state == "MASTER"):
-        return -_EARLY, None, _SKEW
+def _after(cause: Event, effect: Event, troubled: Container[Event]) -> tuple[float, float | None, float, int] | None:
+    """Return how many seconds after its cause an effect comes, and how much that counts; None if it has another cause.
+
+    Least, likely and most seconds.
+    """
+    states = cause.state, effect.state
+    if states == (HELD, GONE):
+        return -_EARLY, _LIKELY, _AT_ONCE, 1 if effect in troubled else 2
+    if states == (GONE, HELD):
+        return -_EARLY, None, _SKEW, 2 if cause in troubled else 1
+    if states == ("MASTER", "BACKUP") and effect.before == "MASTER":
+        return -_EARLY, _LIKELY, _AT_ONCE, 2
+    if cause.before == "MASTER" and cause.state in _LEFT and effect.state == "MASTER":
+        return -_EARLY, None, _SKEW, 2
     return None
 
 
 def agreed(bounds: Sequence[Bound]) -> Offset | None:
     """Return the difference on which most bounds agree, the least of several; None without bounds."""
-    edges = sorted([(bound.low, -1) for bound in bounds] + [(bound.high, 1) for bound in bounds])
+    edges = sorted([(it.low, -it.weight) for it in bounds] + [(it.high, it.weight) for it in bounds])
     best, count = 0, 0
     spans: list[tuple[float, float]] = []
     for place, (edge, kind) in enumerate(edges):
@@ -126,10 +155,11 @@ def agreed(bounds: Sequence[Bound]) -> Offset | None:
     if not spans:
         return None
     low, high = min(spans, key=lambda span: max(span[0], -span[1], 0.0))
-    likely = [it.likely for it in bounds if it.likely is not None and it.low <= low and high <= it.high]
+    agreeing = [it for it in bounds if it.low <= low and high <= it.high]
+    likely = [it.likely for it in agreeing if it.likely is not None and it.weight > 1]
     seconds = min(max(median(likely or [(low + high) / 2]), low), high)
     is_alike = abs(seconds) <= _ALIKE or (not likely and low <= 0 <= high)
-    return Offset(0.0 if is_alike else seconds, (high - low) / 2, best)
+    return Offset(0.0 if is_alike else seconds, (high - low) / 2, len(agreeing))
 
 
 def about(offsets: Mapping[str, Offset | None]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vipwarden.events.addresses import GONE, HELD
+from vipwarden.events.event import GONE, HELD
 from vipwarden.events.explain import MASTER
 
 if TYPE_CHECKING:
