@@ -79,19 +79,19 @@ def read(peer: Peer, access: Access, own: bytes) -> Held:
     return parse(answer(peer, access, _METRICS), own)
 
 
-def answer(peer: Peer, access: Access, path: str) -> bytes:
-    """Return what a peer answers to a path, within the deadline; raises NetError, PeerError and AuthFileError."""
+def answer(peer: Peer, access: Access, path: str, most: int = _MOST_BYTES) -> bytes:
+    """Return what a peer answers to a path, at most so many bytes; raises NetError, PeerError and AuthFileError."""
     net = BlockingNet()
     net.begin(DEADLINE)
     try:
-        _answer(net, peer, access, path).send(None)
+        _answer(net, peer, access, path, most).send(None)
     except StopIteration as end:
         text: bytes = end.value
         return text
     raise RuntimeError("a request waited for something other than its Net")
 
 
-async def _answer(net: Net, peer: Peer, access: Access, path: str) -> bytes:
+async def _answer(net: Net, peer: Peer, access: Access, path: str, most: int) -> bytes:
     def judge(status: int) -> None:
         if status == 401:
             raise PeerError("it wants a user and a password, see peer_auth_file (status 401)")
@@ -101,7 +101,7 @@ async def _answer(net: Net, peer: Peer, access: Access, path: str) -> bytes:
     user = user_and_password(access.auth_files, peer.name)
     context = _context(access) if peer.is_encrypted else None
     where = peer.host, peer.port, peer.prefix + path
-    return await fetch(net, *where, judge=judge, most=_MOST_BYTES, user=user, context=context)
+    return await fetch(net, *where, judge=judge, most=most, user=user, context=context)
 
 
 def _context(access: Access) -> ssl.SSLContext:

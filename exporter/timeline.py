@@ -17,7 +17,7 @@ from vipwarden.events.order import corrected, ordered
 from vipwarden.events.read import Tail, last, there
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from exporter.peer import Access, Peer
     from exporter.peers import Sight
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST = 1000  # events in an answer
 MOST_WAIT = 30.0  # seconds of a long poll
+_MOST_ANSWER = 8 << 20  # bytes of a peer's answer: MOST of the longest lines
 _MOST_READ = 20_000  # of the last events, from which those that are wanted are taken
 
 
@@ -76,7 +77,8 @@ def look(folders: Sequence[str], ask: Wanted) -> Found:
     """Read what is wanted, the last MOST of it; raises OSError, and ValueError for a place that is none."""
     folder = there(folders)
     tail = Tail(folder, ask.after)  # first: what comes meanwhile is read twice, rather than never
-    events = corrected(ordered(tail.more() if ask.after else last(folder, _MOST_READ)))
+    most = _MOST_READ if ask.kinds or ask.name else MOST
+    events = corrected(ordered(tail.more() if ask.after else last(folder, most)))
     return Found([event for event in events if ask.fits(event)][-MOST:], tail.place)
 
 
@@ -88,7 +90,7 @@ def as_json(found: Found, settings: Settings) -> bytes:
 
 def asked(peer: Peer, access: Access, _own: bytes) -> list[Event]:
     """Return the events of a peer; raises NetError, PeerError and AuthFileError."""
-    text = answer(peer, access, "/api/events")
+    text = answer(peer, access, "/api/events", _MOST_ANSWER)
     try:
         given = json.loads(text)["events"]
         return [Event(fields) for fields in given[-MOST:]]
@@ -96,10 +98,21 @@ def asked(peer: Peer, access: Access, _own: bytes) -> list[Event]:
         raise PeerError("its events cannot be read") from None
 
 
+def _of(peer: Sight, own: Container[str]) -> list[Event]:
+    """Return the events of a peer: what it calls by a name of this node is called by the peer's."""
+    events: list[Event] = peer.held or []
+    for event in events:
+        event.time = event.wall  # they are corrected for each page
+        if event.node in own:
+            event.node = f"{peer.name} ({event.node})"
+    return events
+
+
 def as_html(found: Found, settings: Settings, peers: Sequence[Sight] = ()) -> bytes:
     """Return the page of events, the youngest first, with those of the peers in one order."""
     name = escape(settings.node)
-    whole, offsets = merged([found.events, *(peer.held for peer in peers if peer.held)])
+    own = {event.node for event in found.events} | {settings.node}
+    whole, offsets = merged([found.events, *(_of(peer, own) for peer in peers)])
     notes = [f"{peer.name}: {peer.failure or 'no answer yet'}" for peer in peers if peer.held is None]
     notes += about(offsets)
     said_first = "".join(f"<p>{escape(one_line(note))}</p>\n" for note in notes)

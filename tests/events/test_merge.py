@@ -76,11 +76,11 @@ def test_three_seconds_apart_the_cause_stands_first() -> None:
 
 
 @pytest.mark.parametrize("ahead", [3.0, -3.0, 0.0])
-def test_vips_alone_do_when_the_trouble_is_recorded(ahead: float) -> None:
+@pytest.mark.parametrize("ended", [99.9, 100.5])
+def test_vips_alone_do_when_the_trouble_is_recorded(ahead: float, ended: float) -> None:
     """A VIP that left by trouble, and was taken back: the other way round the times would fit as well."""
     one: list[Event] = []
     two: list[Event] = []
-    one.append(event(100, "process", "haproxy", bid="lb1", state="ended"))
     for at, events, node, state in (
         (100.0, one, "lb1", "gone"),
         (100.31, two, "lb2", "held"),
@@ -89,11 +89,14 @@ def test_vips_alone_do_when_the_trouble_is_recorded(ahead: float) -> None:
     ):
         far = ahead if node == "lb2" else 0.0
         events.append(event(at, "vip", "192.0.2.1", node=node, bid=node, ahead=far, state=state))
+    one.append(event(ended, "process", "haproxy", bid="lb1", state="ended"))
     whole, offsets = merged([one, two])
     offset = offsets["lb2"]
     assert offset is not None
     assert abs(offset.seconds - ahead) <= 0.05
-    assert [it.state for it in whole] == ["ended", "gone", "held", "held", "gone"]
+    assert [it.state for it in whole] == (
+        ["ended", "gone", "held", "held", "gone"] if ended < 100 else ["gone", "held", "ended", "held", "gone"]
+    )
 
 
 def test_without_anything_in_common_nothing_is_claimed() -> None:

@@ -12,6 +12,7 @@ import pytest
 from exporter.peer import Peer
 from exporter.timeline import MOST
 from tests.exporter.running import ask, metrics, nowhere, request, serving
+from tests.servers.raw_http import raw_http
 from vipwarden.events.event import line
 from vipwarden.events.segments import Segments
 
@@ -126,3 +127,44 @@ def test_the_page_has_the_events_of_peers(tmp_path: Path, record: Segments) -> N
         assert "its clock is not compared" in body
 
     serving(nowhere(tmp_path / "lb2"), with_peer)
+
+
+def test_what_a_peer_says_in_the_name_of_this_node_is_shown_as_the_peers(tmp_path: Path, record: Segments) -> None:
+    """Neither the order nor the times of this node's own events depend on it."""
+    record.add(some(0, 1, text="own"))
+    segments = Segments(str(tmp_path / "lb2" / "events"))
+    segments.add(b"".join(some(0, 1, text="forged").replace(b'"boot":', b'"boot":9') for _ in range(2)))
+    segments.close()
+
+    def with_peer(port: int) -> None:
+        def look(own: int) -> str:
+            end = time.monotonic() + 60
+            while "forged" not in (body := request(own, "/events").body):
+                assert time.monotonic() < end, body
+                time.sleep(0.1)
+            return body + request(own, "/events").body
+
+        body = serving(nowhere(tmp_path, peers=(Peer(f"lb2=http://127.0.0.1:{port}"),)), look)
+        row = next(line for line in body.splitlines() if "forged" in line)
+        assert "<td>lb2 (" in row
+        assert all("(lb2" not in line and "lb2 (lb2" not in line for line in body.splitlines())
+
+    serving(nowhere(tmp_path / "lb2"), with_peer)
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"{}", b'{"events": 1}', b'{"events": [{}]}', b"[" * 100_000, b"\xff"])
+def test_a_peer_that_answers_nonsense_is_named(tmp_path: Path, record: Segments, answer: bytes) -> None:
+    """And the page has the events of this node."""
+    record.add(some(0, 1, text="own"))
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer)
+    with raw_http({"/api/events": (whole,)}) as server:
+
+        def look(own: int) -> str:
+            end = time.monotonic() + 60
+            while "cannot be read" not in (body := request(own, "/events").body):
+                assert time.monotonic() < end, body
+                time.sleep(0.1)
+            return body
+
+        peer = Peer(f"lb2=http://127.0.0.1:{server.port}")
+        assert "own" in serving(nowhere(tmp_path, peers=(peer,)), look)

@@ -40,6 +40,9 @@ def explained(records: Mapping[str, Sequence[Event]], fault: float) -> Explained
     wrong = [f"the record has {said(event)}" for event in whole if event.kind == "events"]
     wrong += _disorder(whole, offsets)
     wrong += [words for chain in found if (words := _false_cause(chain, fault))]
+    if wrong:
+        record = [f"{event.time:.2f} (in truth {event.mono:.2f}) {event.node} {said(event)}" for event in whole[-80:]]
+        wrong += [f"{node}: {offset}" for node, offset in offsets.items()] + record
     return Explained(_words(found[0]) if found else "", "\n".join(wrong))
 
 

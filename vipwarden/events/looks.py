@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from vipwarden.events.hand import Hand
     from vipwarden.events.process import Tell
 
-_BUDGET = 0.8e-3 / 60  # of a CPU; with the way to sleep and back it is about 1 ms a minute
-_LEAST, _MOST = 5.0, 60.0  # seconds between two looks while nothing happens
+_BUDGET = 0.5e-3 / 60  # of a CPU; the way to sleep and back, and the recorder itself, take as much again
+_LEAST, _MOST = 10.0, 60.0  # seconds between two looks while nothing happens
 _OFTEN, _WHILE = 0.5, 10.0  # seconds between two looks, and for how long, when something has happened
 _STIRRING = frozenset(("address", "check", "maintenance", "panic", "process", "restart", "server", "vip", "vrrp"))
 
@@ -52,10 +52,11 @@ class Looks:
 
     def run(self) -> None:
         """Look until the process ends."""
+        spent = thread_time()
         while True:
-            begun = thread_time()
             self._look()
-            self._wait(max(_LEAST, min((thread_time() - begun) / _BUDGET, _MOST)))
+            before, spent = spent, thread_time()  # with the way here from the last look
+            self._wait(max(_LEAST, min((spent - before) / _BUDGET, _MOST)))
 
     def _look(self) -> None:
         for source in list(self._sources):

@@ -28,6 +28,7 @@ _SKEW = 1.1  # until a BACKUP is MASTER after priority 0, at an interval of a se
 _LEFT = ("FAULT", "STOP")
 _MOST = 64  # changes of an instance that are compared, the last of each node
 _ALIKE = 0.03  # seconds: less is no difference
+_ENDS = 3.0  # seconds after its VIPs have gone until a keepalived that is stopped has ended
 _FAR = 86400.0  # seconds: clocks are not further apart
 
 
@@ -98,17 +99,16 @@ def _changes(events: Sequence[Event]) -> Mapping[str, list[Event]]:
     return {name: changes[-_MOST:] for name, changes in found.items()}
 
 
-def _troubled(events: Sequence[Event]) -> set[Event]:
-    """Return the events of VIPs that go shortly after trouble of their node; ``events`` are by time."""
-    found = set()
-    last: dict[str, float] = {}
+def _troubled(events: Iterable[Event]) -> set[Event]:
+    """Return the events of VIPs that go near trouble of their node; a daemon that is stopped ends after them."""
+    gone: list[Event] = []
+    times: dict[str, list[float]] = {}
     for event in events:
         if event.kind == "vip":
-            if event.state == GONE and event.time - last.get(event.node, -_FAR) < BEFORE:
-                found.add(event)
+            gone += [event] if event.state == GONE else []
         elif is_trouble(event):
-            last[event.node] = event.time
-    return found
+            times.setdefault(event.node, []).append(event.time)
+    return {it for it in gone if any(-_ENDS < it.time - time < BEFORE for time in times.get(it.node, ()))}
 
 
 def _bounds(mine: Event, its: Event, troubled: Container[Event]) -> list[Bound]:

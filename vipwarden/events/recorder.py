@@ -36,7 +36,7 @@ _MOST_FILES = 128  # of the spool, in one write: 2 MiB
 _GATHER = 0.05  # seconds for those that follow, before a write
 _FOREIGN = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ELOOP, errno.ENXIO)
 _AGAIN = 1.0  # seconds until a disk that refuses is tried again
-_LONGEST = 30.0  # seconds until the spool is made anew where somebody has removed it
+_LONGEST = 60.0  # seconds until the spool is made anew where somebody has removed it
 _MOST_SENT = 4096  # lines of other users that wait for the disk
 
 
