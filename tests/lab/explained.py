@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vipwarden.events.explain import MASTER, chains, is_trouble, said
+from vipwarden.core.result import one_line
+from vipwarden.events.explain import MASTER, chains, said
 from vipwarden.events.merge import merged
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def explained(records: Mapping[str, Sequence[Event]], fault: float) -> Explained
         for event in events:
             event.wall += place * APART
     whole, offsets = merged(list(records.values()))
-    found = [chain for chain in chains(whole) if chain.events[-1].mono > fault]
+    found = [chain for chain in chains(whole) if _change(chain).mono > fault]
     wrong = [f"the record has {said(event)}" for event in whole if event.kind == "events"]
     wrong += _disorder(whole, offsets)
     wrong += [words for chain in found if (words := _false_cause(chain, fault))]
@@ -71,8 +72,13 @@ def _false_cause(chain: Chain, fault: float) -> str:
     return ""
 
 
+def _change(chain: Chain) -> Event:
+    """Return the first change of MASTER of a chain, with which it begins but for causes."""
+    return next(it for it in chain.events if it.kind == "vrrp" and MASTER in (it.state, it.before))
+
+
 def _words(chain: Chain) -> str:
     first = chain.events[0]
-    cause = f"{first.node} {first.kind} {first.name} {first.state}" if is_trouble(first) is not None else "no cause"
-    change = next((it for it in chain.events if it.kind == "vrrp" and it.state == MASTER), chain.events[-1])
+    cause = f"{first.node} {first.kind} {one_line(first.name, 30)} {first.state}"
+    change = next((it for it in chain.events if it.kind == "vrrp" and it.state == MASTER), _change(chain))
     return f"{cause} -> {change.node} {change.state} +{max(0.0, change.time - first.time):.1f} s"
