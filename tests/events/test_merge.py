@@ -99,6 +99,38 @@ def test_vips_alone_do_when_the_trouble_is_recorded(ahead: float, ended: float) 
     )
 
 
+def test_two_nodes_that_did_not_hear_each_other_say_nothing_of_their_clocks() -> None:
+    """Both took the VIPs, and gave them back: no change of one has a cause at the other."""
+    one: list[Event] = []
+    two: list[Event] = []
+    for at, events, node, name, state in (
+        (66.64, one, "lb1", "first", "held"),
+        (66.65, two, "lb2", "second", "held"),
+        (73.06, one, "lb1", "second", "held"),
+        (73.05, two, "lb2", "first", "held"),
+        (83.57, one, "lb1", "second", "gone"),
+        (83.56, two, "lb2", "first", "gone"),
+    ):
+        far = 3.0 if node == "lb2" else 0.0
+        events.append(event(at, "vip", name, node=node, bid=node, ahead=far, state=state))
+    assert merged([one, two])[1]["lb2"] is None
+
+
+@pytest.mark.parametrize("ahead", [3.0, -3.0, 0.0])
+def test_a_keepalived_that_is_stopped_gave_its_vips_up(ahead: float) -> None:
+    """Some VIPs of one instance move together: they are no more than one change."""
+    one: list[Event] = []
+    two: list[Event] = []
+    for name in ("a", "b", "c"):
+        one.append(event(24.02, "vip", name, node="lb1", bid="lb1", state="held"))
+        one.append(event(24.42, "vip", name, node="lb1", bid="lb1", state="gone"))
+        two.append(event(24.72, "vip", name, node="lb2", bid="lb2", ahead=ahead, state="held"))
+    one.append(event(25.53, "process", "keepalived", node="lb1", bid="lb1", state="ended"))
+    offset = merged([one, two])[1]["lb2"]
+    assert offset is not None
+    assert abs(offset.seconds - ahead) <= offset.error
+
+
 def test_without_anything_in_common_nothing_is_claimed() -> None:
     """Their clocks are shown as they are."""
     _, offsets = merged([[event(1, node="lb1")], [event(2, node="lb2")]])

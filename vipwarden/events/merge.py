@@ -28,7 +28,9 @@ _SKEW = 1.1  # until a BACKUP is MASTER after priority 0, at an interval of a se
 _LEFT = ("FAULT", "STOP")
 _MOST = 64  # changes of an instance that are compared, the last of each node
 _ALIKE = 0.03  # seconds: less is no difference
+_ENOUGH = 0.5  # of the changes of a node have a partner, or nothing is claimed
 _ENDS = 3.0  # seconds after its VIPs have gone until a keepalived that is stopped has ended
+_POINT = 1e-6  # seconds
 _FAR = 86400.0  # seconds: clocks are not further apart
 
 
@@ -78,15 +80,27 @@ def _by_node(nodes: Sequence[Iterable[Event]]) -> dict[str, list[Event]]:
 
 
 def offset_of(reference: Sequence[Event], other: Sequence[Event]) -> Offset | None:
-    """Return by how much the clock of ``other`` is ahead; None where they share nothing."""
+    """Return by how much the clock of ``other`` is ahead; None where what they share says too little."""
     ours, theirs = _changes(reference), _changes(other)
     troubled = _troubled(reference) | _troubled(other)
-    bounds: list[Bound] = []
-    for name in ours.keys() & theirs.keys():
+    names = ours.keys() & theirs.keys()
+    bounds: list[tuple[Bound, Event, Event]] = []
+    for name in names:
         for mine in ours[name]:
             for its in theirs[name]:
-                bounds += _bounds(mine, its, troubled)
-    return agreed([bound for bound in bounds if bound.low < _FAR and bound.high > -_FAR])
+                bounds += ((bound, mine, its) for bound in _bounds(mine, its, troubled))
+    bounds = [it for it in bounds if it[0].low < _FAR and it[0].high > -_FAR]
+    offset = agreed([bound for bound, _, _ in bounds])
+    if offset is None:
+        return None
+    near, far = offset.seconds - _ALIKE, offset.seconds + _ALIKE
+    fitting = [(mine, its) for bound, mine, its in bounds if bound.low <= far and near <= bound.high]
+    # changes without a partner speak against it, but for those that the shorter record does not have
+    parts = [
+        len({pair[side] for pair in fitting}) / sum(len(changes[name]) for name in names)
+        for side, changes in enumerate((ours, theirs))
+    ]
+    return offset if max(parts) >= _ENOUGH else None
 
 
 def _changes(events: Sequence[Event]) -> Mapping[str, list[Event]]:
@@ -121,6 +135,13 @@ def _bounds(mine: Event, its: Event, troubled: Container[Event]) -> list[Bound]:
     if (after := _after(its, mine, troubled)) is not None:
         least, likely, most, weight = after
         bounds.append(Bound(apart + least, apart + most, None if likely is None else apart + likely, weight))
+    if len(bounds) == 2:  # it was one of them: where they overlap they do not count twice
+        weak, strong = sorted(bounds, key=lambda it: it.weight)
+        if weak.high > strong.high:
+            low, high = max(weak.low, strong.high + _POINT), weak.high
+        else:
+            low, high = weak.low, min(weak.high, strong.low - _POINT)
+        bounds = [strong, weak._replace(low=low, high=high)] if low < high else [strong]
     return bounds
 
 
