@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SAMPLE = 40
+SAMPLE = 16
 
 
 @pytest.mark.alone

@@ -336,7 +336,7 @@ def test_a_regex_gone_wild_meets_the_deadline(server: RawHttp) -> None:
 @pytest.mark.parametrize("path", ["/plain", "/long", "/chunked", "/404", "/short", "/nothing", "/open", "/drip"])
 def test_an_event_loop_says_the_same(server: RawHttp, path: str) -> None:
     """State, digest and, but for the times and what a drip came to, the text."""
-    limit = "0.5" if path == "/drip" else "10"
+    limit = {"/drip": "0.5", "/open": "1.5"}.get(path, "10")
     words = ("-H", "127.0.0.1", "-p", server.port, "-u", path, "-t", limit)
     looped = resident(load("http_digest"), *words)
     alone = ask(server, path, "-t", limit)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(name="top")
-def _top(tmp_path: Path) -> Path:
-    """Return a copy of the code with launchers and bundles, and without other bytecode."""
-    top = tmp_path / "code"
+@pytest.fixture(name="folder", scope="module")
+def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a copy of the code, ``code``, and a copy of this that no test changes."""
+    folder = tmp_path_factory.mktemp("bundle")
+    top = folder / "code"
     for name in ("checks", "keepalived_scripts", "vipwarden"):
         shutil.copytree(CODE / name, top / name, ignore=shutil.ignore_patterns("__pycache__"))
     (top / "bin").mkdir()
@@ -28,7 +29,16 @@ def _top(tmp_path: Path) -> Path:
     subprocess.run(write, check=True, capture_output=True)
     bundle = (sys.executable, "-ISBX", "no_debug_ranges", top / "keepalived_scripts/bundle.py")
     subprocess.run(bundle, check=True)
-    return top
+    shutil.copytree(top, folder / "built")
+    return folder
+
+
+@pytest.fixture(name="top")
+def _top(folder: Path) -> Path:
+    """Return a copy of the code with launchers and bundles, and without other bytecode: a bundle knows its place."""
+    for name in ("code", "run"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    return Path(shutil.copytree(folder / "built", folder / "code"))
 
 
 @pytest.fixture(name="server")
