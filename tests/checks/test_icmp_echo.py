@@ -128,9 +128,11 @@ _CASES: tuple[tuple[str, State, bool, str, dict[str, int]], ...] = (
         "-H 192.0.2.2 --also 2001:db8::2 --count 1",
         OK, False, "2 of 2 hosts answer, 2 needed: ", {"answering": 2, "loss": 0},
     ),
-    ("-H 192.0.2.4 --count 4 --lost-after 0.2", OK, False, "192.0.2.4 answered 2 of 4 in ", {"loss": 50}),
-    ("-H 192.0.2.4 --count 4 --lost-after 0.2 --loss-warning 49", WARNING, False, "192.0.2.4 answered 2 of 4", {}),
-    ("-H 192.0.2.4 --count 4 --lost-after 0.2 --loss-critical 49", CRITICAL, False, "192.0.2.4 answered 2 of 4", {}),
+    (
+        "-H 192.0.2.4 --count 4 --loss-warning 49 --loss-critical 51",
+        WARNING, False, "192.0.2.4 answered 2 of 4 in ", {"loss": 50},
+    ),
+    ("-H 192.0.2.4 --count 4 --loss-critical 49", CRITICAL, False, "192.0.2.4 answered 2 of 4 in ", {"loss": 50}),
     ("-H 192.0.2.2 --forbidden", UNKNOWN, False, "cannot send ICMP echo requests: Permission denied: its group ", {}),
     ("-H 2001:db8::2 --forbidden", UNKNOWN, False, "cannot send ICMP echo requests: Permission denied: its gr", {}),
 )  # fmt: skip
