@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exporter.settings import Settings
     from exporter.source import Source
 
+STEP = 30.0  # seconds between two samples of a history
 _SPARING = 30.0  # seconds between two requests of pages to a source that logs them
 _SUCCESS = "Whether the source was read: 1 also where this node has no such source, 0 on failure."
 _DURATION = "Time taken to read the source."
@@ -67,6 +68,7 @@ class Frame:
     _left: dict[object, Thread] = field(default_factory=dict)
     _alive: WeakValueDictionary[object, Collected] = field(default_factory=WeakValueDictionary)
     _failing: dict[str, str] = field(default_factory=dict)
+    _begun: dict[str, float] = field(default_factory=dict)
 
     async def collect(
         self, names: Container[str] | None = None, seconds: float = inf, *, sparing: bool = False
@@ -102,8 +104,17 @@ class Frame:
         done, _ = await asyncio.wait({run}, timeout=None if own else seconds)
         return run.result() if done else None
 
+    async def keep(self, step: float) -> None:
+        """Read every ``step`` seconds the sources with a history that nobody else has read meanwhile; never returns."""
+        while True:
+            await asyncio.sleep(step)
+            old = monotonic() - step
+            if names := [it.name for it in self.sources if it.remembers and self._begun.get(it.name, 0.0) < old]:
+                await self.collect(names)
+
     async def _run(self, source: Source[Any], sparing: bool) -> Outcome:
         begun, key = monotonic(), (source.name, sparing)
+        self._begun[source.name] = begun
         if key in self._left and self._left[key].is_alive():
             return Outcome(source, 0, failure="still busy with the request before")
         settings = self.settings

@@ -31,7 +31,8 @@ class Source(Generic[Facts]):
     """``read`` returns the facts of the source or raises; ``series`` writes their metrics.
 
     ``up`` is the name of its 0/1 series. A ``bothered`` source (keepalived) logs each request: pages ask it less
-    often than scrapes. The page has sources by ``place`` and name.
+    often than scrapes. One that ``remembers`` has a history, and is read in the background where nobody else does. The
+    page has sources by ``place`` and name.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Source(Generic[Facts]):
     series: Callable[[Facts], Iterable[Metric]]
     up: str = ""
     bothered: bool = False
+    remembers: bool = False
     title: str = ""
     place: int = 100
 

@@ -7,7 +7,7 @@ import errno
 import socket
 from typing import TYPE_CHECKING, Any
 
-from exporter.frame import Frame
+from exporter.frame import STEP, Frame
 from exporter.http.aiohttp_server import Server as HttpServer
 from exporter.http.answers import Answers
 from exporter.http.connection import Connection
@@ -52,6 +52,7 @@ class Server:
         security = Security(settings.web_config, say)
         self._gate = Gate(HttpServer(front.handle), security, settings.max_connections, limits, say)
         self._listeners: list[tuple[Listen | None, asyncio.Server]] = []
+        self._history: asyncio.Task[None] | None = None
 
     def _own(self) -> Iterator[Metric]:
         gate = self._gate
@@ -80,6 +81,7 @@ class Server:
         except ListenError:
             await self.cleanup()
             raise
+        self._history = asyncio.create_task(self._answers.frame.keep(STEP))
         self._answers.is_ready = True
 
     async def _bind(self, listen: Listen) -> asyncio.Server:
@@ -137,6 +139,8 @@ class Server:
     async def cleanup(self) -> None:
         """End: accept no more connections, give running answers a moment, and close all."""
         self._answers.is_ready = False
+        if self._history is not None:
+            self._history.cancel()
         for _, listener in self._listeners:
             listener.close()
         self._listeners = []

@@ -22,23 +22,31 @@ GONE, ADDRESS, BACKEND, CHECK, HALF, SERVER, SPARE, MINOR = range(8)
 
 
 class Cell(NamedTuple):
-    """A text, small text below it, a share in percent as a bar, marks, and a list to unfold."""
+    """A text, small text behind it, a share in percent as a bar, marks, a list to unfold, and a line below the text.
+
+    The line is its outline, 30 wide and 10 high, and what it says.
+    """
 
     text: str = ""
     more: str = ""
     share: int | None = None
     marks: Sequence[Mark] = ()
     items: Sequence[str] = ()
+    line: tuple[str, str] = ("", "")
 
 
 class Row(NamedTuple):
-    """The begin of a row: ``under`` is below the name, ``since`` below the state."""
+    """The begin of a row: ``under`` is behind the name, ``since`` behind the state.
+
+    ``ticks`` are the changes of the state: in which minute of the last hour, and the tone of the new state.
+    """
 
     key: str
     mark: Mark
     name: str
     under: str = ""
     since: str = ""
+    ticks: Sequence[tuple[int, str]] = ()
 
 
 class Column(NamedTuple, Generic[Item]):

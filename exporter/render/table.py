@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exporter.render.words import Mark
 
 _FEW_ITEMS = 4  # of a cell; more are folded
+_MOST_TICKS = 20
 _NOTHING = frozenset(("0", "-", "0/s", "0 B", "0 B/s", "none"))  # texts that say that there is nothing to see
 escape = lru_cache(8192)(_escape)
 
@@ -110,7 +111,7 @@ class Table(Generic[Item]):
     def _line(self, item: Item) -> str:
         row = self._row(item)
         begin = f'<tr id="{row.key}" class="{row.mark.tone}"><th scope="row">{escape(row.name)}{_small(row.under)}</th>'
-        state = f"<td>{badge(row.mark)}{_small(row.since)}</td>"
+        state = f"<td>{badge(row.mark)}{_small(row.since)}{_ticks(row.ticks) if row.ticks else ''}</td>"
         cells = "".join([_cell(starts, cell(item)) for starts, cell in self._cells])
         return f"{begin}{state}{cells}</tr>\n"
 
@@ -133,12 +134,26 @@ def _small(text: str) -> str:
     return f" <small>{escape(text)}</small>" if text else ""
 
 
+def _says(text: str) -> str:
+    return f'aria-label="{escape(text)}"'
+
+
+def _ticks(ticks: Sequence[tuple[int, str]]) -> str:
+    """Return the changes of a state in the last hour, the last at the right."""
+    says = _says(f"{things(len(ticks), 'change')} in the last hour")
+    marks = "".join(f'<path class="{tone}" d="M{minute} 0v10"/>' for minute, tone in ticks[-_MOST_TICKS:])
+    return f'<svg class="ticks" viewBox="0 0 61 10" preserveAspectRatio="none" role="img" {says}>{marks}</svg>'
+
+
 def _cell(starts: tuple[str, str], cell: Cell) -> str:
-    text, more, share, marks, items = cell
-    start = starts[text in _NOTHING]
-    if share is None and not marks and not items:
+    text, more, share, marks, items, line = cell
+    start = starts[text in _NOTHING and not line[0]]
+    if share is None and not marks and not items and not line[0]:
         return f"{start}{escape(text)}{_small(more)}</td>"
     parts = [start, escape(text)]
+    if line[0]:
+        parts.append(f'<svg class="line" viewBox="0 0 30 10" preserveAspectRatio="none" role="img" {_says(line[1])}>')
+        parts.append(f'<polygon points="{line[0]}"/></svg>')
     if share is not None:
         parts.append(
             f' <svg class="share" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{share} %">'

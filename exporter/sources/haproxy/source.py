@@ -6,14 +6,16 @@ instances have the label ``haproxy_instance``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.fetch import AuthFileError, user_and_password
 from exporter.render.exposition import Family, Lines, measured
 from exporter.source import AbsentError, Source
+from exporter.sources.haproxy.history import History, Past
 from exporter.sources.haproxy.page import read as page
 from exporter.sources.haproxy.processes import Process, Processes, process
 from exporter.sources.haproxy.rows import Part
@@ -49,6 +51,7 @@ class Instance:
     process: Process | None = None
     failure: str = ""
     is_barred: bool = False
+    past: Past = field(default_factory=Past)
 
     @property
     def name(self) -> str:
@@ -109,8 +112,19 @@ def _ask(place: Place, instance: Instance, settings: Settings) -> None:
         answer: Report = end.value
         instance.report = answer
         instance.process = process(answer.info, settings.proc)
+        instance.past = _history(place).take(monotonic(), answer.table)
     except HaproxyError as error:
         instance.failure, instance.is_barred = str(error), isinstance(error, HaproxyRightError)
+
+
+_HISTORIES: dict[object, History] = {}
+
+
+def _history(place: Place) -> History:
+    key = place.name, place.sources
+    if key not in _HISTORIES and len(_HISTORIES) >= _MOST_PARTS:
+        _HISTORIES.clear()
+    return _HISTORIES.setdefault(key, History())
 
 
 def _access(place: Place, settings: Settings) -> Access:
@@ -178,4 +192,4 @@ def _by_design(answers: Answers, choice: Choice, names: tuple[str, ...]) -> Fami
     return family
 
 
-SOURCE = Source("haproxy", read, Encoder().series, up="haproxy_up", title="HAProxy", place=40)
+SOURCE = Source("haproxy", read, Encoder().series, up="haproxy_up", remembers=True, title="HAProxy", place=40)

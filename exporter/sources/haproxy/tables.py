@@ -7,21 +7,34 @@ from typing import TYPE_CHECKING
 from exporter.render.model import Cell, Column, Group, Row, is_wrong, joined
 from exporter.render.table import Table
 from exporter.render.words import SEVERITY, Mark, amount, count, number, size, span, speed
-from exporter.sources.haproxy.lines import backend_mark, frontend_mark, is_up, last_check, near_limit
+from exporter.sources.haproxy.history import CHECK, ERRORS, SESSIONS, TOTAL, spark
+from exporter.sources.haproxy.lines import (
+    backend_mark,
+    frontend_mark,
+    is_up,
+    last_check,
+    near_limit,
+    server_mark,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.render.model import Listing, Room
     from exporter.render.rates import Growth
+    from exporter.sources.haproxy.history import Past
     from exporter.sources.haproxy.lines import InstanceLines, Line
 
 
 class Tables:
     """The tables of one instance, with its rates."""
 
-    def __init__(self, lines: InstanceLines, growth: Growth, room: Room) -> None:
+    def __init__(self, lines: InstanceLines, growth: Growth, room: Room, past: Past, now: float) -> None:
+        """Prepare them; ``now`` is on the monotonic clock."""
         self._lines = lines
+        self._past = past
+        self._ticks = past.ticks(now)
         self._growth = growth
         self._room = room
         self._weights: dict[bytes, tuple[int, bool]] = {}
@@ -30,8 +43,8 @@ class Tables:
         self._frontends = Table(
             "frontends",
             "Frontend",
-            Column("Sessions", "number sessions", _sessions, _sum("scur")),
-            Column("Rate", "number rate", lambda line: _three(line, "rate", "rate_max", "rate_lim"), _RATE),
+            Column("Sessions", "number sessions", self._sessions, _sum("scur")),
+            Column("Rate", "number rate", self._rate, _RATE),
             Column("Requests", "number rate", lambda line: _three(line, "req_rate", "req_rate_max"), _REQUESTS),
             _number("Total", "stot", look="number sum"),
             received,
@@ -49,20 +62,20 @@ class Tables:
             "Server",
             Column("Weight", "number", self._weight, _sum("weight")),
             Column("Queue", "number", lambda line: _three(line, "qcur", "qmax"), _sum("qcur")),
-            Column("Sessions", "number sessions", _sessions, _sum("scur")),
-            Column("Rate", "number rate", lambda line: _three(line, "rate", "rate_max"), _RATE),
+            Column("Sessions", "number sessions", self._sessions, _sum("scur")),
+            Column("Rate", "number rate", self._rate, _RATE),
             _number("Total", "stot", look="number sum"),
             Column("Last", "number", lambda line: Cell(_last(line)), lambda line: -number(line["lastsess"])),
             received,
             sent,
             _number("Denied", "dreq", "dresp"),
-            _number("Errors", "econ", "eresp"),
+            Column("Errors", "number", self._errors, _ERRORS),
             _number("5xx", "hrsp_5xx"),
             _number("Retries", "wretr", "wredis"),
-            Column("Check", "text check", _last_check, _sum("check_duration")),
+            Column("Check", "text check", self._check, _sum("check_duration")),
             Column("Down", "number sum", _down, _sum("downtime")),
             *cookie,
-            row=lambda line: Row(line.key, line.mark, line["svname"], line["addr"], line.since),
+            row=self._row,
         )
 
     def frontends(self, key: str) -> str:
@@ -135,12 +148,38 @@ class Tables:
         total, rate = line[("bin", "bout")[way]], self._growth.of(line.counted)[way]
         return Cell(amount(total, size)) if rate is None else Cell(speed(rate, size), f"Σ {amount(total, size)}")
 
+    def _row(self, line: Line) -> Row:
+        ticks = [
+            (minute, server_mark({"status": shown(status), "bck": ""}).tone)
+            for minute, status in self._ticks.get(line.counted[1:], ())
+        ]
+        return Row(line.key, line.mark, line["svname"], line["addr"], line.since, ticks)
+
+    def _sessions(self, line: Line) -> Cell:
+        cell = _three(line, "scur", "smax", "slim")._replace(
+            line=spark(self._past.gauge(line.counted[1:], SESSIONS), count)
+        )
+        return cell._replace(marks=[Mark("warn", "near limit")]) if near_limit(line) else cell
+
+    def _rate(self, line: Line) -> Cell:
+        cell = _three(line, "rate", "rate_max", "rate_lim" if line["rate_lim"] else "")
+        return cell._replace(line=spark(self._past.rate(line.counted[1:], TOTAL), speed))
+
+    def _errors(self, line: Line) -> Cell:
+        number_ = count(_ERRORS(line)) if line["econ"] or line["eresp"] else "-"
+        return Cell(number_, line=spark(self._past.rate(line.counted[1:], ERRORS), speed))
+
+    def _check(self, line: Line) -> Cell:
+        result, answer = last_check(line)
+        times = spark(self._past.gauge(line.counted[1:], CHECK), lambda value: f"{value:.0f} ms")
+        return Cell(result or "-", answer if is_wrong(line.mark) else "", line=times)
+
 
 def _sum(*columns: str) -> Callable[[Line], float]:
     return lambda line: sum(number(line[column]) for column in columns)
 
 
-_RATE, _REQUESTS = _sum("rate"), _sum("req_rate")
+_RATE, _REQUESTS, _ERRORS = _sum("rate"), _sum("req_rate"), _sum("econ", "eresp")
 
 
 def _number(head: str, *columns: str, look: str = "number") -> Column[Line]:
@@ -171,19 +210,9 @@ def _three(line: Line, now: str, most: str, limit: str = "") -> Cell:
     return Cell(amount(line[now]), f"/ {amount(line[most])}{top}" if line[most] else "")
 
 
-def _sessions(line: Line) -> Cell:
-    cell = _three(line, "scur", "smax", "slim")
-    return cell._replace(marks=[Mark("warn", "near limit")]) if near_limit(line) else cell
-
-
 def _last(line: Line) -> str:
     """Return how long ago the last session was; HAProxy has -1 for never."""
     return span(number(line["lastsess"])) if line["lastsess"].isdecimal() else "-"
-
-
-def _last_check(line: Line) -> Cell:
-    result, answer = last_check(line)
-    return Cell(result or "-", answer if is_wrong(line.mark) else "")
 
 
 def _down(line: Line) -> Cell:

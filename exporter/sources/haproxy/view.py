@@ -62,7 +62,7 @@ class View:
             if lines is None or instance.report is None:
                 shown.append(InstanceView(instance.name, instance.failure, unread_mark(instance)))
                 continue
-            tables = Tables(lines, growth, look.room)
+            tables = Tables(lines, growth, look.room, instance.past, look.outcomes["haproxy"].when)
             frontends = tables.frontends(f"frontends{place}")
             report = instance.report
             parts = _lead(report), list(_facts(instance)), frontends, tables.backends(), _sticks(report)
