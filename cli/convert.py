@@ -30,6 +30,7 @@ def convert(
     configuration: str = _CONF,
     *,
     config: File = PATH,
+    ldirectord: File | None = None,
     oneshot: bool = False,
     commands: bool = False,
     quiesce: bool = False,
@@ -45,6 +46,7 @@ def convert(
 
     configuration: file to convert, by default /etc/keepalived/keepalived.conf
     config: configuration of the agent, to which the checks are added
+    ldirectord: ldirectord.cf whose virtual servers are put at the end of keepalived.conf
     oneshot: chk_ commands that keepalived runs, in place of checks of the agent
     commands: also unknown scripts, which the agent then runs as they are
     quiesce: give failed real servers weight 0 by FILE_CHECK, as with inhibit_on_failure, in place of removing them
@@ -56,7 +58,7 @@ def convert(
     version = keepalived_version or installed() or _ASSUMED
     way = Way(version, oneshot=oneshot, commands=commands, quiesce=quiesce, folder=folder.rstrip("/"))
     try:
-        made = converted(configuration, config, way, config_id)
+        made = converted(configuration, config, way, config_id, ldirectord or "")
     except (ConfError, ConfigError) as error:
         return _say(str(error), 2)
     if not write:

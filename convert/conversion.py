@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from convert.diff import unified
 from convert.entries import Entries
+from convert.ldirectord import Text, translated
 from convert.scripts import scripts
 from convert.security import secure
 from convert.servers import servers
@@ -14,7 +15,7 @@ from convert.source import File, Sources
 from convert.work import Work
 from vipwarden.config.document import ConfigError
 from vipwarden.net.file import look
-from vipwarden.node.keepalived.conf import parse
+from vipwarden.node.keepalived.conf import Block, parse
 from vipwarden.node.keepalived.lines import ConfError, ConfMissingError
 
 if TYPE_CHECKING:
@@ -65,13 +66,18 @@ class Conversion:
     notes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def convert(path: str, config: str, way: Way, config_id: str | None = None, more: str = "") -> Conversion:
+def convert(path: str, config: str, way: Way, config_id: str | None = None, ldirectord: str = "") -> Conversion:
     """Convert a keepalived.conf with the checks of ``config``; raises ConfError and ConfigError.
 
-    ``more`` is put at the end of the file first, such as the virtual servers of another program.
+    The virtual servers of a ``ldirectord`` configuration are put at its end first.
     """
     before = _bytes(path)
-    if before is None and not more:
+    more, said = "", Text("", [], [], 0)
+    if ldirectord:
+        there = parse(path, config_id=config_id) if before is not None else Block([])
+        said = translated(ldirectord, way, {tuple(block.words[1:3]) for block in there.named("virtual_server")})
+        more = said.text if before else said.text.lstrip("\n")
+    if before is None and not ldirectord:
         raise ConfMissingError(f"{path} does not exist; the path of a keepalived.conf is expected")
     whole = File(path, (before or b"") + more.encode())
     texts = {path: whole.text} if more else {}
@@ -84,6 +90,8 @@ def convert(path: str, config: str, way: Way, config_id: str | None = None, more
     sources = Sources(conf)
     sources.files[path] = whole
     work = Work(conf, sources, Entries(config, text), way)
+    work.left += said.left
+    work.notes += said.notes
     scripts(work)
     servers(work)
     secure(work)
