@@ -113,6 +113,7 @@ def test_checks_have_state_age_duration_and_metrics(tmp_path: Path) -> None:
         ("vipwarden_check_fresh", ("web", "port")): 1,
         ("vipwarden_check_maintenance", ("web", "port")): 0,
         ("vipwarden_check_dampened", ("web", "port")): 0,
+        ("vipwarden_check_panic", ("web", "port")): 0,
         ("vipwarden_check_duration_seconds", ("web", "port")): 0.5,
         ("vipwarden_check_metric", ("web", "port", "time", "s")): 0.25,
     }
