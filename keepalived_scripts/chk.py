@@ -12,7 +12,7 @@ import posix
 
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import OK, UNKNOWN, WARNING, Result, State, one_line
-from vipwarden.core.values import Count, Seconds
+from vipwarden.core.values import Choice, Count, Seconds
 from vipwarden.net.blocking import Ended, end
 from vipwarden.net.oneshot import Command
 from vipwarden.state import files, paths
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 HEALTHY, FAILED = 0, 1
+NO_WEIGHT = 2  # with misc_dynamic
 _HELD = (11, 13)  # EAGAIN, EACCES: another copy holds the lock
 OWN_DEFAULTS = {"timeout": 0.9}  # seconds: below the shortest interval that keepalived 2.2 knows
 
@@ -36,12 +37,20 @@ class Weight(Count):
     MOST, WANTED = 253, "a weight is a number from 0 to 253"
 
 
+class InMaintenance(Choice):
+    """What keepalived is told in maintenance."""
+
+    __slots__ = ()
+    choices = ("drain", "down", "hold")
+
+
 def front_end(
     *,
     name: str | None = None,
     misc_dynamic: bool = False,
     warning_weight: Weight = Weight(1),
     max_age: Seconds = Seconds(3),
+    in_maintenance: InMaintenance = InMaintenance("drain"),
     help: bool = False,  # noqa: A002 - the option's name
 ) -> None:
     """Add the options that every chk_ command has.
@@ -50,12 +59,13 @@ def front_end(
     misc_dynamic: for MISC_CHECK with misc_dynamic: exit with the code for --warning-weight on WARNING
     warning_weight: weight of a real server in WARNING, 0 to 253 (keepalived 2.1.5 takes 0 for 1)
     max_age: maximum age in seconds of the verdict with which a second copy answers while the first one runs
+    in_maintenance: what keepalived is told: drain (with --misc-dynamic the weight 0), down, or hold for the last state
     help: show this text; exits 1, which keepalived takes for a failure
     """
 
 
 def main(check: str, arguments: Sequence[str]) -> NoReturn:
-    """Run a check for keepalived and exit with its answer: 0, 1 or the code of --warning-weight, never another."""
+    """Run a check for keepalived and exit with its answer: 0, 1, NO_WEIGHT or the code of --warning-weight, never another."""
     code = FAILED
     try:
         _signal.signal(_signal.SIGTERM, end)  # a script that exits 0 on SIGTERM would count as a success
@@ -94,12 +104,14 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
         except OSError as error:
             if error.errno in _HELD:
                 return _code(_last(lock, command.number("max_age")), command)
+    held = _held(lock, command)
     result, duration = command.run()
     say(1, result.text)
+    told = result.state if held is None else held
     if lock is not None:
-        _keep(lock, result.state)
+        _keep(lock, told)
         report(folder, command.program, command.name, result, duration)
-    return _code(result.state, command)
+    return _code(told, command)
 
 
 def _place() -> str:
@@ -124,6 +136,31 @@ def _keep(lock: int, state: State) -> None:
             pass
 
 
+def _held(lock: int | None, command: Command) -> State | None:
+    """Return the state that a maintenance holds: that of the last answer, which is written down again each time."""
+    if command.front_end["in_maintenance"] != "hold" or lock is None or not _is_maintained(command):
+        return None
+    state = posix.pread(lock, 1, 0)
+    return State(int(state)) if state in (b"0", b"1", b"2", b"3") else None
+
+
+def _is_maintained(command: Command) -> bool:
+    """Return whether the check is in maintenance; nothing is loaded where nothing is."""
+    folders = {paths.maintenance(), paths.maintenance(root=True)}
+    if not any(map(_has_files, folders)):
+        return False
+    from vipwarden.state.maintenance import chosen, read_all
+
+    return chosen(read_all(), command.name, str(command.values.get("host", ""))) is not None
+
+
+def _has_files(folder: str) -> bool:
+    try:
+        return bool(posix.listdir(folder))
+    except OSError:
+        return False
+
+
 def _last(lock: int, max_age: float) -> State:
     """Return the last answer in the file of a lock that another copy holds; UNKNOWN where it is too old or missing."""
     from vipwarden.state.standing import standing
@@ -139,6 +176,9 @@ def _last(lock: int, max_age: float) -> State:
 
 def _code(state: State, command: Command) -> int:
     """Translate a state for keepalived: exit codes of check_misc.c, misc_check_child_thread()."""
+    if command.front_end["in_maintenance"] != "hold" and _is_maintained(command):
+        is_drained = command.front_end["in_maintenance"] == "drain" and command.front_end["misc_dynamic"]
+        return NO_WEIGHT if is_drained and state in (OK, WARNING) else FAILED
     if state == OK:
         return HEALTHY
     if command.front_end["misc_dynamic"] and state == WARNING:

@@ -233,6 +233,33 @@ def test_broken_code_is_1(copy: Path, tmp_path: Path, module: str, damage: str) 
     assert healed.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("more", "healthy", "failed"),
+    [
+        ((), FAILED, FAILED),
+        (("--misc-dynamic",), 2, FAILED),
+        (("--misc-dynamic", "--in-maintenance", "down"), FAILED, FAILED),
+        (("--in-maintenance", "hold"), 0, 0),
+    ],
+)
+def test_in_maintenance_keepalived_is_told_so(tmp_path: Path, more: tuple[str, ...], healthy: int, failed: int) -> None:
+    """By the name of the check or of its host; at the end it is told what the check found."""
+    env = environment(tmp_path) | {"VIPWARDEN_STATE_DIR": f"{tmp_path}/state"}
+    record = ("--for", "1h", "--reason", "new disks", "--by", "alice")
+    with servers.listening() as server:
+        line = at(server, *more)
+        assert run(tmp_path, "chk_port", *line, env=env).code == 0
+        assert run(tmp_path, "vipwarden", "maint", "start", "--host", "192.0.2.1", *record, env=env).code == 2
+        assert run(tmp_path, "vipwarden", "maint", "start", "--host", server.host, *record, env=env).code == 0
+        assert run(tmp_path, "chk_port", *line, env=env).code == healthy
+        status = run(tmp_path, "vipwarden", "status", env=env)
+        assert " by alice: new disks: " in status.out
+    for _ in range(2):
+        assert run(tmp_path, "chk_port", *line, env=env).code == failed
+    assert run(tmp_path, "vipwarden", "maint", "end", "--host", server.host, "--by", "alice", env=env).code == 0
+    assert run(tmp_path, "chk_port", *line, env=env).code == FAILED
+
+
 @pytest.mark.alone
 def test_a_second_copy_does_not_ask_again(tmp_path: Path) -> None:
     """While one copy hangs, the next answers at once: with the last verdict if that is fresh, else with 1."""

@@ -73,12 +73,18 @@ class Maintenance:
         """Return whether it covers a check, or as the name of a pattern all checks of the pattern."""
         if self.kind == CHECK:
             return name == self.name or name.startswith(f"{self.name}@")
-        return self.kind == ALL or (bool(host) and host.lower() == self.name.lower())
+        asked = host or _host(name)
+        return self.kind == ALL or (bool(asked) and asked.lower() == self.name.lower())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Maintenance) and encode(self) == encode(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _host(name: str) -> str:
+    """Return the host in the name of a run of a command, which has by default what it was asked."""
+    return next((word[5:] for word in name.split(" ")[1:] if word.startswith("host=")), "")
 
 
 def encode(record: Maintenance) -> bytes:
