@@ -65,7 +65,7 @@ def front_end(
 
 
 def main(check: str, arguments: Sequence[str]) -> NoReturn:
-    """Run a check for keepalived and exit with its answer: 0, 1, NO_WEIGHT or the code of --warning-weight, never another."""
+    """Run a check for keepalived and exit with its answer, never another: 0, 1, or by --misc-dynamic a weight."""
     code = FAILED
     try:
         _signal.signal(_signal.SIGTERM, end)  # a script that exits 0 on SIGTERM would count as a success
