@@ -73,10 +73,13 @@ class Instance:
         )
 
     def has_seen_a_peer(self) -> bool:
-        """Return whether keepalived has received an advert of a peer since its start."""
+        """Return whether keepalived has received an advert of a peer on the interface since its start.
+
+        Also by another instance: while this one is MASTER here, its peers are silent.
+        """
         with find(self._conf, pidfile=self._pidfile) as keepalived:
             dump = ask(keepalived, Places(keepalived, self._top), _DUMP)
-        return any(one.counters.get("advert_rcvd", 0) for one in dump.instances if one.name == self.name)
+        return any(one.counters.get("advert_rcvd", 0) for one in dump.instances if one.interface == self.interface)
 
 
 def _seconds(text: str) -> float:
