@@ -1,4 +1,4 @@
-"""Which records of maintenance are valid now? They are read again each second, beside the loop."""
+"""Which records of maintenance are valid now? They are looked for again each second, beside the loop."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from agent.away import Job
-from vipwarden.state.maintenance import Maintenance, chosen, read_all
+from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, read_all, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from agent.away import Away
     from vipwarden.config.entry import Entry
 
 _FIRST = 1.0  # seconds that the first reading may take
+_SURE = 60  # looks after which the records are read although nothing seems to have changed
 
 
 class Maintained:
@@ -25,10 +26,13 @@ class Maintained:
 
     def __init__(self, away: Away, say: Callable[[str], None], event: Callable[..., None]) -> None:
         self.valid: list[Maintenance] = []
+        self._of: dict[tuple[str, str], list[Maintenance]] = {}  # by kind and name
         self._away = away
         self._say = say
         self._event = event
         self._read: list[Maintenance] = []
+        self._stamp: object = None  # of the folders when they were read
+        self._looks = 0
         self._job: Job | None = None
         self._there = asyncio.Event()
 
@@ -43,18 +47,26 @@ class Maintained:
         self.look()
 
     def look(self) -> bool:
-        """Have them read again; return whether others are valid now than at the last look."""
+        """Have them read again where they have changed; return whether others are valid now than at the last look."""
         if self._job is None or self._job.done:
-            self._job = job = Job("the records of maintenance", read_all, float("inf"), lambda: self._take(job))
+            known = self._stamp if self._looks % _SURE else None
+            self._looks += 1
+            self._job = job = Job(
+                "the records of maintenance", lambda: _new(known), float("inf"), lambda: self._take(job)
+            )
             self._away.begin(job)
         before, self.valid = self.valid, [record for record in self._read if record.left > 0]
         if before == self.valid:
             return False
+        self._of = {}
         for record in self.valid:
-            if record not in before:
+            name = record.name.lower() if record.kind == HOST else record.name
+            self._of.setdefault((record.kind, name), []).append(record)
+        old, now = {_key(record): record for record in before}, {_key(record) for record in self.valid}
+        for record in self.valid:
+            if old.get(_key(record)) != record:
                 self._say(f"{record.what}: {record.text}")
-        now = {_key(record) for record in self.valid}
-        past = [_key(record) for record in self._read if record.is_over]
+        past = {_key(record) for record in self._read if record.is_over}
         for record in before:
             if _key(record) not in now:
                 self._say(f"{record.what}: the maintenance by {record.by} is over")
@@ -63,15 +75,29 @@ class Maintained:
         return True
 
     def of(self, entry: Entry) -> Maintenance | None:
-        """Return the record that counts for a check, or None."""
-        if not self.valid:
-            return None
-        return chosen(self.valid, entry.name, str(entry.values.get("host", "")))
+        """Return the record that covers a check for the longest time from now, or None."""
+        found = [record for key in _keys(entry) for record in self._of.get(key, ())] if self.valid else []
+        return max(found, key=lambda record: record.left, default=None)
 
     def _take(self, job: Job) -> None:
-        if job.error is None and isinstance(job.value, list):
-            self._read = job.value
+        if job.error is None and isinstance(job.value, tuple):
+            self._stamp, self._read = job.value
         self._there.set()
+
+
+def _new(known: object) -> tuple[object, list[Maintenance]] | None:
+    """Read the records, or return None where their folders still have a stamp that is known."""
+    now = stamp()
+    return None if now is not None and now == known else (now, read_all())
+
+
+def _keys(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Yield what records that cover a check may be of: see Maintenance.covers()."""
+    name = entry.name
+    yield ALL, ""
+    yield CHECK, name
+    yield from ((CHECK, name[:at]) for at, letter in enumerate(name) if letter == "@")
+    yield HOST, str(entry.values.get("host", "")).lower()
 
 
 def _key(record: Maintenance) -> tuple[str, str, str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.driver import Driver
 from agent.health import Health
+from agent.maintained import Maintained
 from agent.told import Told
 from tests.agent.drive import Inside, entries
 from tests.agent.test_agent import Script, value
@@ -18,6 +21,8 @@ from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, remove, w
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from vipwarden.config.entry import Entry
 
 FAST = "check: port, host: 127.0.0.1, port: 1, interval: 0.1, refused: ok"
 
@@ -145,6 +150,44 @@ def test_it_is_there_before_the_first_track_file_and_ends_by_itself(tmp_path: Pa
     events = "".join(path.read_text() for path in spool.iterdir())
     assert '"name":"host 127.0.0.1"' in events
     assert '"text":"its time is over"' in events
+
+
+def test_each_check_follows_what_covers_it_for_the_longest_time() -> None:
+    """As Maintenance.covers() says, by its name, the name of its pattern, its host, or all; also among thousands."""
+    (web, real, other) = entries(
+        f"web: {{{FAST}}}, real: {{check: port, hosts: [192.0.2.11], port: 80}}, "
+        "other: {check: port, host: LB1.example, port: 80}"
+    )
+    for number in range(2000):
+        begin(CHECK, f"another{number}")
+    asyncio.run(_looked_at(web, real, other))
+
+
+async def _looked_at(web: Entry, real: Entry, other: Entry) -> None:
+    driver = Driver(print)
+    said: list[str] = []
+    try:
+        it = Maintained(driver.away, said.append, lambda *_, **__: None)
+        await it.begin()
+        assert len(it.valid) == len(said) == 2000
+        assert [it.of(entry) for entry in (web, real, other)] == [None] * 3
+        short, long = begin(CHECK, "real", 60), begin(HOST, "192.0.2.11", 600)
+        host, exact = begin(HOST, "lb1.EXAMPLE"), begin(CHECK, "web")
+        while len(it.valid) < 2004:
+            it.look()
+            await asyncio.sleep(0.01)
+        assert [it.of(entry) for entry in (web, real, other)] == [exact, long, host]
+        everything = begin(ALL, "", 7200)
+        remove(long)
+        while it.of(web) != everything or it.of(real) != everything:
+            it.look()
+            await asyncio.sleep(0.01)
+        remove(everything)
+        while it.of(real) != short:
+            it.look()
+            await asyncio.sleep(0.01)
+    finally:
+        driver.close()
 
 
 def test_what_is_held_is_held_by_the_next_agent_too(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ CHECK, HOST, ALL = KINDS = "check", "host", "all"
 LONGEST = 30 * 86400.0  # seconds
 _MAGIC = "vipwarden-maintenance-1"
 _MOST_BYTES = 8192
+_JUST = 2.0  # seconds: some file systems have whole seconds
 _ROUNDED = 0.1  # seconds by which the stamps of a file may be rounded
 
 
@@ -136,8 +137,25 @@ def remove(record: Maintenance) -> None:
 
 def read_all() -> list[Maintenance]:
     """Return all whole records that this user has to follow: own records and root's, also those that are over."""
-    folders = dict.fromkeys((paths.maintenance(), paths.maintenance(root=True)))
-    return [record for folder in folders for record in files.whole(folder, _read)]
+    return [record for folder in _folders() for record in files.whole(folder, _read)]
+
+
+def stamp() -> tuple[int, ...] | None:
+    """Return what changes with the records, as each is written aside and renamed; None where they have just changed."""
+    found: tuple[int, ...] = ()
+    for folder in _folders():
+        try:
+            status = posix.stat(folder)
+        except OSError:
+            continue
+        found += status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+        if abs(wall() - status.st_mtime) < _JUST:  # another change may get the same time
+            return None
+    return found
+
+
+def _folders() -> Iterable[str]:
+    return dict.fromkeys((paths.maintenance(), paths.maintenance(root=True)))
 
 
 def chosen(records: Iterable[Maintenance], name: str, host: str = "") -> Maintenance | None:
