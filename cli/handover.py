@@ -20,7 +20,7 @@ from vipwarden.node.keepalived.find import DEFAULT_CONF
 from vipwarden.node.keepalived.process import CannotAskError, NoProcessError
 from vipwarden.node.netlink.addresses import AddressesError, own_addresses
 from vipwarden.state import paths
-from vipwarden.state.handover import NORMAL
+from vipwarden.state.handover import NORMAL, path, read_all
 
 _LOOK = 0.01  # seconds between two looks at the addresses
 _OBEY = 3.0  # seconds that keepalived may take to give the VIP up
@@ -66,6 +66,8 @@ def handover(
     pidfile: pidfile of keepalived; default the usual ones
     """
     try:
+        if back:
+            _end(instance)  # before anything that may fail
         move = Move(Instance(conf, instance, pidfile or ""))
         try:
             text = move.back(timeout or _BACK) if back else move.away(timeout, force=force)
@@ -84,6 +86,20 @@ def handover(
 
 
 main = CommandLine("vipwarden handover", handover)
+
+
+def _end(instance: str) -> None:
+    """Let the track file say NORMAL; raises BusyError and OSError."""
+    with locked(paths.handover()):
+        if any(handover.instance == instance for handover in read_all(paths.runtime())):
+            trackfile.write(path(instance), NORMAL)
+            _event(instance, "end", "by --back")
+
+
+def _event(instance: str, state: str, text: str) -> None:
+    hand = Hand("handover")
+    hand.give("handover", instance, state=state, text=text)
+    hand.flush()
 
 
 class Move:
@@ -114,13 +130,13 @@ class Move:
         begun = monotonic()
         try:
             with given(self._of.path, patience + _AFTER + _SILENT * interval + _STOPPED):
-                self._event("begin", f"{names} goes to the peer")
+                _event(self._of.name, "begin", f"{names} goes to the peer")
                 moved = self._watch(begun, patience)
         except (HandoverError, GivenError) as error:
-            self._event("end", str(error))
+            _event(self._of.name, "end", str(error))
             raise HandoverError(f"{error}; {self._outcome(begun)}") from None
         except KeyboardInterrupt:
-            self._event("end", "interrupted")
+            _event(self._of.name, "end", "interrupted")
             raise HandoverError(f"interrupted; {self._outcome(begun)}") from None
         return f"handed over to {moved.to} (priority {moved.priority}); clients were without it for {moved.gap:.2f} s"
 
@@ -151,12 +167,8 @@ class Move:
             select.select([self._adverts], [], [], _LOOK)
 
     def back(self, timeout: float) -> str:
-        """Let this node have the VIPs again; return what came of it."""
-        with locked(paths.handover()):
-            begun = monotonic()
-            trackfile.write(self._of.path, NORMAL)
-            self._event("end", f"{self._of.addresses} may come back")
-            return self._settled(begun, timeout)
+        """Wait until this node has the VIPs again, or a peer keeps them; return what came of it."""
+        return self._settled(monotonic(), timeout)
 
     def _outcome(self, begun: float) -> str:
         try:
@@ -186,8 +198,3 @@ class Move:
         own = own_addresses()
         self._own = {one.address for one in own}
         return any(vip.is_held(own) for vip in self._of.vips)
-
-    def _event(self, state: str, text: str) -> None:
-        hand = Hand("handover")
-        hand.give("handover", self._of.name, state=state, text=text)
-        hand.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from json import dumps
 from typing import TYPE_CHECKING
@@ -74,6 +75,8 @@ def start(
     except OSError as error:
         return _complain(f"{path(record)} cannot be written: {error.strerror}")
     _event(record, "begin", record.text)
+    if os.geteuid():
+        _complain("only checks of this user follow it, not those of root")
     _say(f"{record.what}: {record.text} ({len(names)} check{'s' * (len(names) != 1)})")
     if not wait:
         return _DONE

@@ -150,7 +150,8 @@ def _own(host: str, port: int) -> Listen:
 @contextmanager
 def _pidfile() -> Iterator[str]:
     """Keep the number of this process beside the verdicts while it runs."""
-    files.ready(paths.verdicts())
+    for folder in (paths.verdicts(), paths.handover()):  # keepalived drops track files without a folder
+        files.ready(folder)
     path = paths.pidfile()
     files.write(path, b"%d\n" % os.getpid())
     try:

@@ -31,8 +31,9 @@ def path(instance: str, top: str = "") -> str:
 
 
 def read_all(top: str = "") -> list[Handover]:
-    """Return the hand-overs in force below a runtime folder, by default that of this user."""
-    return files.whole(paths.handover(top), _read)
+    """Return the hand-overs in force below a runtime folder, by default those of this user and of root."""
+    folders = (paths.handover(top),) if top else dict.fromkeys((paths.handover(), paths.handover(paths.ROOT)))
+    return [found for folder in folders for found in files.whole(folder, _read)]
 
 
 def _read(path: str, by: tuple[int, ...]) -> Handover | None:

@@ -54,12 +54,17 @@ def test_each_record_has_its_series() -> None:
     assert found == {}
 
 
-def test_a_hand_over_has_its_series_and_is_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as its track file says FAULT."""
-    monkeypatch.setattr(paths, "handover", lambda _top="": str(tmp_path / "handover"))
+@pytest.mark.parametrize("own", ["own", "root's"])
+def test_a_hand_over_has_its_series_and_is_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    """As long as its track file says FAULT; an exporter of another user sees that of root."""
+    own = "" if own == "root's" else str(tmp_path)
+    monkeypatch.setattr(paths, "handover", lambda top="": f"{top or own or '/nowhere'}/handover")
+    monkeypatch.setattr(paths, "ROOT", str(tmp_path))
     ready(str(tmp_path / "handover"))
-    trackfile.write(path("VI_1"), FAULT)
-    trackfile.write(path("VI_2"), NORMAL)
+    trackfile.write(path("VI_1", str(tmp_path)), FAULT)
+    trackfile.write(path("VI_2", str(tmp_path)), NORMAL)
     found = samples(render(source.series(source.read(settings()))).decode())
     assert found.pop(("vipwarden_handover_since_timestamp_seconds", ("VI_1",))) == pytest.approx(time.time(), abs=60)
     assert found == {("vipwarden_handover", ("VI_1",)): 1}

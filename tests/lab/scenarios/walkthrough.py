@@ -112,6 +112,7 @@ def walkthrough(case: Case) -> str:
     case.web()
     for name in ("lb1", "lb2"):
         (case[name].files / "run/haproxy").mkdir()
+        (case[name].files / "run/vipwarden/handover").mkdir(parents=True)  # as packages do
     Path("/etc/prometheus").mkdir(exist_ok=True)
     if "vipwarden:" not in (group := Path("/etc/group")).read_text():
         group.write_text(f"{group.read_text()}vipwarden:x:899:\n")
