@@ -6,6 +6,7 @@ A command is known as a whole or not at all: an option that is not listed here m
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convert.wanted import Asked, LeftError
@@ -57,6 +58,7 @@ _PAGE = re.compile(
 _CURL = frozenset(("-s", "-S", "-sS", "-f", "-sf", "-fs", "-sSf", "-fsS", "-o", "-k", "-sk", "-m", "--max-time"))
 _LONG = frozenset(("--silent", "--fail", "--output", "--insecure", "--connect-timeout", "-w", "--write-out", "-fsSk"))
 _MYSQL = re.compile(rf"{_FOLDER}(?:mysqladmin|mariadb-admin)\s+(?P<words>(?:-\S+\s+(?:(?!ping$)[^-\s]\S*\s+)?)*)ping")
+_SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108 - of MySQL
 _PING = re.compile(rf"{_FOLDER}ping\s+(?:-(?:q|n|c\s*[0-9]+|w\s*[0-9]+|W\s*[0-9.]+|i\s*[0-9.]+)\s+)+{_HOST}")
 
 
@@ -157,6 +159,9 @@ def _mysql(words: Sequence[str]) -> Asked:
             raise LeftError(f"{UNKNOWN}: mysqladmin {option}")
     if known.get("host") == "localhost" and "port" not in known:
         known["host"] = "127.0.0.1"
+    if "host" not in known and "socket" not in known:  # mysqladmin takes the socket then
+        path = next((path for path in _SOCKETS if Path(path).exists()), "")
+        known |= {"socket": path} if path else {}
     if "socket" in known:
         known.pop("host", None)
         known.pop("port", None)

@@ -57,6 +57,8 @@ def _convert(work: Work, script: Block) -> bool:
         work.note(script, note)
     if known.unit or known.restart:
         _replace(part, work.command(*_service(known, made.timeout)))
+        if not (known.stops or known.exits):
+            work.note(script, "a failure that a restart does not mend counts now; the script had no exit code for it")
         _give_up(work, script, span, known)
     elif work.way.oneshot:
         _replace(part, work.oneshot(known.asked, max(made.timeout - _SLACK, 0.1)))

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from convert.probes import UNKNOWN, counted, page, probe, quiet, status_of
+from convert.statements import statements
 from convert.wanted import Asked, LeftError
 from vipwarden.net.file import look
 
@@ -92,7 +93,8 @@ class _Script:
 
     def __init__(self, text: str, arguments: Sequence[str]) -> None:
         self.values = {str(number): value for number, value in enumerate(arguments, 1)}
-        self.rest = _statements(text)
+        self.rest = statements(text)
+        self.last: Asked | None = None  # by a command whose exit code nothing has looked at
 
     def read(self) -> Meaning:
         meaning = self._list(("",))
@@ -105,10 +107,17 @@ class _Script:
         found: Meaning | None = None
         while self.rest and self.rest[0] not in ends:
             statement = self._put_in(self.rest.pop(0))
-            if re.fullmatch(r"exit(\s+(\$\?|0))?|return(\s+0)?", statement):
-                if found is None and statement != "exit $?" and self.rest:
-                    raise LeftError(UNKNOWN)
+            if (left := re.fullmatch(r"(?:exit|return)(?:\s+(\$\?|0))?", statement)) is not None:
+                if self.rest:
+                    raise LeftError(f"{UNKNOWN} after an exit: {self.rest[0][:60]}")
+                if left[1] == "0":
+                    self._settled()
                 continue
+            if statement.startswith("if ") and "$?" in statement and self.last is not None:
+                found = self._if(statement[3:])
+                continue
+            if found is not None:
+                self._settled()
             if _SILENT.fullmatch(quiet(statement)):
                 continue
             if (assigned := re.fullmatch(r"(?:local\s+|export\s+)?(\w+)=(.*)", statement)) is not None:
@@ -132,12 +141,20 @@ class _Script:
         return "'".join(parts)
 
     def _command(self, statement: str) -> Meaning:
+        whole = statement
         for end in (r"\s*\|\|\s*exit\s+[1-9]\d*", r"\s*&&\s*exit\s+0\s*\|\|\s*exit\s+[1-9]\d*", r"\s*\|\|\s*false"):
             statement = re.sub(f"{end}$", "", statement)
         stops = re.search(rf"\s*\|\|\s*{_STOPS.pattern}$", quiet(statement))
         if stops is not None:
             return Meaning(probe(quiet(statement)[: stops.start()]), stops=True, exits=False)
-        return Meaning(probe(statement))
+        asked = probe(statement)
+        self.last = asked if statement == whole else None
+        return Meaning(asked)
+
+    def _settled(self) -> None:
+        """See that the exit code of a command is not forgotten; raises LeftError."""
+        if self.last is not None:
+            raise LeftError("its exit code says nothing of its test")
 
     def _if(self, condition: str) -> Meaning:
         asked, healthy = self._test(condition)
@@ -168,6 +185,8 @@ class _Script:
         while self.rest and self.rest[0] not in ends:
             statement = self._put_in(self.rest.pop(0))
             plain = quiet(statement)
+            if branch.ends or branch.fails:
+                raise LeftError(f"{UNKNOWN} after an exit: {statement[:60]}")
             if _FAILS.fullmatch(statement):
                 branch.fails = True
             elif statement in ("exit", "exit 0", "return 0"):
@@ -199,6 +218,9 @@ class _Script:
         match = _ZERO.fullmatch(condition)
         if match is None:
             return probe(condition), not negated
+        if match["value"] == "$?" and self.last is not None and match["n"] == "0":
+            asked, self.last = self.last, None
+            return asked, (match["op"] in ("-eq", "=", "==")) is not negated
         value = match["value"].strip().strip('"')
         command = re.fullmatch(r"\$\((.*)\)|`(.*)`", value)
         operator = match["op"]
@@ -227,45 +249,3 @@ class _Branch:
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 _QUOTED = re.compile(r'"([\w.:/-]+)"')
-_WORDS = ("then", "else", "fi")
-
-
-def _statements(text: str) -> list[str]:
-    """Return the statements of a script, one for each command and for then, else and fi."""
-    found: list[str] = []
-    for part in _parts(text.replace("\\\n", " ")):
-        rest = part.strip()
-        while rest:
-            head = rest.split(None, 1)
-            if head[0] not in _WORDS:
-                found.append(re.sub(r"\s+", " ", rest) if "'" not in rest and '"' not in rest else rest)
-                break
-            found.append(head[0])
-            rest = head[1].strip() if len(head) > 1 else ""
-    return found
-
-
-def _parts(text: str) -> list[str]:
-    """Split at line ends and semicolons outside of quotes, and drop comments."""
-    parts, now, quote, depth = [], "", "", 0
-    index = 0
-    while index < len(text):
-        char = text[index]
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"":
-            quote = char
-        elif char == "#" and (not now or now[-1].isspace()):
-            index = text.find("\n", index) if "\n" in text[index:] else len(text)
-            continue
-        elif char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-        if char in ";\n" and not quote and depth <= 0:
-            parts.append(now)
-            now = ""
-        else:
-            now += char
-        index += 1
-    return [*parts, now]

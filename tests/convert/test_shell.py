@@ -37,6 +37,9 @@ fi
         ("if [ $(pidof haproxy | wc -w) -gt 0 ]; then\n exit 0\nelse\n exit 1\nfi", HAPROXY),
         ('counter=$(ps -C nginx --no-heading|wc -l)\nif [ "${counter}" = "0" ]; then\n exit 2\nfi\nexit 0', NGINX),
         ("if [ `ps -ef | grep nginx | grep -v grep | wc -l` -eq 0 ]; then exit 1; fi", NGINX),
+        ("killall -0 haproxy >/dev/null 2>&1\nif [ $? -ne 0 ]; then\n exit 1\nfi\nexit 0", HAPROXY),
+        ("killall -0 haproxy\nexit $?", HAPROXY),
+        ("if killall -0 haproxy; then exit 0; fi\nexit 1", HAPROXY),
         ("kill -0 $(cat /run/haproxy.pid)", Asked("process", {"pidfile": "/run/haproxy.pid"})),
         ("nc -z -w 2 $1 $2", OPEN),
         ("</dev/tcp/198.51.100.1/80", OPEN),
@@ -116,6 +119,13 @@ def test_a_script_that_restarts(start: str, unit: str, restart: str) -> None:
         "if [ -f /run/maintenance ]; then exit 0; fi\nkillall -0 haproxy",
         "exit 1\nkillall -0 haproxy",
         "exit 0\nkillall -0 haproxy",
+        "killall -0 haproxy\nexit 0",
+        "exit\nkillall -0 haproxy",
+        "exit $?\nkillall -0 haproxy",
+        "killall -0 haproxy; echo done",
+        "killall -0 haproxy\nsleep 1\nif [ $? -ne 0 ]; then exit 1; fi",
+        "if ! killall -0 haproxy; then exit 0; exit 1; fi",
+        "killall -0 haproxy\nif [ $? -ne 1 ]; then exit 1; fi",
     ],
 )
 def test_what_is_not_understood_is_left_alone(text: str) -> None:
