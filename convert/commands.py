@@ -6,7 +6,8 @@ import pwd
 import shlex
 from typing import TYPE_CHECKING
 
-from convert.shell import Meaning, meaning
+from convert.script import Meaning
+from convert.shell import meaning
 from convert.wanted import Asked, LeftError
 from vipwarden.node.keepalived.conf import quoted
 from vipwarden.node.keepalived.version import Version

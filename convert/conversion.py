@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from convert.diff import unified
 from convert.entries import Entries
+from convert.file import File, applied
 from convert.ldirectord import Text, translated
 from convert.scripts import scripts
 from convert.security import secure
 from convert.servers import servers
-from convert.source import File, Sources
+from convert.source import Sources
 from convert.work import Work
 from vipwarden.config.document import ConfigError
 from vipwarden.net.file import look
@@ -42,12 +44,7 @@ class Change:
     @property
     def after(self) -> bytes:
         """The content after the edits."""
-        parts, place = [], 0
-        text = self.text
-        for start, end, new in sorted(self.edits):
-            parts += [text[place:start], new]
-            place = end
-        return "".join([*parts, text[place:]]).encode("utf-8", "surrogateescape")
+        return applied(self.text, self.edits).encode("utf-8", "surrogateescape")
 
     def diff(self) -> Iterator[str]:
         """Yield the lines of its unified diff."""
@@ -80,8 +77,7 @@ def convert(path: str, config: str, way: Way, config_id: str | None = None, ldir
     if before is None and not ldirectord:
         raise ConfMissingError(f"{path} does not exist; the path of a keepalived.conf is expected")
     whole = File(path, (before or b"") + more.encode())
-    texts = {path: whole.text} if more else {}
-    conf = parse(path, config_id=config_id, texts=texts)
+    conf = parse(path, config_id=config_id, texts={path: whole.data.decode("utf-8", "replace")})
     known = _bytes(config)
     try:
         text = "" if known is None else known.decode()
@@ -99,8 +95,9 @@ def convert(path: str, config: str, way: Way, config_id: str | None = None, ldir
     for file in sources.files.values():
         edits = file.edits
         if file is whole and more:
-            edits = [(len(whole.text) - len(more), len(whole.text) - len(more), _tail(whole, more))]
-            edits += [edit for edit in file.edits if edit[1] <= len(whole.text) - len(more)]
+            end = len(whole.text) - len(more)
+            edits = [edit for edit in edits if edit[0] < end]
+            edits.append((end, end, applied(whole.text, file.edits, end)))
         if edits:
             changes.append(Change(file.path, before if file is whole else file.data, edits))
     unchanged(changes)
@@ -108,24 +105,16 @@ def convert(path: str, config: str, way: Way, config_id: str | None = None, ldir
     return Conversion(path, files, changes, work.done, work.left, work.notes)
 
 
-def _tail(whole: File, more: str) -> str:
-    """Return what is put at the end, with the edits in it."""
-    length = len(whole.text) - len(more)
-    parts, place = [], length
-    for start, end, text in sorted(edit for edit in whole.edits if edit[1] > length):
-        parts += [whole.text[place:start], text]
-        place = end
-    return "".join([*parts, whole.text[place:]])
-
-
 def _bytes(path: str) -> bytes | None:
     """Return the content of a file, None where there is none; raises ConfError."""
     try:
-        data = look(path, _MOST_BYTES)[1]
+        mode, data = look(path, _MOST_BYTES)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise ConfError(f"cannot read {path}: {error.args[-1]}") from None
+    if not S_ISREG(mode):
+        raise ConfError(f"{path} is not a file")
     if len(data) > _MOST_BYTES:
         raise ConfError(f"{path} is too big to be a configuration")
     return data

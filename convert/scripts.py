@@ -18,7 +18,7 @@ from vipwarden.node.keepalived.version import Version
 from vipwarden.state import paths
 
 if TYPE_CHECKING:
-    from convert.shell import Meaning
+    from convert.script import Meaning
     from convert.source import Span
     from convert.work import Work
     from vipwarden.node.keepalived.conf import Block

@@ -68,8 +68,11 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs no scrip
 
 
 @as_root
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("path", [*OWN, *OTHERS, *THEIRS], ids=name)
+@pytest.mark.parametrize(
+    ("path", "way"),
+    [(path, way) for way in WAYS for path in (OWN if way == "all" else [*OWN, *OTHERS, *THEIRS])],
+    ids=lambda value: name(value) if isinstance(value, Path) else value,
+)
 def test_keepalived_and_the_agent_take_what_is_written(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, path: Path, way: str
 ) -> None:
@@ -125,3 +128,28 @@ def patched(old: str, diff: str, path: str) -> str:
             made += [line[1:]] if line.startswith(" ") else []
             place += 1
     return "\n".join([*made, *lines[place:]])
+
+
+@pytest.mark.parametrize(
+    ("version", "there", "not_there"),
+    [
+        ("2.0.10", ["chk_verdict haproxy", "delay_loop 1\n"], ["track_file", "FILE_CHECK", "delay_loop 0.5"]),
+        (
+            "2.0.20",
+            ["vrrp_track_file haproxy {", "weight 0 reverse", "delay_loop 1\n"],
+            ["FILE_CHECK", "delay_loop 0.5"],
+        ),
+        ("2.1.5", ["track_file haproxy {", "delay_loop 0.5"], ["vrrp_track_file", "FILE_CHECK"]),
+        ("2.3.3", ["track_file haproxy {", "FILE_CHECK", "delay_loop 0.5"], ["vrrp_track_file"]),
+    ],
+)
+def test_each_version_of_keepalived_gets_what_it_knows(
+    capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, version: str, there: list[str], not_there: list[str]
+) -> None:
+    """Track files, their reverse, FILE_CHECK and fractions of a second came one after the other."""
+    conf = tmp_path / "keepalived.conf"
+    conf.write_text("".join(path.read_text("utf-8") for path in OWN))
+    assert main([str(conf), "--config", str(tmp_path / "vipwarden.yaml"), "--keepalived-version", version]) == 0
+    added = "".join(f"{line[1:]}\n" for line in capsysbinary.readouterr().out.decode().splitlines() if line[0] == "+")
+    assert [text for text in there if text not in added] == []
+    assert [text for text in not_there if text in added] == []

@@ -76,6 +76,7 @@ def test_a_file_that_cannot_be_read_is_named(capsysbinary: pytest.CaptureFixture
     assert main([str(tmp_path)]) == 2
     assert main([str(tmp_path / "missing.conf")]) == 2
     os.mkfifo(tmp_path / "fifo.conf")
+    assert main([str(tmp_path / "fifo.conf")]) == 2
     assert convert(tmp_path, "include fifo.conf\n" + ONE) == 2
     assert convert(tmp_path, "include nothing.conf\n" + ONE) == 0
     err = said(capsysbinary)[1]
