@@ -25,6 +25,7 @@ from vipwarden.state import paths, publish, verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from agent.asked import Ask
     from agent.published import Published
     from vipwarden.config.entry import Entry
     from vipwarden.config.panic import Group
@@ -45,7 +46,7 @@ class Agent:
 
     ``say`` takes lines for the operator, never waits and never raises; ``unsaid`` counts those that it had to drop.
     ``grace`` is for how many seconds verdicts stay valid after a clean end; ``marks`` are for the paths of checks with
-    via; ``panics`` are groups of checks.
+    via; ``panics`` are groups of checks, ``asks`` ask the peers for theirs.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Agent:
         unsaid: Callable[[], int] = lambda: 0,
         marks: Marks = MARKS,
         panics: Sequence[Group] = (),
+        asks: Sequence[Ask] = (),
     ) -> None:
         self.runtime = runtime
         self.grace = grace
@@ -66,6 +68,7 @@ class Agent:
         self._unsaid = unsaid
         self._entries = entries
         self._panics = panics
+        self._asks = asks
         self._record = Record(runtime, _HOUSEKEEPING)
         self._publisher = Publisher(runtime, say, self._record.event)
         self._meter = Meter()
@@ -142,14 +145,14 @@ class Agent:
         self._turns.groups.begin()
         self._switch(watches, guard)
 
-    async def reload(self, entries: Sequence[Entry], panics: Sequence[Group] = ()) -> None:
+    async def reload(self, entries: Sequence[Entry], panics: Sequence[Group] = (), asks: Sequence[Ask] = ()) -> None:
         """Go over to other entries; raises OSError, and then goes on as before."""
         before = self._guard
         if before is None:
             raise OSError(0, "no agent runs")
         self._guard = guard = await self._guarded(entries)
         guard.arm(before)
-        self._panics = panics
+        self._panics, self._asks = panics, asks
         self._switch(linked(entries, self.watches), guard)
         self._drop({check.file for check in before.guarded} - {check.file for check in guard.guarded})
         await before.dismiss()
@@ -179,6 +182,7 @@ class Agent:
         for number, watch in enumerate(watches.values()):
             watch.number = number
             watch.told.follow(self._maintained.of(watch.entry))
+        self._turns.groups.asked.go_over(self._asks)
         self._turns.groups.arrange(self._panics, watches, now)
         for name, watch in watches.items():
             if watch.entry.track and watch.published.value is None:

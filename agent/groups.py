@@ -6,7 +6,9 @@ from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
+from agent.asked import Asked
 from agent.panic import Panic
+from agent.shared import Shared
 from vipwarden.config.panic import TITLE
 from vipwarden.core.result import CRITICAL, OK, WARNING, Metric, Result
 from vipwarden.state import files, paths
@@ -22,18 +24,25 @@ if TYPE_CHECKING:
     from vipwarden.core.result import State
 
 _TTL = 5.0  # seconds for which the verdict on a group is valid
+_END = "the others are healthy again", "no failure is shared any more"  # of a panic before its time
 
 
 class _Guarded:
     """A group at work."""
 
-    def __init__(self, group: Group, panic: Panic) -> None:
+    def __init__(self, group: Group, panic: Panic | Shared) -> None:
         self.group = group
         self.panic = panic
         self.is_armed = False
         self.is_on = False  # whether the panic was logged
         self.state: State | None = None
         self.since = 0.0
+
+    @property
+    def words(self) -> str:
+        """How many fail."""
+        shared = "fail here and on all peers" if self.group.peers else "fail together"
+        return f"{self.panic.failed} of {len(self.panic.members)} checks {shared}"
 
 
 class Groups:
@@ -50,6 +59,7 @@ class Groups:
         self._publisher = publisher
         self._looks = looks
         self._release = release
+        self.asked = Asked(driver.away)
         self._watches: Mapping[str, Watch] = {}
         self._groups: list[_Guarded] = []
         self._of: dict[str, list[_Guarded]] = {}
@@ -90,8 +100,13 @@ class Groups:
             members = (self._watches[name] for name in made.panic.members)
             return sum(watch.health.is_healthy and not watch.is_well(since, looks) for watch in members)
 
+        if group.peers:
+            return _Guarded(group, Shared(group.rule, group.members, self._opinion))
         made = _Guarded(group, Panic(group.rule, group.members, unclear))
         return made
+
+    def _opinion(self, name: str, since: float) -> bool | None:
+        return self.asked.opinion(name, since, self._watches[name].since)
 
     def _resume(self, watch: Watch, now: float) -> None:
         """Go on holding a check that an earlier agent, or another group, has held."""
@@ -161,16 +176,13 @@ class Groups:
         it.is_on = panic.since is not None
         title = TITLE + it.group.name
         if it.is_on:
-            text = f"{self._words(it)}: what was told before is held for at most {panic.left(now):.0f} s"
+            text = f"{it.words}: what was told before is held for at most {panic.left(now):.0f} s"
             self._publisher.shout("panic", title, "begin", text, is_good=False)
         else:
-            why = "the time is over" if panic.left(now) <= 0 else "the others are healthy again"
-            text = f"the panic ends, as {why}: {self._words(it)}"
+            why = "the time is over" if panic.left(now) <= 0 else _END[it.group.peers]
+            text = f"the panic ends, as {why}: {it.words}"
             self._publisher.shout("panic", title, "end", text, is_good=panic.left(now) > 0)
         self._publish(it, now)
-
-    def _words(self, it: _Guarded) -> str:
-        return f"{it.panic.failed} of {len(it.panic.members)} checks fail together"
 
     def keep_house(self) -> None:
         """Publish the verdicts on the groups, to be called each second."""
@@ -181,15 +193,15 @@ class Groups:
     def _publish(self, it: _Guarded, now: float) -> None:
         panic, rule = it.panic, it.group.rule
         left = panic.left(now)
-        limit = f"above {rule.above} % within {rule.window:g} s"
+        limit = "by its peers" if it.group.peers else f"above {rule.above} % within {rule.window:g} s"
         if panic.since is not None:
             state = CRITICAL
-            text = f"panic: {self._words(it)}, {len(panic.held)} of them are held for {left:.0f} s more"
+            text = f"panic: {it.words}, {len(panic.held)} of them are held for {left:.0f} s more"
         elif left <= 0:
             state = WARNING
-            text = f"{self._words(it)}: they were held for {rule.longest:g} s, and none is until that is over"
+            text = f"{it.words}: they were held for {rule.longest:g} s, and none is until that is over"
         else:
-            state, text = OK, f"{panic.failed} of {len(panic.members)} checks fail together, no panic ({limit})"
+            state, text = OK, f"{panic.failed} of {len(panic.members)} checks fail, no panic ({limit})"
         if state != it.state:
             it.state, it.since = state, time()
         count = len(panic.members)

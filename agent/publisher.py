@@ -88,7 +88,7 @@ class Publisher:
         health, published, told = watch.health, watch.published, watch.told
         text = one_line(result.text)
         if health.count:
-            text = f"{health.count} of {health.needed} results against {health.state}: {text}"
+            text = verdict.against(health.count, health.needed, health.state, text)
         shown = Result(health.state or OK, text, result.metrics)
         if not again:
             published.duration = now - watch.schedule.begun

@@ -41,6 +41,7 @@ class Plan(NamedTuple):
     entries: list[Entry]
     settings: Settings
     panics: list[Group]
+    document: Document
 
 
 def plan(path: str, text: str | None = None) -> Plan:
@@ -57,7 +58,7 @@ def plan_of(document: Document) -> Plan:
         entries = checks(document, real_servers)
         panics = groups(document, entries)
     mistakes.end()
-    return Plan(entries, settings(**values), panics)  # type: ignore[arg-type]
+    return Plan(entries, settings(**values), panics, document)  # type: ignore[arg-type]
 
 
 def real_servers(path: str, service: str, via: LbKind | Via | None) -> Iterator[Place]:

@@ -11,6 +11,7 @@ from agent.agent import Agent, AgentError
 from agent.log import Log, route
 from agent.relief import fail_closed
 from agent.settings import plan, plan_of
+from cli.peers import asks
 from cli.service import confirm, serve
 from vipwarden import VERSION
 from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
@@ -38,6 +39,7 @@ def agent(*, config: File = PATH, check_config: bool = False, fail_closed: bool 
     try:
         document = Document(config, sections=SECTIONS)
         first = plan_of(document)
+        asks(first)
     except ConfigError as error:
         sys.stderr.write(f"vipwarden agent: {error}\n")
         return 2
@@ -74,12 +76,12 @@ class AgentService:
         route(self.log, asyncio.get_running_loop())
         plan, log = self.plan, self.log
         grace, marks = plan.settings.restart_grace, plan.settings.via_marks
-        self.agent = Agent(plan.entries, runtime(), log.say, grace, lambda: log.dropped, marks, plan.panics)
+        self.agent = Agent(plan.entries, runtime(), log.say, grace, lambda: log.dropped, marks, plan.panics, asks(plan))
         await self.agent.run(ready)
 
     async def switch(self, plan: Plan) -> None:
         """Go over to another plan; raises OSError."""
-        await self.agent.reload(plan.entries, plan.panics)
+        await self.agent.reload(plan.entries, plan.panics, asks(plan))
         self.agent.grace = plan.settings.restart_grace
         self.agent.paths.marks = plan.settings.via_marks
 

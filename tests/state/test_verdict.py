@@ -18,7 +18,7 @@ from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Range,
 from vipwarden.state.paths import file_name
 from vipwarden.state.publish import publish
 from vipwarden.state.standing import standing
-from vipwarden.state.verdict import decode, encode, held, read, read_all
+from vipwarden.state.verdict import against, decode, encode, held, read, read_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -257,3 +257,17 @@ def test_a_folder_that_was_given_to_a_user_holds_his_verdicts(tmp_path: Path) ->
     for path, user in ((place, 1234), (place / "his", 1234), (place / "strangers", 4321)):
         os.chown(path, user, user)
     assert [back.name for back in read_all(str(place))] == ["his", "roots"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (against(1, 3, OK, "closed"), True),
+        ("open", False),
+        ("two of 3 results against OK", False),
+        ("1 of 3: no", False),
+    ],
+)
+def test_a_verdict_that_is_about_to_change_is_known_by_its_text(text: str, expected: bool) -> None:
+    """By that which the agent puts before the words of the check."""
+    assert decode("web", encode("port", Result(OK, text), 1e9, 0.25, 5)).is_changing is expected

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vipwarden.config.entry import Entry
 
 TITLE = "vipwarden panic "  # begins the name of the verdict on a group
+_ANSWER = 2.5  # seconds that a peer may take to answer
 _PATTERN = frozenset("*?[")
 
 
@@ -41,11 +42,12 @@ class Rule(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A group of checks, and the rule of its panic."""
+    """A group of checks, and the rule of its panic; with ``peers`` these say which failures are shared."""
 
     name: str
     rule: Rule
     members: tuple[str, ...]
+    peers: bool = False
 
 
 def group(
@@ -54,6 +56,7 @@ def group(
     above: Percent = Percent(50),
     window: Seconds | None = None,
     longest: Seconds = Seconds(300),
+    peers: bool = False,
 ) -> None:
     """Add the keys of a group of the section panic.
 
@@ -61,6 +64,7 @@ def group(
     above: percent of the group that has to fail together
     window: seconds within which failures are together; default the longest time that a member takes to fail or recover
     longest: seconds for which the last state is held at most
+    peers: hold where all peers of the section exporter have lost the same check, in place of above
     """
 
 
@@ -80,18 +84,27 @@ def _groups(
 ) -> Iterator[Group]:
     keys = document.values(key, node, f"panic.{name}", options(group))
     given: dict[str, Any] = {option: keys.get(option, known.default) for option, known in options(group).items()}
+    if given["peers"] and "above" in keys:
+        raise document.error(key, f"panic.{name}.above", "cannot be combined with peers, which takes its place")
+    if given["peers"] and not _has_peers(document):
+        raise document.error(key, f"panic.{name}.peers", "wants the key peers of the section exporter")
     chosen = {name: _chosen(document, key, name, given["of"], entries)} if given["of"] else _services(name, entries)
     if not chosen:
         raise document.error(key, f"panic.{name}", "has no checks: name them by of, or have an entry with real_servers")
     for title, members in chosen.items():
-        window = given["window"] or max(map(_slowest, members))
+        window = given["window"] or max(map(_slowest, members)) + (_ANSWER if given["peers"] else 0)
         if window > given["longest"]:
             what = f"is {given['longest']:g} s, below the window of {window:g} s"
             raise document.error(key, f"panic.{title}.longest", what)
         if any(entry.name == TITLE + title for entry in entries):
             raise document.error(key, f"panic.{title}", "has a verdict of the name of a check")
         rule = Rule(given["above"], window, given["longest"])
-        yield Group(title, rule, tuple(entry.name for entry in members))
+        yield Group(title, rule, tuple(entry.name for entry in members), given["peers"])
+
+
+def _has_peers(document: Document) -> bool:
+    node = document.top("exporter")
+    return node is not None and "peers" in dict(document.pairs(node, "exporter"))
 
 
 def _chosen(

@@ -27,6 +27,7 @@ _STAMP_AT = len(_MAGIC) + 3  # behind the state, which is one digit
 MOST_BYTES = 65536
 DRAIN, DOWN, HOLD = "drain", "down", "hold"
 DAMPENED, PANIC = "dampened", "panic"
+_AGAINST = " results against "
 _MAINTENANCE = (DRAIN, DOWN, *(f"{HOLD}{state}" for state in range(4)))
 
 
@@ -58,6 +59,12 @@ class Verdict:
         """Seconds from the end of the run to the reading; negative where the stamp lies in the future."""
         return self.read - self.stamp
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether the last result was against the state, but not yet often enough."""
+        count, _, needed = self.result.text.partition(_AGAINST)[0].partition(" of ")
+        return _AGAINST in self.result.text and count.isdigit() and needed.isdigit()
+
 
 def encode(
     check: str, result: Result, since: float, duration: float, ttl: float = 0, told: str = "", why: str = ""
@@ -70,6 +77,11 @@ def encode(
     lines += ["\t".join(_cells(metric)) for metric in result.metrics]
     data = ("\n".join(lines) + "\n").encode("utf-8", "replace")
     return data[: data.rfind(b"\n", 0, MOST_BYTES) + 1]  # the metrics that a reader takes
+
+
+def against(count: int, needed: int, state: object, text: str) -> str:
+    """Return the text of a verdict whose last results were against it."""
+    return f"{count} of {needed}{_AGAINST}{state}: {text}"
 
 
 def decode(name: str, data: bytes) -> Verdict:

@@ -26,6 +26,7 @@ _STATE = "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN or no longer valid."
 _SUCCESS = "Whether the last verdict is OK and still valid: only then keepalived takes the check as healthy."
 _FRESH = "Whether the verdict is still valid: neither past its TTL nor dated into the future."
 _MAINTENANCE = "Whether the check is in maintenance."
+_CHANGING = "Whether the last results are against the state, but not yet often enough (rise, fall)."
 _DAMPENED = "Whether keepalived is told that the check is down, as it flaps."
 _PANIC = "Whether keepalived is told that the check is healthy, as its whole group fails."
 _TTL = "Validity (TTL) of the last verdict in seconds; absent for one-shot runs."
@@ -62,6 +63,7 @@ def series(facts: Checks) -> Iterator[Metric]:
         ("vipwarden_check_success", "gauge", _SUCCESS, lambda it: it[1].state == OK),
         ("vipwarden_check_fresh", "gauge", _FRESH, lambda it: it[1].is_valid),
         ("vipwarden_check_maintenance", "gauge", _MAINTENANCE, lambda it: bool(it[0].maintenance)),
+        ("vipwarden_check_changing", "gauge", _CHANGING, lambda it: it[0].is_changing),
         ("vipwarden_check_dampened", "gauge", _DAMPENED, lambda it: it[0].told.startswith(DAMPENED)),
         ("vipwarden_check_panic", "gauge", _PANIC, lambda it: it[0].told.startswith(PANIC)),
         (

@@ -1,0 +1,141 @@
+"""Does a node keep its VIP where the peer has lost the same check, and give it up where it has not?"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from math import inf
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.asked import Seen
+from agent.settings import plan
+from cli.peers import asks, parse
+from exporter.render.exposition import render
+from exporter.sources.checks.source import Checks, series
+from tests.agent.running import agent
+from tests.exporter.command import NOTHING, exporter
+from tests.exporter.http.certificates import HASH, PASSWORD, USER, Authority
+from vipwarden.config.document import ConfigError
+from vipwarden.core.result import CRITICAL, OK, Result
+from vipwarden.state.verdict import against, decode, encode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.agent.running import Running
+
+NODES = "lb1", "lb2"
+
+
+def agents(folder: Path, stack: ExitStack) -> tuple[list[Running], list[Path]]:
+    """Start two nodes whose agents know both exporters, by TLS and with a password; return the files they check."""
+    authority = Authority(folder)
+    pair = authority.sign("server")
+    auth, web = folder / "auth", folder / "web.yaml"
+    auth.write_text(f"{USER}:{PASSWORD}\n")
+    web.write_text(
+        f"tls_server_config:\n  cert_file: {pair.certificate}\n  key_file: {pair.key}\n"
+        f"basic_auth_users:\n  {USER}: {HASH}\n"
+    )
+    peers = []
+    for name in NODES:
+        (folder / name).mkdir()
+        port = stack.enter_context(exporter(folder / name, "--web-config", str(web), text=NOTHING)).port
+        peers.append(f"{name}=https://127.0.0.1:{port}")
+    files = [folder / name / "gateway" for name in NODES]
+    runnings = []
+    for name, file in zip(NODES, files, strict=True):
+        file.touch()
+        text = (
+            f"checks: {{gateway: {{check: file_state, file: {file}, interval: 0.2}}}}\n"
+            "panic: {uplink: {of: gateway, peers: true, longest: 60}}\n"
+            f"exporter: {{peers: [{', '.join(peers)}], peer_auth_file: {auth}, "
+            f"peer_ca_file: {authority.own.certificate}}}\n"
+        )
+        runnings.append(stack.enter_context(agent(folder / name, text)))
+    return runnings, files
+
+
+def test_two_nodes_that_lose_the_same_keep_what_they_have(tmp_path: Path) -> None:
+    """One alone loses it; both keep it, until one has the gateway back; this node's own exporter is nobody else."""
+    with ExitStack() as stack:
+        (one, two), (here, there) = agents(tmp_path, stack)
+
+        def values(first: str, second: str) -> bool:
+            return (one.value("gateway"), two.value("gateway")) == (first, second)
+
+        one.must_come(lambda: values("1", "1"))
+        here.unlink()
+        one.must_come(lambda: values("0", "1"))
+        here.touch()
+        one.must_come(lambda: values("1", "1"))
+        here.unlink()
+        there.unlink()
+        one.must_come(lambda: one.has_said("fail here and on all peers: what was told before is held"))
+        two.must_come(lambda: two.has_said("fail here and on all peers: what was told before is held"))
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            assert values("1", "1")
+            assert [it.state("gateway") for it in (one, two)] == ["CRITICAL"] * 2
+        there.touch()
+        one.must_come(lambda: values("0", "1"))
+
+
+def test_a_peer_that_does_not_answer_is_as_none(tmp_path: Path) -> None:
+    """Nothing is kept then."""
+    file = tmp_path / "gateway"
+    file.touch()
+    text = (
+        f"checks: {{gateway: {{check: file_state, file: {file}, interval: 0.2}}}}\n"
+        "panic: {uplink: {of: gateway, peers: true, window: 50}}\n"
+        "exporter: {peers: ['http://127.0.0.1:1']}\n"
+    )
+    with agent(tmp_path, text) as running:
+        running.must_come(lambda: running.value("gateway") == "1")
+        file.unlink()
+        assert running.must_come(lambda: running.value("gateway") == "0") < 40  # and not the window
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("panic: {a: {of: web, peers: true}}", "2: panic.a.peers wants the key peers of the section exporter"),
+        ("panic: {a: {of: web, peers: 5}}", "2: panic.a.peers is '5', but wants true or false"),
+        (
+            "panic: {a: {of: web, peers: true, above: 5}}\nexporter: {peers: 'http://lb2'}",
+            "2: panic.a.above cannot be combined with peers",
+        ),
+        ("panic: {a: {of: web, peers: true}}\nexporter: {peers: lb2}", "3: exporter.peers is 'lb2', but"),
+    ],
+)
+def test_wrong_peers_are_refused_with_file_line_and_key(text: str, error: str) -> None:
+    """Also where the section of the exporter is wrong."""
+    with pytest.raises(ConfigError) as caught:
+        asks(plan("vipwarden.yaml", f"checks: {{web: {{check: port, host: localhost, port: 1}}}}\n{text}\n"))
+    assert f"vipwarden.yaml:{error}" in str(caught.value)
+
+
+def test_an_answer_says_who_could_take_over() -> None:
+    """As the exporter writes it; what is stale is not known, and other lines are nothing."""
+    verdicts = [
+        decode(name, encode("port", Result(state, "said"), 1e9 + 0.125, 0.25, ttl, told, "why"))
+        for name, state, ttl, told in (
+            ('we"b\\', OK, 60, ""),
+            ("bad", CRITICAL, 60, ""),
+            ("drained", OK, 60, "drain"),
+            ("flaps", OK, 60, "dampened2900"),
+            ("panic", CRITICAL, 60, "panic0@99"),
+            ("stale", OK, 1, ""),
+            ("changing", OK, 60, ""),
+        )
+    ]
+    for verdict in verdicts:
+        verdict.stamp, verdict.read = 100.0, 103.0
+    verdicts[-1].result.text = against(1, 2, OK, "closed")
+    found = parse(render(series(Checks(verdicts))).decode().encode() + b'vipwarden_check_success{name="x"} 1\nnoise\n')
+    healthy = {'we"b\\': True, "bad": False, "drained": False, "flaps": False, "panic": False}
+    assert found.pop("changing") == Seen(True, inf, 1e9 + 0.125)
+    assert found == {name: Seen(up, 3.25, 1e9 + 0.125) for name, up in healthy.items()}
+    assert parse(b"") == {}
