@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from agent.asked import Ask
     from vipwarden.config.entry import Entry
     from vipwarden.core.registry import Check
     from vipwarden.core.result import Result
@@ -60,8 +61,9 @@ class Inside:
         (folder / "run").mkdir(exist_ok=True)
         self.said: list[str] = []
         self.entries = entries(", ".join(text))
-        document = Document("vipwarden.yaml", f"panic: {{{panic}}}", sections=SECTIONS)
+        document = Document("vipwarden.yaml", f"panic: {{{panic}}}\nexporter: {{peers: http://lb2}}", sections=SECTIONS)
         self.panics = groups(document, self.entries)
+        self.asks: list[Ask] = []  # of the peers
         self.folder = folder / "run"
         self.tracks: dict[str, str] | None = None  # as they were when it was told to end
         self.agent: Agent
@@ -75,7 +77,7 @@ class Inside:
 
         async def watch() -> None:
             change(self.entries)
-            self.agent = Agent(self.entries, str(self.folder), self._say, 0.1, panics=self.panics)
+            self.agent = Agent(self.entries, str(self.folder), self._say, 0.1, panics=self.panics, asks=self.asks)
             running = asyncio.ensure_future(self.agent.run())
             end = monotonic() + 60
             while not running.done() and not done() and monotonic() < end:  # noqa: ASYNC110 - it happens in files

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent import asked
+from agent.asked import Seen
 from tests.agent.drive import Inside
 from tests.agent.running import agent
 from tests.agent.test_agent import value
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 FAST = "check: port, port: 1, interval: 0.1, refused: ok"
 WEB = f'web: {{hosts: ["127.0.0.[1-4]"], {FAST}}}'
 NAMES = [f"web@127.0.0.{number}" for number in range(1, 5)]
+GROUP = "vipwarden panic pool"
 RULE = "pool: {of: web, window: 1, longest: 60}"
 
 
@@ -88,7 +91,7 @@ def test_a_fault_of_all_is_held_and_shouted(tmp_path: Path) -> None:
 
     def group() -> tuple[State | None, str]:
         seen.update(values(it), [value(it, "all")])
-        return said(it, "vipwarden panic pool")
+        return said(it, GROUP)
 
     it.run_until(
         steps(
@@ -114,7 +117,7 @@ def test_a_real_outage_is_told_after_the_time(tmp_path: Path) -> None:
     begun: list[float] = []
 
     def over() -> bool:
-        return values(it) == {"0"} and value(it, "all") == "0" and said(it, "vipwarden panic pool")[0] == State(1)
+        return values(it) == {"0"} and value(it, "all") == "0" and said(it, GROUP)[0] == State(1)
 
     it.run_until(
         steps(
@@ -193,6 +196,29 @@ def test_without_the_group_the_next_agent_tells_the_failures(tmp_path: Path) -> 
     it.run_until(steps((nothing, lambda: values(it) == {"1"}), (servers_.put(CRITICAL), lambda: held(it))), servers_.on)
     after = Inside(tmp_path, WEB)
     after.run_until(lambda: values(after) == {"0"} and said(after, NAMES[0]) == (CRITICAL, ""), Servers(CRITICAL).on)
+
+
+def test_a_failure_that_the_peer_shares_is_held_until_the_peer_is_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that the peer does not share is told."""
+    for name in ("_FRESH", "_PATIENCE"):
+        monkeypatch.setattr(asked, name, 60.0)
+    it = Inside(tmp_path, WEB, panic="pool: {of: web, window: 50, longest: 60, peers: true}")
+    servers_, peer = Servers(), dict.fromkeys(NAMES, False)
+    it.asks = [lambda: {name: Seen(healthy, 0, 0) for name, healthy in peer.items()}]
+    it.run_until(
+        steps(
+            (nothing, lambda: values(it) == {"1"}),
+            (servers_.put(CRITICAL, *NAMES[:2]), lambda: held(it, *NAMES[:2]) and said(it, GROUP)[0] == CRITICAL),
+            (lambda: peer.update({NAMES[0]: True}), lambda: value(it, NAMES[0]) == "0"),
+            (nothing, lambda: held(it, NAMES[1]) and value(it, NAMES[1]) == "1"),
+            (servers_.put(OK), lambda: values(it) == {"1"} and said(it, GROUP)[0] == OK),
+        ),
+        servers_.on,
+    )
+    assert any("checks fail here and on all peers: what was told before" in line for line in it.said)
+    assert any("the panic ends, as no failure is shared any more" in line for line in it.said)
 
 
 CONFIGURED = """\

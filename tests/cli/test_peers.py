@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import ExitStack
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,8 @@ import pytest
 from agent.asked import Seen
 from agent.settings import plan
 from cli.peers import asks, parse
+from exporter import peer
+from exporter.peer import PeerError
 from exporter.render.exposition import render
 from exporter.sources.checks.source import Checks, series
 from tests.agent.running import agent
@@ -24,63 +24,35 @@ from vipwarden.state.verdict import against, decode, encode
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.agent.running import Running
 
-NODES = "lb1", "lb2"
-
-
-def agents(folder: Path, stack: ExitStack) -> tuple[list[Running], list[Path]]:
-    """Start two nodes whose agents know both exporters, by TLS and with a password; return the files they check."""
-    authority = Authority(folder)
+def test_a_peer_is_asked_by_tls_and_with_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real agent beside a real exporter, which say what the agent sees; without the password they say nothing."""
+    monkeypatch.setattr(peer, "DEADLINE", 60)  # a busy machine
+    authority = Authority(tmp_path)
     pair = authority.sign("server")
-    auth, web = folder / "auth", folder / "web.yaml"
+    auth, web, file = tmp_path / "auth", tmp_path / "web.yaml", tmp_path / "gateway"
     auth.write_text(f"{USER}:{PASSWORD}\n")
     web.write_text(
         f"tls_server_config:\n  cert_file: {pair.certificate}\n  key_file: {pair.key}\n"
         f"basic_auth_users:\n  {USER}: {HASH}\n"
     )
-    peers = []
-    for name in NODES:
-        (folder / name).mkdir()
-        port = stack.enter_context(exporter(folder / name, "--web-config", str(web), text=NOTHING)).port
-        peers.append(f"{name}=https://127.0.0.1:{port}")
-    files = [folder / name / "gateway" for name in NODES]
-    runnings = []
-    for name, file in zip(NODES, files, strict=True):
-        file.touch()
+    check = f"checks: {{gateway: {{check: file_state, file: {file}, interval: 0.2}}}}\n"
+    with exporter(tmp_path, "--web-config", str(web), text=NOTHING) as there, agent(tmp_path, check) as running:
         text = (
-            f"checks: {{gateway: {{check: file_state, file: {file}, interval: 0.2}}}}\n"
-            "panic: {uplink: {of: gateway, peers: true, longest: 60}}\n"
-            f"exporter: {{peers: [{', '.join(peers)}], peer_auth_file: {auth}, "
-            f"peer_ca_file: {authority.own.certificate}}}\n"
+            f"{check}panic: {{uplink: {{of: gateway, peers: true}}}}\n"
+            f"exporter: {{peers: ['https://127.0.0.1:{there.port}'], peer_ca_file: {authority.own.certificate}"
         )
-        runnings.append(stack.enter_context(agent(folder / name, text)))
-    return runnings, files
-
-
-def test_two_nodes_that_lose_the_same_keep_what_they_have(tmp_path: Path) -> None:
-    """One alone loses it; both keep it, until one has the gateway back; this node's own exporter is nobody else."""
-    with ExitStack() as stack:
-        (one, two), (here, there) = agents(tmp_path, stack)
-
-        def values(first: str, second: str) -> bool:
-            return (one.value("gateway"), two.value("gateway")) == (first, second)
-
-        one.must_come(lambda: values("1", "1"))
-        here.unlink()
-        one.must_come(lambda: values("0", "1"))
-        here.touch()
-        one.must_come(lambda: values("1", "1"))
-        here.unlink()
-        there.unlink()
-        one.must_come(lambda: one.has_said("fail here and on all peers: what was told before is held"))
-        two.must_come(lambda: two.has_said("fail here and on all peers: what was told before is held"))
-        end = time.monotonic() + 2
-        while time.monotonic() < end:
-            assert values("1", "1")
-            assert [it.state("gateway") for it in (one, two)] == ["CRITICAL"] * 2
-        there.touch()
-        one.must_come(lambda: values("0", "1"))
+        (ask,) = asks(plan("vipwarden.yaml", f"{text}, peer_auth_file: {auth}}}\n"))
+        running.must_come(lambda: running.state("gateway") == "CRITICAL")
+        found, own = ask()["gateway"], running.verdict("gateway")
+        assert own is not None
+        assert (found.healthy, found.since) == (False, own.since)
+        file.touch()
+        running.must_come(lambda: running.state("gateway") == "OK")
+        assert ask()["gateway"].healthy
+        (ask,) = asks(plan("vipwarden.yaml", f"{text}}}\n"))
+        with pytest.raises(PeerError, match="status 401"):
+            ask()
 
 
 def test_a_peer_that_does_not_answer_is_as_none(tmp_path: Path) -> None:
