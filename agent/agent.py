@@ -9,14 +9,20 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from agent import locks, manifest
+from agent.agent_check import AgentCheck
+from agent.clients import Clients
+from agent.door import AGENT_CHECK, HTTP, Doors
 from agent.driver import Driver
 from agent.guard import Guard
+from agent.http import Http
 from agent.maintained import Maintained
 from agent.meter import Meter
+from agent.owed import Owed
 from agent.paths import AgentPaths
 from agent.publisher import Publisher
 from agent.record import Record
 from agent.relief import relieve
+from agent.spoken import Spoken
 from agent.turns import Turns
 from agent.watch import Watch, guarded, linked
 from vipwarden.node.ipvs.paths import MARKS
@@ -26,14 +32,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.asked import Ask
+    from agent.clients import Answer
+    from agent.door import Door
     from agent.published import Published
     from vipwarden.config.entry import Entry
     from vipwarden.config.panic import Group
+    from vipwarden.core.listen import Network
     from vipwarden.node.ipvs.paths import Marks
 
 _LOCK = 3.0  # seconds to wait for the lock: an agent that dies keeps it for a moment
 _HOUSEKEEPING = 1.0  # seconds
 _AT_ONCE = 50  # checks that are told of a maintenance, before others have their turn
+_MOST_CLIENTS = 512
 _YOUNG = 10_000  # objects between two garbage collections: a run in flight has dozens, which are freed by themselves
 
 
@@ -46,7 +56,8 @@ class Agent:
 
     ``say`` takes lines for the operator, never waits and never raises; ``unsaid`` counts those that it had to drop.
     ``grace`` is for how many seconds verdicts stay valid after a clean end; ``marks`` are for the paths of checks with
-    via; ``panics`` are groups of checks, ``asks`` ask the peers for theirs.
+    via; ``panics`` are groups of checks, ``asks`` ask the peers for theirs. It listens at ``doors`` for clients of
+    ``allow``, by default of loopback.
     """
 
     def __init__(
@@ -59,6 +70,8 @@ class Agent:
         marks: Marks = MARKS,
         panics: Sequence[Group] = (),
         asks: Sequence[Ask] = (),
+        doors: Sequence[Door] = (),
+        allow: Sequence[Network] = (),
     ) -> None:
         self.runtime = runtime
         self.grace = grace
@@ -73,6 +86,9 @@ class Agent:
         self._publisher = Publisher(runtime, say, self._record.event)
         self._meter = Meter()
         self._owner = manifest.word()
+        self._wanted = doors, allow
+        self._doors = Doors()
+        self._clients: Clients
         self._driver: Driver
         self._turns: Turns
         self._maintained: Maintained
@@ -85,9 +101,15 @@ class Agent:
         self._driver.events.report(self._record.ended)
         self._turns = Turns(self._driver, self._publisher, self._meter)
         self._maintained = Maintained(self._driver.away, self._say, self._record.event)
+        owed = Owed(paths.haproxy(self.runtime), self._driver.away, self._say)
+        answers: dict[str, Answer] = {AGENT_CHECK: AgentCheck(self._spoken, owed), HTTP: Http(self._spoken)}
+        most = min(_MOST_CLIENTS, self._driver.most // 8)
+        self._driver.most -= most
+        self._clients = Clients(asyncio.get_running_loop(), most, answers, self._say)
         lock = None
         try:
             lock = await self._lock()
+            owed.read()
             self._driver.names.remember(self.runtime)
             self.paths.begin(self._entries)
             await self._maintained.begin()
@@ -100,6 +122,7 @@ class Agent:
                     await self._follow()
                 await asyncio.sleep(_HOUSEKEEPING)
         finally:
+            self._clients.close()
             self._driver.close()
             self.paths.close()
             guard, self._guard = self._guard, None
@@ -110,6 +133,7 @@ class Agent:
                 await guard.leave(self.grace)
                 # nobody looks at the checks while many verdicts are written: the watchdog has to know before
                 self._publisher.leave(self._published(), self.grace)
+            self._doors.close()
             if lock is not None:
                 os.close(lock)
 
@@ -132,7 +156,11 @@ class Agent:
             self._say(f"the files of an earlier agent are not known: {error}")
             before = set()
         try:
-            self._guard = guard = await self._guarded(self._entries)
+            self._doors = self._doors.moved(*self._wanted, shared=bool(locks.watchdogs(self.runtime)))
+        except OSError as error:
+            raise AgentError(error.strerror or str(error)) from None
+        try:
+            self._guard = guard = await self._guarded(self._entries, self._doors)
             guard.arm()
             self._drop(before - {check.file for check in guard.guarded})
             await relieve(self.runtime, guard.pid)  # from here on nobody else writes track files
@@ -144,25 +172,42 @@ class Agent:
         publish.sweep(self._publisher.verdicts)
         self._turns.groups.begin()
         self._switch(watches, guard)
+        self._clients.open(self._doors)
 
-    async def reload(self, entries: Sequence[Entry], panics: Sequence[Group] = (), asks: Sequence[Ask] = ()) -> None:
-        """Go over to other entries; raises OSError, and then goes on as before."""
+    async def reload(
+        self,
+        entries: Sequence[Entry],
+        panics: Sequence[Group] = (),
+        asks: Sequence[Ask] = (),
+        doors: Sequence[Door] = (),
+        allow: Sequence[Network] = (),
+    ) -> None:
+        """Go over to other entries, groups and doors; raises OSError, and then goes on as before."""
         before = self._guard
         if before is None:
             raise OSError(0, "no agent runs")
-        self._guard = guard = await self._guarded(entries)
+        moved = self._doors.moved(doors, allow)
+        try:
+            guard = await self._guarded(entries, moved)
+        except BaseException:
+            moved.close(self._doors)
+            raise
+        self._guard = guard
         guard.arm(before)
         self._panics, self._asks = panics, asks
         self._switch(linked(entries, self.watches), guard)
+        self._clients.open(moved)
+        self._doors.close(moved)
+        self._doors = moved
         self._drop({check.file for check in before.guarded} - {check.file for check in guard.guarded})
         await before.dismiss()
         guard.inherit(before)
         self._record.event("agent", "agent", state="reload", text=f"{len(self.watches)} checks")
 
-    async def _guarded(self, entries: Sequence[Entry]) -> Guard:
+    async def _guarded(self, entries: Sequence[Entry], doors: Doors) -> Guard:
         """Return a guard over entries that stands beside the one before, and make it known; raises OSError."""
         checks = [guarded(entry) for entry in entries]
-        guard = Guard(self.runtime, self._owner, checks, self._say)
+        guard = Guard(self.runtime, self._owner, checks, self._say, doors.posts(entries), doors.allow)
         try:
             await guard.start()
             manifest.write(self.runtime, self._owner, checks)
@@ -220,6 +265,13 @@ class Agent:
         for name, user in users.items():
             if self.watches.get(name) is user:
                 self._turns.compose(user, monotonic(), changed=True)
+
+    def _spoken(self, name: str) -> tuple[Watch, Spoken] | None:
+        """Return a check by its name, with what is said of it now."""
+        watch, guard = self.watches.get(name), self._guard
+        if watch is None or guard is None:
+            return None
+        return watch, Spoken(watch, guard.looks[watch.number], monotonic())
 
     def _published(self) -> Iterator[Published]:
         return (watch.published for watch in self.watches.values())

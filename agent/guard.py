@@ -30,10 +30,23 @@ class GuardError(OSError):
 
 
 class Guard:
-    """The watchdog over ``guarded`` of the agent with the word ``owner``; it stands from ``start()`` on."""
+    """The watchdog over ``guarded`` of the agent with the word ``owner``; it stands from ``start()`` on.
 
-    def __init__(self, runtime: str, owner: str, guarded: Sequence[Guarded], say: Callable[[str], None]) -> None:
+    At ``posts`` it answers HAProxy for an agent that is lost: a descriptor, and the number of a check or -1 for any.
+    """
+
+    def __init__(
+        self,
+        runtime: str,
+        owner: str,
+        guarded: Sequence[Guarded],
+        say: Callable[[str], None],
+        posts: Sequence[tuple[int, int]] = (),
+        allow: Sequence[str] = (),
+    ) -> None:
         """Prepare its memory; raises OSError."""
+        self._posts = posts
+        self._allow = allow
         self.runtime = runtime
         self.owner = owner
         self.guarded = guarded
@@ -69,7 +82,9 @@ class Guard:
             with other:
                 numbers = (os.getpid(), other.fileno(), self._memory, len(self.guarded))
                 arguments = [self.runtime, self.owner, manifest.owner(self.runtime), *map(str, numbers)]
-                self._child = Child("agent.watchdog", arguments, (other.fileno(), self._memory))
+                arguments += [" ".join(self._allow), *(f"{post} {number}" for post, number in self._posts)]
+                descriptors = other.fileno(), self._memory, *(post for post, _ in self._posts)
+                self._child = Child("agent.watchdog", arguments, descriptors)
         except OSError as error:
             if own is not None:
                 own.close()

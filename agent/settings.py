@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vipwarden.config.document import SECTIONS, Document, Mistakes
+import yaml
+
+from agent.door import Door  # noqa: TC001 - options() looks it up
+from vipwarden.config.document import SECTIONS, Document, Mistakes, meant
 from vipwarden.config.entries import checks
 from vipwarden.config.panic import groups
 from vipwarden.config.pattern import LbKind, Place, suffix
+from vipwarden.core.listen import Network  # noqa: TC001 - options() looks it up
 from vipwarden.core.values import Seconds, Via
 from vipwarden.node.ipvs.paths import MARKS, Marks
 from vipwarden.node.keepalived import real_servers as conf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from vipwarden.config.entry import Entry
     from vipwarden.config.panic import Group
@@ -24,15 +28,25 @@ class Settings(NamedTuple):
 
     restart_grace: float
     via_marks: Marks
+    listen: tuple[Door, ...]
+    allow: tuple[Network, ...]
 
 
-def settings(*, restart_grace: Seconds = Seconds(5), via_marks: Marks = MARKS) -> Settings:
-    """How does the agent end, and which firewall marks may it use?
+def settings(
+    *,
+    restart_grace: Seconds = Seconds(5),
+    via_marks: Marks = MARKS,
+    listen: tuple[Door, ...] = (),
+    allow: tuple[Network, ...] = (),
+) -> Settings:
+    """How does the agent end, which firewall marks may it use, and who may ask it for its verdicts?
 
     restart_grace: seconds after a clean end for which verdicts and track files stay valid, for the next agent to come
     via_marks: firewall marks for paths of checks with via, as nothing else on this node uses
+    listen: agent-check ADDRESS:PORT [NAME] for HAProxy, or http ADDRESS:PORT; without a NAME the client names the check
+    allow: addresses or networks of the clients; default loopback
     """
-    return Settings(restart_grace, via_marks)
+    return Settings(restart_grace, via_marks, listen, allow)
 
 
 class Plan(NamedTuple):
@@ -57,8 +71,36 @@ def plan_of(document: Document) -> Plan:
     with mistakes.kept():
         entries = checks(document, real_servers)
         panics = groups(document, entries)
+    made = settings(**values)  # type: ignore[arg-type]
+    with mistakes.kept():
+        _judge_doors(document, made, entries)
     mistakes.end()
-    return Plan(entries, settings(**values), panics, document)  # type: ignore[arg-type]
+    return Plan(entries, made, panics, document)
+
+
+def _judge_doors(document: Document, given: Settings, entries: Sequence[Entry]) -> None:
+    """Give each door its line of the configuration; raises ConfigError where one cannot be."""
+    node = document.top("agent")
+    if node is None or not given.listen:
+        return
+    value = dict(document.pairs(node, "agent"))["listen"][1]
+    items: list[yaml.Node] = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    names = {entry.name for entry in entries}
+    seen = set()
+    mistakes = Mistakes()
+    for door, item in zip(given.listen, items, strict=True):
+        door.place = f"{document.path}:{item.start_mark.line + 1}: agent.listen"
+        with mistakes.kept():
+            if door.address in seen:
+                raise document.error(item, "agent.listen", f"has {door.address} twice")
+            if door.check and door.check not in names and names:
+                text = f"names {door.check!r}, which does not exist{meant(door.check, names)}"
+                raise document.error(item, "agent.listen", text)
+            if not door.is_local and not given.allow:
+                text = f"is {door.address}, beyond this node: say who may ask, by agent.allow"
+                raise document.error(item, "agent.listen", text)
+        seen.add(door.address)
+    mistakes.end()
 
 
 def real_servers(path: str, service: str, via: LbKind | Via | None) -> Iterator[Place]:

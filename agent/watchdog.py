@@ -29,6 +29,7 @@ from mmap import mmap
 from time import monotonic, monotonic_ns
 
 from agent import locks, manifest
+from agent.deputy import LASTS, Deputy
 from agent.value import NEVER, overdue
 
 _LONGEST = 1.0  # seconds between two signs of its own life
@@ -59,10 +60,12 @@ class Shared:
 class Watchdog:
     """Guards the checks listed in ``memory``, below ``runtime``, for the agent of process ``pid``.
 
-    ``agent`` and ``memory`` are the descriptors that it shares with the agent.
+    ``agent`` and ``memory`` are the descriptors that it shares with the agent; it answers HAProxy at ``posts``.
     """
 
-    def __init__(self, runtime: str, pid: int, agent: int, memory: int, count: int) -> None:
+    def __init__(
+        self, runtime: str, pid: int, agent: int, memory: int, count: int, allow: str = "", *posts: str
+    ) -> None:
         self.pid = pid
         self.runtime = runtime
         self.shared = Shared(memory, count)
@@ -71,6 +74,9 @@ class Watchdog:
         self.agent = socket(fileno=agent)
         self.until: float | None = None  # when all has to fail, after a clean end
         self._failed = [-1.0] * count  # the look for which each was failed
+        self._deputy = Deputy(posts, allow, self.guarded)
+        self._acts = False  # the deputy
+        self._ends = NEVER  # when it has no more to do
         self._poll = select.poll()
         self._poll.register(self.agent, select.POLLIN)
         self._hears = True
@@ -89,14 +95,19 @@ class Watchdog:
             is_over = self.until is not None or posix.getppid() != self.pid
             due, wake = overdue(self._limits, self.shared.looks.tolist(), self._failed, self.until, now)
             has_failed = self.fail(due)
+            lost = self._lost()
             if is_over and wake == NEVER and has_failed:
-                return
+                self._ends = min(self._ends, now + LASTS)
+                if not lost or now >= self._ends:
+                    return
             longest = _LONGEST if self._hears or self._process >= 0 else _ORPHANED
             if not has_failed:
                 longest = min(longest, _AGAIN)
             for descriptor, _ in self._poll.poll(max(0.0, min(wake - now, longest)) * 1000):
                 if descriptor == self._process:
                     self._poll.unregister(descriptor)
+                elif descriptor in self._deputy.posts:
+                    self._deputy.answer(descriptor, lost)
                 elif not self._listen():
                     self._poll.unregister(descriptor)
                     self._hears = False
@@ -113,6 +124,21 @@ class Watchdog:
                 worked = False
             self.shared.failed[number] = 1  # once more: the agent may have looked in between
         return worked
+
+    def _lost(self) -> set[int]:
+        """Return the numbers of the checks that are failed now, and let the deputy act for as long as there are any."""
+        if not self._deputy.posts:
+            return set()
+        looks = self.shared.looks.tolist()
+        lost = {number for number, look in enumerate(self._failed) if look == looks[number]}
+        if bool(lost) is not self._acts:
+            self._acts = bool(lost)
+            for post in self._deputy.posts:
+                if lost:
+                    self._poll.register(post, select.POLLIN)
+                else:
+                    self._poll.unregister(post)
+        return lost
 
     def say(self, word: bytes) -> None:
         """Send a word to the agent."""
@@ -135,7 +161,7 @@ class Watchdog:
         return bool(message)
 
 
-def main(runtime: str, owner: str, before: str, *numbers: str) -> None:
+def main(runtime: str, owner: str, before: str, *arguments: str) -> None:
     """Guard for the agent with the word ``owner``; ``before`` is the word in the manifest when it was started.
 
     Signals meant for the agent, as those of a terminal, leave this process where it is.
@@ -152,5 +178,5 @@ def main(runtime: str, owner: str, before: str, *numbers: str) -> None:
     signal(SIGCONT, answer)  # ExecStopPost looks at this time: a watchdog that is about to die does not answer
     pthread_sigmask(SIG_SETMASK, [])
     if manifest.owner(runtime) in ("", owner, before):  # else a successor's watchdog was ready before this one
-        pid, agent, memory, count = map(int, numbers)
-        Watchdog(runtime, pid, agent, memory, count).run()
+        pid, agent, memory, count = map(int, arguments[:4])
+        Watchdog(runtime, pid, agent, memory, count, *arguments[4:]).run()

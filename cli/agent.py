@@ -75,13 +75,16 @@ class AgentService:
         """Run the checks; raises AgentError."""
         route(self.log, asyncio.get_running_loop())
         plan, log = self.plan, self.log
-        grace, marks = plan.settings.restart_grace, plan.settings.via_marks
-        self.agent = Agent(plan.entries, runtime(), log.say, grace, lambda: log.dropped, marks, plan.panics, asks(plan))
+        grace, marks, doors, allow = plan.settings
+        unsaid = lambda: log.dropped  # noqa: E731
+        groups = plan.panics, asks(plan)
+        self.agent = Agent(plan.entries, runtime(), log.say, grace, unsaid, marks, *groups, doors, allow)
         await self.agent.run(ready)
 
     async def switch(self, plan: Plan) -> None:
         """Go over to another plan; raises OSError."""
-        await self.agent.reload(plan.entries, plan.panics, asks(plan))
+        settings = plan.settings
+        await self.agent.reload(plan.entries, plan.panics, asks(plan), settings.listen, settings.allow)
         self.agent.grace = plan.settings.restart_grace
         self.agent.paths.marks = plan.settings.via_marks
 

@@ -19,10 +19,10 @@ from cli.service import confirm, serve
 from exporter.http.answers import HEALTHY
 from exporter.http.server import ListenError, start
 from exporter.http.web import Security
-from exporter.settings import Listen
 from vipwarden import VERSION
 from vipwarden.config.document import ConfigError, Mistakes
 from vipwarden.core.commandline import CommandLine
+from vipwarden.core.listen import Listen
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 from vipwarden.state import files, paths
 

@@ -9,31 +9,11 @@ from typing import Any
 from exporter.choice import ALL, CheckStatus, Choice, Pattern
 from exporter.peer import Access, Peer
 from vipwarden import VERSION
+from vipwarden.core.listen import Listen
 from vipwarden.core.options import Folder  # noqa: TC001 - options() looks it up
 from vipwarden.core.values import Count, Seconds
 from vipwarden.node.haproxy.source import AuthFile, Source  # noqa: TC001 - options() builds them
 from vipwarden.state import paths
-
-
-class Listen(str):
-    """An address to listen on: ``127.0.0.1:9877``, ``[::1]:9877``, ``name:9877``, or ``:9877`` for every address."""
-
-    __slots__ = ("host", "port")
-    host: str
-    port: int
-
-    def __new__(cls, text: str) -> Listen:
-        """Build it from its text; raises ValueError with the expected form."""
-        host, colon, port = text.strip().rpartition(":")
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]
-        elif ":" in host:
-            raise ValueError(f"{text!r}: an IPv6 address stands in brackets, such as [::1]:9877")
-        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise ValueError(f"{text!r} is no address to listen on, such as 127.0.0.1:9877, [::1]:9877 or :9877")
-        made = str.__new__(cls, f"[{host}]:{int(port)}" if ":" in host else f"{host}:{int(port)}")
-        made.host, made.port = host, int(port)
-        return made
 
 
 class Many(Count):

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from exporter.render.exposition import Metric
-    from exporter.settings import Listen, Settings
+    from exporter.settings import Settings
+    from vipwarden.core.listen import Listen
 
 _LIMITS = Limits()
 _LAST_SECONDS = 0.5  # for the requests that are under way when the end begins

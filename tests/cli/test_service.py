@@ -13,9 +13,10 @@ import pytest
 
 from cli.service import serve, watchdog
 from exporter.http.server import start
-from exporter.settings import Listen, settings
+from exporter.settings import settings
 from tests.servers.ports import free_ports
 from vipwarden.config.document import ConfigError
+from vipwarden.core.listen import Listen
 from vipwarden.core.systemd import notify
 
 if TYPE_CHECKING:

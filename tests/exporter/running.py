@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.http.gate import Limits
 from exporter.http.server import start
-from exporter.settings import Listen, Settings, settings
+from exporter.settings import Settings, settings
+from vipwarden.core.listen import Listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from exporter.settings import Listen, settings
+from exporter.settings import settings
 from vipwarden.config.document import SECTIONS, ConfigError, Document
+from vipwarden.core.listen import Listen
 from vipwarden.core.options import options
 from vipwarden.state import paths
 

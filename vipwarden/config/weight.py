@@ -68,6 +68,11 @@ class Weight:
         """The number for no verdict at all."""
         return self.numbers[State.UNKNOWN]
 
+    @property
+    def best(self) -> int:
+        """The highest number of a healthy state."""
+        return max(self.scale[2:]) if self.metric else self.numbers[State.OK]
+
     def value(self, state: State, healthy: bool, metrics: Sequence[Metric]) -> int:
         """Return the number for a verdict; if the metric is missing or not a number, that of UNKNOWN."""
         if not healthy or not self.metric:

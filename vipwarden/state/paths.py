@@ -97,6 +97,11 @@ def _lasting(environ: Mapping[bytes, bytes], *, root: bool = False) -> str:
     return "/var/lib/vipwarden" if root or posix.geteuid() == 0 else runtime(environ)
 
 
+def haproxy(top: str, environ: Mapping[bytes, bytes] = posix.environ) -> str:
+    """Return the file of what the agent of a runtime folder told HAProxy; only that of root survives a reboot."""
+    return f"{_lasting(environ) if top == ROOT or b'VIPWARDEN_STATE_DIR' in environ else top}/haproxy/agent-check"
+
+
 def history(environ: Mapping[bytes, bytes] = posix.environ) -> str:
     """Return the folder of the recorded events: $VIPWARDEN_STATE_DIR/events, else HISTORY for root.
 

@@ -13,9 +13,9 @@ import pytest
 from exporter.http import server
 from exporter.http.answers import HEALTHY
 from exporter.http.server import ListenError, start
-from exporter.settings import Listen
 from exporter.source import Source
 from tests.exporter.running import Answer, ask, nowhere, port_of, request, serving
+from vipwarden.core.listen import Listen
 
 if TYPE_CHECKING:
     from pathlib import Path
