@@ -34,13 +34,13 @@ class AgentCheck:
         self._spoken = spoken
         self._owed = owed
 
-    def __call__(self, door: Door, peer: str, data: bytearray) -> tuple[bytes, bool] | None:
+    def __call__(self, door: Door, peer: str, data: bytearray) -> tuple[bytes, bool | None] | None:
         """Take the line that agent-send sends, if any; a door of one check needs none."""
         name = door.check
         if not name:
             line, newline, _ = data.partition(b"\n")
             if not newline:
-                return None if len(data) <= _MOST_NAME else (b"down #the name of a check is too long\n", False)
+                return None if len(data) <= _MOST_NAME else (b"down #the name of a check is too long\n", None)
             name = line.decode("utf-8", "replace").strip()
         data.clear()
         return self._line(name, f"{peer} {door.address.port} {file_name(name)}"), False

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
 from vipwarden.core.listen import packed
+from vipwarden.core.result import bug
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from agent.door import Door, Doors
 
     # from door, client and what it has sent, of which it takes a request from the front: some bytes, and whether the
-    # client may ask again; None as long as more has to come
-    Answer: TypeAlias = Callable[[Door, str, bytearray], tuple[bytes, bool] | None]
+    # client may ask again (None: no, and more of this request may come); None as long as more has to come
+    Answer: TypeAlias = Callable[[Door, str, bytearray], tuple[bytes, bool | None] | None]
 
 _PATIENCE = 5.0  # seconds for a request, and for the client to take the answer and leave
 _EVENTS, _ACCEPTS = 64, 32  # in one turn of the loop
@@ -139,7 +140,7 @@ class Clients:
                     return
                 continue  # of this client: accept(2)
             made.setblocking(False)
-            peer = address[0]
+            peer = address[0].removeprefix("::ffff:")
             if not self._may(peer):
                 made.close()
                 self._refuse(peer)
@@ -191,26 +192,29 @@ class Clients:
                 return True
         except OSError:
             return False
+        except Exception as error:  # noqa: BLE001 - a bug may not end up in a loop around this client
+            self._say(bug(client.door.protocol, error).text)
+            return False
         client.mask = _READ
         return not is_over
 
     def _read(self, client: _Client) -> bool:
         """Take what has come and answer it; return whether the connection is over. Raises OSError."""
+        was_leaving = client.is_leaving
         try:
             data = client.sock.recv(_CHUNK)
         except BlockingIOError:
-            if not client.is_leaving and (client.data or client.door.speaks_first) and self._answer(client):
-                client.sock.shutdown(socket.SHUT_WR)  # what it may yet send would reset the connection
+            if not was_leaving and (client.data or client.door.speaks_first):
+                self._answer(client, lingers=client.door.speaks_first)
             return False
-        if client.is_leaving:
+        if was_leaving:
             return not data
         client.data += data
-        if client.data:
-            self._answer(client)
-        return not data or client.is_leaving
+        lingers = bool(client.data) and self._answer(client)
+        return not data or (client.is_leaving and not lingers)
 
-    def _answer(self, client: _Client) -> bool:
-        """Answer the requests that are whole; return whether the last answer was sent. Raises OSError."""
+    def _answer(self, client: _Client, *, lingers: bool = False) -> bool:
+        """Answer the requests that are whole; return whether the client's end is awaited. Raises OSError."""
         answer = self._answers[client.door.protocol]
         while not client.out and not client.is_leaving:
             found = answer(client.door, client.peer, client.data)
@@ -219,13 +223,15 @@ class Clients:
             self.answered += 1
             client.out, stays = found
             client.is_leaving = not stays
-            client.send()
+            lingers = lingers or stays is None
+            if client.send() and client.is_leaving and lingers:
+                client.sock.shutdown(socket.SHUT_WR)  # what it may yet send would reset the connection
             if client.number in self._clients:  # those that are idle for longest give way first
                 client.until = monotonic() + _PATIENCE
                 self._clients[client.number] = self._clients.pop(client.number)
             if not client.data:
                 break
-        return client.is_leaving and not client.out
+        return lingers
 
     def _drop(self, client: _Client) -> None:
         self._clients.pop(client.number, None)

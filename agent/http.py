@@ -39,11 +39,11 @@ class Http:
     def __init__(self, spoken: Callable[[str], tuple[Watch, Spoken] | None]) -> None:
         self._spoken = spoken
 
-    def __call__(self, _door: Door, _peer: str, data: bytearray) -> tuple[bytes, bool] | None:
+    def __call__(self, _door: Door, _peer: str, data: bytearray) -> tuple[bytes, bool | None] | None:
         """Take a request from the front of ``data``; return the answer, and whether the connection stays."""
         end = data.find(b"\r\n\r\n")
         if end < 0 or end > _MOST:
-            return None if len(data) <= _MOST else (_answer(431, "The request is too long.\n"), False)
+            return None if len(data) <= _MOST else (_answer(431, "The request is too long.\n"), None)
         line, _, fields = data[:end].decode("latin-1").partition("\r\n")
         del data[: end + 4]
         words = line.split(" ")
@@ -54,7 +54,7 @@ class Http:
         if version not in ("HTTP/1.1", "HTTP/1.0"):
             return _answer(505, "HTTP/1.0 and HTTP/1.1 are spoken here.\n"), False
         if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
-            return _answer(400, "A request has no body here.\n"), False
+            return _answer(400, "A request has no body here.\n"), None
         wish = headers.get("connection", "").lower()
         stays = "keep-alive" in wish if version == "HTTP/1.0" else "close" not in wish
         status, text, kind = self._found(method, target, "application/json" in headers.get("accept", "").lower())
