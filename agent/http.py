@@ -72,7 +72,6 @@ class Http:
         watch, said = found
         status = 200 if said.healthy else 503
         if json:
-            record = watch.told.record
             body = {
                 "name": watch.entry.name,
                 "check": watch.entry.check,
@@ -82,7 +81,7 @@ class Http:
                 "since": round(watch.since, 3) or None,
                 "text": said.text,
                 "weight_percent": said.percent,
-                "maintenance": record.text if record is not None else None,
+                "maintenance": said.maintenance or None,
             }
             return status, dumps(body) + "\n", "application/json"
         return status, f"{watch.entry.name} is {said.state}: {one_line(said.text)}\n", ""

@@ -21,23 +21,20 @@ class Spoken:
     the check itself is healthy.
     """
 
-    __slots__ = ("action", "healthy", "percent", "state", "text", "verdict")
+    __slots__ = ("action", "healthy", "maintenance", "percent", "state", "text", "verdict")
 
     def __init__(self, watch: Watch, look: float, now: float) -> None:
         """Judge a watch that was looked at at the monotonic time ``look``."""
         entry, told, result = watch.entry, watch.told, watch.result
-        record = told.record
-        health = watch.health
-        self.action = ""
-        self.text = result.text if result is not None else "it has no verdict yet"
-        if record is not None:
-            self.text = f"{record.text}: {self.text}"
-            if entry.in_maintenance == HOLD:
-                health = told.verdict
-            else:
-                self.action = str(entry.in_maintenance)
+        is_drained = told.record is not None and entry.in_maintenance != HOLD
+        self.maintenance = told.record.text if told.record is not None else ""
+        self.action = str(entry.in_maintenance) if is_drained else ""
+        health = watch.health if is_drained else told.verdict
         self.verdict = health.is_healthy
         self.state: State = UNKNOWN if health.state is None else health.state
+        self.text = result.text if result is not None else "it has no verdict yet"
+        if why := told.why(now):
+            self.text = f"{why}: {self.text}"
         if now - look > entry.loss_after and not entry.hold:
             self.verdict, self.state, self.text = (
                 False,
@@ -46,8 +43,6 @@ class Spoken:
             )
         self.healthy = self.verdict and not self.action
         self.percent: int | None = None
-        weight = entry.weight
-        if weight is not None and weight.best > 0:
+        if entry.weight is not None and entry.weight.best > 0:
             metrics = result.metrics if result is not None else ()
-            number = watch.value if record is not None and not self.action else value.value(weight, health, metrics)
-            self.percent = max(0, number)
+            self.percent = max(0, value.value(entry.weight, health, metrics) if is_drained else watch.value)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent.running import Running, agent
-from tests.commands import environment, run
+from tests.commands import CODE, environment, program, run
 from tests.servers.haproxy import command, haproxy
 from tests.servers.ports import free_ports
 
@@ -200,3 +200,15 @@ checks:
             node.becomes("leader_http", "UP")
             node.becomes("gone_http", "DOWN")
             assert node.server("gone_http")["check_code"] == "503"
+
+
+def test_haproxy_takes_the_examples_of_the_page(tmp_path: Path) -> None:
+    """With nothing to remark."""
+    page = (CODE / "docs" / "verdicts.md").read_text("utf-8")
+    examples = [text for text in re.findall(r"```text\n(.*?)```", page, re.DOTALL) if "\nbackend " in f"\n{text}"]
+    assert len(examples) == 2
+    defaults = "defaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n"
+    path = tmp_path / "haproxy.cfg"
+    path.write_text(defaults + "".join(examples))
+    ran = run(tmp_path, program("haproxy"), "-c", "-f", str(path))
+    assert (ran.code, ran.err) == (0, ""), ran
