@@ -207,7 +207,8 @@ def test_haproxy_takes_the_examples_of_the_page(tmp_path: Path) -> None:
     page = (CODE / "docs" / "verdicts.md").read_text("utf-8")
     examples = [text for text in re.findall(r"```text\n(.*?)```", page, re.DOTALL) if "\nbackend " in f"\n{text}"]
     assert len(examples) == 2
-    defaults = "defaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n"
+    defaults = "defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n"
+    defaults += "listen l\n  bind 127.0.0.1:1\n"
     path = tmp_path / "haproxy.cfg"
     path.write_text(defaults + "".join(examples))
     ran = run(tmp_path, program("haproxy"), "-c", "-f", str(path))
