@@ -85,8 +85,8 @@ class AgentService:
         """Go over to another plan; raises OSError."""
         settings = plan.settings
         await self.agent.reload(plan.entries, plan.panics, asks(plan), settings.listen, settings.allow)
-        self.agent.grace = plan.settings.restart_grace
-        self.agent.paths.marks = plan.settings.via_marks
+        self.agent.grace = settings.restart_grace
+        self.agent.paths.marks = settings.via_marks
 
 
 class _FromFile(AgentService):
