@@ -50,6 +50,12 @@ generate: setup
 	$(BIN)/python -B packaging/generate.py
 	touch $(SETUP) $(LAUNCHERS) # new lines of setup.cfg name commands that the launchers are already
 
+.PHONY: rehearse-model
+# the model of VRRP against real keepalived: generated pairs, each with a fault, side by side in namespaces
+rehearse-model: setup
+	@$(BIN)/python tests/programs.py test
+	REHEARSE_PAIRS=$(or $(PAIRS),320) $(BIN)/python -m pytest tests/rehearse/test_model_real.py --timeout 1800 $(PYTEST)
+
 # as many runs as an agent of 25 checks does in a day
 soak: setup
 	SOAK_CHECKS=2000000 $(BIN)/python -m pytest tests/agent/test_soak.py

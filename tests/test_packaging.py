@@ -9,8 +9,9 @@ from setuptools import find_packages  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
-    "agent", "checks", "cli", "convert", "doctor", "exporter", "keepalived_scripts", "nagios_plugins", "vipwarden",
-)  # fmt: skip
+    *("agent", "checks", "cli", "convert", "doctor", "exporter", "keepalived_scripts", "nagios_plugins"),
+    *("rehearse", "vipwarden"),
+)
 
 
 def test_every_package_is_in_the_wheel() -> None:

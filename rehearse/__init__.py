@@ -1,0 +1,1 @@
+"""What becomes of the VIPs of these nodes when something breaks?"""

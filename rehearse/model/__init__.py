@@ -1,0 +1,1 @@
+"""A model of keepalived's VRRP: no files, no network, no clock. Times are whole milliseconds."""

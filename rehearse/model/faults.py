@@ -1,0 +1,116 @@
+"""Which single faults can hit the nodes?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rehearse.model.cluster import FILE, INTERFACE, PROCESS, SCRIPT, links, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rehearse.model.cluster import Cluster, Node
+
+POWER, STOP, KILL, FREEZE, DEAF = "power", "stop", "kill", "freeze", "filter"
+FAIL, HANG, START = "fail", "hang", "start"
+
+
+class Fault(NamedTuple):
+    """A fault: its kind, the places of the nodes that it hits, and the name of what breaks there.
+
+    Of a filter the nodes are sender and receiver; ``both`` is for both ways.
+    """
+
+    kind: str
+    nodes: tuple[int, ...]
+    tracker: str = ""
+    name: str = ""
+    both: bool = False
+
+    def text(self, names: list[str]) -> str:
+        """Return it in words."""
+        who = names[self.nodes[0]] if len(self.nodes) == 1 else "all nodes"
+        if self.kind == DEAF:
+            one, other = (names[node] for node in self.nodes)
+            way = f"between {one} and {other}" if self.both else f"from {one} to {other}"
+            return f"VRRP filtered {way} on {self.name}"
+        if self.kind in _PHRASES:
+            return _PHRASES[self.kind].format(who=who)
+        hangs = self.kind == HANG
+        return {
+            SCRIPT: f"script {self.name} {'hangs' if hangs else 'fails'} on {who}",
+            PROCESS: f"process {self.name} ends on {who}",
+            FILE: f"file {self.name} reports a failure on {who}",
+            INTERFACE: f"interface {self.name} down on {who}",
+        }[self.tracker]
+
+
+_PHRASES = {
+    START: "all nodes start",
+    POWER: "power off on {who}",
+    STOP: "keepalived stopped on {who}",
+    KILL: "keepalived killed (-9) on {who}",
+    FREEZE: "keepalived frozen (SIGSTOP) on {who}",
+}
+
+
+def faults(cluster: Cluster) -> list[Fault]:
+    """Return the start of all nodes, then all single faults, those of the services first."""
+    start = Fault(START, tuple(range(len(cluster.nodes))))
+    return list(
+        dict.fromkeys((start, *_services(cluster), *_interfaces(cluster), *_filters(cluster), *_nodes(cluster)))
+    )
+
+
+def _services(cluster: Cluster) -> Iterator[Fault]:
+    for kind in (SCRIPT, PROCESS, FILE):
+        holders: dict[str, list[int]] = {}
+        for place, node in enumerate(cluster.nodes):
+            for name in _tracked(cluster, node, kind):
+                holders.setdefault(name, []).append(place)
+        for name, places in holders.items():
+            for place in places:
+                yield Fault(FAIL, (place,), kind, name)
+            if kind == SCRIPT:
+                for place in places:
+                    yield Fault(HANG, (place,), kind, name)
+            if len(places) > 1:
+                yield Fault(FAIL, tuple(places), kind, name)
+
+
+def _interfaces(cluster: Cluster) -> Iterator[Fault]:
+    for place, node in enumerate(cluster.nodes):
+        own = [name for it in node.instances for name in (it.interface, *(device for _, device in it.vips))]
+        for name in dict.fromkeys((*own, *_tracked(cluster, node, INTERFACE))):
+            yield Fault(FAIL, (place,), INTERFACE, name)
+
+
+def _filters(cluster: Cluster) -> Iterator[Fault]:
+    for place, node in enumerate(cluster.nodes):
+        for name in dict.fromkeys(it.interface for it in node.instances):
+            for other, peer in enumerate(cluster.nodes):
+                if other != place and any(_shares(name, node, peer)):
+                    yield Fault(DEAF, (place, other), "", name)
+                    if other > place:
+                        yield Fault(DEAF, (place, other), "", name, both=True)
+
+
+def _shares(name: str, node: Node, peer: Node) -> Iterator[bool]:
+    theirs = {(it.vrid, it.family) for it in peer.instances}
+    yield from (True for it in node.instances if it.interface == name and (it.vrid, it.family) in theirs)
+
+
+def _nodes(cluster: Cluster) -> Iterator[Fault]:
+    for kind in (STOP, KILL, FREEZE, POWER):
+        for place, node in enumerate(cluster.nodes):
+            if node.instances:
+                yield Fault(kind, (place,))
+
+
+def _tracked(cluster: Cluster, node: Node, kind: str) -> list[str]:
+    entries = [
+        link
+        for it in node.instances
+        for link in (*written(cluster, node, it), *(links(cluster, node, it) if kind == INTERFACE else ()))
+    ]
+    return list(dict.fromkeys(link.name for link in entries if link.kind == kind))

@@ -1,0 +1,54 @@
+"""What does a fault do to a VIP, in owners and milliseconds?"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rehearse.model.run import Held
+
+
+class Phase(NamedTuple):
+    """What a fault or its end does to a VIP: its owners at the end, those that serve, the times in ms, the moves.
+
+    ``without``: no node that can be reached holds it. ``two``: several do. ``lost``: none whose service is well.
+    Times that last until the end of the phase are in ``owners``. ``last`` is when the owners changed last, in ms from
+    its begin. ``settled`` is false where it never comes to rest.
+    """
+
+    owners: tuple[int, ...]
+    serving: tuple[int, ...]
+    without: int
+    two: int
+    lost: int
+    moves: int
+    last: int
+    settled: bool
+
+
+class Outcome(NamedTuple):
+    """What becomes of a virtual router: its owners before, and after a fault and its end, soonest and latest."""
+
+    before: tuple[int, ...]
+    soonest: Phase
+    latest: Phase
+    mended_soonest: Phase
+    mended_latest: Phase
+    could: tuple[int, ...]  # nodes that could serve while the fault lasts
+
+
+def measured(log: list[Held], begun: int, end: int, *, settled: bool) -> Phase:
+    """Return what a log says of the time from ``begun`` on; what lasts until the end is no interval."""
+    without = two = lost = 0
+    ends = [*(it.time for it in log[1:]), end]
+    for number, (held, until) in enumerate(zip(log, ends, strict=True)):
+        start = max(held.time, begun)
+        if until > start and number < len(log) - 1:
+            without += (not held.owners) * (until - start)
+            two += (len(held.owners) > 1) * (until - start)
+            lost += (not held.serving) * (until - start)
+    owned = [it.owners for it in log if it.owners]
+    moves = sum(one != other for one, other in pairwise(owned) if len(other) == 1)
+    last = max(0, log[-1].time - begun)
+    return Phase(log[-1].owners, log[-1].serving, without, two, lost, moves, last, settled)

@@ -1,0 +1,104 @@
+"""What does a change of a script, file, process or interface do to those that track it?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rehearse.model.cluster import FILE, SCRIPT
+from rehearse.model.router import OFF
+
+if TYPE_CHECKING:
+    from rehearse.model.cluster import Link
+    from rehearse.model.router import Router
+    from rehearse.model.run import Key, Run
+
+_FAULT = -254  # and below: a track file puts into FAULT (vrrp_track.c)
+_MOST = 253
+
+
+def change(run: Run, key: Key, value: int, *, delay: int = 0) -> None:
+    """Change what a tracker watches now; keepalived learns it after a delay (ms)."""
+    before = run.values.get(key, 0 if key[1] == FILE else 1)
+    if before == value:
+        return
+    run.values[key] = value
+    bad = (value != 0) is (key[1] == FILE)
+    was = (before != 0) is (key[1] == FILE)
+    for it in run.service.get(key, ()):
+        it.sick += bad - was
+    for it in run.routers:
+        if it.node == key[0]:
+            run.note(it)
+    if delay:
+        run.at(run.now + delay, lambda: _learn(run, key, before, value))
+    else:
+        run.since = run.now
+        _learn(run, key, before, value)
+        run.deliver()
+
+
+def _learn(run: Run, key: Key, before: int, value: int) -> None:
+    if key[1] == SCRIPT:
+        result(run, key, ok=value != 0)
+        return
+    for it, link in run.tracked.get(key, ()):
+        if it.state == OFF:
+            continue
+        if key[1] == FILE:
+            _file(it, share(link, before), share(link, value))
+        elif link.weight:
+            sign = 1 if value else -1
+            it.add(sign * abs(link.weight) * (-1 if link.reverse else 1))
+        elif (value != 0) is link.reverse:
+            it.fail()
+        else:
+            it.mend()
+
+
+def _file(router: Router, before: int | None, after: int | None) -> None:
+    if before == after:
+        return
+    router.add((after or 0) - (before or 0))
+    if after is None:
+        router.fail()
+    elif before is None:
+        router.mend()
+
+
+def result(run: Run, key: Key, *, ok: bool) -> None:
+    """Take a change of a script's result: process_script_update_priority(). The first result decides."""
+    entries = [(it, link) for it, link in run.tracked.get(key, ()) if it.state != OFF]
+    first = key not in run.known
+    run.known.add(key)
+    for it, link in entries:
+        sign = -1 if link.reverse else 1
+        if link.weight:
+            if not first:
+                it.add((abs(link.weight) if ok else -abs(link.weight)) * sign)
+            elif ok is (link.weight > 0):
+                it.add(link.weight * sign)
+            continue
+        leaves = False
+        if first:
+            it.inits -= 1
+            leaves = it.inits == 0
+            if leaves and it.sync is not None:
+                it.sync.inits -= 1
+        if ok is link.reverse:
+            it.fail()
+        elif not it.inits and (it.sync is None or not it.sync.inits) and (leaves or not first):
+            it.mend(leaving_init=leaves)
+
+
+def share(link: Link, value: int) -> int | None:
+    """Return what a track file adds to the priority, None for FAULT."""
+    if not link.weight:
+        return None if (value != 0) is not link.reverse else 0
+    share = value * link.weight * (-1 if link.reverse else 1)
+    return None if share <= _FAULT else min(share, _MOST)
+
+
+def share_of_state(link: Link, good: bool) -> int:
+    """Return what a process or an interface adds to the priority."""
+    sign = -1 if link.reverse else 1
+    return link.weight * sign if good is (link.weight > 0) else 0

@@ -1,0 +1,333 @@
+"""What do real keepalived do when a fault comes and goes? Many pairs of nodes at the same time, each in namespaces.
+
+``python -m tests.rehearse.real`` reads cases as JSON from its input and writes what became of the VIPs. It is to be run
+by unshare(1) in namespaces of its own: network, mounts, processes; when it ends or is killed, nothing is left.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_NEWNET = 0x40000000
+_NEWADDR, _DELADDR = 20, 21
+_ADDRESS = 1  # IFA_ADDRESS
+_GROUP_IPV4_ADDRESSES = 0x10
+_CHECK = """test -e {folder}/hangs && exec sleep 100
+test -e {folder}/works"""
+_SMALL = "chrt -f 10"  # adverts in time on a busy machine
+
+
+@dataclass
+class Node:
+    """A node of a pair, and since when it holds which VIP."""
+
+    name: str
+    folder: Path
+    keepalived: subprocess.Popen[bytes] | None = None
+    held: list[tuple[float, str, bool]] = field(default_factory=list)
+
+    def run(self, *command: str) -> None:
+        """Run a command in its network."""
+        subprocess.run(["nsenter", f"--net=/run/netns/{self.name}", *command], check=True)
+
+    def start(self) -> None:
+        """Start keepalived."""
+        files = [word for letter in "prcb" for word in (f"-{letter}", f"{self.folder}/{letter}.pid")]
+        for letter in "prcb":
+            Path(self.folder, f"{letter}.pid").unlink(missing_ok=True)
+        with Path(self.folder, "log").open("ab") as log:
+            self.keepalived = subprocess.Popen(
+                [
+                    *(
+                        "nsenter",
+                        f"--net=/run/netns/{self.name}",
+                        *_SMALL.split(),
+                        "keepalived",
+                        "-n",
+                        "-l",
+                        "-D",
+                        "-P",
+                    ),
+                    *("-f", f"{self.folder}/keepalived.conf", *files),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={"PATH": os.environ["PATH"], "TMPDIR": str(self.folder)},
+                start_new_session=True,
+            )
+
+    def signal(self, number: int) -> None:
+        """Send a signal to both processes of keepalived; SIGTERM to the first alone."""
+        if self.keepalived is None:
+            return
+        parent = self.keepalived.pid
+        pids = [parent] if number == signal.SIGTERM else [parent, *_children(parent)]
+        if number == signal.SIGKILL:  # the children first, and no new ones: they end in order when their parent dies
+            os.kill(parent, signal.SIGSTOP)
+            pids.reverse()
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        if number in (signal.SIGTERM, signal.SIGKILL):
+            self.keepalived.wait()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(it) for it in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+
+
+class Watch(threading.Thread):
+    """The addresses of all nodes, by netlink: each change with its time."""
+
+    def __init__(self, nodes: list[Node]) -> None:
+        super().__init__(daemon=True)
+        self._nodes = nodes
+        self.ready = threading.Event()
+
+    def run(self) -> None:
+        """Read until the process ends."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        sockets = {}
+        poll = select.epoll()
+        for node in self._nodes:
+            with Path(f"/run/netns/{node.name}").open("rb") as space:
+                if libc.setns(space.fileno(), _NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns")
+            listener = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+            listener.bind((0, _GROUP_IPV4_ADDRESSES))
+            sockets[listener.fileno()] = (listener, node)
+            poll.register(listener.fileno(), select.EPOLLIN)
+        self.ready.set()
+        while True:
+            for number, _ in poll.poll():
+                listener, node = sockets[number]
+                data = listener.recv(65536)
+                now = time.monotonic()
+                node.held += [(now, address, added) for address, added in _changes(data)]
+
+
+def _changes(data: bytes) -> list[tuple[str, bool]]:
+    found = []
+    while len(data) >= 16:
+        length, kind = struct.unpack_from("=IH", data)
+        attributes = data[24:length]
+        while kind in (_NEWADDR, _DELADDR) and len(attributes) >= 4:
+            size, name = struct.unpack_from("=HH", attributes)
+            if name == _ADDRESS:
+                found.append((socket.inet_ntoa(attributes[4:8]), kind == _NEWADDR))
+            attributes = attributes[(size + 3) & ~3 :]
+        data = data[(length + 3) & ~3 :]
+    return found
+
+
+def lay_out(number: int, case: dict[str, Any], folder: Path) -> list[Node]:
+    """Write the files of a pair."""
+    nodes = []
+    for place, conf in enumerate(case["confs"]):
+        own = folder / f"{number}-{place}"
+        own.mkdir(parents=True)
+        for name in case["scripts"]:
+            mine = own / name
+            mine.mkdir()
+            (mine / "works").touch()
+            (mine / "check").write_text(_CHECK.format(folder=mine), encoding="ascii")
+        for name in case["files"]:
+            (own / f"file-{name}").write_text("0\n", encoding="ascii")
+        text = conf.replace("@FOLDER@", str(own))
+        (own / "keepalived.conf").write_text(text, encoding="ascii")
+        nodes.append(Node(f"n{number}-{place}", own))
+    return nodes
+
+
+def network(pairs: list[list[Node]]) -> str:
+    """Return the batch of ip(8) that makes a bridge for each pair, and the interfaces of its nodes."""
+    lines = []
+    for number, nodes in enumerate(pairs):
+        lines += [f"link add br{number} type bridge mcast_snooping 0", f"link set br{number} up"]
+        for place, node in enumerate(nodes):
+            port = f"p{number}-{place}"
+            lines += [
+                f"netns add {node.name}",
+                f"link add {port} type veth peer name eth0 netns {node.name}",
+                f"link set {port} master br{number} up",
+                f"link add q{number}-{place} type veth peer name dum0 netns {node.name}",
+                f"link set q{number}-{place} up",
+            ]
+    return "\n".join(lines) + "\n"
+
+
+_INSIDE = """link set lo up
+link set eth0 up
+link set dum0 up
+addr add 192.0.2.1{place}/24 dev eth0
+"""
+
+
+def rehearse(case: dict[str, Any], nodes: list[Node]) -> dict[str, Any]:
+    """Start a pair, break it, mend it, and return what became of the VIPs."""
+    begun = time.monotonic()
+    for node in nodes:
+        node.start()
+        time.sleep(case["gap"])
+    time.sleep(case["begin"])
+    down: set[int] = set()
+    hit = time.monotonic()
+    _hit(case, nodes, down, broken=True)
+    time.sleep(case["during"])
+    mended = time.monotonic()
+    _hit(case, nodes, down, broken=False)
+    time.sleep(case["after"])
+    end = time.monotonic()
+    for node in nodes:
+        if case["kind"] == "freeze":
+            node.signal(signal.SIGCONT)
+    unreached = [(place, hit, mended) for place in down]
+    phases = []
+    for vip in case["vips"]:
+        spans = _spans(vip, nodes, unreached, begun, end)
+        found = [(begun, hit), (hit, mended), (mended, end)]
+        phases.append([_phase(spans, start, until) for start, until in found])
+    return {
+        "phases": phases,
+        "logs": [Path(node.folder, "log").read_text("utf-8", "replace")[-6000:] for node in nodes],
+    }
+
+
+def _hit(case: dict[str, Any], nodes: list[Node], down: set[int], *, broken: bool) -> None:
+    kind, tracker, name, places = case["kind"], case["tracker"], case["name"], case["nodes"]
+    if kind == "filter":
+        for sender, receiver in [places, *([places[::-1]] if case["both"] else [])]:
+            if broken:
+                rules = (
+                    "add table ip t; add chain ip t in { type filter hook input priority 0; }; "
+                    f"add rule ip t in ip protocol 112 ip saddr 192.0.2.1{sender} drop"
+                )
+            else:
+                rules = "delete table ip t"
+            nodes[receiver].run("nft", rules)
+        return
+    for place in places:
+        node = nodes[place]
+        if tracker == "script":
+            mark = node.folder / name / ("hangs" if kind == "hang" else "works")
+            if broken is (kind == "hang"):
+                mark.touch()
+            else:
+                mark.unlink()
+        elif tracker == "file":
+            fresh = node.folder / "fresh"
+            fresh.write_text(f"{case['value'] if broken else 0}\n", encoding="ascii")
+            fresh.rename(node.folder / f"file-{name}")
+        elif tracker == "interface":
+            node.run("ip", "link", "set", name, "down" if broken else "up")
+            down.update([place] if name == "eth0" else [])
+        elif not broken:
+            if kind == "power":
+                node.run("ip", "link", "set", "eth0", "up")
+            node.signal(signal.SIGCONT) if kind == "freeze" else node.start()
+        elif kind == "power":
+            node.run("ip", "link", "set", "eth0", "down")
+            node.signal(signal.SIGKILL)
+            for vip in case["vips"]:
+                subprocess.run(
+                    ["nsenter", f"--net=/run/netns/{node.name}", "ip", "addr", "del", f"{vip}/32", "dev", "eth0"],
+                    check=False,
+                    stderr=subprocess.DEVNULL,
+                )
+        else:
+            node.signal({"stop": signal.SIGTERM, "kill": signal.SIGKILL, "freeze": signal.SIGSTOP}[kind])
+
+
+def _spans(
+    vip: str, nodes: list[Node], unreached: list[tuple[int, float, float]], begun: float, end: float
+) -> list[tuple[float, tuple[int, ...]]]:
+    """Return from when on which nodes hold a VIP and can be reached."""
+    changes: list[tuple[float, int, str, bool]] = [(begun, -1, "", True)]
+    for place, node in enumerate(nodes):
+        changes += [(at, place, "held", added) for at, address, added in [*node.held] if address == vip]
+    for place, start, until in unreached:
+        changes += [(start, place, "down", True), (until, place, "down", False)]
+    held: set[int] = set()
+    down: set[int] = set()
+    spans = []
+    for at, place, what, is_on in sorted(changes):
+        if place >= 0 and at <= end:
+            (held if what == "held" else down).add(place) if is_on else (held if what == "held" else down).discard(
+                place
+            )
+        spans.append((at, tuple(sorted(held - down))))
+    return spans
+
+
+def _phase(spans: list[tuple[float, tuple[int, ...]]], start: float, until: float) -> dict[str, Any]:
+    """Return the owners at the end, and the seconds without and with two before the last change."""
+    without = two = 0.0
+    inside = [(max(at, start), owners) for at, owners in spans if at < until]
+    last = inside[0][1]
+    for (at, owners), (following, _) in itertools.pairwise(inside):
+        without += (following - at) * (not owners)
+        two += (following - at) * (len(owners) > 1)
+    last = inside[-1][1]
+    begin = next((number for number in range(len(inside)) if all(it[1] == last for it in inside[number:])), 0)
+    if begin < len(inside) - 1:
+        lasted = inside[-1][0] - inside[begin][0]
+        without -= lasted * (not last)
+        two -= lasted * (len(last) > 1)
+    trail = [[round(at - start, 3), list(owners)] for at, owners in inside]
+    return {"owners": list(last), "without": without, "two": two, "trail": trail[-12:]}
+
+
+def main() -> None:
+    """Rehearse all cases at the same time."""
+    cases = json.load(sys.stdin)
+    Path("/run/netns").mkdir(exist_ok=True)
+    folder = Path("/tmp/pairs")
+    pairs = [lay_out(number, case, folder) for number, case in enumerate(cases)]
+    subprocess.run(["ip", "-batch", "-"], input=network(pairs), text=True, check=True)
+    for nodes in pairs:
+        for place, node in enumerate(nodes):
+            subprocess.run(
+                ["nsenter", f"--net=/run/netns/{node.name}", "ip", "-batch", "-"],
+                input=_INSIDE.format(place=place),
+                text=True,
+                check=True,
+            )
+    watch = Watch([node for nodes in pairs for node in nodes])
+    watch.start()
+    watch.ready.wait()
+    time.sleep(2)  # bridges pass nothing in their first moments
+    found: list[dict[str, Any]] = [{} for _ in cases]
+
+    def one(number: int) -> None:
+        time.sleep(number * 0.05)
+        found[number] = rehearse(cases[number], pairs[number])
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(cases))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    json.dump(found, sys.stdout)
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
