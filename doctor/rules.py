@@ -15,6 +15,7 @@ from doctor import (
     pairs,
     ports,
     refused,
+    rehearsed,
     scripts,
     selinux,
     tested,
@@ -27,7 +28,7 @@ from doctor import (
 from doctor.case import Rule
 
 _SUBJECTS = (
-    *(tested, scripts, idioms, timing, weights, handover, track_files),
+    *(tested, scripts, idioms, timing, weights, handover, rehearsed, track_files),
     *(checkers, balancing, instances, pairs, kernel, ports, units, clock, via, firewall, haproxy, refused, selinux),
 )
 RULES = {rule.name: rule for subject in _SUBJECTS for rule in vars(subject).values() if isinstance(rule, Rule)}

@@ -15,6 +15,12 @@ def second(body: str = "") -> str:
     return instance(body, name="W", vrid=52, head="interface eth1\n priority 100")
 
 
+LOW = "interface eth0\n priority 90"
+CANNOT = WEIGHTED + instance() + second()
+LOWER = instance("", head=LOW) + instance("", name="W", vrid=52, head=LOW.replace("eth0", "eth1"))
+TWICE = GROUP.format(TRACKS)
+
+
 def synced(words: str) -> str:
     """Return a configuration with an IPVS sync daemon."""
     return GLOBAL.replace("}", f" lvs_sync_daemon eth1 VI {words}\n}}") + instance("")
@@ -26,6 +32,8 @@ FIRES: dict[str, Node] = {
     "init-fail-idle": Node(tracked(settings="init_fail")),
     "state-master-idle": Node(script() + instance(head=MASTER), priorities=("110",)),
     "preempt-delay-master": Node(script() + instance("preempt_delay 30", head=MASTER)),
+    "script-hands-nothing-over": Node(CANNOT, peer=GROUP.format("") + LOWER),
+    "script-tracked-twice": Node(script() + TWICE + instance() + second()),
     "sync-daemon-peer": Node(synced("id 51"), peer=synced("id 52")),
 }
 
@@ -35,5 +43,7 @@ SILENT: dict[str, Node] = {
     "init-fail-idle": Node(script(settings="init_fail") + instance("")),
     "state-master-idle": Node(script() + instance(head=MASTER), priorities=("90",)),
     "preempt-delay-master": Node(script() + instance("preempt_delay 30")),
+    "script-hands-nothing-over": Node(CANNOT, peer=LOWER),
+    "script-tracked-twice": Node(script() + TWICE + instance("") + second()),
     "sync-daemon-peer": Node(synced(""), peer=synced("id 51 maxlen 1400 port 8848")),
 }
