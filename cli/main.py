@@ -28,6 +28,7 @@ PARTS = {
     "realserver": "make this node a real server of a director that routes directly",
     "recorder": "record the events of this node",
     "run": "run the configured checks and serve the page and /metrics",
+    "rehearse": "say what becomes of the VIPs when a node, a network or a service breaks",
     "status": "show the last verdicts of this node",
     "via": "list or remove the paths by which checks reach real servers at the VIP",
     "snippet": "print the lines of keepalived.conf that run a check",

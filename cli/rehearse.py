@@ -1,0 +1,185 @@
+"""What becomes of the VIPs of these nodes when something breaks? The rehearsal as a part of the command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from doctor.case import Case
+from doctor.finding import NOTE
+from doctor.host import Host
+from doctor.rules import RULES
+from doctor.tracking import Peers
+from rehearse.change import Change, ChangeError, apply, change
+from rehearse.conf import cluster as cluster_of
+from rehearse.conf import configuration
+from rehearse.model.faults import faults as all_faults
+from rehearse.model.predict import predict
+from rehearse.report import ExpectedError, as_json, as_text, differences
+from rehearse.rows import lines
+from rehearse.search import search as search_changes
+from rehearse.verdict import BAD
+from vipwarden.core.commandline import CommandLine
+from vipwarden.core.options import File, UsageError
+from vipwarden.core.result import one_line
+from vipwarden.node.keepalived.conf import parse
+from vipwarden.node.keepalived.lines import ConfError
+from vipwarden.node.keepalived.version import Version, installed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rehearse.model.cluster import Cluster
+    from vipwarden.node.keepalived.conf import Block
+
+GOOD, BAD_CODE, UNREADABLE = 0, 1, 3
+_MOST_NODES = 8
+_MOST_INSTANCES = 1000
+_MOST_EXPECTED = 64 << 20
+_SUBJECTS = ("doctor.weights", "doctor.handover", "doctor.pairs")
+
+
+class NodeConf(tuple[str, str]):
+    """``NAME=PATH``: a node, and its keepalived.conf, its /etc or its root."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> NodeConf:
+        """Build it from its text; raises ValueError with the expected form."""
+        name, _, path = str(text).partition("=")
+        if not name or not path or "/" in name:
+            raise ValueError("a node is NAME=PATH, the path of its keepalived.conf, its /etc or its root")
+        return tuple.__new__(cls, (name, path))
+
+
+class WhatIf(Change):
+    """A change of the configurations as text."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> WhatIf:
+        """Build it from its text; raises ValueError with the expected form."""
+        return tuple.__new__(cls, change(text))
+
+
+def rehearse(
+    node: NodeConf,
+    *peer: NodeConf,
+    dry: bool = False,
+    faults: tuple[str, ...] = (),
+    what_if: tuple[WhatIf, ...] = (),
+    search: bool = False,
+    expect: File | None = None,
+    json: bool = False,
+    keepalived_version: Version | None = None,
+) -> int:
+    """Say what becomes of the VIPs of these nodes when something breaks.
+
+    With --dry a model of keepalived computes it from the configurations alone: nothing is started, nothing is sent.
+    Exit codes: 0 no fault is bad, or all is as expected; 1 a fault is bad, or not as expected; 3 an unreadable file.
+
+    node: NAME=PATH, a node and its keepalived.conf, its /etc or its root
+    peer: NAME=PATH, the other nodes
+    dry: compute it by a model
+    faults: text that a fault must contain, such as "power" or "on lb1"
+    what_if: [NODE:][NAME.]KEY=VALUE, a change to try, such as weight=-60
+    search: look for the smallest change that makes every fault good
+    expect: file that an earlier run with --json wrote; the exit code says whether all is as it was
+    json: print the table as one JSON object
+    keepalived_version: version in place of the installed one, such as 2.2.7
+    """
+    if not dry:
+        raise UsageError("--dry is wanted: the model is what rehearses")
+    nodes = [node, *peer]
+    names = [name for name, _ in nodes]
+    if len({*names}) < len(names) or not 1 < len(names) <= _MOST_NODES:
+        raise UsageError(f"a rehearsal has 2 to {_MOST_NODES} nodes, each with a name of its own")
+    try:
+        confs = [(name, _parse(name, path)) for name, path in nodes]
+        version = keepalived_version or installed()
+        cluster = cluster_of(confs, version)
+        _refuse_too_many(cluster)
+        wanted_text = _slurp(expect) if expect else ""
+    except ConfError as error:
+        sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 300)}\n")
+        return UNREADABLE
+    try:
+        for wanted in what_if:
+            cluster = apply(cluster, wanted)
+    except ChangeError as error:
+        raise UsageError(f"--what-if: {error}") from None
+    if search:
+        sys.stdout.write(_proposed(cluster))
+        return GOOD
+    chosen = [it for it in all_faults(cluster) if not faults or any(word in it.text(names) for word in faults)]
+    if not chosen:
+        raise UsageError("--faults: no fault contains this text")
+    found = lines(cluster, predict(cluster, chosen), {} if what_if else _rules(confs, version))
+    if json:
+        sys.stdout.write(as_json(found, nodes=names, keepalived=None if version is None else str(version)))
+    elif not found:
+        sys.stdout.write("There is no vrrp_instance: nothing moves.\n")
+    else:
+        sys.stdout.write(as_text(found, colour=sys.stdout.isatty()))
+    if not expect:
+        return BAD_CODE if any(line.verdict == BAD for line in found) else GOOD
+    try:
+        said = differences(found, wanted_text)
+    except ExpectedError as error:
+        sys.stderr.write(f"vipwarden rehearse: {expect}: {one_line(str(error))}\n")
+        return UNREADABLE
+    sys.stderr.writelines(f"{it}\n" for it in said)
+    return BAD_CODE if said else GOOD
+
+
+def _parse(name: str, given: str) -> Block:
+    path, root = configuration(given)
+    return parse(path, root=root, config_id=name)
+
+
+def _refuse_too_many(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        if len(node.instances) > _MOST_INSTANCES:
+            raise ConfError(f"{node.name} has {len(node.instances)} instances: at most {_MOST_INSTANCES} are rehearsed")
+
+
+def _slurp(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_MOST_EXPECTED)
+    except OSError as error:
+        raise ConfError(f"cannot read {path}: {error.strerror}") from None
+    return data.decode("utf-8", "replace")
+
+
+def _rules(confs: Sequence[tuple[str, Block]], version: Version | None) -> dict[tuple[str, int], list[str]]:
+    """Return the doctor's rules about weights and peers, by path and line."""
+    found: dict[tuple[str, int], list[str]] = {}
+    chosen = [rule for rule in RULES.values() if rule.look.__module__ in _SUBJECTS]
+    for _, conf in confs:
+        others = [other for _, other in confs if other is not conf]
+        case = Case(conf, Host("", "", ""), version, Peers([], others))
+        inside = {
+            (line.path, line.number): (it.path, it.number) for it in conf.named("vrrp_instance") for line in it.blocks
+        }
+        for finding in (finding for rule in chosen for finding in rule.findings(case) if finding.severity != NOTE):
+            place = (finding.path, finding.line)
+            found.setdefault(inside.get(place, place), []).append(finding.rule)
+    return found
+
+
+def _proposed(cluster: Cluster) -> str:
+    proposal = search_changes(cluster)
+    if not proposal.before:
+        return "No fault is bad that a keepalived.conf can help: nothing to change.\n"
+    if not proposal.changes:
+        return (
+            f"{proposal.before} outcomes are bad, and no change of weights, priorities or timers was found to help.\n"
+        )
+    words = " ".join(f"--what-if {it}" for it in proposal.changes)
+    left = "none" if not proposal.after else f"{proposal.after}"
+    return f"{proposal.before} outcomes are bad that a keepalived.conf can help; {left} with {words}\n"
+
+
+main = CommandLine("vipwarden rehearse", rehearse, refused=2)

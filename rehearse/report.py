@@ -1,0 +1,114 @@
+"""How is the table of a rehearsal written: as text, as JSON, and against what was expected?"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rehearse.rows import as_dict
+from rehearse.verdict import BAD, GOOD, OPEN
+from vipwarden.core.result import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rehearse.rows import Line
+
+_HEAD = ("fault", "VIP", "held by", "without", "two", "lost", "mended", "verdict")
+_WIDEST = 60
+_VIPS = 2
+_COLOURS = {BAD: "31", OPEN: "33", GOOD: "32"}
+_LEGEND = (
+    "Seconds: without = nobody holds the VIP, two = several nodes hold it, lost = nobody holds it whose service is "
+    "well. What lasts is in the verdict."
+)
+
+
+class ExpectedError(Exception):
+    """The file of what was expected cannot be read."""
+
+
+def as_text(found: Sequence[Line], *, colour: bool = False) -> str:
+    """Return the table, a line of counts, and what the columns mean."""
+    cells = [_HEAD, *(_cells(line) for line in found)]
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*cells, strict=True)][:-1]
+    table = []
+    for number, row in enumerate(cells):
+        start = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        word = row[-1]
+        if colour and number:
+            line = found[number - 1]
+            word = word.replace(line.verdict, f"\x1b[1;{_COLOURS[line.verdict]}m{line.verdict}\x1b[0m", 1)
+        table.append(f"{start}  {word}")
+    return "\n".join([*table, "", counts(found), _LEGEND, ""])
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    vips = ", ".join(line.vips[:_VIPS]) + (f" and {len(line.vips) - _VIPS} more" if len(line.vips) > _VIPS else "")
+    rules = f" [{', '.join(line.rules)}]" if line.rules else ""
+    reason = f": {line.reason}" if line.reason else ""
+    back = " and ".join(line.after) or "nobody"
+    times = ", ".join(
+        f"{seconds(pair)} {word}" for pair, word in ((line.back_without, "without"), (line.back_two, "two")) if pair[1]
+    )
+    is_same = not line.before or (line.during == line.after and not times)
+    mended = "" if is_same else f"{back}{f' ({times})' if times else ''}"
+    return (
+        one_line(line.fault, _WIDEST),
+        one_line(vips or ", ".join(line.instances), _WIDEST),
+        one_line(line.moved, _WIDEST),
+        *(seconds(pair) for pair in (line.without, line.two, line.lost)),
+        one_line(mended, _WIDEST),
+        one_line(f"{line.verdict}{reason}{rules}", 200),
+    )
+
+
+def seconds(pair: tuple[float, float]) -> str:
+    """Return least and most seconds."""
+    least, most = (f"{it:.1f}" if it >= 0.05 or not it else f"{it:.2f}" for it in pair)
+    return "-" if not pair[1] else most if least == most else f"{least}-{most}"
+
+
+def counts(found: Sequence[Line]) -> str:
+    """Return how many faults are good, bad and open, and which of the bad no configuration helps."""
+    worst: dict[str, Line] = {}
+    order = (GOOD, OPEN, BAD)
+    for line in found:
+        known = worst.get(line.fault)
+        if known is None or order.index(line.verdict) > order.index(known.verdict):
+            worst[line.fault] = line
+    words = {word: sum(line.verdict == word for line in worst.values()) for word in order}
+    beyond = sum(line.verdict == BAD and line.beyond for line in worst.values())
+    text = f"{len(worst)} faults: {words[GOOD]} good, {words[BAD]} bad, {words[OPEN]} open to choice"
+    return f"{text}; {beyond} of the bad are beyond any keepalived.conf" if beyond else text
+
+
+def as_json(found: Sequence[Line], **more: object) -> str:
+    """Return the table as one JSON object."""
+    return json.dumps({**more, "faults": [as_dict(line) for line in found]}, indent=2) + "\n"
+
+
+def differences(found: Sequence[Line], text: str) -> list[str]:
+    """Return what is not as in the JSON of an earlier run: owners and verdicts, not times; raises ExpectedError."""
+    try:
+        expected = {
+            (it["fault"], vip): ([*it["during"]], [*it["after"]], str(it["verdict"]))
+            for it in json.loads(text)["faults"]
+            for vip in it["vips"]
+        }
+    except (ValueError, LookupError, TypeError) as error:
+        raise ExpectedError(f"it is not what rehearse --json writes ({type(error).__name__}: {error})") from None
+    own = {(line.fault, vip): (line.during, line.after, line.verdict) for line in found for vip in line.vips}
+    said = []
+    for key in sorted({*expected, *own}):
+        fault, vip = key
+        one, other = expected.get(key), own.get(key)
+        if one is None or other is None:
+            said.append(f"{fault}: {vip}: {'not expected' if one is None else 'expected, and does not come up'}")
+        elif one != other:
+            was, is_now = (
+                f"{' and '.join(it[0]) or 'nobody'}, then {' and '.join(it[1]) or 'nobody'}, {it[2]}"
+                for it in (one, other)
+            )
+            said.append(f"{fault}: {vip}: expected {was}; it is {is_now}")
+    return [one_line(it, 300) for it in said]

@@ -1,0 +1,97 @@
+"""What does a rehearsal say of each fault, in names and seconds?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from rehearse.model.faults import START
+from rehearse.verdict import BAD, BEYOND, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rehearse.model.cluster import Cluster
+    from rehearse.model.measure import Phase
+    from rehearse.model.predict import Row
+
+    Place = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Line:
+    """A fault and what becomes of some VIPs; times are pairs of least and most seconds.
+
+    ``owners`` hold the VIPs before, during and after the fault. ``beyond`` is a fault that no keepalived.conf helps.
+    ``rules`` are those of the doctor that report what is tracked there.
+    """
+
+    fault: str
+    vips: list[str]
+    instances: list[str]
+    before: list[str]
+    during: list[str]
+    after: list[str]
+    without: tuple[float, float]
+    two: tuple[float, float]
+    lost: tuple[float, float]
+    back_without: tuple[float, float]
+    back_two: tuple[float, float]
+    verdict: str
+    reason: str
+    rules: list[str]
+    beyond: bool
+
+    @property
+    def moved(self) -> str:
+        """Whether the VIP stayed, moved, or is nowhere."""
+        before, during = " and ".join(self.before) or "nobody", " and ".join(self.during) or "nobody"
+        return during if before == during or not self.before else f"{before} -> {during}"
+
+
+def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[str]] | None = None) -> list[Line]:
+    """Return a line for each fault and outcome; VIPs with the same outcome share it."""
+    names = [node.name for node in cluster.nodes]
+    found: dict[tuple[object, ...], Line] = {}
+    for row in rows:
+        outcome, said = row.outcome, verdict(row, names)
+        key = (row.fault, outcome, said)
+        instances = [cluster.nodes[node].instances[number] for node, number in row.instances]
+        vips = list(dict.fromkeys(address for it in instances for address, _ in it.vips))
+        known = found.get(key)
+        if known is None:
+            before = [] if row.fault.kind == START else outcome.before
+            known = found[key] = Line(
+                row.fault.text(names),
+                [],
+                [],
+                [names[it] for it in before],
+                [names[it] for it in outcome.latest.owners],
+                [names[it] for it in outcome.mended_latest.owners],
+                _pair(outcome.soonest, outcome.latest, "without"),
+                _pair(outcome.soonest, outcome.latest, "two"),
+                _pair(outcome.soonest, outcome.latest, "lost"),
+                _pair(outcome.mended_soonest, outcome.mended_latest, "without"),
+                _pair(outcome.mended_soonest, outcome.mended_latest, "two"),
+                said.word,
+                said.reason,
+                [],
+                row.fault.kind in BEYOND,
+            )
+        known.vips += vips
+        known.instances += [it for it in dict.fromkeys(it.name for it in instances) if it not in known.instances]
+        if rules and said.word == BAD:
+            places = [it.place for it in instances]
+            places += [link.place for it in instances for link in it.links if link.name == row.fault.name]
+            known.rules = sorted({*known.rules, *(rule for place in places for rule in rules.get(place, ()))})
+    return list(found.values())
+
+
+def _pair(soonest: Phase, latest: Phase, name: str) -> tuple[float, float]:
+    one, other = sorted((getattr(soonest, name), getattr(latest, name)))
+    return one / 1000, other / 1000
+
+
+def as_dict(line: Line) -> dict[str, object]:
+    """Return a line for JSON."""
+    return asdict(line)

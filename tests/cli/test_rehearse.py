@@ -1,0 +1,200 @@
+"""Does ``vipwarden rehearse`` say what becomes of the VIPs, and refuse what it cannot know?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.rehearse import main
+from tests.commands import CODE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAIRS = CODE / "docs" / "rehearse"
+INSTANCE = """vrrp_instance VI_{number} {{
+    interface eth0
+    virtual_router_id {vrid}
+    priority {priority}
+    authentication {{
+        auth_type PASS
+        auth_pass s3cret
+    }}
+    virtual_ipaddress {{
+{vips}
+    }}
+}}
+"""
+
+
+def instances(count: int, priority: int, vips: int = 1) -> str:
+    """Return a configuration with many instances, or with many VIPs in each."""
+    return "".join(
+        INSTANCE.format(
+            number=number,
+            vrid=number,
+            priority=priority,
+            vips="\n".join(f"        10.{number}.{it // 250}.{it % 250 + 1}/32" for it in range(vips)),
+        )
+        for number in range(1, count + 1)
+    )
+
+
+def nodes(name: str) -> list[str]:
+    """Return the nodes of an example."""
+    return [f"lb1={PAIRS}/{name}/lb1.conf", f"lb2={PAIRS}/{name}/lb2.conf"]
+
+
+def rehearse(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Return exit code, output and errors."""
+    code = main(["--dry", "--keepalived-version", "2.2.7", *words])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        *(("dual-master", True), ("restart-script", True), ("nopreempt", True), ("sync-group", True)),
+        *(("unicast", True), ("misc-nmap", False), ("fault", False), ("fast", False)),
+    ],
+)
+def test_the_exit_code_says_whether_a_fault_is_bad(capsys: pytest.CaptureFixture[str], name: str, bad: bool) -> None:
+    """And --search has a change for each that is bad, after which none is."""
+    faults = [word for text in ("script", "power", "stopped", "interface", "start") for word in ("--faults", text)]
+    code, out, err = rehearse(capsys, *nodes(name), *faults)
+    assert (code, err) == (int(bad), "")
+    code, out, err = rehearse(capsys, *nodes(name), "--search")
+    assert (code, err) == (0, "")
+    changes = [word for it in out.split("--what-if ")[1:] for word in ("--what-if", it.split()[0])]
+    assert bool(changes) is bad
+    code, out, err = rehearse(capsys, *nodes(name), *faults, *changes)
+    assert (code, err) == (0, "")
+    assert "0 bad" in out
+
+
+def test_a_change_is_tried_without_touching_the_files(capsys: pytest.CaptureFixture[str]) -> None:
+    """For all nodes, for one, and for a name."""
+    fails = [*nodes("dual-master"), "--faults", "fails on lb1"]
+    assert rehearse(capsys, *fails)[0] == 1
+    assert rehearse(capsys, *fails, "--what-if", "weight=-60")[0] == 0
+    assert rehearse(capsys, *fails, "--what-if", "lb1:chk_haproxy.weight=-60")[0] == 0
+    assert rehearse(capsys, *fails, "--what-if", "lb2:weight=-60")[0] == 1
+    assert rehearse(capsys, *fails, "--what-if", "lb2:VI_1.priority=99")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--what-if", "weigth=1"], "did you mean 'weight'"),
+        (["--what-if", "weight=300"], "no whole number from -254 to 254"),
+        (["--what-if", "weight"], "a change is [NODE:][NAME.]KEY=VALUE"),
+        (["--what-if", "lb9:weight=1"], "there is no node lb9: there are lb1, lb2"),
+        (["--what-if", "nobody.weight=1"], "nothing has this name and this setting"),
+        (["--what-if", "nopreempt=perhaps"], "none of yes, no"),
+        (["--faults", "earthquake"], "no fault contains this text"),
+    ],
+)
+def test_a_wrong_option_is_refused(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    """With what would be right."""
+    code, out, err = rehearse(capsys, *nodes("fault"), *words)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["lb1=x.conf"], ["lb1=x.conf", "lb1=y.conf"], ["lb1", "lb2"], [f"lb{it}=x" for it in range(9)]]
+)
+def test_a_rehearsal_has_two_nodes_with_names(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    """Else there is nobody to take over."""
+    assert rehearse(capsys, *words)[0] == 2
+
+
+def test_it_says_that_it_only_computes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --dry it does nothing."""
+    assert main(nodes("fault")) == 2
+    assert "--dry" in capsys.readouterr().err
+
+
+def test_what_was_expected_is_compared(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Owners and verdicts; another configuration is another table, and a broken file is refused."""
+    code, out, _ = rehearse(capsys, *nodes("dual-master"), "--json")
+    assert code == 1
+    assert json.loads(out)["nodes"] == ["lb1", "lb2"]
+    expected = tmp_path / "expected.json"
+    expected.write_text(out, encoding="utf-8")
+    assert rehearse(capsys, *nodes("dual-master"), "--expect", str(expected))[0] == 0
+    code, _, err = rehearse(capsys, *nodes("dual-master"), "--expect", str(expected), "--what-if", "weight=-60")
+    assert code == 1
+    assert "script chk_haproxy fails on lb1: 192.0.2.10: expected lb1, then lb1, bad; it is lb2, then lb1, good" in err
+    assert rehearse(capsys, *nodes("misc-nmap"), "--expect", str(expected))[0] == 1
+    for text in ("", "{", "[]", '{"faults": [1]}', '{"faults": [{"fault": {}, "vips": 1}]}'):
+        expected.write_text(text, encoding="utf-8")
+        code, _, err = rehearse(capsys, *nodes("dual-master"), "--expect", str(expected))
+        assert code == 3
+        assert "rehearse --json" in err
+    assert rehearse(capsys, *nodes("dual-master"), "--expect", f"{tmp_path}/none")[0] == 3
+
+
+def test_a_node_is_a_file_an_etc_or_a_root(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Absolute includes are those of that root."""
+    root = tmp_path / "root"
+    (root / "etc/keepalived/conf.d").mkdir(parents=True)
+    shutil.copy(PAIRS / "fault/lb1.conf", root / "etc/keepalived/conf.d/one.conf")
+    (root / "etc/keepalived/keepalived.conf").write_text("include /etc/keepalived/conf.d/*.conf\n", encoding="ascii")
+    expected = rehearse(capsys, *nodes("fault"))[1]
+    for place in (root, root / "etc", root / "etc/keepalived", root / "etc/keepalived/keepalived.conf"):
+        if place.is_dir():
+            assert rehearse(capsys, f"lb1={place}", nodes("fault")[1])[1] == expected
+    (tmp_path / "empty").mkdir()
+    code, _, err = rehearse(capsys, f"lb1={tmp_path}/empty", nodes("fault")[1])
+    assert (code, "has no keepalived.conf" in err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("include @SELF@\n", "does"),
+        ("vrrp_instance V {\n virtual_router_id 5\n}\n", "has no interface"),
+        ("vrrp_instance V {\n interface eth0\n}\n", "no virtual_router_id"),
+        ("vrrp_instance V {\n interface eth0\n virtual_router_id 300\n}\n", "no virtual_router_id"),
+        ("".join(f"vrrp_instance V{it} {{\n interface e\n virtual_router_id 1\n}}\n" for it in range(1001)), "at most"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, said: str
+) -> None:
+    """With its file and line."""
+    path = tmp_path / "keepalived.conf"
+    path.write_text(text.replace("@SELF@", str(path)), encoding="ascii")
+    code, out, err = rehearse(capsys, f"lb1={path}", nodes("fault")[1])
+    assert (code, out) == (3, "")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("count", "vips"), [(255, 1), (1, 10_000), (40, 250)])
+def test_huge_configurations_end_in_bounded_time(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, count: int, vips: int
+) -> None:
+    """255 instances, 10 000 VIPs; and no password is ever shown."""
+    for name, priority in (("lb1", 150), ("lb2", 100)):
+        (tmp_path / name).write_text(instances(count, priority, vips), encoding="ascii")
+    begun = time.process_time()
+    words = [f"{name}={tmp_path}/{name}" for name in ("lb1", "lb2")]
+    code, out, err = rehearse(capsys, *words, "--faults", "on lb1")
+    assert (code, err) == (1, "")
+    assert f"and {count * vips - 2} more" in out
+    assert "s3cret" not in out + rehearse(capsys, *words, "--json")[1]
+    assert time.process_time() - begun < 60  # 3 s where nothing else runs
+
+
+def test_a_node_without_instances_has_nothing_to_rehearse(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It says so."""
+    (tmp_path / "keepalived.conf").write_text("global_defs {\n}\n", encoding="ascii")
+    words = [f"lb1={tmp_path}", f"lb2={tmp_path}"]
+    assert rehearse(capsys, *words) == (0, "There is no vrrp_instance: nothing moves.\n", "")
