@@ -54,7 +54,7 @@ generate: setup
 # the model of VRRP against real keepalived: generated pairs, each with a fault, side by side in namespaces
 rehearse-model: setup
 	@$(BIN)/python tests/programs.py test
-	REHEARSE_PAIRS=$(or $(PAIRS),320) $(BIN)/python -m pytest tests/rehearse/test_model_real.py --timeout 1800 $(PYTEST)
+	REHEARSE_PAIRS=$(or $(PAIRS),320) $(BIN)/python -m pytest tests/rehearse/proof.py --timeout 1800 $(PYTEST)
 
 # as many runs as an agent of 25 checks does in a day
 soak: setup
