@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doctor.case import Case
@@ -23,6 +22,7 @@ from rehearse.verdict import BAD
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File, UsageError
 from vipwarden.core.result import one_line
+from vipwarden.net.file import look
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.version import Version, installed
@@ -146,8 +146,7 @@ def _refuse_too_many(cluster: Cluster) -> None:
 
 def _slurp(path: str) -> str:
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(_MOST_EXPECTED)
+        _, data = look(path, _MOST_EXPECTED)
     except OSError as error:
         raise ConfError(f"cannot read {path}: {error.strerror}") from None
     return data.decode("utf-8", "replace")

@@ -96,7 +96,7 @@ def differences(found: Sequence[Line], text: str) -> list[str]:
             for it in json.loads(text)["faults"]
             for vip in it["vips"]
         }
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ExpectedError(f"it is not what rehearse --json writes ({type(error).__name__}: {error})") from None
     own = {(line.fault, vip): (line.during, line.after, line.verdict) for line in found for vip in line.vips}
     said = []

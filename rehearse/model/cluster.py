@@ -54,7 +54,7 @@ class Instance:
     preempt_delay: int = 0
     source: int = 0
     unicast: bool = False
-    secret: tuple[str, str] = ("", "")
+    secret: tuple[str, str] = field(default=("", ""), repr=False)
     vips: tuple[tuple[str, str], ...] = ()
     carried: frozenset[str] = frozenset()
     tracks_own: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -132,12 +133,14 @@ def test_what_was_expected_is_compared(capsys: pytest.CaptureFixture[str], tmp_p
     assert code == 1
     assert "script chk_haproxy fails on lb1: 192.0.2.10: expected lb1, then lb1, bad; it is lb2, then lb1, good" in err
     assert rehearse(capsys, *nodes("misc-nmap"), "--expect", str(expected))[0] == 1
-    for text in ("", "{", "[]", '{"faults": [1]}', '{"faults": [{"fault": {}, "vips": 1}]}'):
+    for text in ("", "{", "[" * 100_000, "[]", '{"faults": [1]}', '{"faults": [{"fault": {}, "vips": 1}]}'):
         expected.write_text(text, encoding="utf-8")
         code, _, err = rehearse(capsys, *nodes("dual-master"), "--expect", str(expected))
         assert code == 3
         assert "rehearse --json" in err
     assert rehearse(capsys, *nodes("dual-master"), "--expect", f"{tmp_path}/none")[0] == 3
+    os.mkfifo(tmp_path / "fifo")
+    assert rehearse(capsys, *nodes("dual-master"), "--expect", f"{tmp_path}/fifo")[0] == 3
 
 
 def test_a_node_is_a_file_an_etc_or_a_root(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
