@@ -217,11 +217,13 @@ _TEXT = st.lists(st.tuples(_BLOCKS, st.lists(_LINES, max_size=6)), max_size=6)
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=_TEXT, other=_TEXT)
-def test_any_configuration_has_a_table_or_is_refused(tmp_path: Path, text: list[object], other: list[object]) -> None:
+def test_any_configuration_has_a_table_or_is_refused(
+    tmp_path: Path, text: list[tuple[str, list[str]]], other: list[tuple[str, list[str]]]
+) -> None:
     """With ConfError, and nothing else."""
     confs = []
     for name, blocks in (("lb1", text), ("lb2", other)):
-        written = "\n".join("\n".join((head, *lines, "}")) for head, lines in blocks)  # type: ignore[misc]
+        written = "\n".join("\n".join((head, *lines, "}")) for head, lines in blocks)
         (tmp_path / name).write_text(written, encoding="ascii")
         confs.append((name, str(tmp_path / name)))
     with suppress(ConfError):
