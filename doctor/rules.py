@@ -6,6 +6,7 @@ from doctor import (
     balancing,
     checkers,
     clock,
+    echo,
     firewall,
     handover,
     haproxy,
@@ -29,6 +30,7 @@ from doctor.case import Rule
 
 _SUBJECTS = (
     *(tested, scripts, idioms, timing, weights, handover, rehearsed, track_files),
-    *(checkers, balancing, instances, pairs, kernel, ports, units, clock, via, firewall, haproxy, refused, selinux),
+    *(checkers, balancing, instances, pairs, kernel, ports, units, clock, via, echo),
+    *(firewall, haproxy, refused, selinux),
 )
 RULES = {rule.name: rule for subject in _SUBJECTS for rule in vars(subject).values() if isinstance(rule, Rule)}

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import yaml
-
+from doctor.agent import UNIT, settings, unit
 from doctor.case import Case, Findings, rule
 from doctor.finding import ERROR, WARNING, Finding, at
-from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
+from vipwarden.config.document import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from doctor.commands import Command
 
-_UNIT = "vipwarden-agent.service"
-_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
-_DROP_IN = f"/usr/share/vipwarden/systemd/{_UNIT}.d/via.conf"
+_DROP_IN = f"/usr/share/vipwarden/systemd/{UNIT}.d/via.conf"
 
 
 class _Use(NamedTuple):
@@ -31,26 +28,13 @@ class _Use(NamedTuple):
 
 
 def _uses(case: Case) -> Iterator[_Use]:
-    yield from _entries(case)
+    for line, entry, text in settings(case, "via"):
+        yield _Use(PATH, line, entry, text, None)
     for command in case.commands:
         for flag, value in zip(command.argv, [*command.argv[1:], ""], strict=True):
             text = value if flag == "--via" else flag.removeprefix("--via=") if flag.startswith("--via=") else ""
             if text:
                 yield _Use(command.block.path, command.block.number, command.owner, text, command)
-
-
-def _entries(case: Case) -> Iterator[_Use]:
-    """Yield the entries of the agent; none where its configuration cannot be read."""
-    text = (case.host.read(PATH) or b"").decode("utf-8", "replace")
-    try:
-        document = Document(PATH, text, SECTIONS)
-        checks = document.top("checks")
-        for name, (_, entry) in document.pairs(checks, "checks") if checks is not None else ():
-            for key, (node, value) in document.pairs(entry, name):
-                if key == "via" and isinstance(value, yaml.ScalarNode):
-                    yield _Use(PATH, node.start_mark.line + 1, f"checks.{name}", value.value, None)
-    except ConfigError:
-        return
 
 
 @rule("via-accept-local", WARNING)
@@ -76,7 +60,7 @@ def via_rights(case: Case) -> Findings:
         consequence = "No packet can be marked, and no path be made: UNKNOWN."
         if use.command is None and is_confined:
             what = f"{use.what} has via {use.text}, and the unit of the agent has no CAP_NET_ADMIN"
-            fix = f"Copy {_DROP_IN} to /etc/systemd/system/{_UNIT}.d/, systemctl daemon-reload, restart the agent."
+            fix = f"Copy {_DROP_IN} to /etc/systemd/system/{UNIT}.d/, systemctl daemon-reload, restart the agent."
             yield Finding(use.path, use.line, what, consequence, fix)
         elif use.command is not None and (user := case.user(use.command)) is not None and user[0]:
             what = f"{use.what} has via {use.text}, and keepalived runs it as a user that is not root"
@@ -85,11 +69,5 @@ def via_rights(case: Case) -> Findings:
 
 def _is_confined(case: Case) -> bool:
     """Return whether the agent has a unit, of this package, that bounds its capabilities without CAP_NET_ADMIN."""
-    unit = next((text for folder in _FOLDERS if (text := case.host.read(f"{folder}/{_UNIT}"))), b"")
-    texts = [unit, *(case.host.read(path) or b"" for folder in _FOLDERS for path in _drop_ins(case, folder))]
-    lines = [line for text in texts for line in text.splitlines() if line.startswith(b"CapabilityBoundingSet=")]
-    return bool(lines) and not any(b"CAP_NET_ADMIN" in line for line in lines)
-
-
-def _drop_ins(case: Case, folder: str) -> list[str]:
-    return [f"{folder}/{_UNIT}.d/{name}" for name in case.host.names(f"{folder}/{_UNIT}.d") if name.endswith(".conf")]
+    bounds = unit(case, "CapabilityBoundingSet")
+    return bool(bounds) and not any("CAP_NET_ADMIN" in bound for bound in bounds)

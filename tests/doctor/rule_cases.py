@@ -59,6 +59,16 @@ def with_via(via: str, more: dict[str, str] | None = None, accept_local: str = "
     return Node(tracked(), files | (more or {}))
 
 
+def with_echo(allowed: str, unit: str = "") -> Node:
+    """Return a node whose agent sends echo requests."""
+    files = {
+        "etc/vipwarden/vipwarden.yaml": "checks:\n  gateway:\n    check: icmp_echo\n    host: 192.0.2.1\n",
+        f"usr/lib/systemd/system/{AGENT}": f"[Service]\n{unit}",
+        "proc/sys/net/ipv4/ping_group_range": f"{allowed}\n",
+    }
+    return Node(tracked(), files)
+
+
 PLUGIN = "/usr/lib/nagios/plugins/check_tcp -H 198.51.100.1"
 SYNC = "vrrp_sync_group G {{\n group {{\n VI\n }}\n {}\n}}\n"
 TWO = instance() + instance("", name="W", vrid=52, head="interface eth1\n priority 100")
@@ -141,6 +151,7 @@ FIRES: dict[str, Node] = {
     ),
     "via-accept-local": with_via("dr:192.0.2.10", accept_local="0"),
     "via-rights": with_via("lb_kind", accept_local="1"),
+    "icmp-group": with_echo("1\t0"),
     "selinux-script-confined": selinux("etc_t"),
     "selinux-label-wrong": selinux("user_home_t", OWN),
     "selinux-haproxy-ports": Node(tracked(), ENFORCING | {CFG: "backend b\n server a 192.0.2.1:7777\n"}),
@@ -248,6 +259,7 @@ SILENT: dict[str, Node] = {
     "via-rights": with_via(
         "lb_kind", {f"etc/systemd/system/{AGENT}.d/via.conf": "[Service]\nCapabilityBoundingSet=CAP_NET_ADMIN\n"}
     ),
+    "icmp-group": with_echo("100\t200", "Group=150\n"),
     "selinux-script-confined": selinux("etc_t", keepalived_connect_any="1 1"),
     "selinux-label-wrong": selinux("keepalived_unconfined_script_exec_t", OWN),
     "selinux-haproxy-ports": Node(tracked(), ENFORCING | {CFG: "backend b\n server a 192.0.2.1:8080\n"}),
