@@ -102,10 +102,11 @@ test-packages: setup
 
 setup: $(LAUNCHERS)
 
-$(SETUP): setup.cfg pyproject.toml constraints.txt
+$(SETUP): setup.cfg pyproject.toml constraints.txt tests/axe.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vipwarden needs Python 3.11 or later: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement tests/axe.txt
 	touch $@
 
 # they replace pip's commands, which start slowly: see packaging/launchers.py

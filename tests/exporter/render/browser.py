@@ -12,11 +12,13 @@ import subprocess
 import tempfile
 import time
 from contextlib import asynccontextmanager, contextmanager, suppress
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import pytest
 
 from tests.commands import program
 
@@ -144,6 +146,16 @@ class Tab:
         ]
         await self.call("Emulation.setEmulatedMedia", features=features)
 
+    async def violations(self) -> list[str]:
+        """Return what axe-core finds against the rules of accessibility, but for contrast, which is slow."""
+        await self.call("Runtime.evaluate", expression=_axe())
+        found = await self.run("axe.run({rules: {'color-contrast': {enabled: false}}, resultTypes: ['violations']})")
+        return [
+            f"{it['id']}: {node['html'][:300]}: {node['failureSummary']}"
+            for it in found["violations"]
+            for node in it["nodes"]
+        ]
+
     async def picture(self, path: Path, clip: tuple[int, int] | None = None) -> None:
         """Take a picture of the whole page, or of so much of its top, and keep it where $VIPWARDEN_ARTIFACTS says."""
         part = {} if clip is None else {"clip": {"x": 0, "y": 0, "width": clip[0], "height": clip[1], "scale": 1}}
@@ -154,6 +166,15 @@ class Tab:
         """Close it."""
         self._reader.cancel()
         await self._socket.close()
+
+
+def _axe() -> str:
+    """Return the script of axe-core."""
+    found = find_spec("axe_playwright_python")
+    if found is None or not found.submodule_search_locations:
+        assert not os.environ.get("CI"), "axe-core is not installed: tests/axe.txt"
+        pytest.skip("axe-core is not installed: make setup")
+    return Path(found.submodule_search_locations[0], "axe.min.js").read_text(encoding="utf-8")
 
 
 def _keep(path: Path, data: bytes) -> None:

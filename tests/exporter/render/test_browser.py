@@ -191,6 +191,21 @@ def test_what_changes_changes_in_place(seen: Seen) -> None:
 _KEPT = "[api.getBoundingClientRect().top, String(getSelection()), getSelection().anchorOffset]"
 
 
+def test_no_rule_of_accessibility_is_broken(seen: Seen) -> None:
+    """By axe-core, with everything unfolded: wide, as cards, with choices."""
+
+    async def look(tab: Tab, url: str, __: Server) -> None:
+        for width, query in ((1280, ""), (390, ""), (1280, "?state=DOWN&sort=sessions")):
+            await tab.look(width, motion="reduce")
+            await tab.open(url + query)
+            await tab.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            assert await tab.violations() == []
+        await tab.run("document.querySelector('h1').append(new Image())")
+        assert (await tab.violations())[0].startswith("image-alt: ")
+
+    seen(look)
+
+
 def test_rows_are_dense_and_their_heads_stay_in_sight(seen: Seen) -> None:
     """A row has at most 24 pixels; name of the backend and heads of its columns stand above it wherever it is."""
 
