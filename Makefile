@@ -11,6 +11,7 @@ export INSTALL
 # else each worker would compile all tests anew
 unexport PYTHONDONTWRITEBYTECODE
 
+AXE := $(VENV)/.axe
 .PHONY: run test soak lab setup check bench dist wheels rpm deb test-packages test-bare clean
 .DELETE_ON_ERROR:
 
@@ -18,10 +19,14 @@ run: setup
 	$(BIN)/vipwarden run
 
 # in parallel, then alone the tests that measure time; pytest exits 5 where PYTEST selects none
-test: setup
+test: setup $(AXE)
 	@$(BIN)/python tests/programs.py test
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not alone" $(PYTEST) || test $$? -eq 5
 	$(BIN)/python -m pytest -n 1 -m alone $(PYTEST) || test $$? -eq 5
+
+# axe-core, which reads the page in the test of it in a browser; without the package's own dependencies
+$(AXE): tests/axe.txt $(SETUP)
+	test "$(INSTALL)" = no || { $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $< && touch $@; }
 
 # a fresh clone on a Debian that has python3, python3-venv, make and git: make run, and make test with what there is
 test-bare: setup
@@ -102,11 +107,10 @@ test-packages: setup
 
 setup: $(LAUNCHERS)
 
-$(SETUP): setup.cfg pyproject.toml constraints.txt tests/axe.txt
+$(SETUP): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vipwarden needs Python 3.11 or later: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement tests/axe.txt
 	touch $@
 
 # they replace pip's commands, which start slowly: see packaging/launchers.py

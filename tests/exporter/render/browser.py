@@ -173,7 +173,7 @@ def _axe() -> str:
     found = find_spec("axe_playwright_python")
     if found is None or not found.submodule_search_locations:
         assert not os.environ.get("CI"), "axe-core is not installed: tests/axe.txt"
-        pytest.skip("axe-core is not installed: make setup")
+        pytest.skip("axe-core is not installed: make test")
     return Path(found.submodule_search_locations[0], "axe.min.js").read_text(encoding="utf-8")
 
 
