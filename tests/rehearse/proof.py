@@ -11,9 +11,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, find, given, settings
 
 from tests.commands import CODE, needs_namespaces, program
 from tests.rehearse.pairs import NAMES, Case, Proof, cases, proof
@@ -73,30 +73,53 @@ def _phase(what: str, soonest: Phase, latest: Phase, found: dict[str, Any]) -> l
     return said
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make namespaces")
-def test_the_model_says_what_keepalived_does(tmp_path: Path) -> None:
-    """In the owners of each VIP before, during and after a fault, and in the seconds without it and with two."""
-    for name in ("keepalived", "nft", "nsenter", "ip"):
-        program(name)
-    needs_namespaces()
-    folder = tmp_path
+def generated(count: int) -> list[Case]:
+    """Return so many cases, the same in each run but with FUZZ."""
+    made: dict[Case, None] = {}
 
     @settings(
-        max_examples=max(1, _PAIRS // _TOGETHER),
+        max_examples=2 * count,
         deadline=None,
         derandomize="FUZZ" not in os.environ,
         database=None,
+        phases=[hypothesis.Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(cases(), min_size=min(_PAIRS, _TOGETHER), max_size=_TOGETHER, unique=True))
-    def prove(pairs: list[Case]) -> None:
-        made = [proof(case, folder) for case in pairs]
-        found = rehearsed([it.order for it in made])
-        said = []
-        for case, mine, real in zip(pairs, made, found, strict=True):
-            differs = disagreements(mine, real)
-            if differs:
-                said.append("\n".join([mine.fault.text([*NAMES]), *differs, *case.confs, *real["logs"]]))
-        assert not said, f"{len(said)} of {len(pairs)} differ:\n" + "\n\n".join(said)
+    @given(cases())
+    def collect(case: Case) -> None:
+        made.setdefault(case)
 
-    prove()
+    collect()
+    return [*made][:count]
+
+
+def differing(pairs: list[Case], folder: Path) -> list[tuple[Case, str]]:
+    """Return the cases in which model and keepalived differ, with what was seen."""
+    made = [proof(case, folder) for case in pairs]
+    found = rehearsed([it.order for it in made])
+    said = []
+    for case, mine, real in zip(pairs, made, found, strict=True):
+        differs = disagreements(mine, real)
+        if differs:
+            said.append((case, "\n".join([mine.fault.text([*NAMES]), *differs, *case.confs, *real["logs"]])))
+    return said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make namespaces")
+def test_the_model_says_what_keepalived_does(tmp_path: Path) -> None:
+    """In the owners of each VIP before, during and after a fault, and in the seconds without it and with two.
+
+    With SHRINK=1 a case that differs is run again and again, until it is as small as can be.
+    """
+    for name in ("keepalived", "nft", "nsenter", "ip"):
+        program(name)
+    needs_namespaces()
+    pairs = generated(_PAIRS)
+    assert len(pairs) == _PAIRS
+    said = []
+    for first in range(0, _PAIRS, _TOGETHER):
+        said += differing(pairs[first : first + _TOGETHER], tmp_path)
+    if said and "SHRINK" in os.environ:
+        smallest = find(cases(), lambda case: bool(differing([case], tmp_path)), settings=settings(deadline=None))
+        said.append((smallest, f"the smallest: {smallest}"))
+    assert not said, f"{len(said)} of {_PAIRS} differ:\n" + "\n\n".join(text for _, text in said)
