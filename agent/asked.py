@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from agent.away import Away
 
-_EVERY = 0.5  # seconds from one question to the next
+_EVERY, _SELDOM = 0.5, 2.0  # seconds from one question to the next, and where answers of thousands of checks take long
 _PATIENCE = 5.0  # seconds without an answer: the deadline of a request, twice
 _FRESH = 5.0  # seconds for which an answer counts
 _SAME = 0.002  # seconds by which the same time may be rounded
@@ -81,7 +81,8 @@ class Asked:
         return None if is_unclear else others > 0
 
     def _ask(self, peer: _Peer, now: float) -> None:
-        if peer.job is None and now - peer.began >= _EVERY:
+        took = peer.answered - peer.asked if peer.answered > 0 else 0.0
+        if peer.job is None and now - peer.began >= max(_EVERY, min(2 * took, _SELDOM)):
             peer.began = now
             peer.job = job = Job("a peer", peer.ask, float("inf"), lambda: self._take(peer, job))
             self._away.begin(job)

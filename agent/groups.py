@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vipwarden.core.result import State
 
 _TTL = 5.0  # seconds for which the verdict on a group is valid
+_PERIOD = 2.0  # seconds between two writings of it, while its state does not change
 _END = "the others are healthy again", "no failure is shared any more"  # of a panic before its time
 
 
@@ -37,6 +38,7 @@ class _Guarded:
         self.is_on = False  # whether the panic was logged
         self.state: State | None = None
         self.since = 0.0
+        self.written = float("-inf")
 
     @property
     def words(self) -> str:
@@ -188,7 +190,8 @@ class Groups:
         """Publish the verdicts on the groups, to be called each second."""
         now = monotonic()
         for it in self._groups:
-            self._publish(it, now)
+            if now - it.written >= _PERIOD or it.panic.since is not None:
+                self._publish(it, now)
 
     def _publish(self, it: _Guarded, now: float) -> None:
         panic, rule = it.panic, it.group.rule
@@ -204,6 +207,7 @@ class Groups:
             state, text = OK, f"{panic.failed} of {len(panic.members)} checks fail, no panic ({limit})"
         if state != it.state:
             it.state, it.since = state, time()
+        it.written = now
         count = len(panic.members)
         metrics = [
             Metric("members", count, minimum=0),

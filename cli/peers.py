@@ -51,7 +51,8 @@ def parse(text: bytes) -> dict[str, Seen]:
     verdict is not valid is left out: nothing is known of it. A verdict that is about to change says nothing of now.
     """
     found: dict[bytes, dict[bytes, float]] = {}
-    for kind, name, number in _LINE.findall(text):
+    for line in _LINE.finditer(text):  # one by one: the checks of this node go on meanwhile
+        kind, name, number = line.groups()
         try:
             found.setdefault(name, {})[kind] = float(number)
         except ValueError:

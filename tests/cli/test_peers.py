@@ -6,6 +6,8 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.asked import Seen
 from agent.settings import plan
@@ -87,6 +89,17 @@ def test_wrong_peers_are_refused_with_file_line_and_key(text: str, error: str) -
     with pytest.raises(ConfigError) as caught:
         asks(plan("vipwarden.yaml", f"checks: {{web: {{check: port, host: localhost, port: 1}}}}\n{text}\n"))
     assert f"vipwarden.yaml:{error}" in str(caught.value)
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"1", b"0", b"NaN", b"1e999", b"-", b"e", b""]))
+def test_an_answer_may_be_anything(text: bytes, number: bytes) -> None:
+    """What is no number, or not there, makes a check unknown."""
+    kinds = (b"success", b"fresh", b"age_seconds", b"duration_seconds", b"since_timestamp_seconds")
+    lines = [b'vipwarden_check_%b{name="web",check="port"} 1' % kind for kind in kinds]
+    assert set(parse(text + b"\n" + b"\n".join(lines) + b"\n")) >= {"web"}
+    lines[1] = lines[1][:-1] + number
+    parse(b"\n".join(lines) + b"\n" + text)
+    assert parse(b"\n".join(lines[:-1])) == {}
 
 
 def test_an_answer_says_who_could_take_over() -> None:
