@@ -10,12 +10,14 @@ import pytest
 
 from agent import asked
 from agent.asked import Seen
-from tests.agent.drive import Inside
+from agent.watch import Watch
+from tests.agent.drive import Inside, entries
 from tests.agent.running import agent
 from tests.agent.test_agent import value
 from tests.agent.test_maintenance import begin, nothing, steps
 from vipwarden.core.result import CRITICAL, OK, Result, State
 from vipwarden.state import paths, verdict
+from vipwarden.state.clock import boot
 from vipwarden.state.maintenance import CHECK
 
 if TYPE_CHECKING:
@@ -229,9 +231,9 @@ checks:
 """
 
 
-@pytest.mark.parametrize("end", ["kill", "reload"])
-def test_a_kill_fails_closed_and_a_reload_without_the_group_tells(tmp_path: Path, end: str) -> None:
-    """The watchdog knows of no panic."""
+@pytest.mark.parametrize("end", ["kill", "without", "other", "same"])
+def test_a_kill_fails_closed_and_a_reload_keeps_what_a_group_holds(tmp_path: Path, end: str) -> None:
+    """The watchdog knows of no panic; without the group the failures are told."""
     files = [tmp_path / "1", tmp_path / "2"]
     for file in files:
         file.touch()
@@ -247,5 +249,31 @@ def test_a_kill_fails_closed_and_a_reload_without_the_group_tells(tmp_path: Path
         if end == "kill":
             running.process.send_signal(signal.SIGKILL)
         else:
-            running.configure(CONFIGURED.format(folder=tmp_path, panic=""))
-        running.must_come(lambda: [running.value(name) for name in names] == ["0", "0"])
+            more = {"without": "", "other": "panic: {others: {of: [two, one, three], longest: 60}}"}
+            third = f"  three: {{check: file_state, file: {tmp_path}, interval: 5}}\n"
+            panic = more.get(end, "panic: {pool: {of: [one, two], longest: 60}}")
+            running.configure(CONFIGURED.format(folder=tmp_path, panic=third + panic))
+        if end in ("kill", "without"):
+            running.must_come(lambda: [running.value(name) for name in names] == ["0", "0"])
+            return
+        running.must_come(lambda: running.has_said("reloaded: 3 checks"))
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            assert [running.value(name) for name in names] == ["1", "1"]
+        words = [found.told for name in names if (found := running.verdict(name)) is not None]
+        assert [word.partition("@")[0] for word in words] == ["panic0"] * 2
+
+
+def test_what_an_agent_held_whose_verdict_no_longer_counts_is_not_held() -> None:
+    """Nor a word that holds an unhealthy state; what still counts ends when its end comes."""
+    (entry,) = entries(f"web: {{{FAST}, host: 127.0.0.1}}")
+    for age, word, kept in ((0.5, "panic0", OK), (60, "panic0", None), (0.5, "panic2", None), (0.5, "panic1", None)):
+        text = f"{word}@{boot() + 20:.0f}"
+        last = verdict.decode("web", verdict.encode("port", Result(CRITICAL, "closed"), 1e9, 0.1, 1.25, text, "why"))
+        last.stamp = last.read - age
+        watch = Watch(entry)
+        watch.take_over(last, 5)
+        assert watch.told.kept == kept
+        if kept is not None:
+            assert watch.told.kept_until == pytest.approx(time.monotonic() + 20, abs=5)
+            assert watch.told.word(time.monotonic()).startswith("panic0@")
