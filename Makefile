@@ -61,9 +61,9 @@ rehearse-model: setup
 	@$(BIN)/python tests/programs.py test
 	REHEARSE_PAIRS=$(or $(PAIRS),320) $(BIN)/python -m pytest tests/rehearse/proof.py --timeout 1800 $(PYTEST)
 
-# as many runs as an agent of 25 checks does in a day
+# as many runs as an agent of 25 checks does in a day, and a million bad requests
 soak: setup
-	SOAK_CHECKS=2000000 $(BIN)/python -m pytest tests/agent/test_soak.py
+	SOAK_CHECKS=2000000 SOAK_REQUESTS=1000000 $(BIN)/python -m pytest --timeout 7200 tests/agent/test_soak.py tests/agent/test_soak_doors.py
 
 check: setup
 	$(BIN)/python -B packaging/generate.py --check
