@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import signal
+import time
 from functools import partial
 
 from tests.lab import conf
 from tests.lab.case import Case, scenario
 from tests.lab.cluster import SCRIPTS
+from tests.lab.scenarios.agent import AGENT, background, send
 
 VIP = "10.10.0.31"
 HOSTS = ("client", "web1", "web2", "ha1", "ha2")
 # three times the usual interval and deadline, for the guest has one slow CPU for both nodes and all that they run
 _EVERY = 3
 _OURS = f"{SCRIPTS}/chk_haproxy --timeout 2.7"
+_BY_AGENT = """
+frontend agents
+  bind *:81
+  default_backend agents
+backend agents
+  balance roundrobin
+  default-server agent-check agent-inter 500ms agent-port 9779
+  server web1 10.20.0.41:8080 agent-send "\\n"
+  server web2 10.20.0.42:8080 agent-send "\\n"
+"""
+_CONFIGURATION = """\
+agent:
+  listen: agent-check :9779 web
+  allow: 10.20.0.0/24
+checks:
+  web: {check: http_page, host: 127.0.0.1, port: 8080, interval: 1}
+"""
 _TUTORIAL = "ps -C haproxy | wc -l; restart; sleep; stop keepalived"
 
 
@@ -84,3 +103,34 @@ def haproxy_config(case: Case) -> str:
     case["ha1"].run("systemctl", "start", "haproxy")
     _returns(case)
     return "VIP moves; returns when mended"
+
+
+def _agents(case: Case) -> None:
+    """Start what answers HAProxy's agent-check on the web servers."""
+    for name in ("web1", "web2"):
+        case[name].write("/etc/vipwarden/vipwarden.yaml", _CONFIGURATION)
+        background(case, name, AGENT if case.ours else case.script("agent_check"))
+
+
+@scenario("HAProxy's agent-check is killed with -9, and its server breaks", tutorial="a small server", ours="agent")
+def haproxy_agent(case: Case) -> str:
+    """Kill what answers, and break the server: HAProxy keeps the last state of a server whose agent is silent."""
+    case.start(HOSTS)
+    case.web()
+    _agents(case)
+    case.haproxy(_BY_AGENT)
+    case.haproxy_nodes(conf.script("/bin/true", "interval 2"))
+    case.probe(VIP, 81)
+    case.until("all is calm", case.served)
+    case.fault()
+    send(case, "web1", "KILL")
+    case["web1"].kill("nginx")
+    if not case.ours:
+        case.fails("the clients fail")
+        case.stays("the dead server stays in", lambda: not case.served(), 6)
+        return "what was said last: up"
+    case.served_again()
+    case["web1"].run("systemctl", "start", "nginx")
+    background(case, "web1")
+    case.until("both web servers are asked", lambda: case.clients(time.monotonic() - 2).pages == {"web1", "web2"})
+    return "its watchdog says down; back with the next agent"
