@@ -250,6 +250,7 @@ class Agent:
         self._driver.names.save()
         self.paths.forget()
         trouble = self._guard.inspect() if self._guard is not None else ""
+        self._meter.answers = self._clients.answered
         self._meter.publish(self._publisher.verdicts, self.watches.values(), self._driver, self._unsaid(), trouble)
 
     async def _follow(self) -> None:

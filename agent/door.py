@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vipwarden.core.listen import LOOPBACK, Listen, packed
@@ -90,7 +91,8 @@ class Door(str):
             if made.family == socket.AF_INET6:
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not is_dual)
             if not self.speaks_first:
-                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _WAIT)
+                with suppress(OSError):  # a kernel without it wakes the agent once more for each client
+                    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _WAIT)
             made.setblocking(False)
             made.bind((self.address.host, self.address.port))
         except BaseException:

@@ -27,6 +27,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.runs = 0
+        self.answers = 0  # to those who ask at its doors
         self.late: list[float] = []
         self._since = time()
         self._state = OK
@@ -63,6 +64,7 @@ class Meter:
             Metric("checks", count, minimum=0),
             Metric("unhealthy", sick, minimum=0, maximum=count),
             Metric("runs", self.runs, "c"),
+            Metric("answers", self.answers, "c"),
             Metric("late_p99", latest, "s", minimum=0),
             Metric("stalls", driver.stalls, "c"),
             Metric("log_lines_dropped", unsaid, "c"),

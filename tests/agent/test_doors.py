@@ -24,6 +24,7 @@ from agent.watch import Watch
 from tests.agent.asking import ask, get
 from tests.agent.drive import entries
 from tests.agent.running import agent
+from tests.commands import program
 from tests.servers.ports import free_ports
 from vipwarden.config.document import ConfigError
 from vipwarden.core.result import OK, Metric, Result
@@ -168,6 +169,25 @@ def test_thousands_who_say_nothing_hold_up_nobody(tmp_path: Path) -> None:
         own = running.verdict("vipwarden agent")
         assert own is not None
         assert own.result.state == OK, own.result.text
+
+
+def test_without_descriptors_clients_wait_and_checks_go_on(tmp_path: Path) -> None:
+    """Where the limit of open files is low, and others hold what there is."""
+    [web] = free_ports(1)
+    limit = (program("prlimit"), "--nofile=64")
+    with agent(tmp_path, listening(f"http 127.0.0.1:{web}") + ALL, before=limit) as running, ExitStack() as stack:
+        running.must_come(lambda: running.state("web") == "OK")
+        for number in range(200):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", web)))
+            sock.sendall(b"GET /check/w")
+            if number % 20 == 0:
+                assert get(web, "/check/web")[0] == 200
+        before = running.verdict("web")
+        running.must_come(lambda: (found := running.verdict("web")) and before and found.stamp > before.stamp + 1)
+        assert running.state("web") == "OK"
+        own = running.verdict("vipwarden agent")
+        assert own is not None
+        assert next(metric.value for metric in own.result.metrics if metric.name == "answers") >= 10
 
 
 def test_a_reload_opens_keeps_and_closes_doors_without_a_gap(tmp_path: Path) -> None:
