@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.asked import Ask
-    from agent.clients import Answer
+    from agent.client import Answer
     from agent.door import Door
     from agent.published import Published
     from vipwarden.config.entry import Entry

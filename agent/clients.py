@@ -8,57 +8,24 @@ from __future__ import annotations
 
 import errno
 import select
-import socket
-from collections import Counter
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from vipwarden.core.listen import packed
+from agent.allowed import Allowed
+from agent.client import PATIENCE, Client
 from vipwarden.core.result import bug
 
 if TYPE_CHECKING:
+    import socket
     from asyncio import AbstractEventLoop, TimerHandle
     from collections.abc import Callable
 
+    from agent.client import Answer
     from agent.door import Door, Doors
 
-    # from door, client and what it has sent, of which it takes a request from the front: some bytes, and whether the
-    # client may ask again (None: no, and more of this request may come); None as long as more has to come
-    Answer: TypeAlias = Callable[[Door, str, bytearray], tuple[bytes, bool | None] | None]
-
-_PATIENCE = 5.0  # seconds for a request, and for the client to take the answer and leave
 _EVENTS, _ACCEPTS = 64, 32  # in one turn of the loop
-_CHUNK = 16384
 _NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE = 0.5  # seconds without new clients, where there are no descriptors
-_QUIET = 60.0  # seconds between two lines about clients that are refused
-_MOST_KNOWN = 1024  # addresses
-_READ, _WRITE = select.EPOLLIN | select.EPOLLRDHUP, select.EPOLLOUT
-
-
-class _Client:
-    """A connection; ``out`` is what it has not taken yet, ``is_leaving`` whether only its end is awaited."""
-
-    __slots__ = ("data", "door", "is_leaving", "mask", "number", "out", "peer", "sock", "until")
-
-    def __init__(self, sock: socket.socket, door: Door, peer: str) -> None:
-        self.sock = sock
-        self.number = sock.fileno()
-        self.door = door
-        self.peer = peer
-        self.data = bytearray()
-        self.out = b""
-        self.is_leaving = False
-        self.mask = 0  # the events that are awaited
-        self.until = monotonic() + _PATIENCE
-
-    def send(self) -> bool:
-        """Send what can be sent now; return whether that was all. Raises OSError."""
-        try:
-            self.out = self.out[self.sock.send(self.out) :]
-        except BlockingIOError:
-            pass
-        return not self.out
 
 
 class Clients:
@@ -67,7 +34,6 @@ class Clients:
     def __init__(
         self, loop: AbstractEventLoop, most: int, answers: dict[str, Answer], say: Callable[[str], None]
     ) -> None:
-        self.refused: Counter[str] = Counter()  # since the last line about them
         self.answered = 0
         self._loop = loop
         self._most = most
@@ -75,12 +41,10 @@ class Clients:
         self._say = say
         self._epoll = select.epoll()
         self._doors: dict[int, tuple[socket.socket, Door]] = {}
-        self._allow: dict[str, bool] = {}
-        self._networks: Doors | None = None
-        self._clients: dict[int, _Client] = {}  # the oldest first
+        self._allowed = Allowed(say)
+        self._clients: dict[int, Client] = {}  # the oldest first
         self._timer: TimerHandle | None = None
         self._pause: TimerHandle | None = None
-        self._said = float("-inf")
         loop.add_reader(self._epoll.fileno(), self._poll)
 
     def close(self) -> None:
@@ -99,8 +63,7 @@ class Clients:
         """Serve the clients of other doors from now on; those that are connected keep their answer."""
         self._rest()
         self._doors = {sock.fileno(): (sock, door) for door, sock in doors.sockets.items()}
-        self._networks = doors
-        self._allow.clear()
+        self._allowed.change(doors.allow)
         self._admit()
 
     def _rest(self) -> None:
@@ -141,99 +104,42 @@ class Clients:
                 continue  # of this client: accept(2)
             made.setblocking(False)
             peer = address[0].removeprefix("::ffff:")
-            if not self._may(peer):
+            if not self._allowed.may(peer):
                 made.close()
-                self._refuse(peer)
                 continue
             if len(self._clients) >= self._most:
                 self._drop(next(iter(self._clients.values())))
-            client = _Client(made, door, peer)
+            client = Client(made, door, peer, self._answers[door.protocol])
             if self._stays(client):
                 self._clients[client.number] = client
                 self._epoll.register(client.number, client.mask)
                 if self._timer is None:
-                    self._timer = self._loop.call_later(_PATIENCE, self._expire)
+                    self._timer = self._loop.call_later(PATIENCE, self._expire)
             else:
                 made.close()
 
-    def _may(self, peer: str) -> bool:
-        known = self._allow.get(peer)
-        if known is None:
-            raw = packed(peer)
-            allow = self._networks.allow if self._networks is not None else ()
-            known = raw is not None and any(network.holds(raw) for network in allow)
-            if len(self._allow) >= _MOST_KNOWN:
-                self._allow.clear()
-            self._allow[peer] = known
-        return known
-
-    def _refuse(self, peer: str) -> None:
-        if len(self.refused) < _MOST_KNOWN or peer in self.refused:
-            self.refused[peer] += 1
-        now = monotonic()
-        if now - self._said >= _QUIET:
-            self._said = now
-            count = self.refused.total()
-            self._say(f"agent.allow refuses {peer}: {count} connections of {len(self.refused)} clients so far")
-
-    def _serve(self, client: _Client) -> None:
-        mask = client.mask
+    def _serve(self, client: Client) -> None:
+        mask, answered = client.mask, client.answered
         if not self._stays(client):
             self._drop(client)
-        elif client.mask != mask:
+            return
+        if client.mask != mask:
             self._epoll.modify(client.number, client.mask)
+        if client.answered != answered:  # those that are idle for longest give way first
+            client.until = monotonic() + PATIENCE
+            self._clients[client.number] = self._clients.pop(client.number)
 
-    def _stays(self, client: _Client) -> bool:
-        """Read, answer and write as far as that goes without waiting; return whether more has to come."""
+    def _stays(self, client: Client) -> bool:
+        answered = client.answered
         try:
-            is_over = self._read(client) if not client.out or client.send() else False
-            if client.out:
-                client.mask = _WRITE
-                return True
-        except OSError:
-            return False
+            return client.go_on()
         except Exception as error:  # noqa: BLE001 - a bug may not end up in a loop around this client
             self._say(bug(client.door.protocol, error).text)
             return False
-        client.mask = _READ
-        return not is_over
+        finally:
+            self.answered += client.answered - answered
 
-    def _read(self, client: _Client) -> bool:
-        """Take what has come and answer it; return whether the connection is over. Raises OSError."""
-        was_leaving = client.is_leaving
-        try:
-            data = client.sock.recv(_CHUNK)
-        except BlockingIOError:
-            if not was_leaving and (client.data or client.door.speaks_first):
-                self._answer(client, lingers=client.door.speaks_first)
-            return False
-        if was_leaving:
-            return not data
-        client.data += data
-        lingers = bool(client.data) and self._answer(client)
-        return not data or (client.is_leaving and not lingers)
-
-    def _answer(self, client: _Client, *, lingers: bool = False) -> bool:
-        """Answer the requests that are whole; return whether the client's end is awaited. Raises OSError."""
-        answer = self._answers[client.door.protocol]
-        while not client.out and not client.is_leaving:
-            found = answer(client.door, client.peer, client.data)
-            if found is None:
-                return False
-            self.answered += 1
-            client.out, stays = found
-            client.is_leaving = not stays
-            lingers = lingers or stays is None
-            if client.send() and client.is_leaving and lingers:
-                client.sock.shutdown(socket.SHUT_WR)  # what it may yet send would reset the connection
-            if client.number in self._clients:  # those that are idle for longest give way first
-                client.until = monotonic() + _PATIENCE
-                self._clients[client.number] = self._clients.pop(client.number)
-            if not client.data:
-                break
-        return lingers
-
-    def _drop(self, client: _Client) -> None:
+    def _drop(self, client: Client) -> None:
         self._clients.pop(client.number, None)
         client.sock.close()
 

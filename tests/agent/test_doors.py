@@ -11,32 +11,23 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from agent.agent_check import AgentCheck
 from agent.door import Door, Doors
-from agent.http import Http
-from agent.owed import Owed
 from agent.settings import plan
-from agent.spoken import Spoken
-from agent.watch import Watch
 from tests.agent.asking import ask, get
-from tests.agent.drive import entries
 from tests.agent.running import agent
 from tests.commands import program
 from tests.servers.ports import free_ports
 from vipwarden.config.document import ConfigError
-from vipwarden.core.result import OK, Metric, Result
+from vipwarden.core.result import OK
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.away import Job
 
 WEB = "  web: {check: port, host: 127.0.0.1, port: 1, refused: ok, interval: 0.2, weight: 'ok=70, critical=0'}\n"
 BAD = "  my bad: {check: port, host: 127.0.0.1, port: 1, interval: 0.2}\n"
-ALL = f"checks:\n{WEB}{BAD}"
+CHECKS = f"checks:\n{WEB}{BAD}"
 
 
 def listening(*doors: str, allow: str = "") -> str:
@@ -62,7 +53,7 @@ def listening(*doors: str, allow: str = "") -> str:
 def test_a_door_that_cannot_be_is_refused_with_its_line(door: str, text: str) -> None:
     """And with its key."""
     with pytest.raises(ConfigError) as refused:
-        plan("v.yaml", f"agent:\n  restart_grace: 1\n  listen:\n  - {door}\n{ALL}")
+        plan("v.yaml", f"agent:\n  restart_grace: 1\n  listen:\n  - {door}\n{CHECKS}")
     assert str(refused.value).startswith(("v.yaml:4: agent.listen ", "v.yaml:5: agent.listen "))
     assert text in str(refused.value)
 
@@ -70,7 +61,7 @@ def test_a_door_that_cannot_be_is_refused_with_its_line(door: str, text: str) ->
 def test_a_door_knows_its_line() -> None:
     """For what goes wrong only when it is opened."""
     found = plan(
-        "v.yaml", f"agent:\n  allow: 192.0.2.0/24\n  listen:\n  - http :80\n  - agent-check [::1]:9 my bad\n{ALL}"
+        "v.yaml", f"agent:\n  allow: 192.0.2.0/24\n  listen:\n  - http :80\n  - agent-check [::1]:9 my bad\n{CHECKS}"
     )
     assert [(door.place, door.check, door.is_local) for door in found.settings.listen] == [
         ("v.yaml:4: agent.listen", "", False), ("v.yaml:5: agent.listen", "my bad", True),
@@ -80,7 +71,7 @@ def test_a_door_knows_its_line() -> None:
 def test_http_says_whether_a_check_is_healthy(tmp_path: Path) -> None:
     """By its status for load balancers, in text and JSON; on the same connection as long as both like it."""
     [port] = free_ports(1)
-    with agent(tmp_path, listening(f"http 127.0.0.1:{port}") + ALL) as running:
+    with agent(tmp_path, listening(f"http 127.0.0.1:{port}") + CHECKS) as running:
         running.must_come(lambda: running.state("web") == "OK" and running.state("my bad") == "CRITICAL")
         status, fields, body = get(port, "/check/web")
         assert (status, body[:30]) == (200, "web is OK: 127.0.0.1:1 is clos")
@@ -121,7 +112,7 @@ def test_haproxy_gets_state_and_weight_in_one_line(tmp_path: Path) -> None:
     """From the port of a check with or without a line from HAProxy, or by the name that it sends."""
     one, named = free_ports(2)
     with agent(
-        tmp_path, listening(f"agent-check 127.0.0.1:{one} web", f"agent-check 127.0.0.1:{named}") + ALL
+        tmp_path, listening(f"agent-check 127.0.0.1:{one} web", f"agent-check 127.0.0.1:{named}") + CHECKS
     ) as running:
         running.must_come(lambda: running.state("web") == "OK" and running.state("my bad") == "CRITICAL")
         assert [ask(one), ask(one, b"\n"), ask(one, b"other\n"), ask(named, b"web\r\n")] == [b"up 70%\n"] * 4
@@ -134,7 +125,7 @@ def test_who_is_not_allowed_gets_nothing(tmp_path: Path) -> None:
     """And is named in the log, once in a while."""
     web, one = free_ports(2)
     text = listening(f"http :{web}", f"agent-check 127.0.0.1:{one} web", allow="127.0.0.2, '::1'")
-    with agent(tmp_path, text + ALL) as running:
+    with agent(tmp_path, text + CHECKS) as running:
         running.must_come(lambda: running.state("web") == "OK")
         line = b"GET /check/web HTTP/1.0\r\n\r\n"
         assert ask(web, line, "127.0.0.2").startswith(b"HTTP/1.1 200 ")
@@ -149,7 +140,7 @@ def test_thousands_who_say_nothing_hold_up_nobody(tmp_path: Path) -> None:
     """Neither a check nor a client with a question: the oldest of the others give way."""
     web, one = free_ports(2)
     with (
-        agent(tmp_path, listening(f"http 127.0.0.1:{web}", f"agent-check 127.0.0.1:{one}") + ALL) as running,
+        agent(tmp_path, listening(f"http 127.0.0.1:{web}", f"agent-check 127.0.0.1:{one}") + CHECKS) as running,
         ExitStack() as stack,
     ):
         running.must_come(lambda: running.state("web") == "OK")
@@ -175,7 +166,7 @@ def test_without_descriptors_clients_wait_and_checks_go_on(tmp_path: Path) -> No
     """Where the limit of open files is low, and others hold what there is."""
     [web] = free_ports(1)
     limit = (program("prlimit"), "--nofile=64")
-    with agent(tmp_path, listening(f"http 127.0.0.1:{web}") + ALL, before=limit) as running, ExitStack() as stack:
+    with agent(tmp_path, listening(f"http 127.0.0.1:{web}") + CHECKS, before=limit) as running, ExitStack() as stack:
         running.must_come(lambda: running.state("web") == "OK")
         for number in range(200):
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", web)))
@@ -193,7 +184,7 @@ def test_without_descriptors_clients_wait_and_checks_go_on(tmp_path: Path) -> No
 def test_a_reload_opens_keeps_and_closes_doors_without_a_gap(tmp_path: Path) -> None:
     """A client that asks all the time is never refused at a door that stays."""
     web, one, other = free_ports(3)
-    with agent(tmp_path, listening(f"http 127.0.0.1:{web}", f"agent-check 127.0.0.1:{one} web") + ALL) as running:
+    with agent(tmp_path, listening(f"http 127.0.0.1:{web}", f"agent-check 127.0.0.1:{one} web") + CHECKS) as running:
         running.must_come(lambda: running.state("web") == "OK")
         answers: list[object] = []
         is_over = threading.Event()
@@ -213,7 +204,7 @@ def test_a_reload_opens_keeps_and_closes_doors_without_a_gap(tmp_path: Path) -> 
         try:
             for door, port in ((f"agent-check 127.0.0.1:{other}", other), (f"agent-check 127.0.0.1:{one} my bad", one)):
                 count = len([line for line in running.said if line.startswith("reloaded")])
-                running.configure(listening(f"http 127.0.0.1:{web}", door) + ALL)
+                running.configure(listening(f"http 127.0.0.1:{web}", door) + CHECKS)
                 running.must_come(partial(has_reloaded, count))
                 gone = {one, other} - {port}
                 for closed in gone:
@@ -230,14 +221,14 @@ def test_a_port_of_somebody_else_is_refused_with_the_line_of_its_key(tmp_path: P
     """At the start, and at a reload, after which all goes on as before."""
     web, taken = free_ports(2)
     with socket.create_server(("127.0.0.1", taken)):
-        with agent(tmp_path, listening(f"http 127.0.0.1:{taken}") + ALL) as running:
+        with agent(tmp_path, listening(f"http 127.0.0.1:{taken}") + CHECKS) as running:
             assert running.process.wait(60) == 1
         assert running.has_said(
             f"vipwarden.yaml:4: agent.listen: cannot listen on 127.0.0.1:{taken}: the port is in use"
         )
-        with agent(tmp_path, listening(f"http 127.0.0.1:{web}") + ALL) as running:
+        with agent(tmp_path, listening(f"http 127.0.0.1:{web}") + CHECKS) as running:
             running.must_come(lambda: running.state("web") == "OK")
-            running.configure(listening(f"agent-check 127.0.0.1:{web}", f"http 127.0.0.1:{taken}") + ALL)
+            running.configure(listening(f"agent-check 127.0.0.1:{web}", f"http 127.0.0.1:{taken}") + CHECKS)
             running.must_come(lambda: running.has_said("not reloaded, everything goes on as before: "))
             assert running.has_said("vipwarden.yaml:5: agent.listen: cannot listen on")
             assert get(web, "/check/web")[0] == 200
@@ -248,7 +239,7 @@ def test_haproxy_hears_that_the_agent_is_lost(tmp_path: Path, end: signal.Signal
     """From the watchdog, once the checks have failed, and until an agent is there again: no state is frozen."""
     one, named = free_ports(2)
     hold = "  kept: {check: port, host: 127.0.0.1, port: 1, refused: ok, interval: 0.2, on_agent_loss: hold}\n"
-    text = listening(f"agent-check 127.0.0.1:{one} web", f"agent-check 127.0.0.1:{named}") + ALL + hold
+    text = listening(f"agent-check 127.0.0.1:{one} web", f"agent-check 127.0.0.1:{named}") + CHECKS + hold
     lost = b"down #the agent of vipwarden has ended or hangs\n"
 
     def says(port: int, line: bytes, answer: bytes) -> bool:
@@ -274,72 +265,6 @@ def test_haproxy_hears_that_the_agent_is_lost(tmp_path: Path, end: signal.Signal
             assert {ask(one) for _ in range(20)} == {b"up 70%\n"}
 
 
-def watch(text: str, state: Result | None) -> Watch:
-    """Return a watch with a verdict."""
-    made = Watch(entries(text)[0])
-    if state is not None:
-        made.result, made.health.state = state, state.state
-    return made
-
-
-class _NoAway:
-    def begin(self, job: Job) -> None:
-        """Do it at once."""
-        job.run()
-        job.then()
-
-
-def agent_check(found: Watch, folder: Path, look: float = 0) -> tuple[AgentCheck, Owed]:
-    """Return what answers for one watch, and what it owes."""
-    owed = Owed(f"{folder}/told/agent-check", _NoAway(), print)  # type: ignore[arg-type]
-    return AgentCheck(lambda name: (found, Spoken(found, look, 0)) if name == "web" else None, owed), owed
-
-
-ENTRY = "web: {check: port, host: 127.0.0.1, port: 1, healthy: warning, weight: '%s'}"
-DOOR = Door("agent-check 127.0.0.1:7 web")
-
-
-@pytest.mark.parametrize(
-    ("weight", "result", "line"),
-    [
-        ("ok=70, warning=20, critical=0", Result(OK, "fine"), b"up 70%\n"),
-        ("time 0:1 = 100:10, critical=0", Result(OK, "fine", [Metric("time", 0.5)]), b"up 55%\n"),
-        ("time 0:1 = 100:10, critical=0", Result(OK, "fine"), b"up 0%\n"),
-        ("ok=0, warning=-20, critical=-60", Result(OK, "fine"), b"up\n"),
-        ("ok=250, critical=-254", Result(OK, "fine"), b"up 250%\n"),
-        ("ok=100, critical=0", None, b"down #UNKNOWN: it has no verdict yet\n"),
-    ],
-)
-def test_the_weight_is_that_of_the_track_file(tmp_path: Path, weight: str, result: Result | None, line: bytes) -> None:
-    """But a weight for VRRP, which begins at 0 or below, says nothing of a share."""
-    found = watch(ENTRY % weight, result)
-    assert agent_check(found, tmp_path)[0](DOOR, "::1", bytearray()) == (line, False)
-    late = agent_check(found, tmp_path, look=-100)[0](DOOR, "::1", bytearray())
-    assert late is not None
-    assert late[0].startswith(b"down #UNKNOWN: no result for 100 s; it was ")
-
-
-TEXT = st.text(st.characters(codec="utf-8"), max_size=200)
-
-
-@given(data=st.binary(max_size=600), text=TEXT, state=st.sampled_from([0, 1, 2, 3]))
-def test_no_request_and_no_text_breaks_an_answer(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, text: str, state: int
-) -> None:
-    """HAProxy gets one whole line or waits; HTTP an answer, or it waits for more."""
-    found = watch(ENTRY % "ok=1, critical=0", Result(type(OK)(state), text))
-    told = agent_check(found, tmp_path_factory.getbasetemp())[0]
-    for door, given_ in ((Door("agent-check 127.0.0.1:7"), data), (DOOR, data), (DOOR, b"")):
-        answer = told(door, "::1", bytearray(given_))
-        assert answer is None or (answer[0].count(b"\n"), answer[0][-1:], answer[0].isascii()) == (1, b"\n", True)
-        assert answer is not None or not door.check
-    http = Http(lambda name: (found, Spoken(found, 0, 0)) if name == "web" else None)
-    for request in (data, data + b"\r\n\r\n", b"GET /check/web HTTP/1.1\r\n" + data + b"\r\n\r\n"):
-        reply = http(DOOR, "::1", bytearray(request))
-        assert reply is None or reply[0].startswith(b"HTTP/1.1 ")
-        assert reply is not None or b"\r\n\r\n" not in request
-
-
 def test_doors_that_cannot_all_be_opened_leave_none_open() -> None:
     """Neither of the new ones; the old ones stay."""
     first, second, taken = free_ports(3)
@@ -351,51 +276,3 @@ def test_doors_that_cannot_all_be_opened_leave_none_open() -> None:
             socket.create_connection(("127.0.0.1", second))
         socket.create_connection(("127.0.0.1", first)).close()
         before.close()
-
-
-def test_ready_is_owed_to_whom_drain_was_said_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Across a restart, for ten seconds from the first ready on, and never to others."""
-    path = f"{tmp_path}/told/agent-check"
-    now = [100.0]
-    monkeypatch.setattr("agent.owed.monotonic", lambda: now[0])
-    said: list[str] = []
-    owed = Owed(path, _NoAway(), said.append)  # type: ignore[arg-type]
-    owed.read()
-    assert not owed.must_undo("a 7 web")
-    assert owed.may_set("a 7 web")
-    assert not owed.must_undo("b 7 web")
-    owed = Owed(path, _NoAway(), said.append)  # type: ignore[arg-type]
-    owed.read()
-    assert [owed.must_undo("a 7 web"), owed.must_undo("b 7 web")] == [True, False]
-    now[0] += 9.9
-    assert owed.must_undo("a 7 web")
-    now[0] += 0.2
-    assert not owed.must_undo("a 7 web")
-    owed = Owed(path, _NoAway(), said.append)  # type: ignore[arg-type]
-    owed.read()
-    assert not owed.must_undo("a 7 web")
-    assert said == []
-
-
-def test_a_disk_that_fails_or_hangs_holds_up_no_drain_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said in the log, and ready is said as long as this agent lives."""
-
-    class Hanging:
-        def begin(self, _job: Job) -> None:
-            """Never answer."""
-
-    now = [100.0]
-    monkeypatch.setattr("agent.owed.monotonic", lambda: now[0])
-    said: list[str] = []
-    (tmp_path / "file").write_text("")
-    failing = Owed(f"{tmp_path}/file/told", _NoAway(), said.append)  # type: ignore[arg-type]
-    hanging = Owed(f"{tmp_path}/told/agent-check", Hanging(), said.append)  # type: ignore[arg-type]
-    assert [failing.may_set("a"), hanging.may_set("a"), hanging.may_set("a")] == [True, False, False]
-    now[0] += 3
-    assert hanging.may_set("a")
-    assert [failing.must_undo("a"), hanging.must_undo("a")] == [True, True]
-    assert [line.partition(": ")[0].startswith("cannot write") for line in said] == [True, True]
-    (tmp_path / "torn").write_bytes(b"vipwarden-agent-check-1\na 7 web\nb 7 w")
-    owed = Owed(f"{tmp_path}/torn", _NoAway(), said.append)  # type: ignore[arg-type]
-    owed.read()
-    assert [owed.must_undo("a 7 web"), owed.must_undo("b 7 w")] == [True, False]
