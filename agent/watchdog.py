@@ -107,7 +107,8 @@ class Watchdog:
                 if descriptor == self._process:
                     self._poll.unregister(descriptor)
                 elif descriptor in self._deputy.posts:
-                    self._deputy.answer(descriptor, lost)
+                    if lost := self._lost():  # it may have gone on meanwhile
+                        self._deputy.answer(descriptor, lost)
                 elif not self._listen():
                     self._poll.unregister(descriptor)
                     self._hears = False
@@ -126,11 +127,18 @@ class Watchdog:
         return worked
 
     def _lost(self) -> set[int]:
-        """Return the numbers of the checks that are failed now, and let the deputy act for as long as there are any."""
+        """Return the numbers of the checks that are failed now, and let the deputy act for as long as there are any.
+
+        An agent that has looked at any check a moment ago answers by itself.
+        """
         if not self._deputy.posts:
             return set()
         looks = self.shared.looks.tolist()
         lost = {number for number, look in enumerate(self._failed) if look == looks[number]}
+        is_over = self.until is not None or posix.getppid() != self.pid
+        newest = max((look for look in looks if look != NEVER), default=NEVER)
+        if lost and not is_over and monotonic() - newest < min(self._limits):
+            lost = set()
         if bool(lost) is not self._acts:
             self._acts = bool(lost)
             for post in self._deputy.posts:
