@@ -199,7 +199,7 @@ checks:
             node.becomes("old", "DOWN")
             node.becomes("leader_http", "UP")
             node.becomes("gone_http", "DOWN")
-            assert node.server("gone_http")["check_code"] == "503"
+            running.must_come(lambda: node.server("gone_http")["check_code"] == "503")
 
 
 def test_haproxy_takes_the_examples_of_the_page(tmp_path: Path) -> None:
