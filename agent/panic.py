@@ -40,7 +40,8 @@ class Panic:
         self.since: float | None = None  # when the failures began that are held in a panic
         self._unclear = unclear
         self._recent: dict[str, float] = {}  # failures within a window that are still there, in the order of time
-        self._fault: set[str] = set()  # members that fail since the begin of the fault
+        self._failing: set[str] = set()
+        self._fault: set[str] = set()  # of these, those that have failed since the begin of the fault
         self._round: set[str] = set()  # held back, and to be told when it is clear that they are alone
         self._opened = 0.0  # when the round began
         self._spent = 0.0  # seconds of this fault in which failures were held
@@ -70,6 +71,7 @@ class Panic:
             return False
         self._recent.pop(name, None)
         self._recent[name] = now
+        self._failing.add(name)
         self._forget(now)
         if self._is_on:
             self._fault.add(name)
@@ -91,6 +93,7 @@ class Panic:
         """Take that a member is healthy."""
         for known in (self._recent, self.held):
             known.pop(name, None)
+        self._failing.discard(name)
         self._fault.discard(name)
         self._round.discard(name)
 
@@ -111,6 +114,7 @@ class Panic:
         self._spent = max(self._spent, spent)
         self.since = now if self.since is None else self.since
         self.held[name] = now
+        self._failing.add(name)
         self._fault.add(name)
         return True
 
@@ -148,7 +152,7 @@ class Panic:
             del self._recent[next(iter(self._recent))]
         if self.since is not None or not self._spent:
             return
-        if self._is_shared(len(self._fault)):
+        if self._is_shared(len(self._failing)):
             self._low = None
         elif self._low is None:
             self._low = now

@@ -6,7 +6,7 @@ import random
 from collections import deque
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.panic import Panic
@@ -116,6 +116,12 @@ RULES = st.builds(
         max_size=12,
     ),
     st.integers(0, 99),
+)
+@example(  # what fails since before the fault keeps the share above the limit
+    Rule(25, 1, 2),
+    12,
+    [(2, False, [0]), (1, False, [1, 3, 6]), (1, False, [5]), (1, True, [1]), (3, True, [0]), (1, False, [0, 1, 2, 4])],
+    0,
 )
 def test_nothing_is_held_for_longer_than_it_may_be(
     rule: Rule, count: int, history: list[tuple[float, bool, list[int]]], seed: int
