@@ -88,7 +88,7 @@ class Group:
         failing = sum(not self.seen[name] for name in panic.members)
         if panic.since is None and (failing < 2 or failing * 100 <= rule.above * len(panic.members)):
             self.low = self.now if self.low is None else self.low
-            if self.now - self.low >= rule.longest + 1:
+            if self.now - self.low >= rule.longest - TICK:
                 self.spent = 0.0
         else:
             self.low = None

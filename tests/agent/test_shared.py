@@ -65,7 +65,7 @@ class Node:
                 self.spent += TICK
             if not all(self.seen.values()):
                 self.well = self.now
-            elif self.now - self.well > self.rule.longest + 2:
+            elif self.now - self.well >= self.rule.longest - TICK:
                 self.spent = 0.0
             assert self.spent <= self.rule.longest + 3 * TICK
 
