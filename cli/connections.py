@@ -62,13 +62,24 @@ def _addresses(host: str) -> set[str]:
         raise CountError(f"the name {host} has no address: {error.strerror}") from None
 
 
-def until_gone(entries: Sequence[Entry], wanted: Collection[Place], seconds: float) -> str:
-    """Wait until keepalived was told and the connections have gone; return what is left after so many seconds."""
+def is_known(wanted: Collection[Place]) -> bool:
+    """Return whether IPVS or HAProxy of this node balances to one of the servers, as far as they can be asked."""
+    try:
+        return bool(_known(wanted))
+    except CountError:
+        return False
+
+
+def until_gone(entries: Sequence[Entry], wanted: Collection[Place], seconds: float, *, known: bool = False) -> str:
+    """Wait until keepalived was told and the connections have gone; return what is left after so many seconds.
+
+    ``known`` is whether the servers were known before: then one that is taken out of the table has nothing left.
+    """
     until = monotonic() + seconds
     drained = all(entry.in_maintenance != HOLD for entry in entries)
     while True:
         try:
-            why = _untold(entries) or left(wanted, drained=drained)
+            why = _untold(entries) or left(wanted, drained=drained, known=known)
         except CountError as error:
             return str(error)
         if not why or monotonic() + _PAUSE > until:
@@ -85,18 +96,22 @@ def _untold(entries: Iterable[Entry]) -> list[str]:
     return []
 
 
-def left(wanted: Collection[Place], *, drained: bool) -> list[str]:
+def left(wanted: Collection[Place], *, drained: bool, known: bool = False) -> list[str]:
     """Return a text for each real server that still has connections, or with ``drained`` a weight above 0.
 
-    Raises CountError where neither IPVS nor HAProxy of this node knows one of the servers.
+    Raises CountError where neither IPVS nor HAProxy of this node knows one of the servers, unless they were ``known``.
     """
-    known = [server for server in (*_ipvs(), *_haproxy()) if _is_wanted(server, wanted)]
-    if not known:
+    there = _known(wanted)
+    if not there and not known:
         raise CountError("neither IPVS nor HAProxy of this node balances to these servers")
-    texts = [f"{server.name}: {server.connections} connections" for server in known if server.connections]
+    texts = [f"{server.name}: {server.connections} connections" for server in there if server.connections]
     if drained:
-        texts += [f"{server.name}: still has the weight {server.weight}" for server in known if server.weight]
+        texts += [f"{server.name}: still has the weight {server.weight}" for server in there if server.weight]
     return [*texts[:_MOST_SHOWN], f"and {len(texts) - _MOST_SHOWN} more"] if len(texts) > _MOST_SHOWN else texts
+
+
+def _known(wanted: Collection[Place]) -> list[Server]:
+    return [server for server in (*_ipvs(), *_haproxy()) if _is_wanted(server, wanted)]
 
 
 def _is_wanted(server: Server, wanted: Collection[Place]) -> bool:

@@ -61,7 +61,7 @@ def handover(
     instance: vrrp_instance
     back: let this node have the VIPs again: it takes them by its priority, or stays ready with nopreempt
     force: also where no advert of a peer was ever seen
-    timeout: seconds to wait for the peer, default four intervals of its adverts and one; with --back for this node, 10
+    timeout: seconds to wait for the peer, default four intervals of adverts and a second; with --back for this node, 10
     conf: keepalived.conf
     pidfile: pidfile of keepalived; default the usual ones
     """

@@ -7,7 +7,7 @@ import sys
 from json import dumps
 from typing import TYPE_CHECKING
 
-from cli.connections import CountError, places, until_gone
+from cli.connections import CountError, is_known, places, until_gone
 from cli.duration import Duration  # noqa: TC001 - options() looks it up
 from cli.meant import covered, still_covers, sweep, target, user, valid
 from cli.status import span
@@ -44,9 +44,9 @@ def start(
 ) -> int:
     """Begin a maintenance of a check, of all checks of a pattern or host, or of all checks of this node.
 
-    The checks go on. The agent tells keepalived what in_maintenance of each check says (drain, down or hold), and
-    chk_service restarts nothing. It ends by itself, also after a reboot. A second start by the same person changes end
-    and reason; those of others go on beside it.
+    The checks go on. The agent and chk_ commands tell keepalived what in_maintenance of each check says (drain, down
+    or hold), and chk_service restarts nothing. It ends by itself, also after a reboot. A second start by the same
+    person changes end and reason; those of others go on beside it.
     Exit codes: 0 done, 1 it cannot be recorded, 2 an option is wrong, 3 with --wait: connections are left, or cannot be
     counted; the maintenance has begun all the same.
 
@@ -69,6 +69,7 @@ def start(
             raise UsageError("--wait: none of these checks asks a host, so there are no connections to wait for")
     except CountError as error:
         raise UsageError(f"--wait: {error}") from None
+    known = bool(wanted) and is_known(wanted)
     try:
         sweep()
         write(record)
@@ -80,7 +81,7 @@ def start(
     _say(f"{record.what}: {record.text} ({len(names)} check{'s' * (len(names) != 1)})")
     if not wait:
         return _DONE
-    why = until_gone(entries, wanted, wait)
+    why = until_gone(entries, wanted, wait, known=known)
     if why:
         _complain(why)
         return _LEFT

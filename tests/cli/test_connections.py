@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli import connections
-from cli.connections import CountError, left, places, until_gone
+from cli.connections import CountError, is_known, left, places, until_gone
 from tests.agent.drive import entries
 from tests.node.test_ipvs import FIXTURES
 from tests.servers.haproxy import haproxy
@@ -122,3 +122,8 @@ def test_it_waits_until_keepalived_was_told(
     assert until_gone(known, wanted, 0.01) == ""
     table(TABLE.format(0, 2))
     assert until_gone(known, wanted, 0.01) == "IPVS 127.0.0.1:80: 2 connections"
+    assert is_known(wanted)
+    assert not is_known({("127.0.0.1", 81)})
+    elsewhere = {("127.0.0.1", 81)}  # keepalived has taken it out
+    assert until_gone(known, elsewhere, 0.01, known=True) == ""
+    assert "neither IPVS nor HAProxy" in until_gone(known, elsewhere, 0.01)
