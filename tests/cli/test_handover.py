@@ -51,6 +51,24 @@ vrrp_instance VI_2 {{
         198.51.100.2/32
     }}
 }}
+track_file handover_VI_6 {{
+    file {folder}/run/handover/VI_6
+    weight 0
+}}
+vrrp_instance VI_6 {{
+    state BACKUP
+    interface eth0
+    virtual_router_id 56
+    priority {priority}
+    advert_int 0.2
+    virtual_ipaddress {{
+        fe80::56/64
+        2001:db8::56/128
+    }}
+    track_file {{
+        handover_VI_6
+    }}
+}}
 """
 
 
@@ -102,9 +120,9 @@ class Cluster:
         """The instances that the first node has handed over."""
         return [found.instance for found in read_all(f"{self.one.folder}/run")]
 
-    def holds(self, space: Namespace) -> bool:
-        """Return whether a node holds the VIP."""
-        return f"{VIP}/32" in space.run("ip", "-4", "address", "show", "dev", "eth0")
+    def holds(self, space: Namespace, vip: str = f"{VIP}/32") -> bool:
+        """Return whether a node holds a VIP."""
+        return vip in space.run("ip", "address", "show", "dev", "eth0")
 
     def until_held(self, space: Namespace) -> None:
         """Wait until a node holds the VIP."""
@@ -179,6 +197,17 @@ def test_the_vip_goes_to_the_peer_and_comes_back(cluster: Cluster) -> None:
     assert lost.returncode == 1
     assert cluster.in_force == []  # whatever becomes of the rest
     cluster.until_held(cluster.one)
+
+
+def test_adverts_go_by_ipv6_as_well(cluster: Cluster) -> None:
+    """From the link-local address of the peer."""
+    done = cluster.handover("--timeout", "20", instance="VI_6")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("VI_6: handed over to fe80::")
+    assert not cluster.holds(cluster.one, "2001:db8::56/128")
+    back = cluster.handover("--back", instance="VI_6")
+    assert (back.returncode, back.stderr) == (0, "")
+    assert cluster.holds(cluster.one, "2001:db8::56/128")
 
 
 def test_a_peer_that_dies_at_once_keeps_no_vip(cluster: Cluster) -> None:
