@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from agent.away import Job
-from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, read_all, stamp
+from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, read_all, restore, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +88,11 @@ class Maintained:
 def _new(known: object) -> tuple[object, list[Maintenance]] | None:
     """Read the records, or return None where their folders still have a stamp that is known."""
     now = stamp()
-    return None if now is not None and now == known else (now, read_all())
+    if now is not None and now == known:
+        return None
+    records = read_all()
+    restore(records)
+    return now, records
 
 
 def _keys(entry: Entry) -> Iterator[tuple[str, str]]:

@@ -146,12 +146,11 @@ def _held(lock: int | None, command: Command) -> State | None:
 
 def _is_maintained(command: Command) -> bool:
     """Return whether the check is in maintenance; nothing is loaded where nothing is."""
-    folders = {paths.maintenance(), paths.maintenance(root=True)}
-    if not any(map(_has_files, folders)):
+    if not any(map(_has_files, {paths.maintained(), paths.maintained(paths.ROOT)})):
         return False
-    from vipwarden.state.maintenance import chosen, read_all
+    from vipwarden.state.maintenance import chosen, read_copies
 
-    return chosen(read_all(), command.name, str(command.values.get("host", ""))) is not None
+    return chosen(read_copies(), command.name, str(command.values.get("host", ""))) is not None
 
 
 def _has_files(folder: str) -> bool:

@@ -20,7 +20,7 @@ from vipwarden.core.values import Seconds
 from vipwarden.net.blocking import Ended, end
 from vipwarden.net.oneshot import Command
 from vipwarden.state import files, paths
-from vipwarden.state.maintenance import chosen, read_all
+from vipwarden.state.maintenance import chosen, read_copies
 from vipwarden.state.publish import publish
 
 TYPE_CHECKING = False
@@ -157,7 +157,7 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     with contextlib.suppress(OSError):  # the plugin's result does not depend on the verdict file
         files.ready(paths.verdicts())
         publish(paths.verdicts(), command.name, command.check, result, duration)
-    maintenance = chosen(read_all(), command.name, str(command.values.get("host", "")))
+    maintenance = chosen(read_copies(), command.name, str(command.values.get("host", "")))
     if maintenance is not None:
         result.text = f"{maintenance.text}: {result.text}"
     verbose = int(command.number("verbose"))

@@ -30,6 +30,7 @@ FAST = "check: port, host: 127.0.0.1, port: 1, interval: 0.1, refused: ok"
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
+    monkeypatch.setattr(paths, "maintained", lambda _top="": f"{tmp_path}/maintained/maintenance")
 
 
 def begin(kind: str = CHECK, name: str = "web", lasts: float = 3600) -> Maintenance:

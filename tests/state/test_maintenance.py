@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vipwarden.state import files, maintenance, paths
-from vipwarden.state.maintenance import ALL, CHECK, HOST, LONGEST, Maintenance, chosen, decode, encode, read_all, write
+from vipwarden.state.maintenance import (
+    ALL,
+    CHECK,
+    HOST,
+    LONGEST,
+    Maintenance,
+    chosen,
+    decode,
+    encode,
+    read_all,
+    read_copies,
+    remove,
+    restore,
+    write,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,6 +145,7 @@ def test_of_several_records_the_longest_counts(clocks: Clocks) -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the folder of the records."""
     monkeypatch.setattr(paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
+    monkeypatch.setattr(paths, "maintained", lambda _top="": f"{tmp_path}/maintained/maintenance")
     return tmp_path / "state" / "maintenance"
 
 
@@ -176,3 +192,21 @@ def test_a_record_of_another_user_is_none(folder: Path) -> None:
     folder.chmod(0o777)
     assert read_all() == []
     assert files.owners(str(folder)) == ()
+
+
+def test_commands_have_copies_which_are_made_anew_after_a_reboot(folder: Path) -> None:
+    """And which end with the record."""
+    now = time.time()
+    long, short = (Maintenance(CHECK, name, "alice", "disks", now, now + 60) for name in ("long", "short"))
+    for record in (long, short):
+        write(record)
+    assert read_copies() == read_all() == [long, short]
+    shutil.rmtree(folder.parents[1] / "maintained")
+    assert read_copies() == []
+    short.until = short.ends = 0
+    restore([long, short])
+    assert read_copies() == [long]
+    remove(long)
+    assert read_copies() == []
+    assert [record.name for record in read_all()] == ["short"]
+    remove(long)

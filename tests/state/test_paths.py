@@ -101,6 +101,7 @@ def test_all_files_lie_below_the_runtime_folder(monkeypatch: pytest.MonkeyPatch)
         (paths.events, "events"),
         (paths.realserver, "realserver"),
         (paths.handover, "handover"),
+        (paths.maintained, "maintenance"),
     ):
         assert (make(), make("/run/other")) == (f"/own/{name}", f"/run/other/{name}")
     assert (paths.agent("lock"), paths.agent("guard", "/o")) == ("/own/agent.lock", "/o/agent.guard")

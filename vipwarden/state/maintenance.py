@@ -115,24 +115,54 @@ def decode(data: bytes) -> Maintenance:
 def write(record: Maintenance) -> None:
     """Write a record in place of an earlier one of the same name and person; raises OSError.
 
-    It waits for the disk: the file survives a crash of the node.
+    It waits for the disk: the file survives a crash of the node. Its copy in the runtime folder is for commands.
     """
-    folder = paths.maintenance()
-    files.ready(folder)
+    files.ready(paths.maintenance())
     files.write(path(record), encode(record), durable=True)
+    _copy(record)
+
+
+def _copy(record: Maintenance) -> None:
+    files.ready(paths.maintained())
+    files.write(f"{paths.maintained()}/{_name(record)}", encode(record))
 
 
 def path(record: Maintenance) -> str:
     """Return the path of its file."""
-    return f"{paths.maintenance()}/{paths.file_name(f'{record.kind} {record.name} {record.by}')}"
+    return f"{paths.maintenance()}/{_name(record)}"
+
+
+def _name(record: Maintenance) -> str:
+    return paths.file_name(f"{record.kind} {record.name} {record.by}")
 
 
 def remove(record: Maintenance) -> None:
-    """Remove its file, if it is there; raises OSError."""
+    """Remove its files, where they are there; raises OSError."""
+    for place in (f"{paths.maintained()}/{_name(record)}", path(record)):
+        try:
+            posix.unlink(place)
+        except FileNotFoundError:
+            pass
+
+
+def restore(records: Iterable[Maintenance]) -> None:
+    """Make the copies that are missing, as after a reboot; as far as it can be done."""
     try:
-        posix.unlink(path(record))
-    except FileNotFoundError:
-        pass
+        there = set(posix.listdir(paths.maintained()))
+    except OSError:
+        there = set()
+    for record in records:
+        if record.left > 0 and _name(record) not in there:
+            try:
+                _copy(record)
+            except OSError:
+                continue
+
+
+def read_copies() -> list[Maintenance]:
+    """Return all whole copies that a command of this user has to follow; a disk that hangs does not matter to it."""
+    folders = dict.fromkeys((paths.maintained(), paths.maintained(paths.ROOT)))
+    return [record for folder in folders for record in files.whole(folder, _read)]
 
 
 def read_all() -> list[Maintenance]:

@@ -81,6 +81,11 @@ def services(environ: Mapping[bytes, bytes] = posix.environ) -> str:
     return f"{_lasting(environ)}/service"
 
 
+def maintained(top: str = "") -> str:
+    """Return the folder of the copies of the records of maintenance, which commands read without the disk."""
+    return f"{top or runtime()}/maintenance"
+
+
 def maintenance(environ: Mapping[bytes, bytes] = posix.environ, *, root: bool = False) -> str:
     """Return the folder of the records of maintenance, of this user or of root."""
     return f"{_lasting(environ, root=root)}/maintenance"
