@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _REVERSE, _TRACK_FILE, _FRACTIONS = Version("2.0.18"), Version("2.1.0"), Version("2.3.2")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_LONGEST = 3  # seconds for a service to answer: it takes two runs without an answer to restart it
 _SLACK = 0.1  # seconds between the deadline of a command and its time-out
 
 
@@ -101,7 +102,7 @@ def _service(known: Meaning, timeout: float) -> list[str]:
     """Return chk_service with its arguments for a script that restarts; raises LeftError."""
     one = known.asked
     name = str(one.options.get("command", ""))
-    wait = ["--timeout", seconds(timeout - _SLACK)] if timeout > 1 else []
+    wait = ["--timeout", seconds(min(timeout, _LONGEST) - _SLACK)] if timeout > 1 else []
     if name == "haproxy" and known.unit in ("haproxy", "haproxy.service"):
         return ["chk_haproxy", *wait]
     words = ["--command", name] if name else ["--check", shlex.join([one.check, *one.words()])]

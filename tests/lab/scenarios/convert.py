@@ -91,9 +91,10 @@ def convert_process(case: Case) -> str:
 
 
 @scenario(
-    "converted: HAProxy hangs", tutorial="ps -C haproxy | wc -l; restart; stop keepalived", ours="convert: chk_haproxy",
-    seconds=8,
-)  # fmt: skip
+    "converted: HAProxy hangs",
+    tutorial="ps -C haproxy | wc -l; restart; stop keepalived",
+    ours="convert: chk_haproxy",
+)
 def convert_restart(case: Case) -> str:
     """Stop it: the process is there, and nobody answers."""
     _haproxy(case, conf.script(_RESTARTS, "interval 3\n  weight -5\n  fall 3\n  rise 2"))
