@@ -12,7 +12,7 @@ from convert.wanted import Asked, LeftError, Wanted
 from vipwarden.node.keepalived.conf import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from convert.wanted import Value
     from vipwarden.node.keepalived.conf import Block
@@ -22,6 +22,31 @@ OTHERS = {"FILE_CHECK": "it is by a file already", "BFD_CHECK": "no check of vip
 # retries and the seconds before them; 0 is the delay_loop
 _RETRIES = {"HTTP_GET": (1, 3), "SSL_GET": (1, 3), "DNS_CHECK": (3, 0), "MISC_CHECK": (0, 1)}
 _MOST_SECONDS = 86400
+_CONNECTION = ("connect_ip", "connect_port", "bindto", "bind_port", "bind_if", "connect_timeout", "fwmark")
+_TIMES = ("retry", "delay_before_retry", "warmup", "delay_loop", "alpha", "log_all_failures")
+_REGEX = ("regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset", "regex_stack")
+_HTTP = (
+    "nb_get_retry",
+    "virtualhost",
+    "http_protocol",
+    "enable_sni",
+    "sni_name",
+    "fast_recovery",
+    "tls_compliant",
+    "url",
+)
+_OWN = {
+    "HTTP_GET": _HTTP,
+    "SSL_GET": _HTTP,
+    "SMTP_CHECK": ("helo_name", "host"),
+    "DNS_CHECK": ("type", "name"),
+    "UDP_CHECK": ("payload", "require_reply", "min_reply_length", "max_reply_length"),
+    "MISC_CHECK": ("misc_path", "misc_timeout", "misc_dynamic", "user"),
+}
+_INSIDE = {
+    "url": ("path", "digest", "status_code", "virtualhost", "regex", *_REGEX, "tls_compliant"),
+    "host": (*_CONNECTION, *_TIMES),
+}
 _HELO = "smtpchecker.keepalived.org"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_[]:")
 
@@ -41,12 +66,11 @@ def wanted(service: Block, server: Block, checker: Block) -> Wanted:
     return made
 
 
-_CONNECTION = ("connect_ip", "connect_port", "bindto", "bind_port", "bind_if", "connect_timeout", "fwmark")
-
-
 def times(service: Block, server: Block, checker: Block) -> Wanted:
     """Return the times of a checker; raises LeftError."""
-    retries, pause = _RETRIES.get(checker.words[0], (1, 1))
+    kind = checker.words[0]
+    all_known(checker, (*_TIMES, *(() if kind == "MISC_CHECK" else _CONNECTION), *_OWN.get(kind, ())), _INSIDE)
+    retries, pause = _RETRIES.get(kind, (1, 1))
     around = (checker, server, service)
     loop = number(around, "delay_loop", 60)
     if loop < 0.5:
@@ -57,12 +81,22 @@ def times(service: Block, server: Block, checker: Block) -> Wanted:
             retry = float(block.name)
     wait = number(around, "delay_before_retry", pause or loop)
     timeout = number(around, "connect_timeout", 5)
-    if checker.words[0] == "MISC_CHECK":
+    if kind == "MISC_CHECK":
         timeout = number((checker,), "misc_timeout", loop) or loop
     made = Wanted([], "", loop, min(timeout, loop), fall=int(retry) + 1, pause=max(wait, 0.1))
     if timeout > loop:
         made.notes.append(f"its time-out of {timeout:g} s is cut to the delay_loop, {loop:g} s")
     return made
+
+
+def all_known(block: Block, known: Sequence[str], inside: Mapping[str, Sequence[str]]) -> None:
+    """See that nothing in a block would be lost with it; raises LeftError."""
+    for line in block.blocks:
+        if line.words[0] not in known:
+            raise LeftError(f"convert does not know {line.words[0] or 'the braces'} in it")
+        if line.blocks and line.words[0] not in inside:
+            raise LeftError(f"{line.words[0]} has braces")
+        all_known(line, inside.get(line.words[0], ()), {})
 
 
 def number(blocks: tuple[Block, ...] | list[Block], keyword: str, default: float) -> float:
@@ -171,22 +205,25 @@ def _http(target: _Target) -> list[Asked]:
         common["http_version"] = version
     if checker.words[0] == "SSL_GET":
         common |= {"tls": True, "insecure": True}  # keepalived verifies nothing
-    return [_url(url, dict(common), host, sni=checker.last("enable_sni") is not None) for url in urls]
+        if sni := checker.value("sni_name"):
+            common["sni"] = sni
+        elif checker.last("enable_sni") is None:
+            common["sni"] = str(common["host"])  # an address: no name is sent
+    return [_url(url, dict(common), host) for url in urls]
 
 
-def _url(url: Block, known: dict[str, Value], host: str, *, sni: bool) -> Asked:
-    host = url.value("virtualhost") or host
-    if host:
+def _url(url: Block, known: dict[str, Value], host: str) -> Asked:
+    if host := url.value("virtualhost") or host:
         known["virtualhost"] = host
-        if "tls" in known and not sni and not str(known["host"]).startswith("/"):
-            known["sni"] = str(known["host"])  # an address: no name is sent, as keepalived does without enable_sni
+    elif known.get("sni") == known["host"]:
+        del known["sni"]  # which is the default
     known["path"] = url.value("path") or "/"
     if digest := url.value("digest"):
         known["digest"] = digest
     codes = [word for block in url.named("status_code") for word in block.words[1:]]
     if codes:
         known["status"] = ",".join(codes)
-    if url.last("regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset", "regex_stack"):
+    if url.last(*_REGEX):
         raise LeftError("its regex has options of PCRE")
     if (regex := url.last("regex")) is not None:
         words = quoted(regex.text)

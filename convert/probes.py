@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from convert.wanted import Value
 
+_LONGEST = 1000
 UNKNOWN = "convert does not know what it does"
 _QUIET = re.compile(r"\s*(?:&>|[12]?>>?|>&)\s*(?:/dev/null|&[12])")
 _NAME = r"(?P<name>[A-Za-z0-9_.@+-]+)"
@@ -63,7 +64,9 @@ _PING = re.compile(rf"{_FOLDER}ping\s+(?:-(?:q|n|c\s*[0-9]+|w\s*[0-9]+|W\s*[0-9.
 
 
 def quiet(text: str) -> str:
-    """Return a command without what it does with its output."""
+    """Return a command without what it does with its output; raises LeftError where it is too long to be one."""
+    if len(text) > _LONGEST:
+        raise LeftError(f"{UNKNOWN}: a command of {len(text)} characters")
     return _QUIET.sub("", text).strip()
 
 

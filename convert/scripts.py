@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from convert.checkers import all_known
 from convert.commands import argv, asked, is_own
 from convert.source import PlaceError
 from convert.wanted import LeftError, Wanted
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _REVERSE, _TRACK_FILE, _FRACTIONS = Version("2.0.18"), Version("2.1.0"), Version("2.3.2")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_KNOWN = ("script", "interval", "timeout", "weight", "rise", "fall", "user", "init_fail")
 _LONGEST = 3  # seconds for a service to answer: it takes two runs without an answer to restart it
 _SLACK = 0.1  # seconds between the deadline of a command and its time-out
 
@@ -44,6 +46,7 @@ def scripts(work: Work) -> None:
 
 def _convert(work: Work, script: Block) -> bool:
     """Convert a vrrp_script; return whether it became a track file; raises LeftError or PlaceError."""
+    all_known(script, _KNOWN, {})
     line = script.last("script")
     if line is None:
         raise LeftError("it has no script, and keepalived ignores it")

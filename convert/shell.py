@@ -57,4 +57,7 @@ def _script(path: str) -> str | None:
 
 def understood(text: str, arguments: Sequence[str] = ()) -> Meaning:
     """Return what a script means; raises LeftError."""
-    return Script(text, arguments).read()
+    try:
+        return Script(text, arguments).read()
+    except RecursionError:
+        raise LeftError(f"{UNKNOWN}: it is nested too deeply") from None

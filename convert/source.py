@@ -88,7 +88,10 @@ class Sources:
         if uses != len(pieces):
             raise PlaceError(f"its lines are used {uses} times, by definitions, sequences or includes")
         order = self._order[id(block)]
-        return _Reader(file, pieces[order]).read(block)
+        try:
+            return _Reader(file, pieces[order]).read(block)
+        except RecursionError:
+            raise PlaceError("it is nested too deeply") from None
 
 
 class _Reader:

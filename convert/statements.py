@@ -33,7 +33,8 @@ def _parts(text: str) -> list[str]:
         elif char in "'\"":
             quote = char
         elif char == "#" and (not now or now[-1].isspace()):
-            index = text.find("\n", index) if "\n" in text[index:] else len(text)
+            end = text.find("\n", index)
+            index = end if end >= 0 else len(text)
             continue
         elif char == "(":
             depth += 1

@@ -54,6 +54,35 @@ def test_a_binary_file_has_nothing_to_convert(
     assert said(capsysbinary)[0] == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (ONE.replace("retry 2", "retry 2\n new_word 3"), "convert does not know new_word in it"),
+        (ONE.replace("retry 2", "retry 2 {\n new_word 3\n}"), "retry has braces"),
+        ('vrrp_script x {\n    script "pidof x"\n    new_word 1\n}\n', "convert does not know new_word in it"),
+        ('vrrp_script x {\n    script "pidof x"\nvrrp_instance y {\n}\n', "convert does not know vrrp_instance in it"),
+    ],
+)
+def test_no_statement_is_lost(
+    capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, text: str, reason: str
+) -> None:
+    """A word of a newer keepalived, or all that follows a missing brace."""
+    assert convert(tmp_path, text) == 0
+    out, err = said(capsysbinary)
+    assert (out, reason in err) == ("", True), err
+
+
+def test_what_is_nested_too_deeply_is_left_alone(capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
+    """In a checker, and in a script."""
+    deep = "url {\n" * 5000 + "}\n" * 5000
+    assert convert(tmp_path, ONE.replace("retry 2", deep)) == 0
+    assert "left alone: TCP_CHECK" in said(capsysbinary)[1]
+    script = tmp_path / "deep.sh"
+    script.write_text("#!/bin/sh\n" + "if pidof x; then\n" * 5000)
+    assert convert(tmp_path, f'vrrp_script x {{\n    script "{script}"\n}}\n') == 0
+    assert "left alone: vrrp_script x" in said(capsysbinary)[1]
+
+
 def test_bytes_that_are_no_text_stay(capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
     """In the lines around the changed ones."""
     text = ONE.encode().replace(b"weight 1", b"weight 1 # caf\xe9")
