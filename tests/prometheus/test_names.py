@@ -17,7 +17,7 @@ from tests.prometheus.promql import used
 from tests.prometheus.test_dashboard import expressions
 from tests.servers.haproxy import haproxy
 from tests.servers.ports import free_ports
-from vipwarden.core.result import CRITICAL, Result
+from vipwarden.core.result import CRITICAL, Metric, Result
 from vipwarden.node.ipvs.read import COUNTERS, Service, Table, Totals
 from vipwarden.node.ipvs.table import Columns
 from vipwarden.state.publish import publish
@@ -41,6 +41,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Series:
     """Return what a node with keepalived, two HAProxies, IPVS, a check and a panic exports."""
     program("keepalived")
     folder = tmp_path_factory.mktemp("names")
+    panic = Result(CRITICAL, "2 of 2 fail", [Metric("held", 2)])
     with (
         namespace(folder / "hub") as hub,
         namespace(folder / "lb1") as lb1,
@@ -50,7 +51,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Series:
         node.start(lb1, "lb1", 150, "127.0.0.1:9877", [f"edge=unix:{socket}", f"inner=unix:{socket}"])
 
         def scraped() -> str:
-            publish(f"{folder}/lb1/run/verdict", "all", "panic", Result(CRITICAL, "2 of 2 fail"), 0.0)
+            publish(f"{folder}/lb1/run/verdict", "all", "panic", panic, 0.0)
             text = lb1.ask("http://127.0.0.1:9877/metrics")
             whole = "keepalived_script_status" in text and 'check="panic"' in text and 'check="process"' in text
             return text if whole and "keepalived_vrrp_last_transition" in text else ""
