@@ -20,6 +20,9 @@ from tests.servers.ports import free_ports
 from vipwarden.core.result import CRITICAL, Metric, Result
 from vipwarden.node.ipvs.read import COUNTERS, Service, Table, Totals
 from vipwarden.node.ipvs.table import Columns
+from vipwarden.state import files
+from vipwarden.state.handover import path
+from vipwarden.state.paths import handover
 from vipwarden.state.publish import publish
 
 # label by label, the values that it has
@@ -38,20 +41,22 @@ backend web
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Series:
-    """Return what a node with keepalived, two HAProxies, IPVS, a check and a panic exports."""
+    """Return what a node with keepalived, two HAProxies, IPVS, a check, a panic and a hand-over exports."""
     program("keepalived")
     folder = tmp_path_factory.mktemp("names")
-    panic = Result(CRITICAL, "2 of 2 fail", [Metric("held", 2)])
+    panic, run = Result(CRITICAL, "2 of 2 fail", [Metric("held", 2)]), f"{folder}/lb1/run"
     with (
         namespace(folder / "hub") as hub,
         namespace(folder / "lb1") as lb1,
         haproxy(_HAPROXY.format(*free_ports(2))) as socket,
     ):
         node.links(hub, [lb1])
+        files.ready(handover(run))
+        files.write(path("VI_1", run), b"-254")
         node.start(lb1, "lb1", 150, "127.0.0.1:9877", [f"edge=unix:{socket}", f"inner=unix:{socket}"])
 
         def scraped() -> str:
-            publish(f"{folder}/lb1/run/verdict", "all", "panic", panic, 0.0)
+            publish(f"{run}/verdict", "all", "panic", panic, 0.0)
             text = lb1.ask("http://127.0.0.1:9877/metrics")
             whole = "keepalived_script_status" in text and 'check="panic"' in text and 'check="process"' in text
             return text if whole and "keepalived_vrrp_last_transition" in text else ""
