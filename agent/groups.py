@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vipwarden.core.result import State
 
 _TTL = 5.0  # seconds for which the verdict on a group is valid
+_NEVER = float("inf")
 _PERIOD = 2.0  # seconds between two writings of it, while its state does not change
 _END = "the others are healthy again", "no failure is shared any more"  # of a panic before its time
 
@@ -34,7 +35,7 @@ class _Guarded:
     def __init__(self, group: Group, panic: Panic | Shared) -> None:
         self.group = group
         self.panic = panic
-        self.is_armed = False
+        self.armed = _NEVER  # when it is looked at next
         self.is_on = False  # whether the panic was logged
         self.state: State | None = None
         self.since = 0.0
@@ -149,14 +150,18 @@ class Groups:
             watch.told.release()
 
     def _arm(self, it: _Guarded, now: float) -> None:
-        if not it.is_armed and (pause := it.panic.wakes) is not None:
-            it.is_armed = True
-            self._driver.at(now + min(pause, max(it.panic.left(now), 0.01)), partial(self._look, it))
-
-    def _look(self, it: _Guarded, _tick: float) -> None:
-        it.is_armed = False
-        if it not in self._groups:
+        pause, left = it.panic.wakes, it.panic.left(now)
+        if pause is None:
             return
+        when = now + (min(pause, left) if it.panic.held and left > 0 else pause)
+        if when < it.armed:
+            it.armed = when
+            self._driver.at(when, partial(self._look, it, when))
+
+    def _look(self, it: _Guarded, when: float, _tick: float) -> None:
+        if when != it.armed or it not in self._groups:
+            return  # an earlier look has taken its place
+        it.armed = _NEVER
         now = monotonic()
         for name in it.panic.look(now):
             watch = self._watches[name]

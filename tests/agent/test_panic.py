@@ -60,6 +60,7 @@ class Group:
         elif before:
             assert self.told[name]
             self.told[name] = self.panic.fail(name, self.now)
+            self.looks = min(self.looks, self.now + TICK / 2)
 
     def look(self) -> None:
         """Look as the agent does, and at what must be so at any time."""
