@@ -25,6 +25,9 @@ _EVERY = 2  # keepalived's delay_loop, whoever judges
 _HOSTS = ("client", *DIRECTORS, *REAL)
 _ACCEPT = "/proc/sys/net/ipv4/conf/all/accept_local"
 _NGINX = conf.NGINX.replace("listen 8080;", "include /run/listen;")
+_CERTIFICATE = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=web.test \
+-addext subjectAltName=DNS:web.test -keyout /run/web.key -out /run/web.crt 2>&1"
+_KEYS = "ssl_certificate /run/web.crt; ssl_certificate_key /run/web.key;"
 _AGENT = """\
 checks:
   real:
@@ -44,7 +47,11 @@ def _serve(case: Case, name: str, *listen: str) -> None:
     """Start the web server of a real server, or let it listen elsewhere."""
     case[name].write("/run/www/index.html", conf.page(name))
     case[name].write("/run/nginx.conf", _NGINX)
-    case[name].write("/run/listen", "".join(f"listen {place}; " for place in listen))
+    inside = any("ssl" in place for place in listen)
+    if inside:
+        case[name].shell(_CERTIFICATE)
+    lines = [f"listen {place};" for place in listen] + [_KEYS] * inside
+    case[name].write("/run/listen", " ".join(lines))
     start = "mkdir -p /run/body; nginx -c /run/nginx.conf"
     stop = "nginx -c /run/nginx.conf -s stop; while [ -e /run/nginx.pid ]; do sleep 0.1; done; "
     case[name].shell(f"{stop if case[name].pids('nginx') else ''}{start}")
@@ -148,8 +155,8 @@ def _both_families(case: Case) -> None:
             "echo 0 >all/rp_filter; echo 0 >tunl0/rp_filter; echo 0 >eth0/rp_filter"
         )
     case["ha1"].shell(f"ip addr add {VIP}/32 dev lo; ip -6 addr add {VIP6}/128 dev lo nodad")
-    _serve(case, "ha1", f"{VIP}:80", f"[{VIP6}]:80")
-    _serve(case, "ha2", "80", "[::]:80")
+    _serve(case, "ha1", f"{VIP}:80", f"[{VIP6}]:80", f"{VIP}:443 ssl", f"[{VIP6}]:443 ssl")
+    _serve(case, "ha2", "80", "[::]:80", "443 ssl", "[::]:443 ssl")
     for name, places in (("ha1", (VIP, f"[{VIP6}]")), ("ha2", ("0.0.0.0", "[::]"))):
         for version, place in zip((4, 6), places, strict=True):
             echo = f"UDP{version}-RECVFROM:7000,bind={place},fork{',ipv6only' * (version == 6)} PIPE"
@@ -185,9 +192,11 @@ def _stays_right(case: Case, node: str, what: str) -> None:
 def _commands(case: Case, node: str) -> None:
     """See that commands are right on all paths."""
     asks = ("http_digest -r 'hello from {}'", "http_page --text 'hello from {}'", "port --name {}")
-    for (_, via, real), ask in zip(_PATHS, (*asks, asks[0]), strict=True):
+    tls, dialog = "tls -p 443 --sni web.test --insecure", "dialog -p 80 --step-file /run/steps"
+    case[node].write("/run/steps", 'send "GET / HTTP/1.0\\r\\n\\r\\n"\nexpect string "hello from ha"\n')
+    for (_, via, real), ask, more in zip(_PATHS, (*asks, asks[0]), (tls, dialog, dialog, tls), strict=True):
         for name, code in (("ha1", 0), ("ha2", 1)):
-            for what in (f"{ask.format(name)} -p 80", "udp_reply -p 7000 -s ping -e ping"):
+            for what in (f"{ask.format(name)} -p 80", "udp_reply -p 7000 -s ping -e ping", more):
                 command = f"{SCRIPTS}/chk_{what} -H {real[name]} --via {via}"
                 said = case[node].shell(f"{command} && echo exits 0 || echo exits $?")
                 case.expect(f"{command} on {node} exits {code}: {said}", f"exits {code}" in said)
