@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.vips import Vip
 
 _MOST_SECONDS = 2.0  # for keepalived's answer
-_STILL = 3.0  # seconds without a look for moved addresses
+_STILL = 3.0  # seconds for which an answer counts although addresses moved
+_MOVED = object()  # in place of the addresses at an answer
 
 
 class _Memory:
@@ -42,17 +43,21 @@ class _Memory:
     def of(self, settings: Settings, conf: Block | None) -> Vrrp:
         """Return the state of keepalived; raises NoProcessError and CannotAskError.
 
-        An answer counts for keepalived_interval, and after some seconds only until an address moves.
+        An answer counts for keepalived_interval, and after some seconds only while no address has moved: also one that
+        went and came again was a change of state.
         """
         key = (settings.keepalived_conf, settings.keepalived_pidfile, settings.keepalived_states)
         with self._lock, find(settings.keepalived_conf, settings.proc, settings.keepalived_pidfile or "") as keepalived:
             when, who, known, held = self._known.get(key, (-settings.keepalived_interval, None, None, None))
             age = monotonic() - when
+            if known is not None and who is not None and held is not _MOVED and held != _held():
+                held = _MOVED
+                self._known[key] = when, who, known, held
             if (
                 known is None
                 or who != keepalived.identity
                 or age >= settings.keepalived_interval
-                or (age > _STILL and held != _held())
+                or (age > _STILL and held is _MOVED)
             ):
                 held = _held()  # before the request: a move in between is seen next time
                 known = _ask(keepalived, settings, conf)

@@ -328,6 +328,21 @@ def test_a_page_that_stays_open_costs_keepalived_few_lines(nodes: tuple[Node, No
         assert vrrp.read(slow) is not first
 
 
+def test_an_address_that_went_and_came_again_has_moved(nodes: tuple[Node, Node]) -> None:
+    """Within the seconds for which the last answer counts: in between keepalived was in another state."""
+    one, left = nodes[0]
+    with one:
+        slow = known(left, keepalived_interval=60, keepalived_states=("/again",))
+        first = vrrp.read(slow)
+        for change in ("add", "del"):
+            ip(f"address {change} 192.0.2.201/32 dev lo")
+            assert vrrp.read(slow) is first
+        key = (slow.keepalived_conf, slow.keepalived_pidfile, slow.keepalived_states)
+        when, *rest = vrrp._MEMORY._known[key]
+        vrrp._MEMORY._known[key] = (when - 10, *rest)  # type: ignore[assignment]
+        assert vrrp.read(slow) is not first
+
+
 def test_the_configuration_leads_to_its_keepalived_without_a_pidfile(nodes: tuple[Node, Node]) -> None:
     """Among several that run."""
     ((_, left), (_, right)) = nodes
