@@ -18,6 +18,8 @@ from rehearse.model.predict import predict
 from rehearse.report import ExpectedError, as_json, as_text, differences
 from rehearse.rows import lines
 from rehearse.search import search as search_changes
+from rehearse.stage.apart import StageError
+from rehearse.stage.perform import perform
 from rehearse.verdict import BAD
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File, UsageError
@@ -76,12 +78,16 @@ def rehearse(
 ) -> int:
     """Say what becomes of the VIPs of these nodes when something breaks.
 
-    With --dry a model of keepalived computes it from the configurations alone: nothing is started, nothing is sent.
-    Exit codes: 0 no fault is bad, or all is as expected; 1 a fault is bad, or not as expected; 3 an unreadable file.
+    As root it starts the installed keepalived with each configuration in namespaces, one stage for each fault, and
+    watches who holds the VIPs; scripts are stood in for by a switch. With --dry a model of keepalived computes it from
+    the configurations alone: nothing is started.
+
+    Exit codes: 0 no fault is bad, or all is as expected; 1 a fault is bad, or not as expected; 3 an unreadable file, or
+    no rehearsal.
 
     node: NAME=PATH, a node and its keepalived.conf, its /etc or its root
     peer: NAME=PATH, the other nodes
-    dry: compute it by a model
+    dry: compute it by a model, without root and keepalived
     faults: text that a fault must contain, such as "power" or "on lb1"
     what_if: [NODE:][NAME.]KEY=VALUE, a change to try, such as weight=-60
     search: look for the smallest change that makes every fault good
@@ -89,8 +95,8 @@ def rehearse(
     json: print the table as one JSON object
     keepalived_version: version in place of the installed one, such as 2.2.7
     """
-    if not dry:
-        raise UsageError("--dry is wanted: the model is what rehearses")
+    if not dry and (what_if or search):
+        raise UsageError("--what-if and --search are for --dry: the configurations are run as they are")
     nodes = [node, *peer]
     names = [name for name, _ in nodes]
     if len({*names}) < len(names) or not 1 < len(names) <= _MOST_NODES:
@@ -115,7 +121,13 @@ def rehearse(
     chosen = [it for it in all_faults(cluster) if not faults or any(word in it.text(names) for word in faults)]
     if not chosen:
         raise UsageError("--faults: no fault contains this text")
-    found = lines(cluster, predict(cluster, chosen), {} if what_if else _rules(confs, version))
+    try:
+        given = [(name, path, conf) for (name, path), (_, conf) in zip(nodes, confs, strict=True)]
+        rows = predict(cluster, chosen) if dry else perform(cluster, given, chosen, version)
+    except (ConfError, StageError) as error:
+        sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 1000)}\n")
+        return UNREADABLE
+    found = lines(cluster, rows, {} if what_if else _rules(confs, version))
     if json:
         sys.stdout.write(as_json(found, nodes=names, keepalived=None if version is None else str(version)))
     elif not found:

@@ -115,9 +115,9 @@ def test_a_rehearsal_has_two_nodes_with_names(capsys: pytest.CaptureFixture[str]
     assert rehearse(capsys, *words)[0] == 2
 
 
-def test_it_says_that_it_only_computes(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without --dry it does nothing."""
-    assert main(nodes("fault")) == 2
+def test_what_is_run_for_real_is_run_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Changes are for --dry."""
+    assert main([*nodes("fault"), "--what-if", "weight=0"]) == 2
     assert "--dry" in capsys.readouterr().err
 
 

@@ -1,0 +1,122 @@
+"""What do real keepalived do in each fault? Run by ``apart.py`` in namespaces of its own, with an order on its input.
+
+It writes a line of JSON for each fault as soon as it is through.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from rehearse.stage.fault import hit
+from rehearse.stage.node import Node
+from rehearse.stage.watch import Watch
+
+_FOLDER = Path("/run/rehearse")  # a tmpfs of this namespace
+_LATE = 4  # exit code where something hangs
+_SETTLE = 2.0  # seconds until bridges pass what they get
+
+
+def stages(order: dict[str, Any]) -> list[list[Node]]:
+    """Make the networks of all faults, and the nodes in them."""
+    made, links = [], []
+    for number, _ in enumerate(order["faults"]):
+        nodes = []
+        networks = {it for node in order["nodes"] for it in node["interfaces"].values()}
+        for network in networks:
+            links += [f"link add b{number}-{network} type bridge mcast_snooping 0", f"link set b{number}-{network} up"]
+        for place, given in enumerate(order["nodes"]):
+            space = f"s{number}-{place}"
+            links.append(f"netns add {space}")
+            for which, (name, network) in enumerate(given["interfaces"].items()):
+                port = f"p{number}-{place}-{which}"
+                links += [
+                    f"link add {port} type veth peer name {name} netns {space}",
+                    f"link set {port} master b{number}-{network} up",
+                ]
+            nodes.append(Node(given, space, _FOLDER / space))
+        made.append(nodes)
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(links) + "\n", text=True, check=True)
+    return made
+
+
+def set_up(node: Node) -> None:
+    """Lay out its files, and give it its addresses."""
+    node.run("sh", "-c", "for it in all default; do echo 0 >/proc/sys/net/ipv6/conf/$it/accept_dad; done")
+    lines = ["link set lo up"]
+    for name in node.given["interfaces"]:
+        lines.append(f"link set {name} up")
+        lines += [f"address add {it} dev {name}{' nodad' * (':' in it)}" for it in node.given["addresses"][name]]
+    command = ["nsenter", f"--net=/run/netns/{node.space}", "ip", "-batch", "-"]
+    subprocess.run(command, input="\n".join(lines) + "\n", text=True, check=True)
+    node.lay_out()
+
+
+def play(fault: dict[str, Any], nodes: list[Node], vips: list[str]) -> dict[str, float]:
+    """Start the nodes, break, mend; return the times."""
+    times = {"begun": time.monotonic()}
+    for node in nodes:
+        node.start()
+    time.sleep(fault["begin"])
+    times["hit"] = time.monotonic()
+    hit(fault, nodes, vips, broken=True)
+    time.sleep(fault["during"])
+    times["mended"] = time.monotonic()
+    hit(fault, nodes, vips, broken=False)
+    time.sleep(fault["after"])
+    times["end"] = time.monotonic()
+    return times
+
+
+def main() -> None:
+    """Rehearse the faults, some at a time."""
+    order = json.load(sys.stdin)
+    Path("/run/netns").mkdir(exist_ok=True)
+    made = stages(order)
+    spaces = [node.space for nodes in made for node in nodes]
+    watch = Watch(spaces)
+    watch.start()
+    watch.ready.wait()
+    write = threading.Lock()
+    gate = threading.Semaphore(order["together"])
+    late = threading.Timer(order["most"], os._exit, [_LATE])
+    late.daemon = True
+    late.start()
+
+    def one(number: int) -> None:
+        with gate:
+            fault, nodes = order["faults"][number], made[number]
+            said: dict[str, Any] = {"fault": number}
+            try:
+                for node in nodes:
+                    set_up(node)
+                time.sleep(_SETTLE)
+                said["times"] = play(fault, nodes, order["vips"])
+                first = number * len(nodes)
+                said["seen"] = [list(it) for it in watch.seen[first : first + len(nodes)]]
+            except (OSError, subprocess.SubprocessError) as error:
+                detail = getattr(error, "stderr", None)
+                said["error"] = f"{error}: {detail.decode('utf-8', 'replace') if isinstance(detail, bytes) else ''}"
+            said["logs"] = [node.said() for node in nodes if (node.folder / "log").exists()]
+            for node in nodes:
+                node.signal(9)
+            with write:
+                sys.stdout.write(json.dumps(said) + "\n")
+                sys.stdout.flush()
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(order["faults"]))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What becomes of each VIP, from what was seen on a stage?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rehearse.model.cluster import INTERFACE, written
+from rehearse.model.faults import DEAF
+from rehearse.model.measure import Outcome, Phase, measured
+from rehearse.model.parts import parts, virtual_routers
+from rehearse.model.predict import Row
+from rehearse.model.run import Held
+from rehearse.model.shape import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rehearse.model.cluster import Cluster
+    from rehearse.model.faults import Fault
+
+_FLAPS = 8  # changes of owner in one phase after which it is not said to have come to rest
+
+
+def rows(cluster: Cluster, fault: Fault, said: dict[str, Any]) -> Iterator[Row]:
+    """Yield a row for each virtual router that the fault can touch."""
+    for part in parts(cluster):
+        if not Shape(cluster, part).is_touched(fault):
+            continue
+        for router in virtual_routers(cluster, part):
+            yield Row(fault, tuple(router), _outcome(cluster, fault, router, said))
+
+
+def started(cluster: Cluster, fault: Fault, said: dict[str, Any]) -> Iterator[Row]:
+    """Yield a row for each virtual router about the start of the nodes."""
+    times = {name: round(1000 * it) for name, it in said["times"].items()}
+    for part in parts(cluster):
+        for router in virtual_routers(cluster, part):
+            phase = _phase(_log(cluster, fault, router, said, times), times["begun"], times["hit"])
+            yield Row(fault, tuple(router), Outcome((), phase, phase, phase, phase, fault.nodes))
+
+
+def _outcome(cluster: Cluster, fault: Fault, router: list[tuple[int, int]], said: dict[str, Any]) -> Outcome:
+    times = {name: round(1000 * it) for name, it in said["times"].items()}
+    log = _log(cluster, fault, router, said, times)
+    before = [it for it in log if it.time < times["hit"]][-1]
+    hit = _phase(log, times["hit"], times["mended"])
+    mended = _phase(log, times["mended"], times["end"])
+    return Outcome(before.owners, hit, hit, mended, mended, _could(cluster, fault, router))
+
+
+def _phase(log: list[Held], begun: int, end: int) -> Phase:
+    first = [it for it in log if it.time < begun][-1:] or log[:1]
+    inside = [*first, *(it for it in log if begun <= it.time < end and it not in first)]
+    phase = measured(inside, begun, end, settled=True)
+    return phase._replace(settled=phase.moves < _FLAPS)
+
+
+def _log(
+    cluster: Cluster, fault: Fault, router: list[tuple[int, int]], said: dict[str, Any], times: dict[str, int]
+) -> list[Held]:
+    """Return who holds all VIPs of a virtual router, can be reached, and serves."""
+    instances = {node: cluster.nodes[node].instances[number] for node, number in router}
+    held: dict[int, set[str]] = {node: set() for node in instances}
+    changes: list[tuple[int, int, str, bool]] = []
+    for node in instances:
+        changes += [(round(1000 * at), node, address, is_on) for at, address, is_on in said["seen"][node]]
+    down = {node for node in fault.nodes if fault.tracker == INTERFACE and _carries(instances, node, fault.name)}
+    sick = {node for node in fault.nodes if _depends(cluster, instances, node, fault)}
+    changes += [(times["hit"], -1, "", True), (times["mended"], -1, "", False)]
+    log = [Held(times["begun"], (), ())]
+    lasts = False
+    for at, node, address, is_on in sorted(changes):
+        if node < 0:
+            lasts = is_on
+        else:
+            (held[node].add if is_on else held[node].discard)(address)
+        owners = [it for it, has in held.items() if has.intersection(vip for vip, _ in instances[it].vips)]
+        owners = [it for it in owners if not (lasts and it in down)]
+        serving = [it for it in owners if not (lasts and it in sick)]
+        if (tuple(owners), tuple(serving)) != log[-1][1:]:
+            log.append(Held(at, tuple(owners), tuple(serving)))
+    return log
+
+
+def _carries(instances: dict[int, Any], node: int, name: str) -> bool:
+    return node in instances and name in {device for _, device in instances[node].vips}
+
+
+def _depends(cluster: Cluster, instances: dict[int, Any], node: int, fault: Fault) -> bool:
+    if node not in instances or not fault.tracker:
+        return False
+    entries = written(cluster, cluster.nodes[node], instances[node])
+    return any((it.kind, it.name) == (fault.tracker, fault.name) and not it.reverse for it in entries)
+
+
+def _could(cluster: Cluster, fault: Fault, router: list[tuple[int, int]]) -> tuple[int, ...]:
+    nodes = sorted({node for node, _ in router})
+    instances = {node: cluster.nodes[node].instances[number] for node, number in router}
+    if fault.kind == DEAF:
+        return tuple(nodes)
+    spared = fault.tracker and fault.tracker != INTERFACE
+    return tuple(
+        node for node in nodes if node not in fault.nodes or (spared and not _depends(cluster, instances, node, fault))
+    )

@@ -1,0 +1,76 @@
+"""Which node holds which address since when, by netlink?"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NEWNET = 0x40000000
+_NEWADDR, _DELADDR = 20, 21
+_ADDRESS = 1  # IFA_ADDRESS
+_GROUPS = 0x10 | 0x100  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
+_TENTATIVE = 0x40  # IFA_F_TENTATIVE: not yet to be used
+
+
+class Watch(threading.Thread):
+    """A thread that notes each change of an address in some network namespaces: place, time, address, held or not."""
+
+    def __init__(self, spaces: Sequence[str]) -> None:
+        """Name the namespaces in /run/netns."""
+        super().__init__(daemon=True)
+        self._spaces = spaces
+        self.ready = threading.Event()
+        self.seen: list[list[tuple[float, str, bool]]] = [[] for _ in spaces]
+
+    def run(self) -> None:
+        """Note until the process ends."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        sockets = {}
+        poll = select.epoll()
+        for place, name in enumerate(self._spaces):
+            with Path(f"/run/netns/{name}").open("rb") as space:
+                if libc.setns(space.fileno(), _NEWNET):
+                    number = ctypes.get_errno()
+                    raise OSError(number, os.strerror(number))
+            listener = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            listener.bind((0, _GROUPS))
+            sockets[listener.fileno()] = (listener, place)
+            poll.register(listener.fileno(), select.EPOLLIN)
+        self.ready.set()
+        while True:
+            for number, _ in poll.poll():
+                listener, place = sockets[number]
+                data = listener.recv(65536)
+                now = time.monotonic()
+                self.seen[place] += [(now, address, held) for address, held in changes(data)]
+
+
+def changes(data: bytes) -> list[tuple[str, bool]]:
+    """Return address, and whether it is held from now on, of each message."""
+    found = []
+    while len(data) >= 16:
+        length, kind = struct.unpack_from("=IH", data)
+        if not 24 <= length <= len(data):
+            break
+        family, flags = data[16], data[18]
+        attributes = data[24:length]
+        while kind in (_NEWADDR, _DELADDR) and len(attributes) >= 4:
+            size, name = struct.unpack_from("=HH", attributes)
+            if size < 4:
+                break
+            if name == _ADDRESS and not (kind == _NEWADDR and flags & _TENTATIVE):
+                found.append((socket.inet_ntop(family, attributes[4:size]), kind == _NEWADDR))
+            attributes = attributes[(size + 3) & ~3 :]
+        data = data[(length + 3) & ~3 :]
+    return found

@@ -1,0 +1,116 @@
+"""Do real keepalived on a stage do what the table says, and is nothing left of it?"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from rehearse.stage.watch import changes
+from tests.commands import BIN, environment, needs_namespaces, program, run
+
+_CONF = """global_defs {{
+    vrrp_version 3
+    vrrp_garp_master_delay 0
+}}
+{include}
+vrrp_instance VI_1 {{
+    interface eth0
+    virtual_router_id 51
+    priority {priority}
+    advert_int 0.3
+    virtual_ipaddress {{
+        192.0.2.10/24
+        192.0.2.11/32 dev eth1
+    }}
+    track_script {{
+        service
+    }}
+}}
+"""
+_SCRIPT = "vrrp_script service {\n    script \"/nowhere/check web 'a b'\"\n    interval 1\n}\n"
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> list[str]:
+    """Give a node of a root with an include, and one of a file."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may make namespaces")
+    needs_namespaces()
+    for name in ("keepalived", "nft", "ip", "nsenter", "unshare", "setpriv"):
+        program(name)
+    (tmp_path / "root/etc/keepalived").mkdir(parents=True)
+    (tmp_path / "root/etc/keepalived/script.conf").write_text(_SCRIPT, encoding="ascii")
+    first = _CONF.format(priority=150, include="include /etc/keepalived/script.conf")
+    (tmp_path / "root/etc/keepalived/keepalived.conf").write_text(first, encoding="ascii")
+    (tmp_path / "lb2.conf").write_text(_CONF.format(priority=100, include=_SCRIPT), encoding="ascii")
+    return [f"lb1={tmp_path}/root", f"lb2={tmp_path}/lb2.conf", f"lb1={tmp_path}/root/etc"]
+
+
+def left() -> list[str]:
+    """Return the command lines of stages that are there."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:
+            continue
+        found += [words.decode()] if b"rehearse.stage.main" in words or b"/rehearsed/" in words else []
+    return found
+
+
+def test_a_stage_shows_what_the_model_says(nodes: list[str], tmp_path: Path) -> None:
+    """In owners and verdicts, and about in the times."""
+    *nodes, same = nodes
+    chosen = ["--faults", "fails on lb1", "--faults", "stopped on lb1", "--faults", "between", "--faults", "start"]
+    mounts = Path("/proc/self/mountinfo").read_text("utf-8")
+    dry = run(tmp_path, "vipwarden", "rehearse", *nodes, *chosen, "--dry", "--json")
+    expected = tmp_path / "expected.json"
+    expected.write_text(dry.out, encoding="utf-8")
+    ran = subprocess.run(
+        [BIN / "vipwarden", "rehearse", *nodes, *chosen, "--json", "--expect", expected],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(tmp_path),
+        timeout=180,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "3 faults, about" in ran.stderr
+    seen = {it["fault"]: it for it in json.loads(ran.stdout)["faults"]}
+    assert seen["keepalived stopped on lb1"]["without"][1] == pytest.approx(0.18, abs=0.5)
+    assert seen["all nodes start"]["vips"] == ["192.0.2.10", "192.0.2.11"]
+    again = run(tmp_path, "vipwarden", "rehearse", same, nodes[1], "--faults", "stopped on lb2")
+    assert again.code == 0, again.err
+    assert left() == []
+    assert Path("/proc/self/mountinfo").read_text("utf-8") == mounts
+
+
+def test_nothing_is_left_after_kill_9(nodes: list[str], tmp_path: Path) -> None:
+    """The kernel ends the stage with the command."""
+    command = [str(BIN / "vipwarden"), "rehearse", *nodes[:2], "--faults", "stopped on lb1"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(tmp_path))
+    end = time.monotonic() + 60
+    while not any("/rehearsed/" in it for it in left()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    if running.stderr is not None:
+        running.stderr.close()
+    while left():
+        assert time.monotonic() < end, left()
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0" * 15, b"\xff" * 64, b"\x20\0\0\0\x14\0" + b"\0" * 26, b"\x14\0\0\0\x14\0" + b"\1" * 14]
+)
+def test_a_broken_message_is_no_change(data: bytes) -> None:
+    """It is passed over."""
+    assert changes(data) == []
