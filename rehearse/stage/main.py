@@ -64,6 +64,9 @@ def play(fault: dict[str, Any], nodes: list[Node], vips: list[str]) -> dict[str,
     for node in nodes:
         node.start()
     time.sleep(fault["begin"])
+    ended = [node.given["name"] for node in nodes if not node.is_running()]
+    if ended:
+        raise OSError(f"keepalived has ended on {' and '.join(ended)}")
     times["hit"] = time.monotonic()
     hit(fault, nodes, vips, broken=True)
     time.sleep(fault["during"])
@@ -78,6 +81,9 @@ def main() -> None:
     """Rehearse the faults, some at a time."""
     order = json.load(sys.stdin)
     Path("/run/netns").mkdir(exist_ok=True)
+    urgent = ("chrt", "-f", "10")
+    if not subprocess.run([*urgent, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        Node.urgent = urgent
     made = stages(order)
     spaces = [node.space for nodes in made for node in nodes]
     watch = Watch(spaces)

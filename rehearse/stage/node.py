@@ -16,17 +16,25 @@ if TYPE_CHECKING:
 
 _MOUNTS = (
     ("proc", ("-t", "proc", "proc")),
-    ("dev", ("--rbind", "/dev")),
-    ("sys", ("--rbind", "/sys")),
+    ("dev", ("-t", "tmpfs", "dev")),
+    ("sys", ("-t", "tmpfs", "sys")),
     ("run", ("-t", "tmpfs", "run")),
     ("tmp", ("-t", "tmpfs", "tmp")),
 )
 
+_DEVICES = ("null", "zero", "random", "urandom")
+# what a notify script could reach the machine by
+_WITHOUT = "-sys_admin,-sys_module,-sys_boot,-sys_rawio,-sys_time,-sys_ptrace,-sys_chroot,-mknod"
 _END = 60  # seconds after which what hangs is given up
 
 
 class Node:
-    """A node of one stage. ``space`` is its network namespace in /run/netns."""
+    """A node of one stage. ``space`` is its network namespace in /run/netns.
+
+    ``urgent`` is the command before keepalived that lets its adverts come in time on a busy machine.
+    """
+
+    urgent: tuple[str, ...] = ()
 
     def __init__(self, given: dict[str, Any], space: str, folder: Path) -> None:
         self.given = given
@@ -43,6 +51,13 @@ class Node:
         for name, words in _MOUNTS:
             (self.root / name).mkdir(exist_ok=True)
             _do("mount", *words, str(self.root / name))
+        for name in _DEVICES:
+            (self.root / "dev" / name).touch()
+            _do("mount", "--bind", f"/dev/{name}", f"{self.root}/dev/{name}")
+        for name in filter(lambda it: Path("/proc", it).exists(), ("sys", "sysrq-trigger")):
+            _do("mount", "--bind", f"{self.root}/proc/{name}", f"{self.root}/proc/{name}")
+            _do("mount", "-o", "remount,bind,ro", f"{self.root}/proc/{name}")
+        _do("mount", "--bind", "/proc/sys/net", f"{self.root}/proc/sys/net")
         if at == "/etc":
             self._layer(f"{over}:/etc", self.root / "etc", "etc")
         elif at != "/":
@@ -69,18 +84,23 @@ class Node:
         for path in (self.root / "run").glob("keepalived*"):
             if path.is_file():
                 path.unlink()
-        inside = ("chroot", str(self.root), "keepalived", "-n", "-l", "-D", "-P", "-f", self.given["conf"])
+        limits = ("setpriv", f"--bounding-set={_WITHOUT}", f"--inh-caps={_WITHOUT}")
+        inside = ("chroot", str(self.root), *limits, "keepalived", "-n", "-l", "-D", "-P", "-f", self.given["conf"])
         with (self.folder / "log").open("ab") as log:
             self._keepalived = subprocess.Popen(
                 [
                     *("nsenter", f"--net=/run/netns/{self.space}", "unshare", "--pid", "--ipc", "--uts", "--fork"),
-                    *("--kill-child", "--mount", "chrt", "-f", "10", *inside),
+                    *("--kill-child", "--mount", *self.urgent, *inside),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def is_running(self) -> bool:
+        """Return whether keepalived has not ended."""
+        return self._keepalived is not None and self._keepalived.poll() is None
 
     def signal(self, number: int) -> None:
         """Send a signal to keepalived: SIGTERM to its first process, others to all."""

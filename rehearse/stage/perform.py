@@ -46,7 +46,8 @@ def perform(
     for said in run(wanted):
         number = said["fault"]
         if "times" not in said:
-            raise StageError(f"{played[number].kind}: {said.get('error', 'it did not come about')}")
+            logs = " ".join(line for log in said["logs"] for line in log.splitlines()[-8:])
+            raise StageError(f"{played[number].kind}: {said.get('error', 'it did not come about')} {logs}")
         found[number] = list(rows(cluster, played[number], said))
         first = first or [row for it in faults if it.kind == START for row in started(cluster, it, said)]
         progress.show(len(found))

@@ -114,3 +114,21 @@ def test_nothing_is_left_after_kill_9(nodes: list[str], tmp_path: Path) -> None:
 def test_a_broken_message_is_no_change(data: bytes) -> None:
     """It is passed over."""
     assert changes(data) == []
+
+
+def test_what_keepalived_runs_cannot_write_to_the_machine(nodes: list[str], tmp_path: Path) -> None:
+    """And a configuration that cannot be built is told."""
+    conf = tmp_path / "lb2.conf"
+    proof = tmp_path / "proof"
+    script = tmp_path / "notify.sh"
+    script.write_text(f"#!/bin/sh\ntouch {proof}\n", encoding="ascii")
+    script.chmod(0o755)
+    text = conf.read_text("ascii")
+    conf.write_text(text.replace("    track_script", f"    notify {script}\n    track_script"), encoding="ascii")
+    ran = run(tmp_path, "vipwarden", "rehearse", *nodes[:2], "--faults", "stopped on lb1")
+    assert ran.code == 0, ran.err
+    assert not proof.exists()
+    conf.write_text(text.replace("dev eth1", "dev a/b"), encoding="ascii")
+    ran = run(tmp_path, "vipwarden", "rehearse", *nodes[:2], "--faults", "stopped on lb1")
+    assert (ran.code, ran.out) == (3, "")
+    assert "'a/b' is no name of an interface" in ran.err
