@@ -61,7 +61,7 @@ def disagreements(made: Proof, found: dict[str, Any]) -> list[str]:
         several = len(made.fault.nodes) > 1 and bool(made.fault.tracker)
         more = 999.0 if several else 0.0  # each node learns of it at its own moment: who is first is a matter of chance
         said += _phase(f"VRID {vrid} in the fault", outcome.soonest, outcome.latest, hit, more)
-        # what was queued while it was frozen makes members of a group change places up to the next advert
+        # a MASTER that was frozen may be heard again only with its next regular advert
         more = max(more, _INTERVAL * (made.fault.kind == FREEZE))
         if not made.heals_by_chance:
             said += _phase(f"VRID {vrid} after it", outcome.mended_soonest, outcome.mended_latest, mended, more)
