@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 ALL = Choices()
-MOST_ROWS = 1200
+MOST_ROWS = 1000
 FEW = 24  # of more rows those without a problem are folded
 FEW_TOLD = 3  # of problems or names of one kind
 # how urgent problems are, the most urgent first
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class Column(NamedTuple, Generic[Item]):
-    """A column: head, classes of its cells (such as number), the cell of an item, and the value to sort by."""
+    """A column: head, classes (number, word, or text for a longer one), the cell of an item, the value to sort by."""
 
     head: str
     look: str

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Key = tuple[bytes, bytes]  # proxy and server
     Names = tuple[list[bytes], list[bytes]]
-    Numbers = tuple[array[int], ...]
+    Columns = tuple[array[int], ...]
 
 STEP = 30.0  # seconds between two samples, as of the frame
 POINTS = 30
@@ -43,28 +43,31 @@ class Change(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What is known of the last hour; samples are their time and the numbers of the rows at their places."""
+    """What is known of the last hour: of each of SESSIONS, TOTAL, ERRORS and CHECK the columns of rows at ``times``."""
 
     places: Mapping[Key, int] = {}
-    samples: tuple[tuple[float, Numbers], ...] = ()
+    times: tuple[float, ...] = ()
+    columns: tuple[Columns, ...] = ((), (), (), ())
     changes: tuple[Change, ...] = ()
+
+    def outline(self, key: Key, what: int, write: Callable[[float], str], *, is_rate: bool = False) -> tuple[str, str]:
+        """Return the outline of a gauge, or of a counter's rate, and what it says; nothing where it is level."""
+        place = self.places.get(key)
+        if place is None:
+            return "", ""
+        values = [column[place] for column in self.columns[what]]
+        if values.count(values[0]) == len(values):  # most rows
+            return "", ""
+        return outline(self.rate(key, what) if is_rate else self.gauge(key, what), write)
 
     def gauge(self, key: Key, what: int) -> list[tuple[int, float]]:
         """Return the values of a row, each with its place among POINTS."""
         place = self.places.get(key)
         if place is None:
             return []
-        last = self.samples[-1][0]
-        values = ((round((when - last) / STEP) + POINTS, numbers[what][place]) for when, numbers in self.samples)
-        return [(at, value) for at, value in values if value != _NOTHING and at >= 0]
-
-    def ticks(self, now: float) -> dict[Key, list[tuple[int, bytes]]]:
-        """Return the changes by row: in which minute of the last hour, to which state."""
-        known: dict[Key, list[tuple[int, bytes]]] = {}
-        for change in self.changes:
-            if (minute := 60 - round((now - change.when) / 60)) >= 0:
-                known.setdefault(change.key, []).append((minute, change.status))
-        return known
+        steps = (round((when - self.times[-1]) / STEP) + POINTS for when in self.times)
+        values = (column[place] for column in self.columns[what])
+        return [(at, value) for at, value in zip(steps, values, strict=True) if value != _NOTHING and at >= 0]
 
     def rate(self, key: Key, what: int) -> list[tuple[int, float]]:
         """Return the growth of a counter per second between the samples, none across a reset."""
@@ -74,6 +77,14 @@ class Past(NamedTuple):
             for (before, old), (at, new) in pairwise(pairs)
             if new >= old and at > before
         ]
+
+    def ticks(self, now: float) -> dict[Key, list[tuple[int, bytes]]]:
+        """Return the changes by row: in which minute of the last hour, to which state."""
+        known: dict[Key, list[tuple[int, bytes]]] = {}
+        for change in self.changes:
+            if (minute := 60 - round((now - change.when) / 60)) >= 0:
+                known.setdefault(change.key, []).append((minute, change.status))
+        return known
 
 
 class History:
@@ -101,23 +112,24 @@ class History:
                 changes.extend(_changes(when, table, before))
                 self._past = self._past._replace(changes=tuple(changes))
             self._names, self._status = names, status
-            samples = self._past.samples
-            if not samples or when - samples[-1][0] >= STEP - _EARLY:
-                numbers = tuple(_numbers(table, kind, columns) for kind, columns in _COLUMNS)
+            times = self._past.times
+            if not times or when - times[-1] >= STEP - _EARLY:
+                new = (_numbers(table, kind, columns) for kind, columns in _COLUMNS)
+                columns = tuple((*old[-POINTS:], one) for old, one in zip(self._past.columns, new, strict=True))
                 recent = tuple(change for change in self._past.changes if change.when > when - HOUR)
-                self._past = Past(self._past.places, (*samples[-POINTS:], (when, numbers)), recent)
+                self._past = Past(self._past.places, (*times[-POINTS:], when), columns, recent)
             return self._past
 
 
 def _moved(past: Past, names: Names) -> Past:
-    """Return the past with its samples in the order of a table with other rows."""
+    """Return the past with its columns in the order of a table with other rows."""
     places = {key: place for place, key in enumerate(zip(*names, strict=True))}
     old = [past.places.get(key) for key in zip(*names, strict=True)]
-    samples = tuple(
-        (when, tuple(array(it.typecode, [_NOTHING if at is None else it[at] for at in old]) for it in numbers))
-        for when, numbers in past.samples
+    columns = tuple(
+        tuple(array(it.typecode, [_NOTHING if at is None else it[at] for at in old]) for it in each)
+        for each in past.columns
     )
-    return past._replace(places=places, samples=samples)
+    return past._replace(places=places, columns=columns)
 
 
 def _changes(when: float, table: Table, before: Sequence[bytes]) -> Iterator[Change]:
@@ -144,7 +156,7 @@ def _numbers(table: Table, kind: str, columns: Sequence[str]) -> array[int]:
     return array(kind, first)
 
 
-def spark(points: Sequence[tuple[int, float]], write: Callable[[float], str]) -> tuple[str, str]:
+def outline(points: Sequence[tuple[int, float]], write: Callable[[float], str]) -> tuple[str, str]:
     """Return the outline of the values, 10 high, and what it says; nothing for values that are all the same."""
     if len(points) < 2:
         return "", ""

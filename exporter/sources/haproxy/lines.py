@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from vipwarden.node.haproxy.socket import Report
+    from vipwarden.node.haproxy.table import Table
 
     Texts = Mapping[str, str]
 
@@ -39,7 +40,7 @@ class Line:
         self._place = place
 
     def __getitem__(self, name: str) -> str:
-        return shown(self.lines.column(name)[self._place])
+        return shown(self.lines.columns[name][self._place])
 
     @property
     def mark(self) -> Mark:
@@ -72,13 +73,24 @@ class Line:
         return span(number(self["lastchg"])) if self["lastchg"].isdecimal() else ""
 
 
+class _Columns(dict[str, "list[bytes]"]):
+    """The columns of a table, each cut out when it is needed."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__()
+        self._table = table
+
+    def __missing__(self, name: str) -> list[bytes]:
+        column = self[name] = self._table.column(name)
+        return column
+
+
 class InstanceLines:
     """The lines of an instance."""
 
     def __init__(self, label: str, report: Report) -> None:
         self.label = label
-        self._table = report.table
-        self._columns: dict[str, list[bytes]] = {}
+        self.columns = _Columns(report.table)
         kinds = self.column("type")
         self.frontends, self.backends, self.all_servers = (
             [Line(self, place) for place, each in enumerate(kinds) if each == kind]
@@ -90,9 +102,7 @@ class InstanceLines:
 
     def column(self, name: str) -> list[bytes]:
         """Return a column."""
-        if name not in self._columns:
-            self._columns[name] = self._table.column(name)
-        return self._columns[name]
+        return self.columns[name]
 
     def servers(self, backend: Line) -> Sequence[Line]:
         """Return the servers of a backend."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from exporter.render.model import Cell, Column, Group, Row, is_wrong, joined
 from exporter.render.table import Table
 from exporter.render.words import SEVERITY, Mark, amount, count, number, size, span, speed
-from exporter.sources.haproxy.history import CHECK, ERRORS, SESSIONS, TOTAL, spark
+from exporter.sources.haproxy.history import CHECK, ERRORS, SESSIONS, TOTAL
 from exporter.sources.haproxy.lines import (
     backend_mark,
     frontend_mark,
@@ -156,22 +156,20 @@ class Tables:
         return Row(line.key, line.mark, line["svname"], line["addr"], line.since, ticks)
 
     def _sessions(self, line: Line) -> Cell:
-        cell = _three(line, "scur", "smax", "slim")._replace(
-            line=spark(self._past.gauge(line.counted[1:], SESSIONS), count)
-        )
+        cell = _three(line, "scur", "smax", "slim")._replace(line=self._past.outline(line.counted[1:], SESSIONS, count))
         return cell._replace(marks=[Mark("warn", "near limit")]) if near_limit(line) else cell
 
     def _rate(self, line: Line) -> Cell:
         cell = _three(line, "rate", "rate_max", "rate_lim" if line["rate_lim"] else "")
-        return cell._replace(line=spark(self._past.rate(line.counted[1:], TOTAL), speed))
+        return cell._replace(line=self._past.outline(line.counted[1:], TOTAL, speed, is_rate=True))
 
     def _errors(self, line: Line) -> Cell:
         number_ = count(_ERRORS(line)) if line["econ"] or line["eresp"] else "-"
-        return Cell(number_, line=spark(self._past.rate(line.counted[1:], ERRORS), speed))
+        return Cell(number_, line=self._past.outline(line.counted[1:], ERRORS, speed, is_rate=True))
 
     def _check(self, line: Line) -> Cell:
         result, answer = last_check(line)
-        times = spark(self._past.gauge(line.counted[1:], CHECK), lambda value: f"{value:.0f} ms")
+        times = self._past.outline(line.counted[1:], CHECK, lambda value: f"{value:.0f} ms")
         return Cell(result or "-", answer if is_wrong(line.mark) else "", line=times)
 
 

@@ -182,8 +182,8 @@ def _listing(look: Look, rows: list[_Shown]) -> str:
 _TABLE = Table[_Shown](
     "vips",
     "Address",
-    Column("Why", "", lambda shown: Cell(shown.why, shown.because)),
-    Column("Interface", "", lambda shown: Cell(shown.interface)),
+    Column("Why", "word", lambda shown: Cell(shown.why, shown.because)),
+    Column("Interface", "word", lambda shown: Cell(shown.interface)),
     Column("VRID", "number", lambda shown: Cell(shown.vrid)),
     row=lambda shown: shown.row,
 )

@@ -67,7 +67,7 @@ class _Keepalived:
             "Instance",
             Column("Priority", "number", _priority, lambda it: it.effective_priority or 0),
             Column("Since", "number wide", _since, lambda it: it.changed or 0),
-            Column("Tracked scripts", "", self._scripts),
+            Column("Tracked scripts", "word", self._scripts),
             Column("VIPs", "number held", self._addresses),
             Column("Became MASTER", "number", _moves),
             Column("Adverts", "number wide", _adverts),
@@ -76,8 +76,8 @@ class _Keepalived:
         self.scripts = Table(
             "scripts",
             "Script",
-            Column("Tracked by", "", lambda script: Cell(", ".join(self.users(script)[1:]) or "-")),
-            Column("Now", "", _run),
+            Column("Tracked by", "word", lambda script: Cell(", ".join(self.users(script)[1:]) or "-")),
+            Column("Now", "word", _run),
             row=lambda script: Row(key("script", script.name), status(script), script.name),
             state="Status",
         )

@@ -12,7 +12,7 @@ import pytest
 from exporter.frame import Frame
 from exporter.render.words import count
 from exporter.source import Source
-from exporter.sources.haproxy.history import ERRORS, SESSIONS, STEP, TOTAL, Change, History, Past, spark
+from exporter.sources.haproxy.history import ERRORS, SESSIONS, STEP, TOTAL, Change, History, Past, outline
 from exporter.sources.haproxy.source import Haproxies, Instance
 from tests.exporter import sample
 from tests.exporter.running import nowhere
@@ -38,7 +38,7 @@ def test_samples_are_taken_every_half_minute_and_kept_for_a_quarter_of_an_hour()
     for second in range(0, 3000, 5):
         past = history.take(1000.0 + second, table(server(1, scur=second, stot=10 * second, econ=0, eresp=0)))
     sessions, rates = past.gauge(A, SESSIONS), past.rate(A, TOTAL)
-    assert len(past.samples) == len(sessions) == 31
+    assert len(past.times) == len(sessions) == 31
     assert sessions[-1][0] == 30
     assert [value for _, value in sessions] == [30 * step for step in range(69, 100)]
     assert {value for _, value in rates} == {10.0}
@@ -96,7 +96,7 @@ def test_the_memory_of_5000_servers_is_bounded() -> None:
     try:
         for step in range(28, 28 + 32):  # until nothing is left of before
             past = history.take(step * STEP, tables[2 + step % 2])
-        assert len(past.samples) == 31
+        assert len(past.times) == 31
         assert len(past.changes) == 10_000
         del past
         assert tracemalloc.get_traced_memory()[0] < 19_000_000  # and the names of the last table
@@ -107,8 +107,8 @@ def test_the_memory_of_5000_servers_is_bounded() -> None:
 
 def test_a_line_is_drawn_where_there_is_something_to_see() -> None:
     """With what it says."""
-    assert spark([(28, 0), (29, 5), (30, 20)], count) == ("28 10 28 10 29 8 30 0 30 10", "15 min: 0 to 20")
-    assert spark([(29, 5), (30, 5)], count) == spark([(30, 5)], count) == ("", "")
+    assert outline([(28, 0), (29, 5), (30, 20)], count) == ("28 10 28 10 29 8 30 0 30 10", "15 min: 0 to 20")
+    assert outline([(29, 5), (30, 5)], count) == outline([(30, 5)], count) == ("", "")
 
 
 def test_a_source_with_a_history_is_read_where_nobody_else_does(tmp_path: Any) -> None:
