@@ -248,7 +248,7 @@ def test_a_large_haproxy_has_a_page_of_bounded_size(show: Any) -> None:
     assert len(groups) == 200
     assert groups[0] == (" open", "be-177")
     assert not any(is_open for is_open, _ in groups[1:])
-    assert "3 000 further rows are left out" in found.text
+    assert "3 000 further rows are left out" in found.text
     alone = show(outcomes(haproxy=sample.haproxy(lines)), "be-199")
     assert len([tag for tag, attributes in alone.tags if tag == "tr" and "id" in attributes]) == 20
     assert "left out" not in alone.text
