@@ -134,7 +134,7 @@ class Tables:
         total, is_even = self._total(line)
         share = None if is_even or not _is_active(line) or not total else round(100 * number(line["weight"]) / total)
         throttled = f"throttle {amount(line['throttle'])} %" if line["throttle"] not in ("", "100") else ""
-        return Cell(amount(line["weight"]), joined("backup" if line["bck"] == "1" else "", throttled), share)
+        return Cell(amount(line["weight"]), joined("bck" if line["bck"] == "1" else "", throttled), share)
 
     def _total(self, line: Line) -> tuple[int, bool]:
         """Return the weight of all active servers of a backend, and whether all have the same."""

@@ -177,7 +177,8 @@ def _since(it: Instance) -> Cell:
 def _moves(it: Instance) -> Cell:
     if "become_master" not in it.counters:
         return Cell("-")
-    lost = f"lost {things(it.counters['release_master'], 'time')}"
+    times = it.counters["release_master"]
+    lost = f"lost {things(times, 'time')}" if times else ""
     return Cell(things(it.counters["become_master"], "time"), lost)
 
 
