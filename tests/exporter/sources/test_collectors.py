@@ -114,6 +114,7 @@ def test_checks_have_state_age_duration_and_metrics(tmp_path: Path) -> None:
         ("vipwarden_check_maintenance", ("web", "port")): 0,
         ("vipwarden_check_dampened", ("web", "port")): 0,
         ("vipwarden_check_panic", ("web", "port")): 0,
+        ("vipwarden_check_changing", ("web", "port")): 0,
         ("vipwarden_check_duration_seconds", ("web", "port")): 0.5,
         ("vipwarden_check_metric", ("web", "port", "time", "s")): 0.25,
     }
