@@ -50,29 +50,39 @@ class Line:
 
 
 def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[str]] | None = None) -> list[Line]:
-    """Return a line for each fault and outcome; VIPs with the same outcome share it."""
+    """Return a line for each fault and outcome; VIPs with the same outcome, to a tenth of a second, share it."""
     names = [node.name for node in cluster.nodes]
     found: dict[tuple[object, ...], Line] = {}
     for row in rows:
         outcome, said = row.outcome, verdict(row, names)
-        key = (row.fault, outcome, said)
+        owners = (
+            () if row.fault.kind == START else outcome.before,
+            outcome.latest.owners,
+            outcome.mended_latest.owners,
+        )
+        times = (
+            *(_pair(outcome.soonest, outcome.latest, name) for name in ("without", "two", "lost")),
+            *(_pair(outcome.mended_soonest, outcome.mended_latest, name) for name in ("without", "two")),
+        )
+        key = (row.fault, owners, tuple(round(it, 1) for pair in times for it in pair), said)
         instances = [cluster.nodes[node].instances[number] for node, number in row.instances]
         vips = list(dict.fromkeys(address for it in instances for address, _ in it.vips))
         known = found.get(key)
         if known is None:
-            before = [] if row.fault.kind == START else outcome.before
+            before, during, after = ([names[it] for it in nodes] for nodes in owners)
+            without, two, lost, back_without, back_two = times
             known = found[key] = Line(
                 row.fault.text(names),
                 [],
                 [],
-                [names[it] for it in before],
-                [names[it] for it in outcome.latest.owners],
-                [names[it] for it in outcome.mended_latest.owners],
-                _pair(outcome.soonest, outcome.latest, "without"),
-                _pair(outcome.soonest, outcome.latest, "two"),
-                _pair(outcome.soonest, outcome.latest, "lost"),
-                _pair(outcome.mended_soonest, outcome.mended_latest, "without"),
-                _pair(outcome.mended_soonest, outcome.mended_latest, "two"),
+                before,
+                during,
+                after,
+                without,
+                two,
+                lost,
+                back_without,
+                back_two,
                 said.word,
                 said.reason,
                 [],
