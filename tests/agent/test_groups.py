@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import signal
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent import asked
 from agent.asked import Seen
+from agent.groups import Groups
 from agent.watch import Watch
 from tests.agent.drive import Inside, entries
 from tests.agent.running import agent
 from tests.agent.test_agent import value
 from tests.agent.test_maintenance import begin, nothing, steps
+from vipwarden.config.panic import Group, Rule
 from vipwarden.core.result import CRITICAL, OK, Result, State
 from vipwarden.state import paths, verdict
 from vipwarden.state.clock import boot
@@ -277,3 +280,23 @@ def test_what_an_agent_held_whose_verdict_no_longer_counts_is_not_held() -> None
         if kept is not None:
             assert watch.told.kept_until == pytest.approx(time.monotonic() + 20, abs=5)
             assert watch.told.word(time.monotonic()).startswith("panic0@")
+
+
+def test_a_group_is_looked_at_soon_after_a_failure_and_seldom_when_its_time_is_spent() -> None:
+    """Once a second, until a failure comes that may be held."""
+    whens: list[float] = []
+    driver = SimpleNamespace(away=None, at=lambda when, _call: whens.append(when))
+    groups = Groups(driver, None, None, None)  # type: ignore[arg-type]
+    it = groups._made(Group("pool", Rule(50, 1, 2), ("a", "b")))
+    assert all(it.panic.resume(name, 1.5, 100) for name in "ab")
+    groups._arm(it, 100)
+    groups._arm(it, 100.01)
+    assert whens == [100.1]
+    assert it.panic.look(102) == ["a", "b"]
+    it.armed = float("inf")
+    groups._arm(it, 102)
+    assert whens[1:] == [103]
+    it.panic.held["a"] = 102  # as if there were time
+    it.panic._spent = 1
+    groups._arm(it, 102.5)
+    assert whens[2:] == [102.6]
