@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.events.make import event, vrrp
-from vipwarden.events.merge import Bound, agreed, merged
+from vipwarden.events.clocks import Bound, agreed
+from vipwarden.events.merge import merged
 
 if TYPE_CHECKING:
     from vipwarden.events.event import Event
@@ -129,6 +130,14 @@ def test_a_keepalived_that_is_stopped_gave_its_vips_up(ahead: float) -> None:
     offset = merged([one, two])[1]["lb2"]
     assert offset is not None
     assert abs(offset.seconds - ahead) <= offset.error
+
+
+def test_instances_of_one_name_with_other_vips_have_nothing_in_common() -> None:
+    """They are two routers, whose states tell nothing of each other."""
+    one, two = history([(100, "FAULT"), (300, "preempted")], 3.0, 0.01, 0.6)
+    one.append(event(500, "vip", "192.0.2.1", bid="lb1", of="VI_1", state="held"))
+    two.append(event(500, "vip", "192.0.2.2", node="lb2", bid="lb2", of="VI_1", state="held"))
+    assert merged([one, two])[1]["lb2"] is None
 
 
 def test_without_anything_in_common_nothing_is_claimed() -> None:

@@ -15,9 +15,9 @@ from vipwarden.events.merge import merged
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from vipwarden.events.clocks import Offset
     from vipwarden.events.event import Event
     from vipwarden.events.explain import Chain
-    from vipwarden.events.merge import Offset
 
 APART = 3.0  # seconds between the clocks of two nodes
 _NEAR = 0.15  # seconds within which the order of two nodes says nothing
