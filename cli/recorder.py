@@ -20,6 +20,7 @@ from vipwarden.events.keepalived import Keepalived
 from vipwarden.events.looks import Looks
 from vipwarden.events.recorder import Recorder
 from vipwarden.events.segments import BusyError, Segments
+from vipwarden.events.spool import Spool
 from vipwarden.state import paths
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ main = CommandLine("vipwarden recorder", recorder)
 
 def start(most: int, conf: str, haproxy_conf: str, say: Callable[[str], None]) -> Recorder:
     """Return a recorder that is ready to run, whose node is watched already; raises BusyError and OSError."""
-    work = Recorder(paths.events(), Segments(paths.history(), most), say, conf)
+    segments = Segments(paths.history(), most)  # first: where another recorder writes, nothing is touched
+    work = Recorder(Spool(paths.events(), conf), segments, say)
     looks = Looks(Hand("recorder"), (Keepalived(conf), Haproxy(haproxy_conf), Ipvs()), say)
     work.seen = looks.stir
     Thread(target=looks.run, daemon=True).start()

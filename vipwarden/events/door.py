@@ -27,6 +27,7 @@ _USUAL = "keepalived_script"  # keepalived's default, keepalived.conf(5)
 _ROOM = 1 << 20  # bytes of the socket
 _CREDENTIALS = Struct("=iII")  # struct ucred: PID, user, group
 _MOST = 64  # datagrams at once
+_RATE, _BURST = 100.0, 1000.0  # lines a second: a script that has gone wild must not drive out the record
 _APART = 60.0  # seconds by which clocks of an event may differ from now
 
 
@@ -38,6 +39,8 @@ class Door:
         self._conf = conf
         self._stamp: tuple[int, ...] = ()
         self._users: set[int] = set()
+        self._left, self._taken = _BURST, boot()
+        self.lost = 0  # lines beyond the rate
         path = f"{spool}/{DOOR}"
         with suppress(FileNotFoundError):
             os.unlink(path)  # noqa: PTH108
@@ -69,7 +72,13 @@ class Door:
                 break
             if not flags & socket.MSG_TRUNC and _sender(extra) in self._allowed():
                 lines += (text for text in data.splitlines(keepends=True) if _is_credible(text))
-        return lines
+        now = boot()
+        self._left = min(_BURST, self._left + (now - self._taken) * _RATE)
+        self._taken = now
+        many = min(len(lines), int(self._left))
+        self._left -= many
+        self.lost += len(lines) - many
+        return lines[:many]
 
     def _allowed(self) -> set[int]:
         """Return the users of keepalived's scripts, as keepalived.conf has them now."""

@@ -1,0 +1,129 @@
+"""What has been handed over to the recorder, and when does more come?
+
+Files in a folder, a FIFO that is rung for them, and a socket for programs of other users.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+from contextlib import suppress
+from itertools import islice
+from time import sleep
+from typing import TYPE_CHECKING
+
+from vipwarden.events.door import Door
+from vipwarden.events.hand import BELL, LOST, MOST_BYTES, ring
+from vipwarden.state import files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MOST_FILES = 128  # at once: 2 MiB
+_MOST_SENT = 4096  # lines of other users that wait for the disk
+_GATHER = 0.05  # seconds for those that follow
+_FOREIGN = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ELOOP, errno.ENXIO)
+
+
+class Spool:
+    """The folder; ``conf`` is the path of keepalived.conf, which names the users of scripts."""
+
+    def __init__(self, folder: str, conf: str) -> None:
+        """Make it where it is missing; raises OSError."""
+        self.folder = folder
+        self._conf = conf
+        self._sent: list[bytes] = []  # by other users
+        self._open()
+
+    def _open(self) -> None:
+        files.ready(self.folder)
+        bell = f"{self.folder}/{BELL}"
+        with suppress(FileNotFoundError):
+            if not stat.S_ISFIFO(os.lstat(bell).st_mode):
+                os.unlink(bell)  # noqa: PTH108
+        with suppress(FileExistsError):
+            os.mkfifo(bell, 0o622)
+        self._bell = os.open(bell, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            self._door = Door(self.folder, self._conf)
+        except OSError:
+            os.close(self._bell)
+            raise
+
+    def close(self) -> None:
+        """Take nothing any more."""
+        self._door.close()
+        os.close(self._bell)
+
+    def is_whole(self) -> bool:
+        """Return whether it is there: nobody has removed it or the FIFO in it."""
+        try:
+            there, own = os.lstat(f"{self.folder}/{BELL}"), os.fstat(self._bell)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino)
+
+    def mend(self) -> None:
+        """Make anew what somebody has removed; raises OSError."""
+        if not self.is_whole():
+            door, bell = self._door, self._bell
+            self._open()
+            door.close()
+            os.close(bell)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until something is handed over, at most so many seconds."""
+        poll = select.poll()
+        poll.register(self._bell, select.POLLIN)
+        if len(self._sent) < _MOST_SENT:
+            poll.register(self._door, select.POLLIN)
+        if poll.poll(max(0.0, seconds) * 1000):
+            sleep(_GATHER)
+            with suppress(BlockingIOError):
+                while len(os.read(self._bell, 65536)) == 65536:
+                    pass
+            self._sent += self._door.take()
+
+    def wake(self) -> None:
+        """End wait(); to be called from a signal handler or another thread."""
+        ring(self.folder)
+
+    def names(self) -> list[str]:
+        """Return the names of the oldest files; raises OSError."""
+        try:
+            return list(islice(files.names(self.folder), _MOST_FILES))
+        except FileNotFoundError:  # somebody has removed it
+            return []
+
+    def lines(self, names: Sequence[str]) -> list[bytes]:
+        """Return the lines of files, and what other users have sent; raises OSError."""
+        return [text for name in names for text in _lines(f"{self.folder}/{name}")] + self._sent
+
+    def done(self, names: Sequence[str]) -> None:
+        """Remove files, and forget what other users have sent: the disk has it; raises OSError."""
+        self._sent = []
+        for name in names:
+            os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
+
+    def losses(self) -> int:
+        """Return how many events found no room since the last time; raises OSError."""
+        lost, self._door.lost = self._door.lost, 0
+        path = f"{self.folder}/{LOST}"
+        try:
+            lost += os.lstat(path).st_size
+        except FileNotFoundError:
+            return lost
+        os.unlink(path)  # noqa: PTH108
+        return lost
+
+
+def _lines(path: str) -> list[bytes]:
+    """Return the lines of a file, none of a file that is not to be trusted."""
+    try:
+        return files.read(path, MOST_BYTES, closed=True).splitlines(keepends=True)
+    except OSError as error:
+        if error.errno not in _FOREIGN:
+            raise
+        return []
