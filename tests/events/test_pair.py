@@ -7,20 +7,18 @@ import subprocess
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.commands import BIN, environment, program, run
 from tests.events.make import jsonl
 from tests.keepalived_scripts.node import libexec
 from tests.prometheus.namespace import namespace, until
 from tests.prometheus.node import links
+from vipwarden.events.event import Event
 from vipwarden.events.read import read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.prometheus.namespace import Namespace
-    from vipwarden.events.event import Event
 
 VIP = "198.51.100.1"
 CONF = """
@@ -38,7 +36,7 @@ vrrp_instance VI_1 {{
     interface eth0
     virtual_router_id 51
     priority {priority}
-    advert_int 0.2
+    advert_int 0.6
     virtual_ipaddress {{
         {vip}/32
     }}
@@ -91,8 +89,7 @@ class Node:
         return [event.state for event in self.events() if event.kind == kind]
 
 
-@pytest.mark.parametrize("ahead", [3.0, -3.0])
-def test_a_real_failover_is_explained(tmp_path: Path, ahead: float) -> None:
+def test_a_real_failover_is_explained(tmp_path: Path) -> None:
     """A service is killed on the MASTER and comes back: two chains of two nodes, each in the order of what happened."""
     program("keepalived")
     commands = libexec(tmp_path)
@@ -116,18 +113,23 @@ def test_a_real_failover_is_explained(tmp_path: Path, ahead: float) -> None:
         until("MASTER", lambda: one.states("vrrp")[-1:] == ["MASTER"], logs=logs)
         until("BACKUP", lambda: two.states("vrrp")[-1:] == ["BACKUP"], logs=logs)
         first, second = one.events(), two.events()
-    for event in second:
-        event.wall += ahead
-    files = jsonl(tmp_path / "lb1.jsonl", first), jsonl(tmp_path / "lb2.jsonl", second)
-    whole = [json.loads(line) for line in run(tmp_path, "vipwarden", "events", "--json", *files).out.splitlines()]
+    for ahead in (3.0, -3.0):
+        later = [Event(it.as_dict() | {"wall": it.wall + ahead}) for it in second]
+        _must_be_explained(tmp_path, first, later, ahead)
+
+
+def _must_be_explained(folder: Path, first: list[Event], second: list[Event], ahead: float) -> None:
+    """See that the record of two nodes, the clock of the second ahead, tells what happened."""
+    files = jsonl(folder / "lb1.jsonl", first), jsonl(folder / "lb2.jsonl", second)
+    whole = [json.loads(line) for line in run(folder, "vipwarden", "events", "--json", *files).out.splitlines()]
     killed = next(place for place, it in enumerate(whole) if (it["kind"], it["state"]) == ("check", "CRITICAL"))
     found = [(it["node"], it["kind"], it["state"]) for it in whole[killed:] if it["kind"] in ("check", "vrrp", "vip")]
-    shown = run(tmp_path, "vipwarden", "events", *files).out
+    shown = run(folder, "vipwarden", "events", *files).out
     assert found[0] == ("lb1", "check", "CRITICAL"), shown
     # keepalived moves the VIP before or after it starts the script
     assert set(found[1:3]) == {("lb1", "vrrp", "FAULT"), ("lb1", "vip", "gone")}, shown
     assert set(found[3:5]) == {("lb2", "vrrp", "MASTER"), ("lb2", "vip", "held")}, shown
-    explained = run(tmp_path, "vipwarden", "events", "--explain", "--since", f"@{whole[killed]['time'] - 0.1}", *files)
+    explained = run(folder, "vipwarden", "events", "--explain", "--since", f"@{whole[killed]['time'] - 0.1}", *files)
     assert "check service OK -> CRITICAL" in explained.out
     assert "clients were without for about" in explained.out
     word = "ahead of" if ahead > 0 else "behind"
