@@ -31,7 +31,7 @@ def vip(at: float, state: str, name: str = "192.0.2.1", before: str = "") -> Eve
         ([vrrp(1, "BACKUP", "MASTER"), vip(1, "held"), vrrp(2, "MASTER", "FAULT"), vip(2, "gone")], []),
         # one of two, as by hand, and a VIP that was away for a moment
         ([vip(1, "held", before="held"), vip(1, "held", "192.0.2.2", "held"), vip(2, "gone")], []),
-        ([vip(1, "held", before="held"), vip(2, "gone"), vip(2.5, "held")], []),
+        ([vip(1, "held", before="held"), vip(2, "gone"), vip(2.1, "held")], []),
         ([event(1, "address", "192.0.2.9", state="held")], []),
     ],
 )
@@ -44,3 +44,23 @@ def test_a_transition_that_nobody_hands_over(events: list[Event], told: list[tup
     found = list(roles.ripe(roles.due() + 0.001)) if told else list(roles.ripe(100))
     assert [(it.state, it.before, it.boot) for it in found] == told
     assert list(roles.ripe(100)) == []
+
+
+def test_vips_that_go_to_and_fro_are_that_many_transitions() -> None:
+    """Nobody will tell of them; where notify does tell, it is waited for."""
+    flapping = [vip(1, "held"), vip(1.7, "gone"), vip(2.5, "held")]
+    roles = Roles()
+    for it in flapping:
+        roles.take(it)
+    found = [it for now in (2.5, 5) for it in roles.ripe(now)]
+    assert [(it.state, it.before, it.boot) for it in found] == [
+        ("MASTER", "", 1),
+        (NOT_MASTER, "MASTER", 1.7),
+        ("MASTER", NOT_MASTER, 2.5),
+    ]
+    roles = Roles()
+    told = vrrp(0.5, "", "BACKUP")
+    told.by = "notify"
+    for it in (told, *flapping[:2]):
+        roles.take(it)
+    assert list(roles.ripe(5)) == []

@@ -113,14 +113,11 @@ class Recorder:
     def _tell(self, kind: str, state: str, text: str = "", name: str = "recorder", **words: Any) -> None:
         """Record an event of the recorder itself; raises nothing."""
         self._number += 1
-        data = line("recorder", self._number, kind, name, state=state, text=text, **words)
         with suppress(OSError):
-            self._segments.add(data)
+            self._segments.add(line("recorder", self._number, kind, name, state=state, text=text, **words))
             self._totals[kind] += 1
         if kind == "events":
             self._say(f"{state}: {text}")
-        if kind == "vrrp" and (event := decode(data)) is not None:
-            self._roles.take(event)
 
     def _publish(self) -> None:
         """Write how many events of each kind there were, for the exporter."""

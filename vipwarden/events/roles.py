@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NOT_MASTER = "not MASTER"
 _PATIENCE = 1.5  # seconds in which notify may tell
+_BRIEF = 0.2  # seconds: a VIP that is away for less was not given up
 
 
 class Change(NamedTuple):
@@ -36,12 +37,16 @@ class Roles:
         self._held: dict[str, set[str]] = {}  # VIPs of an instance
         self._states: dict[str, str] = {}
         self._waiting: dict[str, Change] = {}
+        self._told: set[str] = set()  # instances of which notify has told
+        self._passed: list[Change] = []  # such as nobody will tell any more, for the VIPs have moved again
 
     def take(self, event: Event) -> None:
         """Look at an event."""
         if event.kind == "vrrp" and event.of == "INSTANCE":
             self._states[event.name] = event.state
             self._waiting.pop(event.name, None)
+            if event.by == "notify":
+                self._told.add(event.name)
         elif event.kind == "vip" and event.of and event.state in (HELD, GONE):
             self._moved(event)
 
@@ -51,18 +56,27 @@ class Roles:
         if event.before == event.state:  # it was there before the recorder
             self._states.setdefault(name, MASTER)
             return
+        waits = self._waiting.get(name)
+        if waits is not None and bool(vips) is not (waits.state == MASTER):  # back again
+            del self._waiting[name]
+            if name not in self._told and event.boot - waits.boot > _BRIEF:
+                self._passed.append(waits)
+                self._states[name] = waits.state
         before = self._states.get(name, "")
-        if bool(vips) is (before == MASTER):
-            self._waiting.pop(name, None)
-        elif name not in self._waiting:
+        if name not in self._waiting and bool(vips) is not (before == MASTER):
             self._waiting[name] = Change(name, MASTER if vips else NOT_MASTER, before, event.boot)
 
     def due(self) -> float:
         """Return the time since boot at which ripe() has something, infinite where nothing waits."""
+        if self._passed:
+            return 0.0
         return min((change.boot for change in self._waiting.values()), default=float("inf")) + _PATIENCE
 
     def ripe(self, now: float) -> Iterator[Change]:
         """Yield what nobody has told until now, in seconds since boot."""
+        passed, self._passed = self._passed, []
+        yield from passed
         for change in [it for it in self._waiting.values() if it.boot + _PATIENCE <= now]:
             del self._waiting[change.name]
+            self._states[change.name] = change.state
             yield change
