@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -12,12 +13,41 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.events import When
-from tests.commands import BIN, run
-from tests.events.make import event, jsonl, recording, vrrp
+from tests.commands import BIN, CODE, environment, run
+from tests.events.make import EPOCH, event, jsonl, recording, vrrp
 from vipwarden.events.hand import Hand
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def test_the_example_of_the_documentation_is_true(tmp_path: Path) -> None:
+    """A failover by a check, and the return eight minutes later, by which the clocks are known."""
+    text = (CODE / "docs" / "events.md").read_text("utf-8")
+    command, shown = re.search(r"```text\n\$ vipwarden (events --explain .*)\n([^`]*)```", text).groups()  # type: ignore[union-attr]
+    begun = 1795317124.11 - EPOCH  # 03:12:04.11
+    one = [
+        event(0.0, "check", "haproxy", bid="lb1", before="OK", state="CRITICAL", text="no process is called haproxy"),
+        vrrp(0.31, "MASTER", "FAULT", text="priority 150"),
+        event(0.32, "vip", "192.0.2.10", bid="lb1", of="VI_1", state="gone", text="on eth0"),
+        vrrp(500.0, "BACKUP", "MASTER", text="priority 150"),
+        event(500.01, "vip", "192.0.2.10", bid="lb1", of="VI_1", state="held", text="on eth0"),
+    ]
+    two = [
+        vrrp(0.92, "BACKUP", "MASTER", node="lb2", text="priority 100"),
+        event(0.93, "vip", "192.0.2.10", node="lb2", bid="lb2", of="VI_1", state="held", text="on eth0"),
+        vrrp(500.005, "MASTER", "BACKUP", node="lb2", text="priority 100"),
+        event(500.015, "vip", "192.0.2.10", node="lb2", bid="lb2", of="VI_1", state="gone", text="on eth0"),
+    ]
+    for it in one:
+        it.wall += begun
+    for it in two:
+        it.wall += begun - 2.99
+    jsonl(tmp_path / "lb1.jsonl", one)
+    jsonl(tmp_path / "lb2.jsonl", two)
+    words = [str(tmp_path / word) if word.endswith(".jsonl") else word for word in shlex.split(command)]
+    done = run(tmp_path, "vipwarden", *words, env=environment(tmp_path) | {"TZ": "UTC"})
+    assert done.err + done.out == shown
 
 
 @pytest.fixture

@@ -37,9 +37,12 @@ def event(
     return Event({**numbers, **fields, "kind": kind, "name": name, "node": node, "bid": bid, "by": "test"})
 
 
-def vrrp(at: float, before: str, state: str, *, node: str = "lb1", name: str = "VI_1", ahead: float = 0.0) -> Event:
+def vrrp(
+    at: float, before: str, state: str, *, node: str = "lb1", name: str = "VI_1", ahead: float = 0.0, text: str = ""
+) -> Event:
     """Return a transition of an instance."""
-    return event(at, "vrrp", name, node=node, ahead=ahead, of="INSTANCE", before=before, state=state, bid=node)
+    words = {"of": "INSTANCE", "before": before, "state": state, "text": text}
+    return event(at, "vrrp", name, node=node, ahead=ahead, bid=node, **words)
 
 
 def jsonl(path: Path, events: list[Event]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vipwarden.events.process import Tell
 
 _BUDGET = 0.5e-3 / 60  # of a CPU; the way to sleep and back, and the recorder itself, take as much again
-_LEAST, _MOST = 10.0, 60.0  # seconds between two looks while nothing happens
+_LEAST, _MOST = 10.0, 120.0  # seconds between two looks while nothing happens
 _OFTEN, _WHILE = 0.5, 10.0  # seconds between two looks, and for how long, when something has happened
 _STIRRING = frozenset(("address", "check", "maintenance", "panic", "process", "restart", "server", "vip", "vrrp"))
 
