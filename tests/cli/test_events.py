@@ -34,8 +34,8 @@ def test_the_example_of_the_documentation_is_true(tmp_path: Path) -> None:
         event(500.01, "vip", "192.0.2.10", bid="lb1", of="VI_1", state="held", text="on eth0"),
     ]
     two = [
-        vrrp(0.92, "BACKUP", "MASTER", node="lb2", text="priority 100"),
-        event(0.93, "vip", "192.0.2.10", node="lb2", bid="lb2", of="VI_1", state="held", text="on eth0"),
+        vrrp(0.93, "BACKUP", "MASTER", node="lb2", text="priority 100"),
+        event(0.94, "vip", "192.0.2.10", node="lb2", bid="lb2", of="VI_1", state="held", text="on eth0"),
         vrrp(500.005, "MASTER", "BACKUP", node="lb2", text="priority 100"),
         event(500.015, "vip", "192.0.2.10", node="lb2", bid="lb2", of="VI_1", state="gone", text="on eth0"),
     ]
