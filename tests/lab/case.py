@@ -80,7 +80,7 @@ class Case(Cluster):
 
     def _record(self, names: Sequence[str]) -> None:
         self._recorded += names
-        self.everywhere(f"setsid {SCRIPTS}/vipwarden recorder </dev/null >>/run/recorder.log 2>&1 &", names)
+        self.everywhere(f"setsid nice -n 10 {SCRIPTS}/vipwarden recorder </dev/null >>/run/recorder.log 2>&1 &", names)
         bells = [self[name].files / "run/vipwarden/events/.bell" for name in names]
         self.until("the recorders run", lambda: all(bell.exists() for bell in bells))
 
