@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ UNITS = CODE / "packaging" / "systemd"
 EXPOSURE, EXPOSURE_OF_ALL = 2.0, 2.3  # of 10, as systemd-analyze counts
 TRACK = "/run/vipwarden/track/web"
 AGENT, EXPORTER, NOTIFY = "vipwarden-agent", "vipwarden-exporter", "vipwarden-notify"
+RECORDER = "vipwarden-recorder"
 CONFIG = """\
 checks:
   web:
@@ -330,6 +332,26 @@ def test_keepalived_takes_the_installed_scripts_under_script_security(agent: Con
         assert re.search(rf"VRRP_Script\({script}\) succeeded", said), said
     node.run("systemctl", "stop", "keepalived")
     eventually(lambda: state() in ("STOP", "FAULT"))
+
+
+def test_the_recorder_has_the_rights_that_it_needs(agent: Container) -> None:
+    """It sees VIPs, what scripts hand over, and the end of a keepalived that is killed."""
+    node = agent
+    node.write("/etc/keepalived/keepalived.conf", KEEPALIVED)
+    node.run("systemctl", "start", RECORDER)
+
+    def recorded(kind: str) -> list[str]:
+        lines = node.run("vipwarden", "events", "--json", "--kind", kind).splitlines()
+        return [f"{it['name']} {it['state']}" for it in map(json.loads, lines)]
+
+    node.run("systemctl", "start", "keepalived")
+    eventually(lambda: "192.0.2.10 held" in recorded("vip"))
+    eventually(lambda: "V1 MASTER" in recorded("vrrp"))
+    node.run("systemctl", "kill", "--signal=KILL", "keepalived")
+    eventually(lambda: "keepalived ended" in recorded("process"))
+    node.run("systemctl", "stop", "keepalived", RECORDER)
+    assert recorded("recorder") == ["recorder start", "recorder stop"]
+    assert "not recorded" not in node.journal(RECORDER)
 
 
 SITE = """\

@@ -64,7 +64,8 @@ class Haproxy:
         if self._trouble:
             self._trouble = ""
             tell("source", "haproxy", state="read", before="failed")
-        self._process.runs(int(answer.info.get("Pid", "0")), tell, reloads=True)
+        if (pid := answer.info.get("Pid", "")).isdecimal() and 0 < int(pid[:10]) < 1 << 31:
+            self._process.runs(int(pid), tell, reloads=True)
         self._compare(answer, begun - self._looked, tell)
         self._looked = begun
 

@@ -35,6 +35,8 @@ class Keepalived:
             if pid is not None and _is_keepalived(pid):
                 self._process.runs(pid, tell)
                 return
+        if self._process.pid and self._process.fileno() < 0:  # before Linux 5.3
+            self._process.ended(tell)
         self._process.absent()
 
 

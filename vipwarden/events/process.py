@@ -27,7 +27,11 @@ class Process:
 
     def has_ended(self) -> bool:
         """Return whether the process that is held has ended."""
-        return self._pidfd >= 0 and bool(select.select([self._pidfd], [], [], 0)[0])
+        if self._pidfd < 0:
+            return False
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(0))
 
     def ended(self, tell: Tell) -> None:
         """Say that it has ended, and hold none."""
