@@ -51,6 +51,22 @@ def test_two_failovers_are_two_chains() -> None:
     assert [len(it.events) for it in found] == [5, 5]
 
 
+def test_a_failure_and_the_quick_return_are_two_chains() -> None:
+    """Each with its own cause; what fails between the loss and the new MASTER belongs to the loss."""
+    one = failover()
+    one.insert(3, event(10.85, "check", "other", before="OK", state="CRITICAL", bid="lb1"))
+    back = [
+        event(12.0, "check", "haproxy", before="CRITICAL", state="OK", bid="lb1"),
+        vrrp(13.5, "BACKUP", "MASTER"),
+        event(13.51, "vip", "192.0.2.1", of="VI_1", state="held", bid="lb1"),
+    ]
+    found = chains(one + back)
+    assert [it.events[0].state for it in found] == ["CRITICAL", "OK"]
+    assert [len(it.events) for it in found] == [6, 3]
+    assert found[0].without is not None
+    assert abs(found[0].without - 0.96) < 0.01
+
+
 def test_without_a_change_of_master_there_is_no_chain() -> None:
     """A check alone moves nothing."""
     assert chains([event(1, state="CRITICAL", before="OK"), vrrp(2, "BACKUP", "FAULT")]) == []

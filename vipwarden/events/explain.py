@@ -9,6 +9,8 @@ from __future__ import annotations
 from time import localtime, strftime
 from typing import TYPE_CHECKING, NamedTuple
 
+from vipwarden.events.event import HELD
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 BEFORE = 15.0  # seconds from a cause to the change of MASTER: three adverts of 4 s, and a few bad runs
 _AFTER = 5.0  # seconds from one consequence to the next
+_SOON = 0.5  # seconds after which trouble, or its end, is no part of what has settled
+_MOVES = ("vrrp", "vip")
 MASTER = "MASTER"
 _GOOD = ("OK", "WARNING")
 _FAILED = ("FAULT", "STOP", "DELETED")
@@ -85,18 +89,22 @@ def is_trouble(event: Event) -> bool | None:
 
 
 def _last(events: Sequence[Event], place: int) -> int:
-    """Return the place behind the last consequence."""
-    end, last = place + 1, events[place].time
-    for at in range(place + 1, len(events)):
-        if events[at].time - last > _AFTER:
+    """Return the place behind the last consequence; once a node is MASTER a later cause begins another chain."""
+    end, last, is_settled = place + 1, events[place].time, False
+    for at in range(place, len(events)):
+        event = events[at]
+        is_move = event.kind in _MOVES
+        is_cause = not is_move and is_trouble(event) is not None
+        if event.time - last > (_SOON if is_settled and is_cause else _AFTER):
             break
-        if events[at].kind in ("vrrp", "vip"):
-            end, last = at + 1, events[at].time
+        if is_move:
+            end, last = at + 1, event.time
+            is_settled = is_settled or event.state in (MASTER, HELD)
     return end
 
 
 def _belongs(event: Event) -> bool:
-    return event.kind in ("vrrp", "vip") or is_trouble(event) is not None
+    return event.kind in _MOVES or is_trouble(event) is not None
 
 
 def _without(chain: Iterable[Event]) -> float | None:
@@ -123,7 +131,7 @@ def as_text(chain: Chain) -> Iterator[str]:
 
 def said(event: Event) -> str:
     """Return an event in words."""
-    name = f"{event.of} {event.name}" if event.of and event.kind in ("vrrp", "vip") else event.name
+    name = f"{event.of} {event.name}" if event.of and event.kind in _MOVES else event.name
     change = f"{event.before} -> {event.state}" if event.before else event.state
     text = f": {event.text}" if event.text else ""
     return " ".join(filter(None, (event.kind, name if name != event.kind else "", change))) + text
