@@ -66,6 +66,8 @@ class Haproxy:
             tell("source", "haproxy", state="read", before="failed")
         if (pid := answer.info.get("Pid", "")).isdecimal() and 0 < int(pid[:10]) < 1 << 31:
             self._process.runs(int(pid), tell, reloads=True)
+        if self._process.has_ended():  # and another answers, which does not say its PID
+            self._process.ended(tell)
         self._compare(answer, begun - self._looked, tell)
         self._looked = begun
 
