@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, find, given, settings
 
-from rehearse.model.faults import FREEZE
+from rehearse.model.faults import DEAF, FREEZE
 from tests.commands import CODE, needs_namespaces, program
 from tests.rehearse.pairs import NAMES, Case, Proof, cases, proof
 
@@ -61,8 +61,8 @@ def disagreements(made: Proof, found: dict[str, Any]) -> list[str]:
         several = len(made.fault.nodes) > 1 and bool(made.fault.tracker)
         more = 999.0 if several else 0.0  # each node learns of it at its own moment: who is first is a matter of chance
         said += _phase(f"VRID {vrid} in the fault", outcome.soonest, outcome.latest, hit, more)
-        # a MASTER that was frozen may be heard again only with its next regular advert
-        more = max(more, _INTERVAL * (made.fault.kind == FREEZE))
+        # the next regular advert decides between two masters, and comes within an interval
+        more = max(more, _INTERVAL * (made.fault.kind in (DEAF, FREEZE)))
         if not made.heals_by_chance:
             said += _phase(f"VRID {vrid} after it", outcome.mended_soonest, outcome.mended_latest, mended, more)
     return said
