@@ -210,6 +210,7 @@ def test_a_reload_opens_keeps_and_closes_doors_without_a_gap(tmp_path: Path) -> 
                 for closed in gone:
                     with pytest.raises(ConnectionRefusedError):
                         ask(closed)
+            running.must_come(lambda: running.state("my bad") == "CRITICAL")
             assert ask(one).startswith(b"down #CRITICAL: ")
         finally:
             is_over.set()

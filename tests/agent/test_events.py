@@ -239,7 +239,7 @@ def test_a_check_that_a_reload_takes_away_watches_nothing(tmp_path: Path) -> Non
         if states(inside) == {"it": "OK", "other": "OK"} and not asked:
             assert len(inside.agent._driver.events._ends._owners) == 2
             asked.append(asyncio.ensure_future(inside.agent.reload(entries(f"it: {after}"))))
-        return bool(asked) and asked[0].done() and inside.agent._meter.runs == 3
+        return bool(asked) and asked[0].done() and inside.agent._meter.runs >= 3
 
     inside.run_until(reloaded)
     assert asked[0].exception() is None

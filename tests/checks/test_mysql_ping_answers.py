@@ -175,7 +175,7 @@ class TestDeadline:
 
         with serve(handle) as port:
             if end == "deadline":
-                assert ping(port, "-u", "x", "-t", "0.1").expired
+                assert ping(port, "-u", "x", "-t", "0.5").expired
             else:
                 with start(tmp_path, "chk_mysql_ping", "-P", str(port), "-u", "x", "-t", "20") as process:
                     assert there.wait(20)

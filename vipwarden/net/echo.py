@@ -101,9 +101,10 @@ class Echoes:
     async def _gather(self, until: float, *, last: bool) -> None:
         """Take replies until a monotonic time, or until the last one has come."""
         source = self._both or next(iter(self._sockets.values()), None)
-        while source is not None and self._pending and monotonic() < until:
-            if not await self._net.wait(source, False, until):  # type: ignore[arg-type]
-                return
+        is_over = source is None
+        while self._pending and not is_over:
+            # at the end once more: this process may not have run meanwhile, and the kernel stamps what comes
+            is_over = not await self._net.wait(source, False, until) or monotonic() >= until  # type: ignore[arg-type]
             for sock in self._sockets.values():
                 await self._take(sock, until)
         left = until - monotonic()
