@@ -25,6 +25,7 @@ FLAPS = [OK, CRITICAL] * 3
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
+    monkeypatch.setattr(paths, "maintained", lambda _top="": f"{tmp_path}/maintained/maintenance")
 
 
 class Watched:

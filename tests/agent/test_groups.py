@@ -41,6 +41,7 @@ RULE = "pool: {of: web, window: 1, longest: 60}"
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "maintenance", lambda **_: f"{tmp_path}/state/maintenance")
+    monkeypatch.setattr(paths, "maintained", lambda _top="": f"{tmp_path}/maintained/maintenance")
 
 
 class Servers:

@@ -51,7 +51,7 @@ ip link add eth0 type veth peer name other
 ip link set eth0 address 02:00:00:00:00:01
 ip link set eth0 up
 ip link set other up
-for number in 9 10 11 12 50 51 52 53 54 55; do ip address add 192.0.2.$number/24 dev eth0; done
+for number in 1 9 10 11 12 50 51 52 53 54 55; do ip address add 192.0.2.$number/24 dev eth0; done
 ip neighbour add 192.0.2.13 lladdr 02:00:00:00:00:ff dev eth0
 echo ready
 exec cat
