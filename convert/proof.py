@@ -6,12 +6,14 @@ import os
 import re
 import signal
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.settings import plan
 from vipwarden.config.document import ConfigError
 from vipwarden.node.keepalived.lines import ConfError, lines
 from vipwarden.node.keepalived.version import programs
+from vipwarden.state import files, paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +39,8 @@ def prove(conversion: Conversion, config_id: str | None) -> None:
     for change in conversion.changes:
         if change.path != conversion.conf and not _is_conf(conversion, change):
             _prove_checks(change)
+    with suppress(OSError):  # keepalived from 2.3 on refuses track files whose folder is missing (track_file.c)
+        files.ready(paths.tracks(paths.ROOT))
     aside = _aside(conversion.conf)
     whole = _whole(conversion, changes, config_id)
     try:
