@@ -109,6 +109,7 @@ def test_the_diff_leads_from_the_one_to_the_other(
     capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, path: Path
 ) -> None:
     """Line by line, as patch(1) reads it."""
+    program("keepalived")
     conf = Path(shutil.copy(path, tmp_path / "keepalived.conf"))
     assert convert(conf, *WRITE[1:]) == 0
     diff = capsysbinary.readouterr().out.decode()

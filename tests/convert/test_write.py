@@ -13,7 +13,7 @@ import pytest
 from cli.convert import main
 from convert.conversion import Change
 from convert.write import write
-from tests.commands import BIN
+from tests.commands import BIN, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,6 +142,7 @@ def test_a_file_that_changes_meanwhile_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs no scripts that belong to another user")
 def test_a_link_to_the_configuration_stays_a_link(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """And the file behind it changes."""
+    program("keepalived")
     (tmp_path / "real").mkdir()
     (tmp_path / "real/pair.conf").write_text(CONF)
     (tmp_path / "keepalived.conf").symlink_to("real/pair.conf")
@@ -157,6 +158,7 @@ def test_a_link_to_the_configuration_stays_a_link(capsys: pytest.CaptureFixture[
 @pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs no scripts that belong to another user")
 def test_what_keepalived_refuses_is_not_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Such as a command that is not installed."""
+    program("keepalived")
     conf = CONF.replace("}\n", "    weight -4\n}\n", 1)
     (tmp_path / "keepalived.conf").write_text(f"global_defs {{\nenable_script_security\nscript_user root\n}}\n{conf}")
     before = files(tmp_path)
