@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.settings import plan
 from vipwarden.config.document import ConfigError
 from vipwarden.node.keepalived.lines import ConfError, lines
+from vipwarden.node.keepalived.tested import test as asked
 from vipwarden.node.keepalived.version import programs
 from vipwarden.state import files, paths
 
@@ -98,20 +97,9 @@ def _test(path: str, data: bytes | None, config_id: str | None) -> tuple[int, li
     place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(place, "wb") as file:  # noqa: PTH123
         file.write(data)
-    command = [installed[0], "-t", "-l", "-f", path, *(["-i", config_id] if config_id else [])]
-    running = subprocess.Popen(  # noqa: S603 - at a fixed place
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        start_new_session=True,
-    )
-    with running:
-        try:
-            output = running.communicate(timeout=_SECONDS)[0].decode("utf-8", "replace")
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            raise ProofError(f"keepalived -t does not end within {_SECONDS} s") from None
-    said = (_PLACE.sub("", line.replace(path, "FILE")).strip() for line in output.splitlines())
-    return running.returncode, [line for line in said if line and not _CHATTER.match(line)]
+    tested = asked(installed[0], path, config_id, _SECONDS)
+    if tested.code is None:
+        why = "says more than can be read" if tested.is_cut else f"does not end within {_SECONDS} s"
+        raise ProofError(f"keepalived -t {why}")
+    said = (_PLACE.sub("", line.replace(path, "FILE")).strip() for line in tested.text.splitlines())
+    return tested.code, [line for line in said if line and not _CHATTER.match(line)]

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import select
-import signal
-import subprocess
 from pathlib import Path
-from time import monotonic
-from typing import IO
 
 from doctor.case import Case, Findings, rule
 from doctor.finding import ERROR, WARNING, Finding
+from vipwarden.node.keepalived.tested import test as asked
 from vipwarden.node.keepalived.version import Version, programs
 
 REFUSES = "keepalived-refuses"
 _FIRST = Version("2.0.10")  # older ones start when asked to test
 _SECONDS = 5
 _HANGS = f"it does not end within {_SECONDS} s; keepalived itself may not start with this configuration either"
-_MOST = 1 << 20  # bytes
 _MOST_FINDINGS = 50
 _PLACED = re.compile(r"\(((?P<path>[^\n]{1,4096}?): )?Line (?P<line>[0-9]{1,9})\) (?P<text>.*)")
 # keepalived continues with the value that it names
@@ -38,34 +32,11 @@ def test(path: str, config_id: str | None, version: Version | None) -> str:
     installed = programs()
     if not installed or version is None or version < _FIRST:
         return ""
-    command = [installed[0], "-t", "-l", "-f", str(Path(path).absolute()), *(["-i", config_id] if config_id else [])]
     try:
-        running = subprocess.Popen(  # noqa: S603 - at a fixed place
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-            start_new_session=True,
-        )
+        tested = asked(installed[0], str(Path(path).absolute()), config_id, _SECONDS)
     except OSError:
         return ""
-    with running:
-        output, has_ended = _read(running.stdout, monotonic() + _SECONDS)
-        if not has_ended:
-            os.killpg(running.pid, signal.SIGKILL)
-    return output if has_ended or len(output) >= _MOST else _HANGS
-
-
-def _read(source: IO[bytes] | None, end: float) -> tuple[str, bool]:
-    """Return the output until ``end``, of a bounded length, and whether it is complete."""
-    data, chunk = b"", b"" if source is None else b"more"
-    while chunk and source is not None and len(data) < _MOST:
-        if not select.select([source], [], [], max(0.0, end - monotonic()))[0]:
-            break
-        chunk = os.read(source.fileno(), 65536)
-        data += chunk
-    return data[:_MOST].decode("utf-8", "replace"), not chunk
+    return tested.text if tested.code is not None or tested.is_cut else _HANGS
 
 
 @rule(REFUSES, ERROR)

@@ -33,6 +33,9 @@ class Ran(NamedTuple):
     seconds: float
 
 
+runs_scripts = pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs no scripts that belong to another user")
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Return an environment whose verdicts go to ``folder``."""
     return {"PATH": os.environ["PATH"], "VIPWARDEN_RUNTIME_DIR": str(folder / "run")}

@@ -6,18 +6,18 @@ import ctypes
 import os
 import select
 import socket
-import struct
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vipwarden.node.netlink.addresses import ADDED, CHANGES, changed_address
+from vipwarden.node.netlink.socket import messages
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NEWNET = 0x40000000
-_NEWADDR, _DELADDR = 20, 21
-_ADDRESS = 1  # IFA_ADDRESS
 _GROUPS = 0x10 | 0x100  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
 _TENTATIVE = 0x40  # IFA_F_TENTATIVE: not yet to be used
 
@@ -59,18 +59,8 @@ class Watch(threading.Thread):
 def changes(data: bytes) -> list[tuple[str, bool]]:
     """Return address, and whether it is held from now on, of each message."""
     found = []
-    while len(data) >= 16:
-        length, kind = struct.unpack_from("=IH", data)
-        if not 24 <= length <= len(data):
-            break
-        family, flags = data[16], data[18]
-        attributes = data[24:length]
-        while kind in (_NEWADDR, _DELADDR) and len(attributes) >= 4:
-            size, name = struct.unpack_from("=HH", attributes)
-            if size < 4:
-                break
-            if name == _ADDRESS and not (kind == _NEWADDR and flags & _TENTATIVE):
-                found.append((socket.inet_ntop(family, attributes[4:size]), kind == _NEWADDR))
-            attributes = attributes[(size + 3) & ~3 :]
-        data = data[(length + 3) & ~3 :]
+    for kind, _, _, body in messages(data):
+        address = changed_address(body) if kind in CHANGES else None
+        if address is not None and not (kind == ADDED and body[2] & _TENTATIVE):
+            found.append((address, kind == ADDED))
     return found

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from agent.settings import plan
 from cli.convert import main
-from tests.commands import BIN, program
+from tests.commands import BIN, program, runs_scripts
+from vipwarden.node.keepalived.tested import test as asked
 from vipwarden.state import paths
 
 HERE = Path(__file__).parent
@@ -47,12 +47,10 @@ def judged(conf: Path) -> tuple[int, list[str]]:
     """
     if os.geteuid() == 0:  # as the package has it: keepalived from 2.3 on refuses track files without it
         Path(paths.tracks(paths.ROOT)).mkdir(parents=True, exist_ok=True)
-    command = [program("keepalived"), "-t", "-l", "-i", "lb1", "-f", str(conf)]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except subprocess.TimeoutExpired:
+    said = asked(program("keepalived"), str(conf), "lb1", 20)
+    if said.code is None:
         return 0, []
-    return said.returncode, re.findall(r"(?:Unknown|Unexpected|nvalid|issing|not found|removing|too).*", said.stderr)
+    return said.code, re.findall(r"(?:Unknown|Unexpected|nvalid|issing|not found|removing|too).*", said.text)
 
 
 @pytest.mark.parametrize("way", ["agent", "oneshot"])
@@ -73,10 +71,7 @@ def test_a_configuration_becomes_what_is_expected(
     assert [file.name for file in tmp_path.iterdir()] == ["keepalived.conf"]
 
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs no scripts that belong to another user")
-
-
-@as_root
+@runs_scripts
 @pytest.mark.parametrize(
     ("path", "way"),
     [(path, way) for way in WAYS for path in (OWN if way == "all" else [*OWN, *OTHERS, *THEIRS])],
@@ -103,7 +98,7 @@ def test_keepalived_and_the_agent_take_what_is_written(
     assert capsys.readouterr().out == ""
 
 
-@as_root
+@runs_scripts
 @pytest.mark.parametrize("path", [*OWN, *THEIRS], ids=name)
 def test_the_diff_leads_from_the_one_to_the_other(
     capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, path: Path

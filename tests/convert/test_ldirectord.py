@@ -13,7 +13,7 @@ import pytest
 
 from agent.settings import plan
 from cli.convert import main
-from tests.commands import BIN, program
+from tests.commands import BIN, program, runs_scripts
 
 HERE = Path(__file__).parent
 SAMPLE = HERE / "samples" / "ldirectord.cf"
@@ -40,7 +40,7 @@ def test_it_becomes_what_is_expected(capsysbinary: pytest.CaptureFixture[bytes],
     assert said == golden.read_text("utf-8")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs no scripts that belong to another user")
+@runs_scripts
 @pytest.mark.parametrize("more", [(), ("--oneshot",), ("--quiesce", "--commands")])
 def test_keepalived_and_the_agent_take_it(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, more: tuple[str, ...]

@@ -13,7 +13,7 @@ import pytest
 from cli.convert import main
 from convert.conversion import Change
 from convert.write import write
-from tests.commands import BIN, program
+from tests.commands import BIN, program, runs_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,7 +139,7 @@ def test_a_file_that_changes_meanwhile_is_left_alone(tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs no scripts that belong to another user")
+@runs_scripts
 def test_a_link_to_the_configuration_stays_a_link(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """And the file behind it changes."""
     program("keepalived")
@@ -155,7 +155,7 @@ def test_a_link_to_the_configuration_stays_a_link(capsys: pytest.CaptureFixture[
     assert sorted(files(tmp_path)) == ["keepalived.conf", "vipwarden.yaml"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs no scripts that belong to another user")
+@runs_scripts
 def test_what_keepalived_refuses_is_not_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Such as a command that is not installed."""
     program("keepalived")

@@ -6,14 +6,10 @@ by unshare(1) in namespaces of its own: network, mounts, processes; when it ends
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import json
 import os
-import select
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -22,10 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_NEWNET = 0x40000000
-_NEWADDR, _DELADDR = 20, 21
-_ADDRESS = 1  # IFA_ADDRESS
-_GROUP_IPV4_ADDRESSES = 0x10
+from rehearse.stage.watch import Watch
+
 _CHECK = """test -e {folder}/hangs && exec sleep 100
 test -e {folder}/works"""
 _SMALL = "chrt -f 10"  # adverts in time on a busy machine
@@ -91,50 +85,6 @@ class Node:
 
 def _children(pid: int) -> list[int]:
     return [int(it) for it in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
-
-
-class Watch(threading.Thread):
-    """The addresses of all nodes, by netlink: each change with its time."""
-
-    def __init__(self, nodes: list[Node]) -> None:
-        super().__init__(daemon=True)
-        self._nodes = nodes
-        self.ready = threading.Event()
-
-    def run(self) -> None:
-        """Read until the process ends."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        sockets = {}
-        poll = select.epoll()
-        for node in self._nodes:
-            with Path(f"/run/netns/{node.name}").open("rb") as space:
-                if libc.setns(space.fileno(), _NEWNET):
-                    raise OSError(ctypes.get_errno(), "setns")
-            listener = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-            listener.bind((0, _GROUP_IPV4_ADDRESSES))
-            sockets[listener.fileno()] = (listener, node)
-            poll.register(listener.fileno(), select.EPOLLIN)
-        self.ready.set()
-        while True:
-            for number, _ in poll.poll():
-                listener, node = sockets[number]
-                data = listener.recv(65536)
-                now = time.monotonic()
-                node.held += [(now, address, added) for address, added in _changes(data)]
-
-
-def _changes(data: bytes) -> list[tuple[str, bool]]:
-    found = []
-    while len(data) >= 16:
-        length, kind = struct.unpack_from("=IH", data)
-        attributes = data[24:length]
-        while kind in (_NEWADDR, _DELADDR) and len(attributes) >= 4:
-            size, name = struct.unpack_from("=HH", attributes)
-            if name == _ADDRESS:
-                found.append((socket.inet_ntoa(attributes[4:8]), kind == _NEWADDR))
-            attributes = attributes[(size + 3) & ~3 :]
-        data = data[(length + 3) & ~3 :]
-    return found
 
 
 def lay_out(number: int, case: dict[str, Any], folder: Path) -> list[Node]:
@@ -309,7 +259,10 @@ def main() -> None:
                 text=True,
                 check=True,
             )
-    watch = Watch([node for nodes in pairs for node in nodes])
+    every = [node for nodes in pairs for node in nodes]
+    watch = Watch([node.name for node in every])
+    for node, seen in zip(every, watch.seen, strict=True):
+        node.held = seen
     watch.start()
     watch.ready.wait()
     time.sleep(2)  # bridges pass nothing in their first moments

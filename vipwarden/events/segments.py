@@ -86,7 +86,7 @@ class Segments:
             self._out = os.open(path_of(self.folder, self._number), _APPEND, 0o644)
             self._sizes[self._number] = 0
             self._part = self._room()
-            _sync(self.folder)
+            files.sync(path_of(self.folder, self._number))
         size = self._sizes[self._number]
         try:
             if os.write(self._out, data) != len(data):
@@ -191,11 +191,3 @@ def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
             rest = b"!"  # which makes no event of what follows
     if rest:
         yield rest
-
-
-def _sync(folder: str) -> None:
-    place = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
