@@ -1,4 +1,4 @@
-"""What becomes of the VIPs of one part when a fault comes, and when it is mended?
+"""What becomes of the VIPs of one part when faults come, and when they are mended?
 
 Each fault comes twice: at the moment when keepalived learns of it last and its peer has just heard an advert, and at
 the moment when keepalived learns of it first and the next advert is due. The truth lies between the two.
@@ -7,26 +7,27 @@ the moment when keepalived learns of it first and the next advert is due. The tr
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
-from rehearse.model.cluster import FILE, INTERFACE, PROCESS, SCRIPT
-from rehearse.model.faults import DEAF, FREEZE, HANG, KILL, POWER, START, STOP
-from rehearse.model.measure import Outcome, measured
-from rehearse.model.nodes import die, freeze, live, start, stop, thaw
+from rehearse.model.acts import begin, delay, end
+from rehearse.model.cluster import INTERFACE
+from rehearse.model.faults import DEAF, START
+from rehearse.model.measure import Outcome, between, measured
+from rehearse.model.nodes import start
 from rehearse.model.router import MASTER
 from rehearse.model.run import Run
-from rehearse.model.trackers import change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from rehearse.model.cluster import Cluster, Link
+    from rehearse.model.cluster import Cluster
     from rehearse.model.faults import Fault
     from rehearse.model.measure import Phase
     from rehearse.model.parts import Part
+    from rehearse.model.run import Held
 
-_FAILED = 1  # what a track file says
-_LOWEST = 254  # and one whose values are priorities
+    State = tuple[tuple[Any, ...], list[Held]]
 
 
 class Bench:
@@ -40,88 +41,76 @@ class Bench:
         settled = self.run.settle()
         self.virtual = list(dict.fromkeys(self.run.virtual.values()))
         self.begun = [measured(self.run.log[it], 0, self.run.now, settled=settled) for it in self.virtual]
-        self.run.until_advert()
-        self.before = [self.run.log[it][-1] for it in self.virtual]
-        self.saved = self.run.save()
+        self._rests: dict[tuple[Fault | None, bool], State] = {(None, True): self._rest()}
 
     def outcomes(self, fault: Fault) -> list[Outcome]:
         """Return what becomes of each virtual router, in the order of their first instances."""
         if fault.kind == START:
             return [Outcome((), it, it, it, it, fault.nodes) for it in self.begun]
-        late = self._once(fault, latest=True)
-        soon = self._once(fault, latest=False)
-        could = tuple(self._healthy(fault))
+        (_, before), could = self._rests[None, True], tuple(self._healthy(fault))
+        late = self._once(None, fault, latest=True)
+        soon = self._once(None, fault, latest=False)
         return [
-            Outcome(before.owners, soon[0][it], late[0][it], soon[1][it], late[1][it], could)
-            for it, before in enumerate(self.before)
+            Outcome(held.owners, soon[0][it], late[0][it], soon[1][it], late[1][it], could)
+            for it, held in enumerate(before)
         ]
 
-    def _once(self, fault: Fault, *, latest: bool) -> tuple[list[Phase], list[Phase]]:
-        run = self.run
-        run.load(self.saved)
-        hit = self._phase(lambda: self._break(fault, latest=latest), self._delay(fault, latest=latest), latest=latest)
-        run.until_advert()
-        back = self._delay(fault, latest=latest, mend=True)
-        mended = self._phase(lambda: self._mend(fault, latest=latest), back, latest=latest)
-        return hit, mended
+    def outcomes_of_two(self, first: Fault, second: Fault) -> list[Outcome]:
+        """Return what becomes of them when the second fault comes while the first lasts; both end at one moment.
 
-    def _phase(self, act: Callable[[], None], delay: int, *, latest: bool) -> list[Phase]:
+        ``before`` is what the first has left behind.
+        """
+        could = tuple(it for it in self._healthy(first) if it in self._healthy(second))
+        begun, hit, back = [], [], []
+        for was_late, latest in product((True, False), repeat=2):
+            if (first, was_late) not in self._rests:
+                self._load(None, latest=True)
+                self._phase(lambda late: begin(self.run, first, latest=late), first, latest=was_late)
+                self._rests[first, was_late] = self._rest()
+            begun.append(self._rests[first, was_late][1])
+            one, other = self._once(first, second, latest=latest, was_late=was_late)
+            hit.append(one)
+            back.append(other)
+        return [
+            Outcome(begun[0][it].owners, *between(_column(hit, it)), *between(_column(back, it)), could)
+            for it in range(len(self.virtual))
+        ]
+
+    def _once(
+        self, before: Fault | None, fault: Fault, *, latest: bool, was_late: bool = True
+    ) -> tuple[list[Phase], list[Phase]]:
+        """Return what a fault does, and its end together with that of the fault before it."""
+        run = self.run
+        self._load(before, latest=was_late)
+        hit = self._phase(lambda late: begin(run, fault, latest=late), fault, latest=latest)
+        run.until_advert()
+
+        def mend(late: bool) -> None:
+            end(run, fault, latest=late)
+            if before is not None:
+                end(run, before, latest=late)
+
+        return hit, self._phase(mend, fault, latest=latest, is_end=True)
+
+    def _rest(self) -> State:
+        self.run.until_advert()
+        return self.run.save(), [self.run.log[it][-1] for it in self.virtual]
+
+    def _load(self, before: Fault | None, *, latest: bool) -> None:
+        self.run.load(self._rests[before, latest][0])
+
+    def _phase(self, act: Callable[[bool], None], fault: Fault, *, latest: bool, is_end: bool = False) -> list[Phase]:
         """Act so that keepalived learns of it just after an advert, or just before the next."""
         run = self.run
         masters = [it for it in run.routers if it.state == MASTER]
         interval = masters[0].spec.interval if masters else 1000
-        wait = -delay % interval if latest else (interval - 1 - delay) % interval
-        begun = run.now + wait
-        run.at(begun, act)
+        after = delay(self.cluster, fault, latest=latest, mend=is_end)
+        begun = run.now + (-after % interval if latest else (interval - 1 - after) % interval)
+        run.at(begun, partial(act, latest))
         for log in run.log.values():
             del log[:-1]
         settled = run.settle()
         return [measured(run.log[it], begun, run.now, settled=settled) for it in self.virtual]
-
-    def _delay(self, fault: Fault, *, latest: bool, mend: bool = False) -> int:
-        """Return after how many ms keepalived learns of a fault of this kind."""
-        node = self.cluster.nodes[fault.nodes[0]]
-        if fault.tracker == SCRIPT and fault.name in node.scripts:
-            script = node.scripts[fault.name]
-            runs = script.rise if mend else script.fall
-            hangs = script.timeout if fault.kind == HANG and not mend else 0
-            return (runs - (not latest)) * script.interval + hangs
-        return node.processes.get(fault.name, 0) if fault.tracker == PROCESS else 0
-
-    def _break(self, fault: Fault, *, latest: bool) -> None:
-        run, (first, *others) = self.run, fault.nodes
-        if fault.tracker:
-            for node in fault.nodes:
-                self._set((node, fault.tracker, fault.name), self._delay(fault, latest=latest), broken=True)
-        elif fault.kind == DEAF:
-            run.deaf = {(first, others[0], fault.name)} | ({(others[0], first, fault.name)} if fault.both else set())
-        elif fault.kind == POWER:
-            die(run, first)
-        elif fault.kind == FREEZE:
-            freeze(run, first)
-        else:
-            stop(run, first, says=fault.kind == STOP, keeps=fault.kind == KILL)
-
-    def _mend(self, fault: Fault, *, latest: bool) -> None:
-        run, first = self.run, fault.nodes[0]
-        if fault.tracker:
-            delay = self._delay(fault, latest=latest, mend=True)
-            for node in fault.nodes:
-                self._set((node, fault.tracker, fault.name), delay, broken=False)
-        elif fault.kind == DEAF:
-            run.deaf = set()
-        elif fault.kind == POWER:
-            live(run, first)
-        elif fault.kind == FREEZE:
-            thaw(run, first)
-        else:
-            start(run, {first})
-
-    def _set(self, key: tuple[int, str, str], delay: int, *, broken: bool) -> None:
-        value = int(not broken)
-        if key[1] == FILE:
-            value = file_value([link for _, link in self.run.tracked.get(key, ())]) if broken else 0
-        change(self.run, key, value, delay=delay)
 
     def _healthy(self, fault: Fault) -> list[int]:
         """Return the nodes that could serve the VIPs while the fault lasts."""
@@ -136,8 +125,5 @@ class Bench:
         )
 
 
-def file_value(entries: Sequence[Link]) -> int:
-    """Return the value that a track file has for a failure: the lowest priority where its weight is 1 or -1."""
-    weights = [it.weight for it in entries]
-    factor = next((weight for weight in weights if abs(weight) == 1), 0)
-    return -_LOWEST * factor if factor else _FAILED
+def _column(phases: list[list[Phase]], number: int) -> list[Phase]:
+    return [it[number] for it in phases]

@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rehearse.model.run import Held
 
 
@@ -36,6 +38,25 @@ class Outcome(NamedTuple):
     mended_soonest: Phase
     mended_latest: Phase
     could: tuple[int, ...]  # nodes that could serve while the fault lasts
+
+
+def between(phases: Sequence[Phase]) -> tuple[Phase, Phase]:
+    """Return the least and the most of phases that may all be: the owners are those of the last and the first."""
+    ends = []
+    for pick, it in ((min, phases[-1]), (max, phases[0])):
+        ends.append(
+            Phase(
+                it.owners,
+                it.serving,
+                pick(phase.without for phase in phases),
+                pick(phase.two for phase in phases),
+                pick(phase.lost for phase in phases),
+                pick(phase.moves for phase in phases),
+                pick(phase.last for phase in phases),
+                all(phase.settled for phase in phases),
+            )
+        )
+    return ends[0], ends[1]
 
 
 def measured(log: list[Held], begun: int, end: int, *, settled: bool) -> Phase:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rehearse.model.cluster import FILE, OWNER, SCRIPT
 from rehearse.model.router import BACKUP, FAULT, INIT, MASTER, OFF
-from rehearse.model.trackers import result, share, share_of_state
+from rehearse.model.trackers import awake, result, share, share_of_state, well
 
 if TYPE_CHECKING:
     from rehearse.model.cluster import Link
@@ -58,11 +58,12 @@ def start(run: Run, nodes: set[int]) -> None:
 
 
 def _first(run: Run, key: Key) -> None:
-    result(run, key, ok=run.values.get(key, 1) != 0)
+    run.learned[key] = run.values.get(key, 1)
+    result(run, key, ok=run.learned[key] != 0)
 
 
 def _begin(run: Run, router: Router, link: Link, key: Key) -> None:
-    value = run.values.get(key, 0 if link.kind == FILE else 1)
+    run.learned[key] = value = run.values.get(key, well(key))
     if link.kind == SCRIPT:
         router.inits += link.weight == 0
     elif link.kind == FILE:
@@ -107,7 +108,9 @@ def stop(run: Run, node: int, *, says: bool, keeps: bool) -> None:
             if says and it.state == MASTER and not it.frozen:
                 run.send(it, 0)
             it.state = OFF
+            it.frozen = False
             it.holds = it.holds and keeps
+    run.missed = {key for key in run.missed if key[0] != node}
     for it in run.routers:
         if it.node == node:
             run.changed(it)
@@ -136,6 +139,7 @@ def thaw(run: Run, node: int) -> None:
         if it.state in (BACKUP, MASTER):
             it.deadline = max(it.deadline, run.now)
             run.rearm(it)
+    awake(run, node)
     run.deliver()
 
 

@@ -51,6 +51,8 @@ class Run:
         self._armed: dict[Router, int] = {}
         self._post: deque[tuple[Router, Router, int, bool]] = deque()
         self.late: dict[Router, dict[Router, int]] = {}
+        self.learned: dict[Key, int] = {}  # the values as keepalived has learned them
+        self.missed: set[Key] = set()  # those that a frozen keepalived has yet to learn
         syncs: dict[tuple[int, str], Sync] = {}
         for place, number in part:
             node = cluster.nodes[place]
@@ -240,12 +242,15 @@ class Run:
         routers = [tuple(getattr(it, name) for name in Router.MUTABLE) for it in self.routers]
         syncs = [(it.state, it.faults, it.inits) for it in self.syncs]
         last = {key: log[-1:] for key, log in self.log.items()}
+        late = {it: dict(adverts) for it, adverts in self.late.items()}
+        broken = set(self.deaf), set(self.dead), late, dict(self.learned), set(self.missed)
         rest = self.now, self.since, dict(self.values), set(self.known), list(self._heap), dict(self._armed)
-        return (routers, syncs, last, rest)
+        return (routers, syncs, last, broken, rest)
 
     def load(self, saved: tuple[Any, ...]) -> None:
         """Go back to what was saved."""
-        routers, syncs, last, (self.now, self.since, values, known, heap, armed) = saved
+        routers, syncs, last, (deaf, dead, late, learned, missed), rest = saved
+        self.now, self.since, values, known, heap, armed = rest
         for it, state in zip(self.routers, routers, strict=True):
             for name, value in zip(Router.MUTABLE, state, strict=True):
                 setattr(it, name, value)
@@ -254,6 +259,6 @@ class Run:
         self.log = {key: list(log) for key, log in last.items()}
         self.values, self.known, self._heap, self._armed = dict(values), set(known), list(heap), dict(armed)
         self.pending = 0
-        self.deaf, self.dead = set(), set()
-        self.late.clear()
+        self.deaf, self.dead, self.learned, self.missed = set(deaf), set(dead), dict(learned), set(missed)
+        self.late = {it: dict(adverts) for it, adverts in late.items()}
         self._post.clear()

@@ -54,7 +54,7 @@ class Shape:
                 )
             )
         self.virtual = [tuple(it) for it in routers]
-        self._key = tuple(key)
+        self.of_part = tuple(key)
 
     def _name(self, kind: str, name: str) -> int:
         return self._names.setdefault((kind, name), len(self._names))
@@ -70,4 +70,4 @@ class Shape:
     def key(self, fault: Fault) -> Hashable:
         """Return part and fault without their names."""
         name = self._names.get((fault.tracker or INTERFACE, fault.name))
-        return (self._key, fault.kind, fault.nodes, fault.tracker, name, fault.both)
+        return (self.of_part, fault.kind, fault.nodes, fault.tracker, name, fault.both)

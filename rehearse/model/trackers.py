@@ -18,32 +18,50 @@ _MOST = 253
 
 def change(run: Run, key: Key, value: int, *, delay: int = 0) -> None:
     """Change what a tracker watches now; keepalived learns it after a delay (ms)."""
-    before = run.values.get(key, 0 if key[1] == FILE else 1)
+    before = run.values.get(key, well(key))
     if before == value:
         return
     run.values[key] = value
-    bad = (value != 0) is (key[1] == FILE)
-    was = (before != 0) is (key[1] == FILE)
+    is_bad, was_bad = (bool(it) is not bool(well(key)) for it in (value, before))
     for it in run.service.get(key, ()):
-        it.sick += bad - was
+        it.sick += is_bad - was_bad
     for it in run.routers:
         if it.node == key[0]:
             run.note(it)
     if delay:
-        run.at(run.now + delay, lambda: _learn(run, key, before, value))
+        run.at(run.now + delay, lambda: _learn(run, key))
     else:
         run.since = run.now
-        _learn(run, key, before, value)
+        _learn(run, key)
         run.deliver()
 
 
-def _learn(run: Run, key: Key, before: int, value: int) -> None:
+def well(key: Key) -> int:
+    """Return the value of a tracker where nothing is broken."""
+    return int(key[1] != FILE)
+
+
+def awake(run: Run, node: int) -> None:
+    """Let a keepalived that goes on learn what has changed meanwhile."""
+    for key in [it for it in run.missed if it[0] == node]:
+        run.missed.discard(key)
+        _learn(run, key)
+
+
+def _learn(run: Run, key: Key) -> None:
+    """Take the value as it is now; a node that has started since has it already."""
+    entries = [(it, link) for it, link in run.tracked.get(key, ()) if it.state != OFF]
+    before, value = run.learned.get(key, well(key)), run.values.get(key, well(key))
+    if not entries or before == value:
+        return
+    if any(it.frozen for it, _ in entries):
+        run.missed.add(key)
+        return
+    run.learned[key] = value
     if key[1] == SCRIPT:
         result(run, key, ok=value != 0)
         return
-    for it, link in run.tracked.get(key, ()):
-        if it.state == OFF:
-            continue
+    for it, link in entries:
         if key[1] == FILE:
             _file(it, share(link, before), share(link, value))
         elif link.weight:

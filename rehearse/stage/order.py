@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rehearse.conf import configuration
-from rehearse.model.bench import file_value
+from rehearse.model.acts import file_value
 from rehearse.model.cluster import SCRIPT, links
 from rehearse.model.faults import HANG, START
 from rehearse.model.predict import predict

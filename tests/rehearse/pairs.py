@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hypothesis import strategies as st
 
 from rehearse.conf import cluster as cluster_of
-from rehearse.model.bench import file_value
+from rehearse.model.acts import file_value
 from rehearse.model.cluster import INTERFACE, SCRIPT, Cluster
 from rehearse.model.faults import DEAF, HANG, START, Fault, faults
 from rehearse.model.nodes import start

@@ -1,0 +1,83 @@
+"""How does a fault begin and end in a run, and after how long does keepalived learn of it?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rehearse.model.cluster import FILE, PROCESS, SCRIPT
+from rehearse.model.faults import DEAF, FREEZE, HANG, KILL, POWER, STOP
+from rehearse.model.nodes import die, freeze, live, start, stop, thaw
+from rehearse.model.trackers import change
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rehearse.model.cluster import Cluster, Link
+    from rehearse.model.faults import Fault
+    from rehearse.model.run import Run
+
+_FAILED = 1  # what a track file says
+_LOWEST = 254  # and one whose values are priorities
+
+
+def delay(cluster: Cluster, fault: Fault, *, latest: bool, mend: bool = False) -> int:
+    """Return after how many ms keepalived learns of a fault of this kind, or of its end."""
+    node = cluster.nodes[fault.nodes[0]]
+    if fault.tracker == SCRIPT and fault.name in node.scripts:
+        script = node.scripts[fault.name]
+        runs = script.rise if mend else script.fall
+        hangs = script.timeout if fault.kind == HANG and not mend else 0
+        return (runs - (not latest)) * script.interval + hangs
+    return node.processes.get(fault.name, 0) if fault.tracker == PROCESS else 0
+
+
+def begin(run: Run, fault: Fault, *, latest: bool) -> None:
+    """Let a fault come."""
+    first = fault.nodes[0]
+    if fault.tracker:
+        for node in fault.nodes:
+            _set(run, (node, fault.tracker, fault.name), delay(run.cluster, fault, latest=latest), broken=True)
+    elif fault.kind == DEAF:
+        run.deaf |= _deaf(fault)
+    elif fault.kind == POWER:
+        die(run, first)
+    elif fault.kind == FREEZE:
+        freeze(run, first)
+    else:
+        stop(run, first, says=fault.kind == STOP, keeps=fault.kind == KILL)
+
+
+def end(run: Run, fault: Fault, *, latest: bool) -> None:
+    """Mend it."""
+    first = fault.nodes[0]
+    if fault.tracker:
+        after = delay(run.cluster, fault, latest=latest, mend=True)
+        for node in fault.nodes:
+            _set(run, (node, fault.tracker, fault.name), after, broken=False)
+    elif fault.kind == DEAF:
+        run.deaf -= _deaf(fault)
+    elif fault.kind == POWER:
+        live(run, first)
+    elif fault.kind == FREEZE:
+        thaw(run, first)
+    else:
+        start(run, {first})
+
+
+def _deaf(fault: Fault) -> set[tuple[int, int, str]]:
+    first, other = fault.nodes
+    return {(first, other, fault.name)} | ({(other, first, fault.name)} if fault.both else set())
+
+
+def _set(run: Run, key: tuple[int, str, str], after: int, *, broken: bool) -> None:
+    value = int(not broken)
+    if key[1] == FILE:
+        value = file_value([link for _, link in run.tracked.get(key, ())]) if broken else 0
+    change(run, key, value, delay=after)
+
+
+def file_value(entries: Sequence[Link]) -> int:
+    """Return the value that a track file has for a failure: the lowest priority where its weight is 1 or -1."""
+    weights = [it.weight for it in entries]
+    factor = next((weight for weight in weights if abs(weight) == 1), 0)
+    return -_LOWEST * factor if factor else _FAILED
