@@ -5,11 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from doctor.case import Case
-from doctor.finding import NOTE
-from doctor.host import Host
-from doctor.rules import RULES
-from doctor.tracking import Peers
+from cli.rehearsed import by_place, findings, report, writable, write_page
 from rehearse.change import Change, ChangeError, apply, change
 from rehearse.conf import cluster as cluster_of
 from rehearse.conf import configuration
@@ -30,8 +26,6 @@ from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.version import Version, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rehearse.model.cluster import Cluster
     from vipwarden.node.keepalived.conf import Block
 
@@ -39,7 +33,6 @@ GOOD, BAD_CODE, UNREADABLE = 0, 1, 3
 _MOST_NODES = 8
 _MOST_INSTANCES = 1000
 _MOST_EXPECTED = 64 << 20
-_SUBJECTS = ("doctor.weights", "doctor.handover", "doctor.pairs")
 
 
 class NodeConf(tuple[str, str]):
@@ -74,6 +67,7 @@ def rehearse(
     search: bool = False,
     expect: File | None = None,
     json: bool = False,
+    html: File | None = None,
     keepalived_version: Version | None = None,
 ) -> int:
     """Say what becomes of the VIPs of these nodes when something breaks.
@@ -93,6 +87,7 @@ def rehearse(
     search: look for the smallest change that makes every fault good
     expect: file that an earlier run with --json wrote; the exit code says whether all is as it was
     json: print the table as one JSON object
+    html: file to write as well: one page with the table, a timeline for each fault and what the doctor finds
     keepalived_version: version in place of the installed one, such as 2.2.7
     """
     if not dry and (what_if or search):
@@ -121,13 +116,18 @@ def rehearse(
     chosen = [it for it in all_faults(cluster) if not faults or any(word in it.text(names) for word in faults)]
     if not chosen:
         raise UsageError("--faults: no fault contains this text")
+    said = [] if what_if else findings(confs, version)
     try:
+        if html:
+            writable(html)
         given = [(name, path, conf) for (name, path), (_, conf) in zip(nodes, confs, strict=True)]
         rows = predict(cluster, chosen) if dry else perform(cluster, given, chosen, version)
+        found = lines(cluster, rows, by_place(confs, said))
+        if html:
+            write_page(html, report(names, found, said, version, dry=dry, what_if=what_if))
     except (ConfError, StageError) as error:
         sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 1000)}\n")
         return UNREADABLE
-    found = lines(cluster, rows, {} if what_if else _rules(confs, version))
     if json:
         sys.stdout.write(as_json(found, nodes=names, keepalived=None if version is None else str(version)))
     elif not found:
@@ -137,12 +137,12 @@ def rehearse(
     if not expect:
         return BAD_CODE if any(line.verdict == BAD for line in found) else GOOD
     try:
-        said = differences(found, wanted_text)
+        differing = differences(found, wanted_text)
     except ExpectedError as error:
         sys.stderr.write(f"vipwarden rehearse: {expect}: {one_line(str(error))}\n")
         return UNREADABLE
-    sys.stderr.writelines(f"{it}\n" for it in said)
-    return BAD_CODE if said else GOOD
+    sys.stderr.writelines(f"{it}\n" for it in differing)
+    return BAD_CODE if differing else GOOD
 
 
 def _parse(name: str, given: str) -> Block:
@@ -162,22 +162,6 @@ def _slurp(path: str) -> str:
     except OSError as error:
         raise ConfError(f"cannot read {path}: {error.strerror}") from None
     return data.decode("utf-8", "replace")
-
-
-def _rules(confs: Sequence[tuple[str, Block]], version: Version | None) -> dict[tuple[str, int], list[str]]:
-    """Return the doctor's rules about weights and peers, by path and line."""
-    found: dict[tuple[str, int], list[str]] = {}
-    chosen = [rule for rule in RULES.values() if rule.look.__module__ in _SUBJECTS]
-    for _, conf in confs:
-        others = [other for _, other in confs if other is not conf]
-        case = Case(conf, Host("", "", ""), version, Peers([], others))
-        inside = {
-            (line.path, line.number): (it.path, it.number) for it in conf.named("vrrp_instance") for line in it.blocks
-        }
-        for finding in (finding for rule in chosen for finding in rule.findings(case) if finding.severity != NOTE):
-            place = (finding.path, finding.line)
-            found.setdefault(inside.get(place, place), []).append(finding.rule)
-    return found
 
 
 def _proposed(cluster: Cluster) -> str:

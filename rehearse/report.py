@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rehearse.rows import Line
 
-_HEAD = ("fault", "VIP", "held by", "without", "two", "lost", "mended", "verdict")
+HEAD = ("fault", "VIP", "held by", "without", "two", "lost", "mended", "verdict")
 _WIDEST = 60
 _VIPS = 2
 _COLOURS = {BAD: "31", OPEN: "33", GOOD: "32"}
@@ -30,10 +30,10 @@ class ExpectedError(Exception):
 
 def as_text(found: Sequence[Line], *, colour: bool = False) -> str:
     """Return the table, a line of counts, and what the columns mean."""
-    cells = [_HEAD, *(_cells(line) for line in found)]
-    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*cells, strict=True)][:-1]
+    rows = [HEAD, *(cells(line) for line in found)]
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)][:-1]
     table = []
-    for number, row in enumerate(cells):
+    for number, row in enumerate(rows):
         start = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         word = row[-1]
         if colour and number:
@@ -43,7 +43,8 @@ def as_text(found: Sequence[Line], *, colour: bool = False) -> str:
     return "\n".join([*table, "", counts(found), _LEGEND, ""])
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def cells(line: Line) -> tuple[str, ...]:
+    """Return what stands in the columns of HEAD."""
     vips = ", ".join(line.vips[:_VIPS]) + (f" and {len(line.vips) - _VIPS} more" if len(line.vips) > _VIPS else "")
     rules = f" [{', '.join(line.rules)}]" if line.rules else ""
     reason = f": {line.reason}" if line.reason else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rehearse.model.faults import START
 from rehearse.verdict import BAD, BEYOND, verdict
@@ -18,12 +18,24 @@ if TYPE_CHECKING:
     Place = tuple[str, int]
 
 
+_MOST_MOMENTS = 200  # of a VIP that moves without end
+
+
+class Moment(NamedTuple):
+    """From a second on: the nodes that hold the VIP and can be reached, and those of them whose service is well."""
+
+    seconds: float
+    owners: list[str]
+    serving: list[str]
+
+
 @dataclass(slots=True)
 class Line:
     """A fault and what becomes of some VIPs; times are pairs of least and most seconds.
 
-    ``owners`` hold the VIPs before, during and after the fault. ``beyond`` is a fault that no keepalived.conf helps.
-    ``rules`` are those of the doctor that report what is tracked there.
+    ``before``, ``during`` and ``after`` are the nodes that hold the VIPs. ``beyond`` is a fault that no keepalived.conf
+    helps. ``rules`` are those of the doctor that report what is tracked there. ``broken`` and ``mended`` are moments
+    since the fault and since its end, in the slowest case.
     """
 
     fault: str
@@ -41,6 +53,8 @@ class Line:
     reason: str
     rules: list[str]
     beyond: bool
+    broken: list[Moment]
+    mended: list[Moment]
 
     @property
     def moved(self) -> str:
@@ -87,6 +101,8 @@ def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[
                 said.reason,
                 [],
                 row.fault.kind in BEYOND,
+                _moments(outcome.latest, names),
+                [] if row.fault.kind == START else _moments(outcome.mended_latest, names),
             )
         known.vips += vips
         known.instances += [it for it in dict.fromkeys(it.name for it in instances) if it not in known.instances]
@@ -100,6 +116,13 @@ def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[
 def _pair(soonest: Phase, latest: Phase, name: str) -> tuple[float, float]:
     one, other = sorted((getattr(soonest, name), getattr(latest, name)))
     return one / 1000, other / 1000
+
+
+def _moments(phase: Phase, names: Sequence[str]) -> list[Moment]:
+    return [
+        Moment(it.time / 1000, [names[node] for node in it.owners], [names[node] for node in it.serving])
+        for it in phase.log[:_MOST_MOMENTS]
+    ]
 
 
 def as_dict(line: Line) -> dict[str, object]:

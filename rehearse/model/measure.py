@@ -16,7 +16,7 @@ class Phase(NamedTuple):
 
     ``without``: no node that can be reached holds it. ``two``: several do. ``lost``: none whose service is well.
     Times that last until the end of the phase are in ``owners``. ``last`` is when the owners changed last, in ms from
-    its begin. ``settled`` is false where it never comes to rest.
+    its begin. ``settled`` is false where it never comes to rest. ``log``: who held it since when (ms).
     """
 
     owners: tuple[int, ...]
@@ -27,6 +27,7 @@ class Phase(NamedTuple):
     moves: int
     last: int
     settled: bool
+    log: tuple[Held, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -72,4 +73,5 @@ def measured(log: list[Held], begun: int, end: int, *, settled: bool) -> Phase:
     owned = [it.owners for it in log if it.owners]
     moves = sum(one != other for one, other in pairwise(owned) if len(other) == 1)
     last = max(0, log[-1].time - begun)
-    return Phase(log[-1].owners, log[-1].serving, without, two, lost, moves, last, settled)
+    since = tuple(it._replace(time=max(0, it.time - begun)) for it in log)
+    return Phase(log[-1].owners, log[-1].serving, without, two, lost, moves, last, settled, since)
