@@ -13,7 +13,7 @@ from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vipwarden.net.net import Address, Net
+    from vipwarden.net.net import Address, Attempt, Net
 
 _MOST_PORTS = 1024
 _MOST_ANSWER = 65536
@@ -85,6 +85,11 @@ async def port(
         targets = await net.resolve(host, family(ipv4, ipv6))
     except NetError as error:
         return error.result(host)
+    attempt = None
+    if via is not None:
+        from vipwarden.net.via import ByPath
+
+        attempt = ByPath(net, via).attempt
     ports = port or (0,)
     lines: list[str] = []
     errors: list[NetError] = []
@@ -92,7 +97,7 @@ async def port(
         if len(ports) > 1:
             net.share(len(ports) - index)
         try:
-            lines.append(await _try(net, targets, number, source, via, send, expect))
+            lines.append(await _try(net, targets, number, source, attempt, send, expect))
         except NetError as error:
             errors.append(error)
     time = net.time(warning, critical)
@@ -114,12 +119,12 @@ async def _try(
     targets: list[Address],
     port: int,
     source: str | None,
-    via: Via | None,
+    attempt: Attempt | None,
     send: bytes | None,
     expect: bytes | None,
 ) -> str:
     """Return the text for an open port; raises NetError for others."""
-    with await net.connect(targets, port, source, via=via, mute=not (send or expect)) as stream:
+    with await net.connect(targets, port, source, mute=not (send or expect), attempt=attempt) as stream:
         if send:
             await stream.send(send)
         if not expect:

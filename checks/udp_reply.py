@@ -130,15 +130,17 @@ class _Asked:
 
     async def _by_path(self, real: Address, via: Via) -> bytes | None:
         """Ask the VIP by the path to one real server, again where somebody removed the path meanwhile."""
-        net = self.net
+        from vipwarden.net.via import ByPath
+
+        net, way = self.net, ByPath(self.net, via)
         until = net.deadline = net.deadline - _SPARE * net.remaining()
         while True:
-            address, error, reply = net.path(via, real), None, None
+            address, error, reply = way.address(real), None, None
             try:
                 reply = await self._ask(address)
             except NetError as caught:
                 error = caught
-            if not net.path_is_gone(address, self.port, until, failed=reply is None):
+            if not way.is_gone(address, self.port, until, failed=reply is None):
                 if error is not None:
                     raise error
                 return reply

@@ -11,7 +11,7 @@ import _signal  # type: ignore[import-not-found]
 import posix
 
 from vipwarden.core.options import UsageError
-from vipwarden.core.result import OK, UNKNOWN, WARNING, Result, State, one_line
+from vipwarden.core.result import OK, UNKNOWN, WARNING, Result, State
 from vipwarden.core.values import Choice, Count, Seconds
 from vipwarden.net.blocking import Ended, end
 from vipwarden.net.oneshot import Command
@@ -76,7 +76,9 @@ def main(check: str, arguments: Sequence[str]) -> NoReturn:
         code = FAILED
     except UsageError as error:
         say(2, f"chk_{check}: {error}; see chk_{check} --help")
-        _refuse(check, error)
+        from keepalived_scripts.tell import refuse
+
+        refuse(check, error)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is not healthy
         say(2, f"chk_{check}: {error or type(error).__name__}")
     posix._exit(code)
@@ -96,7 +98,9 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     except OSError as error:
         lock = None  # copies are not kept apart then, but each has an answer
         say(2, f"chk_{check}: no verdicts in {folder}: {error.strerror}")
-        if is_seldom(monotonic()):  # keepalived discards the output, and there is no memory of what was logged
+        if monotonic() % 60 < 1:  # keepalived discards the output, and there is no memory of what was logged
+            from keepalived_scripts.tell import log
+
             log(command.program, UNKNOWN, f"{command.name}: no verdicts in {folder}: {error.strerror}")
     if lock is not None:
         try:
@@ -190,62 +194,14 @@ def report(folder: str, program: str, name: str, result: Result, duration: float
     try:
         before = publish(folder, name, program.removeprefix("chk_"), result, duration)
     except OSError as error:
+        from keepalived_scripts.tell import log
+
         log(program, WARNING, f"{name}: cannot publish the verdict: {error.strerror}")
         return
-    old: State | str = before.result.state if before is not None else "first run"
-    if old != result.state:
-        log(program, result.state, f"{name}: {old} -> {result.state}: {result.text}")
-        hand_over(program, "check", name, str(result.state), result.text, str(before.result.state) if before else "")
+    if before is None or before.result.state != result.state:
+        from keepalived_scripts.tell import changed
 
-
-def _refuse(check: str, error: UsageError) -> None:
-    """Publish and log a wrong command line: keepalived discards what a script prints."""
-    result = Result(UNKNOWN, one_line(str(error)))
-    folder = paths.verdicts()
-    try:
-        files.ready(folder)
-        before = publish(folder, f"chk_{check} options", check, result, 0)
-    except OSError:
-        before = None
-    if before is None or before.result.text != result.text:
-        log(f"chk_{check}", UNKNOWN, result.text)
-
-
-def log(program: str, state: State, text: str) -> None:
-    """Log a line to syslog, with the severity of a state."""
-    from vipwarden.core import syslog
-
-    severities = {OK: syslog.NOTICE, WARNING: syslog.WARNING}
-    syslog.log(program, severities.get(state, syslog.ERROR), text)
-
-
-def hand_over(program: str, kind: str, name: str, state: str, text: str, before: str = "", of: str = "") -> None:
-    """Hand an event over to the recorder, if there is one."""
-    if not any(map(_exists, (paths.events(), paths.events(paths.ROOT)))):
-        return
-    from vipwarden.events.hand import Hand
-
-    hand = Hand(program)
-    hand.give(kind, name, of=of or program.removeprefix("chk_"), state=state, before=before, text=text)
-    hand.flush()
-
-
-def _exists(path: str) -> bool:
-    try:
-        posix.stat(path)
-    except OSError:
-        return False
-    return True
-
-
-def is_seldom(now: float) -> bool:
-    """Return whether this is the second of a minute in which a lasting fault is logged."""
-    return now % 60 < 1
-
-
-def leave(_number: int, _frame: object) -> None:
-    """Exit on a signal, as a failure."""
-    posix._exit(FAILED)
+        changed(program, name, result, before)
 
 
 def say(descriptor: int, text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import posix
 
-from keepalived_scripts.chk import FAILED, HEALTHY, hand_over, leave, log, report, say
+from keepalived_scripts.chk import FAILED, HEALTHY, report, say
 from keepalived_scripts.service import memory, rules
 from keepalived_scripts.service.options import PRESETS, front_end
 from keepalived_scripts.service.parts import Ask, ask
@@ -76,6 +76,8 @@ class Service:
 
     def log(self, state: State, text: str) -> None:
         """Log a line to syslog."""
+        from keepalived_scripts.tell import log
+
         log(self.program, state, f"{self.name}: {text}")
 
 
@@ -115,7 +117,7 @@ def _answer(preset: str, arguments: Sequence[str], begun: float) -> int:
 
 
 def _set_alarm(until: float) -> None:
-    _signal.signal(_signal.SIGALRM, leave)
+    _signal.signal(_signal.SIGALRM, _leave)
     _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - monotonic()))
 
 
@@ -142,6 +144,8 @@ def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
         restart = None
         if step.restart:
             service.log(WARNING, f"restart: {' '.join(service.restart)}: {result.text}")
+            from keepalived_scripts.tell import hand_over
+
             hand_over(service.program, "restart", service.name, "restart", result.text, of=service.unit)
             restart = Restart(service.program, service.restart, service.restart_timeout, step.memory.at)
         failure = record(path, memory.text_of(step.memory), lock, until - 0.02, restart)
@@ -188,3 +192,8 @@ def _fate(service: Service, path: str, before: rules.Memory, until: float) -> tu
     if why:
         return rules.BROKEN, why
     return fate(service.unit, until, service.limits.grace) if service.unit else ("", "")
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Exit on a signal, as a failure."""
+    posix._exit(FAILED)

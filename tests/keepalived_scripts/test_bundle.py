@@ -75,14 +75,14 @@ def test_a_service_is_asked_by_its_bundle(top: Path) -> None:
     running = Path("/proc/self/comm").read_text().strip()
     for _ in range(2):
         assert run(top.parent, top / "bin/chk_service", "--command", running).code == 0
-    assert compiled(top) <= {"standing", "syslog", "restart"}
+    assert compiled(top) <= {"standing", "syslog", "tell", "restart"}
 
 
 def test_no_module_of_a_bundle_is_imported(top: Path, server: servers.Server) -> None:
     """What an ordinary run does not need comes as it always does: the name of the first verdict is a change."""
     first = ask(top, server)
     assert (first.code, first.err) == (0, "")
-    assert compiled(top) == {"standing", "syslog"}
+    assert compiled(top) == {"standing", "syslog", "tell"}
     assert ask(top, server, "--help").out.startswith("usage: chk_port")
 
 
@@ -112,7 +112,7 @@ def test_a_copy_of_the_folder_is_another_one(top: Path, server: servers.Server) 
     launcher.write_text(launcher.read_text().replace(str(top), str(other)))
     shutil.rmtree(top)
     assert ask(other, server).code == 0
-    assert compiled(other) == {"standing", "syslog"}
+    assert compiled(other) == {"standing", "syslog", "tell"}
 
 
 def test_half_a_bundle_is_none(top: Path, server: servers.Server) -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _PATIENCE = 0.2  # seconds of silence until the other name servers are asked as well
-_TURN = 0.02  # seconds
 
 
 class BlockingNet(Net):
@@ -94,32 +93,15 @@ class BlockingNet(Net):
         """
         thread = _Thread(lambda: addresses(host, family))
         if not thread.wait(min(_PATIENCE, self.remaining())):
-            others = self._others(host.decode("ascii"), family, thread)
+            from vipwarden.net.dns import Others
+
+            others = Others(host.decode("ascii"), family).answers(self.deadline, thread.wait)
             if others:
-                return others
+                return [address for text in others for address in numeric(text, 0)]
         if thread.wait(0):
             result: list[Address] = thread.result()
             return result
         raise self.expired(f"the name {host.decode()} could not be resolved")
-
-    def _others(self, host: str, family: int, thread: _Thread) -> list[Address]:
-        """Return the addresses that other name servers give before the thread has an answer."""
-        from vipwarden.net.dns import Others
-
-        others = Others(host, family)
-        poll = select.poll()
-        for sock in others.sockets:
-            poll.register(sock, select.POLLIN)
-        until = self.deadline
-        try:
-            while not others.complete and monotonic() < until and not thread.wait(0 if others.sockets else _TURN):
-                if others.sockets and poll.poll(_TURN * 1000):
-                    others.take()
-                if others.addresses:  # the other family may be a moment later
-                    until = min(until, monotonic() + _TURN)
-            return [address for texts in others.addresses.values() for text in texts for address in numeric(text, 0)]
-        finally:
-            others.close()
 
 
 class _Thread:

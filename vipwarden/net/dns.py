@@ -8,11 +8,18 @@ getaddrinfo(), which follows nsswitch.conf and the order of the servers.
 from __future__ import annotations
 
 import posix
+import select
 from _socket import AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, inet_ntop, socket
+from time import monotonic
 
 from vipwarden.core.values import is_address
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CONF = "/etc/resolv.conf"
+_TURN = 0.02  # seconds
 _MOST = 3  # servers, as MAXNS of resolv.h
 _MOST_NAMES = 6  # of a search list
 _A, _AAAA = (AF_INET, 1, 4), (AF_INET6, 28, 16)  # family, type of record, bytes of an address
@@ -36,6 +43,21 @@ class Others:
                 self._asked[posix.urandom(2)] = (question, kind)
         for server in servers[1:]:
             self._ask(server)
+
+    def answers(self, until: float, is_over: Callable[[float], bool]) -> list[str]:
+        """Return the addresses that come until a monotonic time; ``is_over`` waits for so many seconds."""
+        poll = select.poll()
+        for sock in self.sockets:
+            poll.register(sock, select.POLLIN)
+        try:
+            while not self.complete and monotonic() < until and not is_over(0 if self.sockets else _TURN):
+                if self.sockets and poll.poll(_TURN * 1000):
+                    self.take()
+                if self.addresses:  # the other family may be a moment later
+                    until = min(until, monotonic() + _TURN)
+            return [text for texts in self.addresses.values() for text in texts]
+        finally:
+            self.close()
 
     def _ask(self, server: str) -> None:
         try:

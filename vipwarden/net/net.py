@@ -17,13 +17,13 @@ from vipwarden.net.stream import Clock, NetError, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import TypeVar
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from typing import TypeAlias, TypeVar
 
-    from vipwarden.core.values import Via
     from vipwarden.net.path import Path, Paths
 
     T = TypeVar("T")
+    Attempt: TypeAlias = Callable[["Address", int, str | None, float, bool, bool], Awaitable[Stream]]
 
 _EPERM, _ENOENT, _EAGAIN, _ENOMEM, _EACCES, _ENFILE, _EMFILE = 1, 2, 11, 12, 13, 23, 24
 _EAFNOSUPPORT, _EADDRNOTAVAIL, _ECONNRESET, _ENOBUFS, _ETIMEDOUT, _ECONNREFUSED, _EINPROGRESS = (
@@ -149,81 +149,28 @@ class Net(Clock):
         port: int = 0,
         source: str | None = None,
         *,
-        via: Via | None = None,
         first: bool = False,
         mute: bool = False,
+        attempt: Attempt | None = None,
     ) -> Stream:
         """Connect to the first address that answers; raises NetError with what each of them did.
 
         The remaining time is shared among the addresses, so that a silent host leaves time for the next. ``source`` is
-        the local address. ``via`` connects to its VIP, by the director's own path to the real servers that ``targets``
-        are. ``first`` tells that the client speaks first, so that the last ACK of the handshake may
-        travel with its data; ``mute`` that nothing will be sent or received.
+        the local address. ``first`` tells that the client speaks first, so that the last ACK of the handshake may
+        travel with its data; ``mute`` that nothing will be sent or received. ``attempt`` is how one address is tried.
         """
         mute = mute and self.knocks
+        attempt = attempt or self.attempt
         errors: list[NetError] = []
         for index, address in enumerate(targets):
             now = monotonic()
             try:
                 until = now + (self.deadline - now) / (len(targets) - index)
-                if via is not None:
-                    return await self._by_path(address, port, source, until, via, first or mute)
-                return await self.attempt(address, port, source, until, first or mute, mute)
+                return await attempt(address, port, source, until, first or mute, mute)
             except NetError as error:
                 errors.append(error)
         errors.sort(key=lambda error: _SEVERITY.index(error.kind))
         raise NetError(errors[0].kind, "; ".join(error.text for error in errors))
-
-    def path(self, via: Via, real: Address) -> Address:
-        """Return the VIP as an address that leads to one real server; raises NetError where no path can be built."""
-        try:
-            if self.paths is None:
-                raise NetError("local", f"via {via} is not possible in this program")
-            if real.family != (_socket.AF_INET6 if ":" in via.vip else _socket.AF_INET) or "%" in real.host:
-                raise NetError(
-                    "local", f"{real.host} cannot be asked via {via}: both have to be IPv4, or IPv6 without a scope"
-                )
-            path = self.paths.path(via.kind, real.host)
-        except NetError:
-            self.no_path = True
-            raise
-        self.used = path, via.vip
-        return Address(real.family, via.vip, (), path)
-
-    async def _by_path(
-        self, real: Address, port: int, source: str | None, until: float, via: Via, hold: bool
-    ) -> Stream:
-        """Connect to the VIP by the path to one real server, again where somebody removed the path meanwhile."""
-        until -= 0.05 * (until - monotonic())  # what is left is to find out why nobody answered
-        while True:
-            address, error, stream = self.path(via, real), None, None
-            try:
-                stream = await self.attempt(address, port, source, until, hold, False)
-            except NetError as caught:
-                error = caught
-            try:
-                is_gone = self.path_is_gone(address, port, until, failed=stream is None)
-            except NetError:
-                if stream is not None:
-                    stream.close()
-                raise
-            if stream is not None and not is_gone:
-                return stream
-            if stream is not None:
-                stream.close()
-            elif error is not None and not is_gone:
-                raise error
-
-    def path_is_gone(self, address: Address, port: int, until: float, *, failed: bool) -> bool:
-        """Return whether an attempt by the path of an address means nothing, as somebody removed the path meanwhile.
-
-        Raises NetError (local) where no server can be asked by it, or the time is over.
-        """
-        why = address.path.trouble(address.host, failed=failed) if address.path is not None else None
-        if why or (why is not None and monotonic() >= until):
-            self.no_path = True
-            raise NetError("local", f"{address.name(port)} was not asked: {why or 'its IPVS service was removed'}")
-        return why is not None
 
     async def attempt(
         self, address: Address, port: int, source: str | None, until: float, hold: bool, reset: bool

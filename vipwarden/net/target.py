@@ -67,7 +67,12 @@ class Target:
 
             await context(net, self.ca_file, self.insecure)  # before a server is asked
         targets = await net.resolve(self.host, self.family)
-        stream = await net.connect(targets, self.number, self.source, via=self.via, first=first or self.tls)
+        attempt = None
+        if self.via is not None:
+            from vipwarden.net.via import ByPath
+
+            attempt = ByPath(net, self.via).attempt
+        stream = await net.connect(targets, self.number, self.source, first=first or self.tls, attempt=attempt)
         try:
             return await self.encrypt(net, stream) if self.tls else stream
         except BaseException:
