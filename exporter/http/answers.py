@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 from functools import partial
-from hashlib import blake2b
-from html import escape
-from math import inf, isfinite
-from mimetypes import guess_type
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from exporter.frame import families
-from exporter.http.accept import preferred, wants_gzip
+from exporter.http.accept import preferred
+from exporter.http.answer import FRESH, HTML, Answer, all_of, deadline, error, file, packed
 from exporter.http.counts import READ_AT
 from exporter.peers import Peers
 from exporter.render.changes import Versions
@@ -24,7 +20,7 @@ from exporter.tasks import in_thread
 from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable
 
     from exporter.frame import Collected, Frame
     from exporter.http.aiohttp_server import BaseRequest
@@ -33,27 +29,12 @@ if TYPE_CHECKING:
 
 HEALTHY = b"vipwarden is healthy\n"  # whose digest the default check of `vipwarden run` compares
 READING = ("/", "/metrics", "/events", "/api/events")  # paths that read sources
-_TEXT = "text/plain; charset=utf-8"
-_HTML = "text/html; charset=utf-8"
-_FRESH = {"Cache-Control": "no-store"}
 _FORMATS = (
     (("text/plain", "0.0.4"), CONTENT_TYPE),
     (("application/openmetrics-text", "1.0.0"), OPENMETRICS_TYPE),
     (("application/openmetrics-text", "0.0.1"), OPENMETRICS_TYPE.replace("1.0.0", "0.0.1")),
 )
-_ERRORS = (("text/plain", ""), ("text/html", ""))
-_LEAST_SECONDS = 0.1
 _TURN = 0.5  # seconds between two looks for an event that somebody waits for
-_LATENCY = 0.5  # of Prometheus' timeout, left for writing and sending
-
-
-class Answer(NamedTuple):
-    """A status, a body, its type, and further headers."""
-
-    status: int
-    body: bytes
-    kind: str = _TEXT
-    headers: Mapping[str, str] = {}
 
 
 class Answers:
@@ -79,7 +60,7 @@ class Answers:
         }
         static = Path(__file__).parents[1] / "static"
         for path in static.rglob("*.*"):
-            self._paths[f"/static/{path.relative_to(static)}"] = _file(path)
+            self._paths[f"/static/{path.relative_to(static)}"] = file(path)
 
     async def answer(self, request: BaseRequest) -> Answer:
         """Return the answer to an admitted request."""
@@ -104,7 +85,7 @@ class Answers:
             return error(request, 400, f"There is no collector {names}; there are {', '.join(known)}.")
         wanted = set(only or known) - set(but)
         offered = [form for form, _ in _FORMATS]
-        kind = _FORMATS[preferred(_all(request, "Accept"), offered)][1]
+        kind = _FORMATS[preferred(all_of(request, "Accept"), offered)][1]
         openmetrics = kind != CONTENT_TYPE
         version, own = self.frame.settings.version, list(self._own())
 
@@ -115,7 +96,7 @@ class Answers:
         form, lane = ("metrics", openmetrics), self._lanes["metrics"]
         collected = await self.frame.collect(wanted, seconds)
         body = await collected.written(form, write, lane)
-        return await _packed(request, Answer(200, body, kind), collected, form, lane)
+        return await packed(request, Answer(200, body, kind), collected, form, lane)
 
     async def _page(self, request: BaseRequest) -> Answer:
         settings = self.frame.settings
@@ -132,16 +113,14 @@ class Answers:
         collected, lane = await self.frame.collect(sparing=True), self._lanes["page"]
         body = await collected.written(("page", choices), write, lane)
         version = await collected.written(("version", choices), lambda _: self._versions.note(body), lane)
-        kind = _HTML
+        kind = HTML
         form: tuple[object, ...] = ("page", choices)
         base = request.query.get("version", "")
         if self._versions.knows(base):
             kind, form = "application/json", ("changes", choices, base)
             whole = body
             body = await collected.written(form, lambda _: self._versions.changes(base, whole), lane)
-        return await _packed(
-            request, Answer(200, body, kind, {"Page-Version": version.decode()}), collected, form, lane
-        )
+        return await packed(request, Answer(200, body, kind, {"Page-Version": version.decode()}), collected, form, lane)
 
     async def _events(self, request: BaseRequest) -> Answer:
         from exporter import timeline  # noqa: PLC0415 - scrapes need no events
@@ -164,73 +143,21 @@ class Answers:
         except (OSError, RuntimeError) as problem:
             return error(request, 503, f"The events cannot be read: {one_line(str(problem))}")
         if not is_page:
-            return Answer(200, timeline.as_json(found, settings), "application/json", _FRESH)
+            return Answer(200, timeline.as_json(found, settings), "application/json", FRESH)
         if self._others is None:
             self._others = Peers(timeline.asked)
         peers = self._others.look(settings.peers, settings.peer_access, b"")
         body = await in_thread(partial(timeline.as_html, found, settings, peers))[0]
-        return Answer(200, body, _HTML, _FRESH)
+        return Answer(200, body, HTML, FRESH)
 
     def _identity(self) -> bytes:
         """Return a line that no other exporter has: the time of its last reload, in microseconds."""
         return next((metric.lines().rstrip() for metric in self._own() if metric.name == READ_AT), b"")
 
     async def _healthy(self, _: BaseRequest) -> Answer:
-        return Answer(200, HEALTHY, headers=_FRESH)
+        return Answer(200, HEALTHY, headers=FRESH)
 
     async def _ready(self, request: BaseRequest) -> Answer:
         if self.is_ready:
-            return Answer(200, b"vipwarden is ready\n", headers=_FRESH)
+            return Answer(200, b"vipwarden is ready\n", headers=FRESH)
         return error(request, 503, "vipwarden is not ready: it is starting or ending.")
-
-
-async def _packed(
-    request: BaseRequest, answer: Answer, collected: Collected, form: object, lane: asyncio.Lock
-) -> Answer:
-    """Return an answer compressed where the client takes it so."""
-    headers, body = {**_FRESH, "Vary": "Accept, Accept-Encoding", **answer.headers}, answer.body
-    if wants_gzip(_all(request, "Accept-Encoding")):
-        body = await collected.written((form, "gzip"), lambda _: gzip.compress(answer.body, 1, mtime=0), lane)
-        headers["Content-Encoding"] = "gzip"
-    return answer._replace(body=body, headers=headers)
-
-
-def _file(path: Path) -> Callable[[BaseRequest], Awaitable[Answer]]:
-    """Return what answers with a file of the page as it was at the start, or 304."""
-    body = path.read_bytes()
-    kind = guess_type(path.name)[0] or "application/octet-stream"
-    if kind.startswith("text/"):
-        kind += "; charset=utf-8"
-    headers = {"ETag": f'"{blake2b(body, digest_size=16).hexdigest()}"', "Cache-Control": "no-cache"}
-
-    async def answer(request: BaseRequest) -> Answer:
-        if request.headers.get("If-None-Match") == headers["ETag"]:
-            return Answer(304, b"", kind, headers)
-        return Answer(200, body, kind, headers)
-
-    return answer
-
-
-def error(request: BaseRequest, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """Return an error, as HTML for a browser."""
-    if preferred(_all(request, "Accept"), _ERRORS) == 0:
-        return Answer(status, f"{text}\n".encode(), headers={**_FRESH, **(headers or {})})
-    html = (
-        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{status}</title>'
-        f'<link rel="stylesheet" href="/static/page.css"><main><h1>{status}</h1><p>{escape(text)}</p>'
-        '<p><a href="/">To the page of this node</a></p></main></html>\n'
-    )
-    return Answer(status, html.encode(), _HTML, {**_FRESH, **(headers or {})})
-
-
-def deadline(header: str | None) -> float:
-    """Return the seconds that X-Prometheus-Scrape-Timeout-Seconds leaves for reading, or inf."""
-    try:
-        seconds = float(header or "")
-    except ValueError:
-        return inf
-    return max(_LEAST_SECONDS, seconds - _LATENCY) if isfinite(seconds) and seconds > 0 else inf
-
-
-def _all(request: BaseRequest, header: str) -> str:
-    return ",".join(request.headers.getall(header, ()))

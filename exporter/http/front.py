@@ -11,7 +11,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.http.aiohttp_server import Response, StreamResponse
-from exporter.http.answers import READING, error
+from exporter.http.answer import error
+from exporter.http.answers import READING
 from exporter.http.auth import CHALLENGE
 from exporter.http.connection import HEADERS, Connection
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.http.aiohttp_server import BaseRequest
-    from exporter.http.answers import Answer, Answers
+    from exporter.http.answer import Answer
+    from exporter.http.answers import Answers
 
 _CHUNK = 1 << 18
 MOST_BODIES = 8

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text
 
 from exporter.http import server
-from exporter.http.answers import deadline
+from exporter.http.answer import deadline
 from exporter.render.exposition import Family
 from exporter.source import Source
 from tests.exporter.http.test_accept import PROMETHEUS_2, PROMETHEUS_3
