@@ -56,10 +56,17 @@ generate: setup
 	touch $(SETUP) $(LAUNCHERS) # new lines of setup.cfg name commands that the launchers are already
 
 .PHONY: rehearse-model
-# the model of VRRP against real keepalived: generated pairs, each with a fault, side by side in namespaces
+# the model of VRRP against real keepalived: generated pairs, each with faults, side by side in namespaces; PAIRS is how
+# many, SEED which, and RELEASE=13 takes the keepalived of that release
 rehearse-model: setup
+ifdef RELEASE
+	@$(BIN)/python tests/programs.py releases
+	@TARGET=rehearse-model PAIRS="$(PAIRS)" SEED="$(SEED)" PYTEST="$(PYTEST)" $(BIN)/python -m tests.releases $(RELEASE)
+else
 	@$(BIN)/python tests/programs.py test
-	REHEARSE_PAIRS=$(or $(PAIRS),320) $(BIN)/python -m pytest tests/rehearse/proof.py --timeout 1800 $(PYTEST)
+	REHEARSE_PAIRS=$(or $(PAIRS),400) REHEARSE_SEED=$(or $(SEED),0) \
+	  $(BIN)/python -m pytest tests/rehearse/proof.py --timeout 1800 $(PYTEST)
+endif
 
 # as many runs as an agent of 25 checks does in a day, and a million bad requests
 soak: setup

@@ -16,27 +16,35 @@ if TYPE_CHECKING:
     from rehearse.model.faults import Fault
     from rehearse.model.run import Run
 
+    Late = frozenset[int]  # the nodes that learn of a fault at the last moment
+
 _FAILED = 1  # what a track file says
 _LOWEST = 254  # and one whose values are priorities
 
 
-def delay(cluster: Cluster, fault: Fault, *, latest: bool, mend: bool = False) -> int:
-    """Return after how many ms keepalived learns of a fault of this kind, or of its end."""
-    node = cluster.nodes[fault.nodes[0]]
+def delay(cluster: Cluster, fault: Fault, place: int, late: Late, *, mend: bool = False) -> int:
+    """Return after how many ms keepalived learns on a node of a fault of this kind, or of its end."""
+    node = cluster.nodes[place]
     if fault.tracker == SCRIPT and fault.name in node.scripts:
         script = node.scripts[fault.name]
         runs = script.rise if mend else script.fall
         hangs = script.timeout if fault.kind == HANG and not mend else 0
-        return (runs - (not latest)) * script.interval + hangs
+        return (runs - (place not in late)) * script.interval + hangs
     return node.processes.get(fault.name, 0) if fault.tracker == PROCESS else 0
 
 
-def begin(run: Run, fault: Fault, *, latest: bool) -> None:
+def lates(fault: Fault) -> list[Late]:
+    """Return which nodes may learn of it late: all, none, and each alone where it comes to several."""
+    alone = [frozenset({node}) for node in fault.nodes] if fault.tracker and len(fault.nodes) > 1 else []
+    return [frozenset(fault.nodes), *alone, frozenset()]
+
+
+def begin(run: Run, fault: Fault, late: Late) -> None:
     """Let a fault come."""
     first = fault.nodes[0]
     if fault.tracker:
         for node in fault.nodes:
-            _set(run, (node, fault.tracker, fault.name), delay(run.cluster, fault, latest=latest), broken=True)
+            _set(run, (node, fault.tracker, fault.name), delay(run.cluster, fault, node, late), broken=True)
     elif fault.kind == DEAF:
         run.deaf |= _deaf(fault)
     elif fault.kind == POWER:
@@ -47,12 +55,12 @@ def begin(run: Run, fault: Fault, *, latest: bool) -> None:
         stop(run, first, says=fault.kind == STOP, keeps=fault.kind == KILL)
 
 
-def end(run: Run, fault: Fault, *, latest: bool) -> None:
+def end(run: Run, fault: Fault, late: Late) -> None:
     """Mend it."""
     first = fault.nodes[0]
     if fault.tracker:
-        after = delay(run.cluster, fault, latest=latest, mend=True)
         for node in fault.nodes:
+            after = delay(run.cluster, fault, node, late, mend=True)
             _set(run, (node, fault.tracker, fault.name), after, broken=False)
     elif fault.kind == DEAF:
         run.deaf -= _deaf(fault)

@@ -10,17 +10,18 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from rehearse.model.acts import begin, delay, end
+from rehearse.model.acts import begin, delay, end, lates
 from rehearse.model.cluster import INTERFACE
 from rehearse.model.faults import DEAF, START
 from rehearse.model.measure import Outcome, between, measured
 from rehearse.model.nodes import start
-from rehearse.model.router import MASTER
 from rehearse.model.run import Run
+from rehearse.model.sync import MASTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rehearse.model.acts import Late
     from rehearse.model.cluster import Cluster
     from rehearse.model.faults import Fault
     from rehearse.model.measure import Phase
@@ -41,72 +42,63 @@ class Bench:
         settled = self.run.settle()
         self.virtual = list(dict.fromkeys(self.run.virtual.values()))
         self.begun = [measured(self.run.log[it], 0, self.run.now, settled=settled) for it in self.virtual]
-        self._rests: dict[tuple[Fault | None, bool], State] = {(None, True): self._rest()}
+        self._rests: dict[tuple[Fault, Late] | None, State] = {None: self._rest()}
 
     def outcomes(self, fault: Fault) -> list[Outcome]:
         """Return what becomes of each virtual router, in the order of their first instances."""
         if fault.kind == START:
             return [Outcome((), it, it, it, it, fault.nodes) for it in self.begun]
-        (_, before), could = self._rests[None, True], tuple(self._healthy(fault))
-        late = self._once(None, fault, latest=True)
-        soon = self._once(None, fault, latest=False)
-        return [
-            Outcome(held.owners, soon[0][it], late[0][it], soon[1][it], late[1][it], could)
-            for it, held in enumerate(before)
-        ]
+        phases = [self._broken(None, fault, late) for late in lates(fault)]
+        return self._outcomes(phases, self._rests[None][1], tuple(self._healthy(fault)))
 
     def outcomes_of_two(self, first: Fault, second: Fault) -> list[Outcome]:
         """Return what becomes of them when the second fault comes while the first lasts; both end at one moment.
 
         ``before`` is what the first has left behind.
         """
+        phases = []
+        for before in product([first], lates(first)):
+            if before not in self._rests:
+                self.run.load(self._rests[None][0])
+                self._phase(lambda: begin(self.run, *before), *before)  # noqa: B023 - called at once
+                self._rests[before] = self._rest()
+            phases += [self._broken(before, second, late) for late in lates(second)]
         could = tuple(it for it in self._healthy(first) if it in self._healthy(second))
-        begun, hit, back = [], [], []
-        for was_late, latest in product((True, False), repeat=2):
-            if (first, was_late) not in self._rests:
-                self._load(None, latest=True)
-                self._phase(lambda late: begin(self.run, first, latest=late), first, latest=was_late)
-                self._rests[first, was_late] = self._rest()
-            begun.append(self._rests[first, was_late][1])
-            one, other = self._once(first, second, latest=latest, was_late=was_late)
-            hit.append(one)
-            back.append(other)
-        return [
-            Outcome(begun[0][it].owners, *between(_column(hit, it)), *between(_column(back, it)), could)
-            for it in range(len(self.virtual))
-        ]
+        return self._outcomes(phases, self._rests[first, lates(first)[0]][1], could)
 
-    def _once(
-        self, before: Fault | None, fault: Fault, *, latest: bool, was_late: bool = True
-    ) -> tuple[list[Phase], list[Phase]]:
+    def _outcomes(
+        self, phases: list[tuple[list[Phase], list[Phase]]], before: list[Held], could: tuple[int, ...]
+    ) -> list[Outcome]:
+        hit, back = ([between(column) for column in zip(*every, strict=True)] for every in zip(*phases, strict=True))
+        return [Outcome(held.owners, *hit[it], *back[it], could) for it, held in enumerate(before)]
+
+    def _broken(self, before: tuple[Fault, Late] | None, fault: Fault, late: Late) -> tuple[list[Phase], list[Phase]]:
         """Return what a fault does, and its end together with that of the fault before it."""
         run = self.run
-        self._load(before, latest=was_late)
-        hit = self._phase(lambda late: begin(run, fault, latest=late), fault, latest=latest)
+        run.load(self._rests[before][0])
+        hit = self._phase(lambda: begin(run, fault, late), fault, late)
         run.until_advert()
 
-        def mend(late: bool) -> None:
-            end(run, fault, latest=late)
+        def mend() -> None:
+            end(run, fault, late)
             if before is not None:
-                end(run, before, latest=late)
+                end(run, *before)
 
-        return hit, self._phase(mend, fault, latest=latest, is_end=True)
+        return hit, self._phase(mend, fault, late, is_end=True)
 
     def _rest(self) -> State:
         self.run.until_advert()
         return self.run.save(), [self.run.log[it][-1] for it in self.virtual]
 
-    def _load(self, before: Fault | None, *, latest: bool) -> None:
-        self.run.load(self._rests[before, latest][0])
-
-    def _phase(self, act: Callable[[bool], None], fault: Fault, *, latest: bool, is_end: bool = False) -> list[Phase]:
+    def _phase(self, act: Callable[[], None], fault: Fault, late: Late, *, is_end: bool = False) -> list[Phase]:
         """Act so that keepalived learns of it just after an advert, or just before the next."""
         run = self.run
         masters = [it for it in run.routers if it.state == MASTER]
         interval = masters[0].spec.interval if masters else 1000
-        after = delay(self.cluster, fault, latest=latest, mend=is_end)
-        begun = run.now + (-after % interval if latest else (interval - 1 - after) % interval)
-        run.at(begun, partial(act, latest))
+        after = delay(self.cluster, fault, fault.nodes[0], late, mend=is_end)
+        is_late = fault.nodes[0] in late
+        begun = run.now + (-after % interval if is_late else (interval - 1 - after) % interval)
+        run.at(begun, act)
         for log in run.log.values():
             del log[:-1]
         settled = run.settle()
@@ -123,7 +115,3 @@ class Bench:
         return any((node, fault.tracker, fault.name) in self.run.service for node in fault.nodes) or (
             fault.tracker == INTERFACE
         )
-
-
-def _column(phases: list[list[Phase]], number: int) -> list[Phase]:
-    return [it[number] for it in phases]

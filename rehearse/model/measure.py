@@ -42,22 +42,24 @@ class Outcome(NamedTuple):
 
 
 def between(phases: Sequence[Phase]) -> tuple[Phase, Phase]:
-    """Return the least and the most of phases that may all be: the owners are those of the last and the first."""
-    ends = []
-    for pick, it in ((min, phases[-1]), (max, phases[0])):
-        ends.append(
-            Phase(
-                it.owners,
-                it.serving,
-                pick(phase.without for phase in phases),
-                pick(phase.two for phase in phases),
-                pick(phase.lost for phase in phases),
-                pick(phase.moves for phase in phases),
-                pick(phase.last for phase in phases),
-                all(phase.settled for phase in phases),
-            )
+    """Return the least and the most of phases that may all be, the first is that of the latest moment.
+
+    Where the owners depend on the moment, those of the least are others than those of the most.
+    """
+    other = next((it for it in phases[::-1] if it.owners != phases[0].owners), phases[-1])
+    settled = all(it.settled for it in phases)
+    least, most = (
+        it._replace(
+            without=pick(phase.without for phase in phases),
+            two=pick(phase.two for phase in phases),
+            lost=pick(phase.lost for phase in phases),
+            moves=pick(phase.moves for phase in phases),
+            last=pick(phase.last for phase in phases),
+            settled=settled,
         )
-    return ends[0], ends[1]
+        for pick, it in ((min, other), (max, phases[0]))
+    )
+    return least, most
 
 
 def measured(log: list[Held], begun: int, end: int, *, settled: bool) -> Phase:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rehearse.model.cluster import FILE, OWNER, SCRIPT
-from rehearse.model.router import BACKUP, FAULT, INIT, MASTER, OFF
+from rehearse.model.adverts import receive
+from rehearse.model.cluster import FILE, INTERFACE, OWNER, SCRIPT
+from rehearse.model.sync import BACKUP, FAULT, INIT, MASTER, OFF
 from rehearse.model.trackers import awake, result, share, share_of_state, well
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def start(run: Run, nodes: set[int]) -> None:
     """Start keepalived on some nodes: vrrp_complete_init(), then vrrp_init_state()."""
     mine = [it for it in run.routers if it.node in nodes]
     for it in mine:
-        it.holds = it.frozen = False
+        it.holds = it.frozen = it.cut = False
         it.state, it.want = INIT, MASTER if it.spec.is_master else BACKUP
         it.learned = it.spec.interval
         it.total = it.effective = it.spec.priority
@@ -71,7 +72,10 @@ def _begin(run: Run, router: Router, link: Link, key: Key) -> None:
         router.faults += added is None
         router.total += added or 0
     elif not link.weight:
-        router.faults += (value != 0) is link.reverse
+        is_bad = (value != 0) is link.reverse
+        shared = link.kind == INTERFACE and not run.cluster.is_old
+        router.faults += is_bad and not (shared and router.cut)
+        router.cut = router.cut or (shared and is_bad)
     else:
         router.total += share_of_state(link, value != 0)
     if router.spec.priority == OWNER:
@@ -135,7 +139,7 @@ def thaw(run: Run, node: int) -> None:
         if it.state == MASTER and it.deadline <= run.now:
             run.send(it, it.effective)
         for sender, priority in late.items():
-            it.receive(priority, sender, accepted=dict(run.peers[sender])[it])
+            receive(it, priority, sender, accepted=dict(run.peers[sender])[it])
         if it.state in (BACKUP, MASTER):
             it.deadline = max(it.deadline, run.now)
             run.rearm(it)

@@ -6,22 +6,19 @@ A run has only routers that depend on each other: those of one virtual router, a
 from __future__ import annotations
 
 from collections import deque
-from heapq import heapify, heappop, heappush
-from math import lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rehearse.model.adverts import receive
 from rehearse.model.cluster import INTERFACE, Link, links, meets, waits_forever, written
 from rehearse.model.parts import virtual_routers
-from rehearse.model.router import BACKUP, MASTER, OFF, Router, Sync
+from rehearse.model.router import Router
+from rehearse.model.sync import OFF, Sync
+from rehearse.model.timers import Timers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rehearse.model.cluster import Cluster
 
     Key = tuple[int, str, str]  # node, kind and name of a tracker
-
-_LONGEST = 120_000  # ms after which a run that does not come to rest is given up
 
 
 class Held(NamedTuple):
@@ -32,14 +29,11 @@ class Held(NamedTuple):
     serving: tuple[int, ...]
 
 
-class Run:
+class Run(Timers):
     """The routers of a part, and what is broken. ``routers`` are pairs of node and instance (their places)."""
 
     def __init__(self, cluster: Cluster, part: list[tuple[int, int]]) -> None:
-        self.cluster = cluster
-        self.now = self.since = self.acted = self._number = 0
-        self.pending = 0
-        self.routers: list[Router] = []
+        super().__init__(cluster)
         self.tracked: dict[Key, list[tuple[Router, Link]]] = {}
         self.service: dict[Key, list[Router]] = {}
         self.values: dict[Key, int] = {}
@@ -47,13 +41,11 @@ class Run:
         self.waiting: set[Router] = set()
         self.deaf: set[tuple[int, int, str]] = set()
         self.dead: set[int] = set()
-        self._heap: list[tuple[int, int, Router | None, Callable[[], None] | None]] = []
-        self._armed: dict[Router, int] = {}
         self._post: deque[tuple[Router, Router, int, bool]] = deque()
         self.late: dict[Router, dict[Router, int]] = {}
         self.learned: dict[Key, int] = {}  # the values as keepalived has learned them
         self.missed: set[Key] = set()  # those that a frozen keepalived has yet to learn
-        syncs: dict[tuple[int, str], Sync] = {}
+        syncs: dict[tuple[int, str], Sync[Router]] = {}
         for place, number in part:
             node = cluster.nodes[place]
             spec = node.instances[number]
@@ -104,26 +96,10 @@ class Run:
             else:
                 self._post.append((peer, router, priority, accepted))
 
-    def arm(self, router: Router) -> None:
-        """Call ``timeout()`` at the router's deadline: its entry moves on when it comes up too early."""
-        known = self._armed.get(router)
-        if known is None or router.deadline < known:
-            self._push(router.deadline, router, None)
-            self._armed[router] = router.deadline
-
     def changed(self, router: Router) -> None:
         """Take note of a change of state, priority or VIP."""
         self.since = self.now
         self.note(router)
-
-    def rearm(self, router: Router) -> None:
-        """Forget when a router was to be called, and call it at its deadline."""
-        self._armed.pop(router, None)
-        self.arm(router)
-
-    def _push(self, time: int, router: Router | None, action: Callable[[], None] | None) -> None:
-        self._number += 1
-        heappush(self._heap, (time, self._number, router, action))
 
     def _is_down(self, router: Router) -> bool:
         return self.values.get((router.node, INTERFACE, router.spec.interface), 1) == 0
@@ -143,99 +119,12 @@ class Run:
         devices = {name for _, name in router.spec.vips} or {router.spec.interface}
         return all(self.values.get((router.node, INTERFACE, name), 1) for name in devices)
 
-    # --- time
-
-    def at(self, time: int, action: Callable[[], None]) -> None:
-        """Do something at a time."""
-        self.pending += 1
-
-        def act() -> None:
-            self.pending -= 1
-            self.since = self.acted = self.now
-            action()
-
-        self._push(time, None, act)
-
-    def step(self) -> bool:
-        """Go on to the next event and do it; false where nothing is left to come."""
-        while self._heap:
-            time, _, router, action = heappop(self._heap)
-            if router is not None:
-                if self._armed.get(router) != time:
-                    continue  # an earlier one took its place
-                del self._armed[router]
-                if router.state not in (BACKUP, MASTER) or router.frozen:
-                    continue
-                if router.deadline > time:
-                    self.arm(router)
-                    continue
-                self.now = time
-                router.timeout()
-            elif action is not None:
-                self.now = max(time, self.now)
-                action()
-            self.deliver()
-            return True
-        return False
-
     def deliver(self) -> None:
         """Hand over the adverts that are on their way."""
         while self._post:
             peer, sender, priority, accepted = self._post.popleft()
             if not peer.frozen:
-                peer.receive(priority, sender, accepted=accepted)
-
-    def settle(self) -> bool:
-        """Go on until nothing has changed for longer than any timer lasts; false where that never comes."""
-        self.since = self.acted = self.now
-        while self.pending or self.since + self.quiet >= self.now or self._awaited() >= self.now:
-            if self.since + self.quiet < self.now:
-                self._skip()
-            elif self.now > max(self.acted, self._awaited()) + _LONGEST + 4 * self.quiet:
-                return False
-            if not self.step():
-                break
-        return True
-
-    def _awaited(self) -> int:
-        """Return until when a preempt_delay or vrrp_startup_delay may still change something."""
-        delays = [it.preempt_at for it in self.routers if it.preempt_at]
-        delays += [it.deadline for it in self.routers if it.waits and it.state == BACKUP]
-        return max(delays, default=-self.quiet) + self.quiet
-
-    def _skip(self) -> None:
-        """Leave out adverts that change nothing, up to what is awaited next; all timers keep their phase."""
-        times = [time for time, _, router, _ in self._heap if router is None]
-        times += [it.delayed for it in self.routers if it.delayed > self.now]
-        times += [it.deadline for it in self.routers if it.waits and it.deadline > self.now]
-        times += [it.preempt_at for it in self.routers if it.preempt_at > self.now]
-        rest = min(times, default=self.now) - self.now - 2 * self.quiet
-        round_trip = lcm(*{it.spec.interval for it in self.routers})
-        whole = rest // round_trip * round_trip
-        is_put_off = self.cluster.is_old and any(it.delayed > self.now for it in self.routers)
-        if whole <= 0 or is_put_off:
-            return
-        self.now += whole
-        self.since += whole
-        moved = {it for it in self.routers if not it.waits}
-        for it in moved:
-            it.deadline += whole
-        self._armed = {it: time + whole * (it in moved) for it, time in self._armed.items()}
-        self._heap = [(time + whole * (it in moved), order, it, act) for time, order, it, act in self._heap]
-        heapify(self._heap)
-
-    def until_advert(self) -> None:
-        """Go on until a MASTER has just sent an advert, where there is one."""
-        for _ in range(4 * len(self.routers) + 4):
-            masters = [it for it in self.routers if it.state == MASTER and not it.frozen]
-            if not masters:
-                return
-            first = masters[0]
-            while first.state == MASTER and first.deadline != self.now + first.spec.interval:
-                if not self.step():
-                    return
-            if first.state == MASTER:
-                return
+                receive(peer, priority, sender, accepted=accepted)
 
     def save(self) -> tuple[object, ...]:
         """Return all that a fault may change, for ``load()``; nothing may be pending."""

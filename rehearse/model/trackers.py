@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearse.model.cluster import FILE, SCRIPT
-from rehearse.model.router import OFF
+from rehearse.model.cluster import FILE, INTERFACE, SCRIPT
+from rehearse.model.reasons import add, fail, mend
+from rehearse.model.sync import OFF
 
 if TYPE_CHECKING:
     from rehearse.model.cluster import Link
@@ -66,21 +67,32 @@ def _learn(run: Run, key: Key) -> None:
             _file(it, share(link, before), share(link, value))
         elif link.weight:
             sign = 1 if value else -1
-            it.add(sign * abs(link.weight) * (-1 if link.reverse else 1))
+            add(it, sign * abs(link.weight) * (-1 if link.reverse else 1))
+        elif key[1] == INTERFACE and not run.cluster.is_old:
+            _interface(it, is_down=(value != 0) is link.reverse)
         elif (value != 0) is link.reverse:
-            it.fail()
+            fail(it)
         else:
-            it.mend()
+            mend(it)
+
+
+def _interface(router: Router, *, is_down: bool) -> None:
+    """From 2.3.3 on all interfaces share a flag (VRRP_FAULT_FL_INTERFACE_DOWN): the first that comes up clears it."""
+    if is_down and not router.cut:
+        fail(router)
+    elif not is_down:
+        mend(router, is_counted=router.cut)
+    router.cut = is_down
 
 
 def _file(router: Router, before: int | None, after: int | None) -> None:
     if before == after:
         return
-    router.add((after or 0) - (before or 0))
+    add(router, (after or 0) - (before or 0))
     if after is None:
-        router.fail()
+        fail(router)
     elif before is None:
-        router.mend()
+        mend(router)
 
 
 def result(run: Run, key: Key, *, ok: bool) -> None:
@@ -92,9 +104,9 @@ def result(run: Run, key: Key, *, ok: bool) -> None:
         sign = -1 if link.reverse else 1
         if link.weight:
             if not first:
-                it.add((abs(link.weight) if ok else -abs(link.weight)) * sign)
+                add(it, (abs(link.weight) if ok else -abs(link.weight)) * sign)
             elif ok is (link.weight > 0):
-                it.add(link.weight * sign)
+                add(it, link.weight * sign)
             continue
         leaves = False
         if first:
@@ -103,9 +115,9 @@ def result(run: Run, key: Key, *, ok: bool) -> None:
             if leaves and it.sync is not None:
                 it.sync.inits -= 1
         if ok is link.reverse:
-            it.fail()
+            fail(it)
         elif not it.inits and (it.sync is None or not it.sync.inits) and (leaves or not first):
-            it.mend(leaving_init=leaves)
+            mend(it, leaving_init=leaves)
 
 
 def share(link: Link, value: int) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearse.stage.watch import Watch
+from tests.rehearse.late import Late
 
 _CHECK = """test -e {folder}/hangs && exec sleep 100
 test -e {folder}/works"""
@@ -64,6 +66,14 @@ class Node:
                 env={"PATH": os.environ["PATH"], "TMPDIR": str(self.folder)},
                 start_new_session=True,
             )
+
+    def wait(self) -> None:
+        """Wait until keepalived has started."""
+        end = time.monotonic() + 60
+        while b"Startup complete" not in Path(self.folder, "log").read_bytes():
+            if time.monotonic() > end:
+                raise TimeoutError(Path(self.folder, "log").read_text("utf-8", "replace"))
+            time.sleep(0.01)
 
     def signal(self, number: int) -> None:
         """Send a signal to both processes of keepalived; SIGTERM to the first alone."""
@@ -130,48 +140,53 @@ addr add 192.0.2.1{place}/24 dev eth0
 """
 
 
-def rehearse(case: dict[str, Any], nodes: list[Node]) -> dict[str, Any]:
-    """Start a pair, break it, mend it, and return what became of the VIPs."""
-    begun = time.monotonic()
+def rehearse(case: dict[str, Any], nodes: list[Node], late: Late) -> dict[str, Any]:
+    """Start a pair, break it, mend it, and return what became of the VIPs, and how late the machine was."""
+    marks = [time.monotonic()]
     for node in nodes:
         node.start()
+        node.wait()
         time.sleep(case["gap"])
     time.sleep(case["begin"])
-    down: set[int] = set()
-    hit = time.monotonic()
-    _hit(case, nodes, down, broken=True)
-    time.sleep(case["during"])
-    mended = time.monotonic()
-    _hit(case, nodes, down, broken=False)
+    unreached: list[tuple[int, float, float]] = []
+    for fault in case["faults"]:
+        marks.append(time.monotonic())
+        hit(case, fault, nodes, broken=True)
+        unreached += [(place, marks[-1], math.inf) for place in _unreached(fault)]
+        time.sleep(fault["lasts"])
+    marks.append(time.monotonic())
+    for fault in case["faults"][::-1]:
+        hit(case, fault, nodes, broken=False)
     time.sleep(case["after"])
-    end = time.monotonic()
-    for node in nodes:
-        if case["kind"] == "freeze":
-            node.signal(signal.SIGCONT)
-    unreached = [(place, hit, mended) for place in down]
+    marks.append(time.monotonic())
+    unreached = [(place, since, marks[-2]) for place, since, _ in unreached]
     phases = []
     for vip in case["vips"]:
-        spans = _spans(vip, nodes, unreached, begun, end)
-        found = [(begun, hit), (hit, mended), (mended, end)]
-        phases.append([_phase(spans, start, until) for start, until in found])
+        spans = _spans(vip, nodes, unreached, marks[0], marks[-1])
+        phases.append([_phase(spans, start, until) for start, until in itertools.pairwise(marks)])
     return {
         "phases": phases,
+        "late": [late.most(start, until) for start, until in itertools.pairwise(marks)],
         "logs": [Path(node.folder, "log").read_text("utf-8", "replace")[-6000:] for node in nodes],
     }
 
 
-def _hit(case: dict[str, Any], nodes: list[Node], down: set[int], *, broken: bool) -> None:
-    kind, tracker, name, places = case["kind"], case["tracker"], case["name"], case["nodes"]
+def _unreached(fault: dict[str, Any]) -> list[int]:
+    cuts = fault["tracker"] == "interface" and fault["name"] == "eth0"
+    return [*fault["nodes"]] if cuts else []
+
+
+def hit(case: dict[str, Any], fault: dict[str, Any], nodes: list[Node], *, broken: bool) -> None:
+    """Let a fault come, or mend it."""
+    kind, tracker, name, places = fault["kind"], fault["tracker"], fault["name"], fault["nodes"]
     if kind == "filter":
-        for sender, receiver in [places, *([places[::-1]] if case["both"] else [])]:
-            if broken:
-                rules = (
-                    "add table ip t; add chain ip t in { type filter hook input priority 0; }; "
-                    f"add rule ip t in ip protocol 112 ip saddr 192.0.2.1{sender} drop"
-                )
-            else:
-                rules = "delete table ip t"
-            nodes[receiver].run("nft", rules)
+        for sender, receiver in [places, *([places[::-1]] if fault["both"] else [])]:
+            table = f"t{sender}{receiver}{int(fault['both'])}"
+            rules = (
+                f"add table ip {table}; add chain ip {table} in {{ type filter hook input priority 0; }}; "
+                f"add rule ip {table} in ip protocol 112 ip saddr 192.0.2.1{sender} drop"
+            )
+            nodes[receiver].run("nft", rules if broken else f"delete table ip {table}")
         return
     for place in places:
         node = nodes[place]
@@ -183,11 +198,10 @@ def _hit(case: dict[str, Any], nodes: list[Node], down: set[int], *, broken: boo
                 mark.unlink()
         elif tracker == "file":
             fresh = node.folder / "fresh"
-            fresh.write_text(f"{case['value'] if broken else 0}\n", encoding="ascii")
+            fresh.write_text(f"{fault['value'] if broken else 0}\n", encoding="ascii")
             fresh.rename(node.folder / f"file-{name}")
         elif tracker == "interface":
             node.run("ip", "link", "set", name, "down" if broken else "up")
-            down.update([place] if name == "eth0" else [])
         elif not broken:
             if kind == "power":
                 node.run("ip", "link", "set", "eth0", "up")
@@ -249,6 +263,11 @@ def main() -> None:
     cases = json.load(sys.stdin)
     Path("/run/netns").mkdir(exist_ok=True)
     folder = Path("/tmp/pairs")
+    # what the proof itself does comes in time as well, but after what keepalived does
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))
+    late = Late()
+    late.start()
+    late.wait()
     pairs = [lay_out(number, case, folder) for number, case in enumerate(cases)]
     subprocess.run(["ip", "-batch", "-"], input=network(pairs), text=True, check=True)
     for nodes in pairs:
@@ -270,7 +289,7 @@ def main() -> None:
 
     def one(number: int) -> None:
         time.sleep(number * 0.05)
-        found[number] = rehearse(cases[number], pairs[number])
+        found[number] = rehearse(cases[number], pairs[number], late)
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(len(cases))]
     for thread in threads:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ALL = "exporter node core net state config protocol agent checks nagios_plugins keepalived_scripts doctor convert cli"
 _TESTS = " ".join(f"tests/{folder}" for folder in _ALL.split())
 _COMPARISON = "tests/exporter/sources/test_haproxy_endpoint.py"
+_GIVEN = [f"{name}={os.environ[name]}" for name in ("PAIRS", "SEED") if os.environ.get(name)]
 _BY_SUITE = {release.suite: release for release in RELEASES}
 # what `make setup` depends on
 _SETUP = ("setup.cfg", "pyproject.toml", "constraints.txt", "packaging/launchers.py", "checks/*.py")
@@ -67,7 +68,9 @@ def _tested(release: Release) -> Row:
     _say(f"\n{release}")
     try:
         with ExitStack() as stack:
-            own, haproxy, tests = stack.enter_context(root(release)), None, os.environ.get("PYTEST") or _TESTS
+            target = os.environ.get("TARGET", "test")
+            tests = os.environ.get("PYTEST") or (_TESTS if target == "test" else "")
+            own, haproxy = stack.enter_context(root(release)), None
             host = release
             if release.guest_of:
                 haproxy, tests, host = own, _COMPARISON, _BY_SUITE[release.guest_of]
@@ -75,7 +78,7 @@ def _tested(release: Release) -> Row:
             row.lap()
             venv = stack.enter_context(_environment(host, own))
             row.lap()
-            done = run(own, venv, "make", "test", "INSTALL=no", f"PYTEST={tests}", haproxy=haproxy)
+            done = run(own, venv, "make", target, "INSTALL=no", f"PYTEST={tests}", *_GIVEN, haproxy=haproxy)
             row.end = "failed" if done.returncode else "passed"
     except CannotError as error:
         row.end = f"{'skipped' if release.guest_of else 'failed'}: {error}"

@@ -1,0 +1,140 @@
+"""What comes next in a run, and when has it come to rest?"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from heapq import heapify, heappop, heappush
+from math import lcm
+from typing import TYPE_CHECKING
+
+from rehearse.model.sync import BACKUP, MASTER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rehearse.model.cluster import Cluster
+    from rehearse.model.router import Router
+
+_LONGEST = 120_000  # ms after which a run that does not come to rest is given up
+
+
+class Timers(ABC):
+    """The timers of some routers, and actions to come; ``since`` is when something has changed last.
+
+    Nothing changes any more where nothing has changed for longer than ``quiet``.
+    """
+
+    quiet: int
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.now = self.since = self.acted = self._number = 0
+        self.pending = 0
+        self.routers: list[Router] = []
+        self._heap: list[tuple[int, int, Router | None, Callable[[], None] | None]] = []
+        self._armed: dict[Router, int] = {}
+
+    @abstractmethod
+    def deliver(self) -> None:
+        """Hand over the adverts that are on their way."""
+
+    def arm(self, router: Router) -> None:
+        """Call ``timeout()`` at the router's deadline: its entry moves on when it comes up too early."""
+        known = self._armed.get(router)
+        if known is None or router.deadline < known:
+            self._push(router.deadline, router, None)
+            self._armed[router] = router.deadline
+
+    def rearm(self, router: Router) -> None:
+        """Forget when a router was to be called, and call it at its deadline."""
+        self._armed.pop(router, None)
+        self.arm(router)
+
+    def _push(self, time: int, router: Router | None, action: Callable[[], None] | None) -> None:
+        self._number += 1
+        heappush(self._heap, (time, self._number, router, action))
+
+    def at(self, time: int, action: Callable[[], None]) -> None:
+        """Do something at a time."""
+        self.pending += 1
+
+        def act() -> None:
+            self.pending -= 1
+            self.since = self.acted = self.now
+            action()
+
+        self._push(time, None, act)
+
+    def step(self) -> bool:
+        """Go on to the next event and do it; false where nothing is left to come."""
+        while self._heap:
+            time, _, router, action = heappop(self._heap)
+            if router is not None:
+                if self._armed.get(router) != time:
+                    continue  # an earlier one took its place
+                del self._armed[router]
+                if router.state not in (BACKUP, MASTER) or router.frozen:
+                    continue
+                if router.deadline > time:
+                    self.arm(router)
+                    continue
+                self.now = time
+                router.timeout()
+            elif action is not None:
+                self.now = max(time, self.now)
+                action()
+            self.deliver()
+            return True
+        return False
+
+    def settle(self) -> bool:
+        """Go on until nothing has changed for longer than any timer lasts; false where that never comes."""
+        self.since = self.acted = self.now
+        while self.pending or self.since + self.quiet >= self.now or self._awaited() >= self.now:
+            if self.since + self.quiet < self.now:
+                self._skip()
+            elif self.now > max(self.acted, self._awaited()) + _LONGEST + 4 * self.quiet:
+                return False
+            if not self.step():
+                break
+        return True
+
+    def _awaited(self) -> int:
+        """Return until when a preempt_delay or vrrp_startup_delay may still change something."""
+        delays = [it.preempt_at for it in self.routers if it.preempt_at]
+        delays += [it.deadline for it in self.routers if it.waits and it.state == BACKUP]
+        return max(delays, default=-self.quiet) + self.quiet
+
+    def _skip(self) -> None:
+        """Leave out adverts that change nothing, up to what is awaited next; all timers keep their phase."""
+        times = [time for time, _, router, _ in self._heap if router is None]
+        times += [it.delayed for it in self.routers if it.delayed > self.now]
+        times += [it.deadline for it in self.routers if it.waits and it.deadline > self.now]
+        times += [it.preempt_at for it in self.routers if it.preempt_at > self.now]
+        rest = min(times, default=self.now) - self.now - 2 * self.quiet
+        round_trip = lcm(*{it.spec.interval for it in self.routers})
+        whole = rest // round_trip * round_trip
+        is_put_off = self.cluster.is_old and any(it.delayed > self.now for it in self.routers)
+        if whole <= 0 or is_put_off:
+            return
+        self.now += whole
+        self.since += whole
+        moved = {it for it in self.routers if not it.waits}
+        for it in moved:
+            it.deadline += whole
+        self._armed = {it: time + whole * (it in moved) for it, time in self._armed.items()}
+        self._heap = [(time + whole * (it in moved), order, it, act) for time, order, it, act in self._heap]
+        heapify(self._heap)
+
+    def until_advert(self) -> None:
+        """Go on until a MASTER has just sent an advert, where there is one."""
+        for _ in range(4 * len(self.routers) + 4):
+            masters = [it for it in self.routers if it.state == MASTER and not it.frozen]
+            if not masters:
+                return
+            first = masters[0]
+            while first.state == MASTER and first.deadline != self.now + first.spec.interval:
+                if not self.step():
+                    return
+            if first.state == MASTER:
+                return
