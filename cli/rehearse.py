@@ -11,11 +11,12 @@ from rehearse.conf import cluster as cluster_of
 from rehearse.conf import configuration
 from rehearse.model.faults import faults as all_faults
 from rehearse.model.predict import predict
-from rehearse.report import ExpectedError, as_json, as_text, differences
+from rehearse.report import ExpectedError, as_json, as_text, differences, pairs_as_text
 from rehearse.rows import lines
 from rehearse.search import search as search_changes
 from rehearse.stage.apart import StageError
 from rehearse.stage.perform import perform
+from rehearse.together import NO_PAIRS, two_at_a_time
 from rehearse.verdict import BAD
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File, UsageError
@@ -26,7 +27,11 @@ from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.version import Version, installed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rehearse.model.cluster import Cluster
+    from rehearse.report import Both
+    from rehearse.rows import Line
     from vipwarden.node.keepalived.conf import Block
 
 GOOD, BAD_CODE, UNREADABLE = 0, 1, 3
@@ -63,6 +68,7 @@ def rehearse(
     *peer: NodeConf,
     dry: bool = False,
     faults: tuple[str, ...] = (),
+    pairs: bool = False,
     what_if: tuple[WhatIf, ...] = (),
     search: bool = False,
     expect: File | None = None,
@@ -83,6 +89,7 @@ def rehearse(
     peer: NAME=PATH, the other nodes
     dry: compute it by a model, without root and keepalived
     faults: text that a fault must contain, such as "power" or "on lb1"
+    pairs: two faults at a time as well, the second while the first lasts
     what_if: [NODE:][NAME.]KEY=VALUE, a change to try, such as weight=-60
     search: look for the smallest change that makes every fault good
     expect: file that an earlier run with --json wrote; the exit code says whether all is as it was
@@ -90,8 +97,8 @@ def rehearse(
     html: file to write as well: one page with the table, a timeline for each fault and what the doctor finds
     keepalived_version: version in place of the installed one, such as 2.2.7
     """
-    if not dry and (what_if or search):
-        raise UsageError("--what-if and --search are for --dry: the configurations are run as they are")
+    if not dry and (what_if or search or pairs):
+        raise UsageError("--pairs, --what-if and --search are for --dry: the configurations are run as they are")
     nodes = [node, *peer]
     names = [name for name, _ in nodes]
     if len({*names}) < len(names) or not 1 < len(names) <= _MOST_NODES:
@@ -122,22 +129,23 @@ def rehearse(
             writable(html)
         given = [(name, path, conf) for (name, path), (_, conf) in zip(nodes, confs, strict=True)]
         rows = predict(cluster, chosen) if dry else perform(cluster, given, chosen, version)
-        found = lines(cluster, rows, by_place(confs, said))
+        places = by_place(confs, said)
+        found = lines(cluster, rows, places)
+        both = two_at_a_time(cluster, chosen, rows, places) if pairs else NO_PAIRS
         if html:
-            write_page(html, report(names, found, said, version, dry=dry, what_if=what_if))
+            write_page(html, report(names, found, both, said, version, dry=dry, what_if=what_if))
     except (ConfError, StageError) as error:
         sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 1000)}\n")
         return UNREADABLE
+    running = None if version is None else str(version)
     if json:
-        sys.stdout.write(as_json(found, nodes=names, keepalived=None if version is None else str(version)))
-    elif not found:
-        sys.stdout.write("There is no vrrp_instance: nothing moves.\n")
+        sys.stdout.write(as_json(found, both.lines if pairs else None, nodes=names, keepalived=running))
     else:
-        sys.stdout.write(as_text(found, colour=sys.stdout.isatty()))
+        sys.stdout.write(_as_text(found, both if pairs else None))
     if not expect:
-        return BAD_CODE if any(line.verdict == BAD for line in found) else GOOD
+        return BAD_CODE if any(line.verdict == BAD for line in (*found, *both.lines)) else GOOD
     try:
-        differing = differences(found, wanted_text)
+        differing = differences(found, both.lines, wanted_text)
     except ExpectedError as error:
         sys.stderr.write(f"vipwarden rehearse: {expect}: {one_line(str(error))}\n")
         return UNREADABLE
@@ -162,6 +170,13 @@ def _slurp(path: str) -> str:
     except OSError as error:
         raise ConfError(f"cannot read {path}: {error.strerror}") from None
     return data.decode("utf-8", "replace")
+
+
+def _as_text(found: Sequence[Line], both: Both | None) -> str:
+    if not found:
+        return "There is no vrrp_instance: nothing moves.\n"
+    colour = sys.stdout.isatty()
+    return as_text(found, colour=colour) + (pairs_as_text(both, colour=colour) if both is not None else "")
 
 
 def _proposed(cluster: Cluster) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from doctor.finding import Finding
     from rehearse.change import Change
+    from rehearse.report import Both
     from rehearse.rows import Line
     from vipwarden.node.keepalived.conf import Block
     from vipwarden.node.keepalived.version import Version
@@ -72,6 +73,7 @@ def write_page(path: str, what: Report) -> None:
 def report(
     names: list[str],
     found: list[Line],
+    both: Both,
     findings: list[Finding],
     version: Version | None,
     *,
@@ -83,4 +85,4 @@ def report(
     changed = f" As if {', '.join(map(str, what_if))}." if what_if else ""
     running = "keepalived (version not known)" if version is None else f"keepalived {version}"
     time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Report(names, means + changed, f"{running}, vipwarden {VERSION}", time, found, [*findings])
+    return Report(names, means + changed, f"{running}, vipwarden {VERSION}", time, found, both, [*findings])

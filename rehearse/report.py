@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rehearse.rows import as_dict
 from rehearse.verdict import BAD, GOOD, OPEN
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HEAD = ("fault", "VIP", "held by", "without", "two", "lost", "mended", "verdict")
 _WIDEST = 60
 _VIPS = 2
+_MOST_PAIRS = 50
 _COLOURS = {BAD: "31", OPEN: "33", GOOD: "32"}
 _LEGEND = (
     "Seconds: without = nobody holds the VIP, two = several nodes hold it, lost = nobody holds it whose service is "
@@ -28,10 +29,53 @@ class ExpectedError(Exception):
     """The file of what was expected cannot be read."""
 
 
+class Both(NamedTuple):
+    """What becomes of the VIPs in pairs of faults; how many are left out as ``void``, and for want of time."""
+
+    lines: list[Line]
+    void: int
+    late: int
+
+
 def as_text(found: Sequence[Line], *, colour: bool = False) -> str:
     """Return the table, a line of counts, and what the columns mean."""
+    return "\n".join([*_table(found, colour=colour), "", counts(found), _LEGEND, ""])
+
+
+def pairs_as_text(pairs: Both, *, colour: bool = False) -> str:
+    """Return the table of the pairs that are bad where neither fault is, and a line of counts."""
+    news = [line for line in pairs.lines if is_news(line)]
+    said = ["", "Two faults, the second while the first lasts; both end together:"]
+    said += _table(news[:_MOST_PAIRS], colour=colour) if news else []
+    if len(news) > _MOST_PAIRS:
+        said.append(f"and {len(news) - _MOST_PAIRS} more: --json has all")
+    return "\n".join([*said, "", counts_of_pairs(pairs), ""])
+
+
+def counts_of_pairs(pairs: Both) -> str:
+    """Return how many pairs are bad by themselves, bad by one of the two, open and good, and what was left out."""
+    worst: dict[str, int] = {}
+    for line in pairs.lines:
+        rank = 3 if is_news(line) else (GOOD, OPEN, BAD).index(line.verdict)
+        worst[line.fault] = max(rank, worst.get(line.fault, 0))
+    good, is_open, old, news = (sum(it == rank for it in worst.values()) for rank in range(4))
+    text = (
+        f"{len(worst)} {'pair' if len(worst) == 1 else 'pairs'}: "
+        f"{news} bad of which neither fault is bad alone, {old} bad as one of the two is bad alone "
+        f"(not listed), {is_open} open to choice, {good} good"
+    )
+    text += f"; {pairs.void} left out: one fault makes the other void" if pairs.void else ""
+    return text + (f"; {pairs.late} left out for want of time, see --faults" if pairs.late else "")
+
+
+def is_news(line: Line) -> bool:
+    """Return whether two faults are bad together, and neither alone."""
+    return line.verdict == BAD and BAD not in line.alone
+
+
+def _table(found: Sequence[Line], *, colour: bool) -> list[str]:
     rows = [HEAD, *(cells(line) for line in found)]
-    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)][:-1]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
     table = []
     for number, row in enumerate(rows):
         start = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
@@ -40,7 +84,7 @@ def as_text(found: Sequence[Line], *, colour: bool = False) -> str:
             line = found[number - 1]
             word = word.replace(line.verdict, f"\x1b[1;{_COLOURS[line.verdict]}m{line.verdict}\x1b[0m", 1)
         table.append(f"{start}  {word}")
-    return "\n".join([*table, "", counts(found), _LEGEND, ""])
+    return table
 
 
 def cells(line: Line) -> tuple[str, ...]:
@@ -55,7 +99,7 @@ def cells(line: Line) -> tuple[str, ...]:
     is_same = not line.before or (line.during == line.after and not times)
     mended = "" if is_same else f"{back}{f' ({times})' if times else ''}"
     return (
-        one_line(line.fault, _WIDEST),
+        one_line(line.fault, 2 * _WIDEST if line.alone else _WIDEST),
         one_line(vips or ", ".join(line.instances), _WIDEST),
         one_line(line.moved, _WIDEST),
         *(seconds(pair) for pair in (line.without, line.two, line.lost)),
@@ -84,22 +128,31 @@ def counts(found: Sequence[Line]) -> str:
     return f"{text}; {beyond} of the bad are beyond any keepalived.conf" if beyond else text
 
 
-def as_json(found: Sequence[Line], **more: object) -> str:
-    """Return the table as one JSON object."""
-    return json.dumps({**more, "faults": [as_dict(line) for line in found]}, indent=2) + "\n"
+def as_json(found: Sequence[Line], pairs: Sequence[Line] | None = None, **more: object) -> str:
+    """Return the tables as one JSON object."""
+    both = {} if pairs is None else {"pairs": [as_dict(line) for line in pairs]}
+    return json.dumps({**more, "faults": [as_dict(line) for line in found], **both}, indent=2) + "\n"
 
 
-def differences(found: Sequence[Line], text: str) -> list[str]:
-    """Return what is not as in the JSON of an earlier run: owners and verdicts, not times; raises ExpectedError."""
+def differences(found: Sequence[Line], pairs: Sequence[Line], text: str) -> list[str]:
+    """Return what is not as in the JSON of an earlier run: owners and verdicts, not times; raises ExpectedError.
+
+    A file without pairs expects none in particular.
+    """
     try:
+        whole = json.loads(text)
         expected = {
             (it["fault"], vip): ([*it["during"]], [*it["after"]], str(it["verdict"]))
-            for it in json.loads(text)["faults"]
+            for it in (*whole["faults"], *whole.get("pairs", ()))
             for vip in it["vips"]
         }
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ExpectedError(f"it is not what rehearse --json writes ({type(error).__name__}: {error})") from None
-    own = {(line.fault, vip): (line.during, line.after, line.verdict) for line in found for vip in line.vips}
+    own = {
+        (line.fault, vip): (line.during, line.after, line.verdict)
+        for line in (*found, *(pairs if "pairs" in whole else ()))
+        for vip in line.vips
+    }
     said = []
     for key in sorted({*expected, *own}):
         fault, vip = key

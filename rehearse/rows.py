@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rehearse.model.faults import START
-from rehearse.verdict import BAD, BEYOND, verdict
+from rehearse.verdict import BAD, BEYOND, Verdict, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rehearse.model.cluster import Cluster
-    from rehearse.model.measure import Phase
+    from rehearse.model.measure import Outcome, Phase
     from rehearse.model.predict import Row
 
     Place = tuple[str, int]
@@ -35,7 +35,7 @@ class Line:
 
     ``before``, ``during`` and ``after`` are the nodes that hold the VIPs. ``beyond`` is a fault that no keepalived.conf
     helps. ``rules`` are those of the doctor that report what is tracked there. ``broken`` and ``mended`` are moments
-    since the fault and since its end, in the slowest case.
+    since the fault and since its end, in the slowest case. Of two faults ``alone`` are the verdicts on each by itself.
     """
 
     fault: str
@@ -55,6 +55,7 @@ class Line:
     beyond: bool
     broken: list[Moment]
     mended: list[Moment]
+    alone: list[str]
 
     @property
     def moved(self) -> str:
@@ -63,30 +64,60 @@ class Line:
         return during if before == during or not self.before else f"{before} -> {during}"
 
 
+class Entry(NamedTuple):
+    """A fault in words, or two; what becomes of a virtual router; and the verdicts on each of the two alone."""
+
+    fault: str
+    instances: Sequence[tuple[int, int]]
+    outcome: Outcome
+    said: Verdict
+    is_start: bool = False
+    is_beyond: bool = False
+    broken: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
+
+
 def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[str]] | None = None) -> list[Line]:
     """Return a line for each fault and outcome; VIPs with the same outcome, to a tenth of a second, share it."""
     names = [node.name for node in cluster.nodes]
+    return merged(
+        cluster,
+        (
+            Entry(
+                row.fault.text(names),
+                row.instances,
+                row.outcome,
+                verdict(row, names),
+                row.fault.kind == START,
+                row.fault.kind in BEYOND,
+                (row.fault.name,),
+            )
+            for row in rows
+        ),
+        rules,
+    )
+
+
+def merged(
+    cluster: Cluster, entries: Iterable[Entry], rules: Mapping[Place, Sequence[str]] | None = None
+) -> list[Line]:
+    """Return a line for all virtual routers for which an entry says the same."""
+    names = [node.name for node in cluster.nodes]
     found: dict[tuple[object, ...], Line] = {}
-    for row in rows:
-        outcome, said = row.outcome, verdict(row, names)
-        owners = (
-            () if row.fault.kind == START else outcome.before,
-            outcome.latest.owners,
-            outcome.mended_latest.owners,
-        )
+    for it in entries:
+        outcome, said = it.outcome, it.said
+        owners = (() if it.is_start else outcome.before, outcome.latest.owners, outcome.mended_latest.owners)
         times = (
             *(_pair(outcome.soonest, outcome.latest, name) for name in ("without", "two", "lost")),
             *(_pair(outcome.mended_soonest, outcome.mended_latest, name) for name in ("without", "two")),
         )
-        key = (row.fault, owners, tuple(round(it, 1) for pair in times for it in pair), said)
-        instances = [cluster.nodes[node].instances[number] for node, number in row.instances]
-        vips = list(dict.fromkeys(address for it in instances for address, _ in it.vips))
+        key = (it.fault, owners, tuple(round(it, 1) for pair in times for it in pair), said, it.alone)
         known = found.get(key)
         if known is None:
-            before, during, after = ([names[it] for it in nodes] for nodes in owners)
+            before, during, after = ([names[node] for node in nodes] for nodes in owners)
             without, two, lost, back_without, back_two = times
             known = found[key] = Line(
-                row.fault.text(names),
+                it.fault,
                 [],
                 [],
                 before,
@@ -100,17 +131,23 @@ def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[
                 said.word,
                 said.reason,
                 [],
-                row.fault.kind in BEYOND,
+                it.is_beyond,
                 _moments(outcome.latest, names),
-                [] if row.fault.kind == START else _moments(outcome.mended_latest, names),
+                [] if it.is_start else _moments(outcome.mended_latest, names),
+                [*it.alone],
             )
-        known.vips += vips
-        known.instances += [it for it in dict.fromkeys(it.name for it in instances) if it not in known.instances]
-        if rules and said.word == BAD:
-            places = [it.place for it in instances]
-            places += [link.place for it in instances for link in it.links if link.name == row.fault.name]
-            known.rules = sorted({*known.rules, *(rule for place in places for rule in rules.get(place, ()))})
+        _add(known, cluster, it, rules or {})
     return list(found.values())
+
+
+def _add(line: Line, cluster: Cluster, it: Entry, rules: Mapping[Place, Sequence[str]]) -> None:
+    instances = [cluster.nodes[node].instances[number] for node, number in it.instances]
+    line.vips += dict.fromkeys(address for it in instances for address, _ in it.vips)
+    line.instances += [it for it in dict.fromkeys(it.name for it in instances) if it not in line.instances]
+    if rules and it.said.word == BAD:
+        places = [it.place for it in instances]
+        places += [link.place for own in instances for link in own.links if link.name in it.broken]
+        line.rules = sorted({*line.rules, *(rule for place in places for rule in rules.get(place, ()))})
 
 
 def _pair(soonest: Phase, latest: Phase, name: str) -> tuple[float, float]:

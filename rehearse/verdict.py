@@ -9,7 +9,7 @@ from rehearse.model.faults import DEAF, FREEZE, KILL, START
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rehearse.model.measure import Phase
+    from rehearse.model.measure import Outcome, Phase
     from rehearse.model.predict import Row
 
 GOOD, BAD, OPEN = "good", "bad", "open"
@@ -28,9 +28,13 @@ class Verdict(NamedTuple):
 
 def verdict(row: Row, names: Sequence[str]) -> Verdict:
     """Return the worst verdict of all phases of a fault."""
-    outcome = row.outcome
+    return judged(row.outcome, names, is_start=row.fault.kind == START)
+
+
+def judged(outcome: Outcome, names: Sequence[str], *, is_start: bool = False) -> Verdict:
+    """Return the worst verdict of all phases of an outcome."""
     found = [_of(phase, outcome.could, names) for phase in (outcome.soonest, outcome.latest)]
-    if row.fault.kind != START:
+    if not is_start:
         everybody = tuple(range(len(names)))
         for phase in (outcome.mended_soonest, outcome.mended_latest):
             after = _of(phase, everybody, names)

@@ -28,18 +28,19 @@ def predict(cluster: Cluster, chosen: Iterable[Fault] | None = None, *, gap: int
     """Return a row for each fault and each virtual router that it can touch; nodes start ``gap`` ms one by one."""
     wanted = faults(cluster) if chosen is None else list(chosen)
     rows: list[Row] = []
-    known: dict[Hashable, list[Outcome]] = {}
+    known: dict[Hashable, dict[Hashable, list[Outcome]]] = {}
     for part in parts(cluster):
         shape = Shape(cluster, part)
+        alike = known.setdefault(shape.of_part, {})
         bench: Bench | None = None
         for fault in wanted:
             if not shape.is_touched(fault):
                 continue
             key = shape.key(fault)
-            outcomes = known.get(key)
+            outcomes = alike.get(key)
             if outcomes is None:
                 bench = bench or Bench(cluster, part, gap)
-                outcomes = known[key] = bench.outcomes(fault)
+                outcomes = alike[key] = bench.outcomes(fault)
             rows += [Row(fault, it, outcome) for it, outcome in zip(shape.virtual, outcomes, strict=True)]
     order = {fault: number for number, fault in enumerate(wanted)}
     rows.sort(key=lambda row: order[row.fault])

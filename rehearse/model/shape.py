@@ -68,6 +68,6 @@ class Shape:
         return bool(self._nodes.intersection(fault.nodes))
 
     def key(self, fault: Fault) -> Hashable:
-        """Return part and fault without their names."""
+        """Return a fault without its names, for parts with the same ``of_part``."""
         name = self._names.get((fault.tracker or INTERFACE, fault.name))
-        return (self.of_part, fault.kind, fault.nodes, fault.tracker, name, fault.both)
+        return (fault.kind, fault.nodes, fault.tracker, name, fault.both)

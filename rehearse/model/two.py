@@ -56,18 +56,20 @@ def predict_two(cluster: Cluster, chosen: Iterable[Two] | None = None, *, gap: i
     """
     wanted = pairs_of_faults(cluster) if chosen is None else list(chosen)
     rows: list[RowOfTwo] = []
-    known: dict[Hashable, list[Outcome]] = {}
+    known: dict[Hashable, dict[Hashable, list[Outcome]]] = {}
     for part in parts(cluster):
         shape = Shape(cluster, part)
+        alike = known.setdefault(shape.of_part, {})
+        keys = {it: shape.key(it) if shape.is_touched(it) else None for two in wanted for it in two}
         bench: Bench | None = None
         for two in wanted:
-            if not any(shape.is_touched(it) for it in two):
+            key = tuple(keys[it] for it in two)
+            if not any(key):
                 continue
-            key = tuple(shape.key(it) if shape.is_touched(it) else None for it in two)
-            outcomes = known.get((shape.of_part, key))
+            outcomes = alike.get(key)
             if outcomes is None:
                 bench = bench or Bench(cluster, part, gap)
-                outcomes = known[shape.of_part, key] = bench.outcomes_of_two(*two)
+                outcomes = alike[key] = bench.outcomes_of_two(*two)
             rows += [RowOfTwo(two, it, outcome) for it, outcome in zip(shape.virtual, outcomes, strict=True)]
     order = {two: number for number, two in enumerate(wanted)}
     rows.sort(key=lambda row: order[row.faults])

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 from rehearse.page.element import add, after, root, written
 from rehearse.page.style import STYLE
 from rehearse.page.timeline import scale, steps, timeline
-from rehearse.report import HEAD, cells, counts
+from rehearse.report import HEAD, cells, counts, counts_of_pairs, is_news
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rehearse.page.element import Node
+    from rehearse.report import Both
     from rehearse.rows import Line
 
 _MOST_LINES = 1000
@@ -73,6 +74,7 @@ class Report:
     versions: str
     time: str
     lines: list[Line]
+    both: Both
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -86,13 +88,21 @@ def page(report: Report) -> str:
     add(header, "h1", title)
     add(header, "p", f"{report.means} {report.versions}. {report.time}", class_="dim")
     add(header, "p", counts(report.lines) if report.lines else "There is no vrrp_instance: nothing moves.")
+    if report.both.lines:
+        add(header, "p", counts_of_pairs(report.both))
     main = add(body, "main")
-    shown = report.lines[:_MOST_LINES]
+    news = [line for line in report.both.lines if is_news(line)]
+    shown, pairs = report.lines[:_MOST_LINES], news[:_MOST_LINES]
     if shown:
-        _table(main, shown)
-        _timelines(main, shown, report.nodes)
-    if len(report.lines) > len(shown):
-        add(main, "p", f"{len(report.lines) - len(shown)} more outcomes are left out here; --json has all.")
+        _table(main, "What becomes of the VIPs", shown, 0)
+    if pairs:
+        title = "Two faults, the second while the first lasts: bad, of which neither is bad alone"
+        _table(main, title, pairs, len(shown))
+    if shown:
+        _timelines(main, [*shown, *pairs], report.nodes)
+    left = len(report.lines) + len(news) - len(shown) - len(pairs)
+    if left:
+        add(main, "p", f"{left} more outcomes are left out here; --json has all.")
     _findings(main, report.findings)
     return written(html)
 
@@ -109,15 +119,15 @@ def _head(html: Node, title: str) -> None:
     add(head, "style").text = STYLE
 
 
-def _table(main: Node, lines: Sequence[Line]) -> None:
+def _table(main: Node, title: str, lines: Sequence[Line], first: int) -> None:
     section = add(main, "section")
-    add(section, "h2", "What becomes of the VIPs")
+    add(section, "h2", title)
     table = add(section, "table")
     names = add(add(table, "thead"), "tr")
     for name in HEAD:
         add(names, "th", name, scope="col")
     rows = add(table, "tbody")
-    for number, line in enumerate(lines):
+    for number, line in enumerate(lines, first):
         row = add(rows, "tr", class_=line.verdict)
         texts = cells(line)
         add(add(row, "th", scope="row"), "a", texts[0], href=f"#line{number}")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-from math import ceil
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from rehearse.model.cluster import PROCESS
 from rehearse.model.faults import START
+from rehearse.progress import Progress
 from rehearse.stage.apart import PROGRAMS, StageError, run
 from rehearse.stage.order import order
 from rehearse.stage.seen import rows, started
@@ -40,7 +38,7 @@ def perform(
     seconds = sum(it["begin"] + it["during"] + it["after"] + _AROUND for it in wanted["faults"])
     left = max(seconds / _TOGETHER, *(it["begin"] + it["during"] + it["after"] + _AROUND for it in wanted["faults"]))
     wanted["most"] = 3 * left + 120
-    progress = _Progress(len(played), left)
+    progress = Progress(len(played), "faults", left)
     found: dict[int, list[Row]] = {}
     first: list[Row] = []
     for said in run(wanted):
@@ -72,28 +70,3 @@ def _refuse(cluster: Cluster, faults: Sequence[Fault]) -> None:
         held = [*(it.links for it in node.instances), *(it.links for it in node.groups)]
         if any(link.kind == PROCESS for entries in held for link in entries):
             raise StageError(f"{node.name} has a vrrp_track_process: the kernel reports no processes there; see --dry")
-
-
-class _Progress:
-    """A line on the terminal: how many faults are through, and how long it will take."""
-
-    def __init__(self, count: int, seconds: float) -> None:
-        self._count = count
-        self._seconds = seconds
-        self._begun = monotonic()
-        self._is_terminal = sys.stderr.isatty()
-        sys.stderr.write(f"{count} faults, about {ceil(seconds)} s" + ("" if self._is_terminal else "\n"))
-        sys.stderr.flush()
-
-    def show(self, done: int) -> None:
-        """Say how far it is."""
-        if self._is_terminal:
-            left = max(0.0, self._seconds - (monotonic() - self._begun))
-            sys.stderr.write(f"\r\x1b[K{done} of {self._count} faults, about {ceil(left)} s left")
-            sys.stderr.flush()
-
-    def end(self) -> None:
-        """Remove the line."""
-        if self._is_terminal:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
