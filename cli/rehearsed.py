@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
     from vipwarden.node.keepalived.version import Version
 
-_SUBJECTS = ("doctor.weights", "doctor.handover", "doctor.pairs")
+_SUBJECTS = ("doctor.weights", "doctor.handover", "doctor.starting", "doctor.pairs")
 
 
 def findings(confs: Sequence[tuple[str, Block]], version: Version | None) -> list[Finding]:

@@ -19,6 +19,7 @@ from doctor import (
     rehearsed,
     scripts,
     selinux,
+    starting,
     tested,
     timing,
     track_files,
@@ -29,7 +30,7 @@ from doctor import (
 from doctor.case import Rule
 
 _SUBJECTS = (
-    *(tested, scripts, idioms, timing, weights, handover, rehearsed, track_files),
+    *(tested, scripts, idioms, timing, weights, handover, rehearsed, starting, track_files),
     *(checkers, balancing, instances, pairs, kernel, ports, units, clock, via, echo),
     *(firewall, haproxy, refused, selinux),
 )

@@ -18,6 +18,8 @@ def second(body: str = "") -> str:
 LOW = "interface eth0\n priority 90"
 CANNOT = WEIGHTED + instance() + second()
 LOWER = instance("", head=LOW) + instance("", name="W", vrid=52, head=LOW.replace("eth0", "eth1"))
+CROSSED = instance("", head=LOW) + instance("", name="W", vrid=52, head="interface eth1\n priority 110")
+DELAYED = GLOBAL.replace("}", " vrrp_startup_delay 60\n}")
 TWICE = GROUP.format(TRACKS)
 
 
@@ -34,6 +36,8 @@ FIRES: dict[str, Node] = {
     "preempt-delay-master": Node(script() + instance("preempt_delay 30", head=MASTER)),
     "script-hands-nothing-over": Node(CANNOT, peer=GROUP.format("") + LOWER),
     "script-tracked-twice": Node(script() + TWICE + instance() + second()),
+    "startup-delay-put-off": Node(DELAYED + instance(""), version="2.2.7"),
+    "group-members-cross": Node(GROUP.format("") + instance("") + second(), peer=GROUP.format("") + CROSSED),
     "sync-daemon-peer": Node(synced("id 51"), peer=synced("id 52")),
 }
 
@@ -45,5 +49,7 @@ SILENT: dict[str, Node] = {
     "preempt-delay-master": Node(script() + instance("preempt_delay 30")),
     "script-hands-nothing-over": Node(CANNOT, peer=LOWER),
     "script-tracked-twice": Node(script() + TWICE + instance("") + second()),
+    "startup-delay-put-off": Node(DELAYED + instance(""), version="2.3.3"),
+    "group-members-cross": Node(GROUP.format("") + instance("") + second(), peer=GROUP.format("") + LOWER),
     "sync-daemon-peer": Node(synced(""), peer=synced("id 51 maxlen 1400 port 8848")),
 }
