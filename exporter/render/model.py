@@ -50,7 +50,10 @@ class Row(NamedTuple):
 
 
 class Column(NamedTuple, Generic[Item]):
-    """A column: head, classes (number, word, or text for a longer one), the cell of an item, the value to sort by."""
+    """A column: head, classes (number, word, or text for a longer one), the cell of an item, the value to sort by.
+
+    Without a value its text is what it is sorted by.
+    """
 
     head: str
     look: str

@@ -8,7 +8,7 @@ Each column has its head and what makes its cells:
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape as _escape
 from typing import TYPE_CHECKING, Generic
 from urllib.parse import quote
@@ -52,16 +52,19 @@ class Table(Generic[Item]):
             _slug(column.head): column.value for column in columns if column.value
         }
         self._values[_slug(state)] = lambda item: -SEVERITY[row(item).mark.tone]
+        self._texts: dict[str, Callable[[Item], str]] = {
+            _slug(column.head): partial(_text, column.cell) for column in columns if not column.value
+        }
+        self._texts[_slug(name)] = lambda item: row(item).name
         self._cells = [(_start(column), column.cell) for column in columns]
 
     def order(self, room: Room) -> Callable[[Sequence[Item]], Sequence[Item]] | None:
         """Return what sorts items as the reader chose, None if by no column of this table."""
-        column, row = room.choices.sort, self._row
-        value = self._values.get(column.removeprefix("-"))
-        if value is not None:
-            return lambda items: sorted(items, key=value, reverse=not column.startswith("-"))
-        if column.removeprefix("-") == _slug(self._heads[0][0]):
-            return lambda items: sorted(items, key=lambda item: row(item).name, reverse=column.startswith("-"))
+        column, is_turned = room.choices.sort.removeprefix("-"), room.choices.sort.startswith("-")
+        if value := self._values.get(column):
+            return lambda items: sorted(items, key=value, reverse=not is_turned)
+        if text := self._texts.get(column):
+            return lambda items: sorted(items, key=text, reverse=is_turned)
         return None
 
     def best(self, room: Room, items: Sequence[Item]) -> float:
@@ -95,11 +98,8 @@ class Table(Generic[Item]):
 
     def _sorter(self, head: str, look: str, choices: Choices, *, is_first: bool) -> str:
         slug = _slug(head)
-        is_name = head == self._heads[0][0]
-        if slug not in self._values and not is_name:
-            return f'<th scope="col"{_class(look)}>{escape(head)}</th>'
         chosen = choices.sort.removeprefix("-") == slug
-        is_up = choices.sort.startswith("-") != is_name
+        is_up = choices.sort.startswith("-") != (slug in self._texts)
         sort = f' aria-sort="{"ascending" if is_up else "descending"}"' if chosen else ""
         link = escape(choices.link(sort=f"-{slug}" if choices.sort == slug else slug))
         tab = "" if is_first else ' tabindex="-1"'
@@ -119,6 +119,12 @@ class Table(Generic[Item]):
 
 def _slug(head: str) -> str:
     return head.lower().replace(" ", "-")
+
+
+def _text(cell: Callable[[Item], Cell], item: Item) -> str:
+    """Return what a cell says, to sort by."""
+    shown = cell(item)
+    return " ".join((shown.text, *(mark.word for mark in shown.marks), shown.more)).casefold()
 
 
 def _start(column: Column[Item]) -> tuple[str, str]:

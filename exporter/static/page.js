@@ -11,6 +11,7 @@ let timer = 0;
 let typing = 0;
 let running = false;
 let read = Date.now();
+let title = document.title;
 let known = { address: "", version: "", lines: [] }; // the page as it was sent, line by line
 let asking = new AbortController();
 
@@ -110,7 +111,7 @@ function show(fresh) {
   const { anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed } = chosen;
   const node = byId("node");
   const before = states(node);
-  document.title = fresh.title;
+  title = fresh.title;
   morph(node, fresh.getElementById("node"));
   morph(byId("sections"), fresh.getElementById("sections"));
   byId("read").replaceChildren(...fresh.getElementById("read").childNodes);
@@ -128,6 +129,7 @@ function age(why) {
   const text = `${why} What is below was true ${seconds} s ago.`;
   if (why && stale.textContent !== text) stale.textContent = text;
   stale.hidden = !why;
+  document.title = why ? `? not current: ${title}` : title;
   document.documentElement.classList.toggle("is-old", Boolean(why));
   document.documentElement.classList.toggle("is-live", !why && !isPaused());
 }

@@ -16,9 +16,8 @@ from exporter.peers import Sight
 from exporter.sources.vip.source import Vips
 from tests.exporter.command import exporter
 from tests.exporter.http.certificates import HASH, PASSWORD, USER, Authority
-from tests.exporter.render.test_page import Page
-from tests.exporter.render.test_page_facts import VIP as SHOWN
-from tests.exporter.render.test_page_facts import outcomes
+from tests.exporter.render.reading import VIP as SHOWN
+from tests.exporter.render.reading import Page, outcomes
 from tests.exporter.running import nowhere, request, serving
 from tests.servers import misbehaving
 from vipwarden.core.options import UsageError

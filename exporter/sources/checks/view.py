@@ -37,9 +37,15 @@ class View:
         items.sort(key=lambda item: SEVERITY[_mark(item).tone])
         rows = look.room.listing(items, _mark, _names, _TABLE.order(look.room))
         wrong = [item for item in items if is_wrong(_mark(item))]
-        problems = list(_problems(wrong))
+        problems = list(_problems([item for item in wrong if item[0].name not in _told(look)]))
         values = {"checks": _TABLE.listing("checks", "What each check said last", rows)}
         return Section(values, problems, [("Checks OK", sum(_mark(item).tone == "good" for item in items), len(items))])
+
+
+def _told(look: Look) -> set[str]:
+    """Return the names of the verdicts of scripts that are BAD: those say it."""
+    vips, vrrp = look.facts("vip"), look.facts("vrrp")
+    return {vips.verdicts.get(it.name, "") for it in vrrp.scripts if it.status == 0} if vips and vrrp else set()
 
 
 def _problems(wrong: list[Item]) -> Iterator[Problem]:

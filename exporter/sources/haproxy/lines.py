@@ -167,7 +167,7 @@ def is_half(servers: Sequence[Line]) -> bool:
         return False
     wanted = [line for line in servers if line.mark.tone != "maint"]
     active = [line for line in wanted if line["bck"] != "1"] or wanted
-    return 2 * sum(line.mark.tone in _LOST for line in active) >= len(active)
+    return 2 * sum(is_up(line.mark) for line in active) <= len(active)
 
 
 def backend_mark(line: Line, *, half: bool = True) -> Mark:

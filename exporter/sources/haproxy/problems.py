@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.render.model import BACKEND, CHECK, GONE, HALF, SERVER, SPARE, Problem, is_wrong, joined, named
 from exporter.render.words import SEVERITY, Mark, amount, count, number, span, things
-from exporter.sources.haproxy.lines import backend_mark, frontend_mark, is_half, last_check, near_limit
+from exporter.sources.haproxy.lines import backend_mark, frontend_mark, is_half, is_up, last_check, near_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -109,8 +109,17 @@ def _of_backend(backend: Line, of: str, told: set[str], *, by_design: bool) -> I
             text = joined(*last_check(wrong[0]), f"for {wrong[0].since}" if wrong[0].since else "", queue)
             yield Problem(wrong[0].mark, f"server {name}/{wrong[0]['svname']}{of}", text, wrong[0].key, rank)
             return
-        mark = Mark(wrong[0].mark.tone, f"{count(len(servers) - len(wrong))} of {count(len(servers))} up")
-        lost = f"without {named([line['svname'] for line in wrong])}"
-        yield Problem(mark, where, joined(lost, *last_check(wrong[0]), queue), backend.key, rank)
+        up = sum(is_up(line.mark) for line in servers)
+        lost, failing = (
+            [line["svname"] for line in wrong if is_up(line.mark) == is_there] for is_there in (False, True)
+        )
+        text = joined(
+            f"without {named(lost)}" if lost else "",
+            f"checks begin to fail of {named(failing)}" if failing else "",
+            *last_check(wrong[0]),
+            queue,
+        )
+        mark = Mark(wrong[0].mark.tone, f"{count(up)} of {count(len(servers))} up")
+        yield Problem(mark, where, text, backend.key, rank)
     elif queue:
         yield Problem(Mark("warn", "queue"), where, queue, backend.key, HALF)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from exporter.render.exposition import Metric
     from exporter.settings import Settings
+    from vipwarden.node.keepalived.conf import Block
     from vipwarden.node.keepalived.vips import Vip
 
 _NAMESPACES = "/run/netns"  # of ip-netns(8), and of keepalived's net_namespace
@@ -35,13 +36,14 @@ class Vips:
     """The VIPs of keepalived.conf and whether this node holds them; sync groups and their instances.
 
     ``scripts`` are instances and the vrrp_scripts that they track, ``backups`` the instances with ``state BACKUP``
-    (without nopreempt, with which every node has that).
+    (without nopreempt, with which every node has that). ``verdicts`` are the names of the verdicts of vrrp_scripts.
     """
 
     held: list[tuple[Vip, bool]]
     groups: list[tuple[str, str]]
     scripts: list[tuple[str, str]] = field(default_factory=list)
     backups: frozenset[str] = frozenset()
+    verdicts: dict[str, str] = field(default_factory=dict)
 
 
 def read(settings: Settings) -> Vips:
@@ -59,7 +61,20 @@ def read(settings: Settings) -> Vips:
         for block in conf.named("vrrp_instance")
         if block.value("state") == "BACKUP" and not any(block.named("nopreempt"))
     )
-    return Vips([(vip, vip.is_held(own)) for vip in vips], groups(conf), tracked(conf), backups)
+    return Vips([(vip, vip.is_held(own)) for vip in vips], groups(conf), tracked(conf), backups, _verdicts(conf))
+
+
+def _verdicts(conf: Block) -> dict[str, str]:
+    """Return the names of the verdicts that vrrp_scripts write (``chk_... --name``) or ask for (chk_verdict)."""
+    known = {}
+    for block in conf.named("vrrp_script"):
+        script = block.last("script")
+        words = " ".join(script.words[1:]).replace("--name=", "--name ").split() if script else []
+        asks = bool(words) and words[0].endswith("/chk_verdict")
+        named = next((at for at, word in enumerate(words) if word in (("-n", "--verdict") if asks else ("--name",))), 0)
+        if (named or asks) and words[named + 1 :] and not words[named + 1].startswith("-"):
+            known[block.name] = words[named + 1].strip("\"'")
+    return known
 
 
 def _must_be_here(name: str, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from exporter.render.model import ADDRESS, MINOR, Cell, Column, Problem, Row, Section, joined, key, named
 from exporter.render.rates import Lasting
 from exporter.render.table import Table
-from exporter.render.words import Mark, span
+from exporter.render.words import Mark, number, span
 from exporter.sources.vip.cluster import Cluster
 
 if TYPE_CHECKING:
@@ -184,6 +184,6 @@ _TABLE = Table[_Shown](
     "Address",
     Column("Why", "word", lambda shown: Cell(shown.why, shown.because)),
     Column("Interface", "word", lambda shown: Cell(shown.interface)),
-    Column("VRID", "number", lambda shown: Cell(shown.vrid)),
+    Column("VRID", "number", lambda shown: Cell(shown.vrid), lambda shown: number(shown.vrid)),
     row=lambda shown: shown.row,
 )

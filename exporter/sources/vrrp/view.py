@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from exporter.render.model import CHECK, GONE, Cell, Column, Problem, Row, Section, joined, key, named
 from exporter.render.table import Table
-from exporter.render.words import Mark, count, moment, span, things
+from exporter.render.words import SEVERITY, Mark, count, moment, span, things
 from exporter.sources.vip.view import STATES, status, statuses, tracked, unlike_configured
+from vipwarden.core.result import OK
+from vipwarden.state.standing import standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from exporter.source import Look
     from exporter.sources.vip.source import Vips
     from exporter.sources.vrrp.series import Vrrp
     from vipwarden.node.keepalived.dump import Instance, Script
+    from vipwarden.state.verdict import Verdict
 
 _UNKNOWN = Mark("unknown", "not known")
 _ROLES = (STATES[3], STATES[2], STATES[1], STATES[0], _UNKNOWN)
@@ -32,7 +35,8 @@ class View:
         vrrp: Vrrp | None = look.facts("vrrp")
         if vrrp is None:
             return Section({"vrrp": "", "scripts": "", "source": ""})
-        known = _Keepalived(vrrp, look.facts("vip"))
+        checks = look.facts("checks")
+        known = _Keepalived(vrrp, look.facts("vip"), checks.verdicts if checks else ())
         instances = look.room.listing(vrrp.instances, _mark, known.names, known.instances.order(look.room))
         scripts = look.room.listing(vrrp.scripts, status, known.users, known.scripts.order(look.room))
         values = {
@@ -56,21 +60,24 @@ class View:
 class _Keepalived:
     """keepalived, and the facts of its configuration and the kernel, None without them."""
 
-    def __init__(self, vrrp: Vrrp, vips: Vips | None) -> None:
+    def __init__(self, vrrp: Vrrp, vips: Vips | None, verdicts: Iterable[Verdict]) -> None:
         self._vrrp = vrrp
         self._vips = vips
+        standings = {verdict.name: standing(verdict) for verdict in verdicts}
+        self._wrong = {name: now.text for name, now in standings.items() if now.state != OK}
         self._statuses = statuses(vrrp)
         self._held = Counter(vip.instance for vip, is_held in vips.held if is_held) if vips else Counter()
         self._all = Counter(vip.instance for vip, _ in vips.held) if vips else Counter()
         self.instances = Table(
             "vrrp",
             "Instance",
-            Column("Priority", "number", _priority, lambda it: it.effective_priority or 0),
+            Column("Priority", "number priority", _priority, lambda it: it.effective_priority or 0),
             Column("Since", "number wide", _since, lambda it: it.changed or 0),
             Column("Tracked scripts", "word", self._scripts),
-            Column("VIPs", "number held", self._addresses),
-            Column("Became MASTER", "number", _moves),
-            Column("Adverts", "number wide", _adverts),
+            Column("VIPs held", "number", self._addresses, lambda it: self._held[it.name]),
+            _counted("Became MASTER", "become_master"),
+            _counted("Lost MASTER", "release_master"),
+            Column("Adverts", "number adverts", _adverts, lambda it: it.counters.get("advert_sent", -1)),
             row=self._row,
         )
         self.scripts = Table(
@@ -99,10 +106,10 @@ class _Keepalived:
         return ", ".join(group for group, member in self._vips.groups if member == instance) if self._vips else ""
 
     def _addresses(self, it: Instance) -> Cell:
-        return Cell(f"{self._held[it.name]} of {self._all[it.name]}", "held here") if self._vips else Cell("-")
+        return Cell(f"{self._held[it.name]} of {self._all[it.name]}") if self._vips else Cell("-")
 
     def _scripts(self, it: Instance) -> Cell:
-        marks = tracked(self._vips, it.name, self._statuses)
+        marks = sorted(tracked(self._vips, it.name, self._statuses), key=lambda mark: SEVERITY[mark.tone])
         return Cell(marks=marks) if marks else Cell("none" if self._vips else "-")
 
     def users(self, script: Script) -> list[str]:
@@ -143,7 +150,8 @@ class _Keepalived:
                 yield Problem(Mark("warn", "lower priority"), f"VRRP {it.name}", lower, _key(it))
         for script in self._vrrp.scripts:
             if script.status == 0:
-                text = joined(named(effects[script.name]), "its last run failed")
+                name = self._vips.verdicts.get(script.name, "") if self._vips else ""
+                text = joined(named(effects[script.name]), self._wrong.get(name, "its last run failed"))
                 yield Problem(status(script), f"script {script.name}", text, key("script", script.name), CHECK)
 
 
@@ -174,12 +182,14 @@ def _since(it: Instance) -> Cell:
     return Cell(span(max(0.0, time() - it.changed)), moment(it.changed)) if it.changed else Cell("-")
 
 
-def _moves(it: Instance) -> Cell:
-    if "become_master" not in it.counters:
-        return Cell("-")
-    times = it.counters["release_master"]
-    lost = f"lost {things(times, 'time')}" if times else ""
-    return Cell(things(it.counters["become_master"], "time"), lost)
+def _counted(head: str, name: str) -> Column[Instance]:
+    """Return the column of a counter."""
+    return Column(
+        head,
+        "number",
+        lambda it: Cell(count(it.counters[name]) if name in it.counters else "-"),
+        lambda it: it.counters.get(name, -1),
+    )
 
 
 def _adverts(it: Instance) -> Cell:

@@ -211,8 +211,8 @@ def test_rows_are_dense_and_their_heads_stay_in_sight(seen: Seen) -> None:
 
     async def look(tab: Tab, _: str, __: Server) -> None:
         heights = await tab.run(
-            "[...document.querySelectorAll('.servers tbody tr, .reals tbody tr, .vips tbody tr, .frontends tbody tr, "
-            "details.group:not([open])')].map((one) => one.getBoundingClientRect().height).filter(Boolean)"
+            "[...document.querySelectorAll('tbody tr, details.group:not([open])')]"
+            ".map((one) => one.getBoundingClientRect().height).filter(Boolean)"
         )
         assert len(heights) > 20
         assert max(heights) <= 24
@@ -286,7 +286,7 @@ def test_the_page_says_when_it_is_paused_old_or_left_alone(seen: Seen) -> None:
             "document.getElementById('stale').textContent.includes('The exporter does not answer. What is')"
         )
         assert await tab.run("!document.getElementById('stale').hidden")
-        assert (await tab.run("document.title")).startswith("✕ HAProxy mail no answer +")
+        assert (await tab.run("document.title")).startswith("? not current: ✕ HAProxy mail no answer +")
         tab.said.clear()  # the browser tells of refused connections
 
     seen(look)
@@ -301,6 +301,21 @@ def test_without_motion_there_is_none(seen: Seen) -> None:
         assert await tab.run("getComputedStyle(document.querySelector('.changed')).animationName") == "none"
         assert await tab.run("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
         assert await tab.run("document.getAnimations().length") == 0
+
+    seen(look)
+
+
+def test_a_print_is_of_one_width_and_says_what_is_left_out(seen: Seen) -> None:
+    """No column sticks out of the sheet; the problems that are folded are counted on it."""
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        await tab.look(1000)
+        await tab.call("Emulation.setEmulatedMedia", media="print")
+        assert await tab.run("document.documentElement.scrollWidth") <= 1000
+        assert await tab.run("document.querySelector('#more-problems > summary').innerText") == "3 more"
+        assert not await tab.run("document.querySelector('.tools').checkVisibility()")
+        sheets = await tab.call("Page.printToPDF", preferCSSPageSize=True)
+        assert len(sheets["data"]) > 10_000
 
     seen(look)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exporter.render.words import amount, count, moment, size, span, speed, things
+from tests.exporter.render.reading import Page
 from tests.exporter.running import ask, nowhere
 from tests.servers.haproxy import haproxy, wait_for
 from tests.servers.ports import free_ports
@@ -24,26 +24,6 @@ if TYPE_CHECKING:
     from exporter.settings import Settings
 
 FIXTURES = Path(__file__).parents[2] / "node" / "fixtures"
-
-
-class Page(HTMLParser):
-    """The text of a page, and what its tags are."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.html = html
-        self.words: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep it."""
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        """Keep it."""
-        self.words.append(data)
 
 
 def page(known: Settings) -> Page:
