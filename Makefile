@@ -45,8 +45,8 @@ guest: setup
 	  { tests/lab/kernel.sh uml && $$kind; } || tests/lab/kernel.sh qemu
 
 .PHONY: screenshots
-# pictures of the documentation, from real programs in namespaces, by a real browser; needs root
-screenshots: setup
+# pictures of the documentation: pages of the lab's cluster, by a real browser; needs root
+screenshots: guest
 	$(BIN)/python -m tests.screenshots
 
 .PHONY: generate

@@ -1,147 +1,91 @@
 """Takes the pictures of the documentation, docs/page.png and docs/page-phone.png: python -m tests.screenshots, as root.
 
-What they show is what real programs said: keepalived, HAProxy, nginx and MariaDB on the node of the documentation, in
-namespaces of its own, the agent and the exporter beside them, and a real browser that looks at the page.
+They show pages of the lab's cluster, of a HAProxy node and of a director: a guest plays it and saves what their
+exporters answered, and a real browser looks at that.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import subprocess
+import shutil
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
-from tests.commands import BIN, CODE
-from tests.docs.node import node
+from tests.commands import CODE
 from tests.exporter.render.browser import chromium, tab_of
+from tests.lab.guest import Guest, NoGuestError, needed
+from tests.palette import smaller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.docs.node import Node
-
-_KEEPALIVED = """\
-global_defs {
-    enable_script_security
-    script_user root
-}
-vrrp_script haproxy {
-    script "/usr/libexec/keepalived/chk_process -C haproxy -t 4 --name chk_haproxy"
-    interval 5
-}
-vrrp_script database {
-    script "/usr/libexec/keepalived/chk_port -H 192.0.2.12 -p 3306 -t 4 --name chk_database"
-    interval 5
-    weight -20
-}
-vrrp_instance WEB {
-    state MASTER
-    interface eth0
-    virtual_router_id 51
-    priority 150
-    advert_int 1
-    virtual_ipaddress {
-        192.0.2.10/24
-        192.0.2.20/24
-    }
-    track_script {
-        haproxy
-        database
-    }
-}
-"""
-_HAPROXY = """\
-global
-    stats socket /run/haproxy/shop.sock mode 660 level user
-    maxconn 2000
-    description edge-of-the-shop
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 5s
-    timeout server 5s
-    default-server inter 200ms fall 2 rise 2
-frontend www
-    bind 192.0.2.9:80
-    default_backend shop
-frontend api
-    bind 192.0.2.9:8080
-    default_backend api
-backend shop
-    option httpchk GET /health
-    http-check expect status 200
-    server shop-1 192.0.2.11:80 check
-    server shop-2 192.0.2.12:80 check
-    server shop-3 192.0.2.11:80 check disabled
-    server shop-4 192.0.2.11:80 check backup
-backend api
-    server api-1 192.0.2.11:443 check
-    server api-2 192.0.2.11:443 check
-"""
-_CONFIG = """\
-checks:
-  shop page: {check: http_digest, host: 192.0.2.11, path: /health, status: 200, interval: 1}
-  shop-2 port: {check: port, host: 192.0.2.12, port: 80, interval: 1}
-  orders database: {check: mysql_ping, host: 192.0.2.50, defaults_file: /etc/vipwarden/mysql.cnf, interval: 1}
-  haproxy: {check: process, command: haproxy, interval: 1}
-exporter:
-  haproxy: unix:/run/haproxy/shop.sock
-  haproxy_conf: /etc/haproxy/shop.cfg
-"""
-_SECONDS = 60
+_SECONDS = 900
 _SETTLED = "document.readyState === 'complete' && document.fonts.status === 'loaded'"
-_PICTURES = {"page.png": (1280, 3200), "page-phone.png": (390, 2400)}  # width, and most of its height
+# page of a node, width, and most of its height
+_PICTURES = {"page.png": ("ha1.html", 1280, 3200), "page-phone.png": ("lvs1.html", 390, 1700)}
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 @contextmanager
-def served(place: Node) -> Iterator[int]:
-    """Run the exporter on the node, on a socket of this namespace, and yield its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        script = f"exec 3<&{listening.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 exec {BIN}/vipwarden exporter"
-        process = subprocess.Popen(
-            [*place._inside, "sh", "-c", script],
-            pass_fds=[listening.fileno()],
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
-        )
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            process.kill()
-            process.wait()
+def _served(folder: Path) -> Iterator[str]:
+    """Serve a folder on loopback and yield its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def _played(folder: Path) -> None:
+    """Have a guest save the pages; raises NoGuestError."""
+    needed()
+    guest = Guest(folder, "guest", [sys.executable, "-m", "tests.lab.pictured", str(folder)], CODE)
+    end = time.monotonic() + _SECONDS
+    try:
+        while guest.running():
+            if time.monotonic() > end:
+                raise TimeoutError(f"the guest is not ready after {_SECONDS} s: {guest.tail('said')}")
+            time.sleep(0.5)
+        if guest.status() != 0:
+            raise RuntimeError(f"the guest ended with {guest.status()}: {guest.tail('said')}")
+    finally:
+        guest.end()
 
 
 async def _look(browser: int, url: str) -> None:
     async with tab_of(browser) as tab:
-        for name, (width, most) in _PICTURES.items():
+        for name, (page, width, most) in _PICTURES.items():
             await tab.look(width, motion="reduce")
-            await tab.open(url)
+            await tab.open(f"{url}/{page}")
             await tab.until(_SETTLED)
             height = await tab.run("document.documentElement.scrollHeight")
-            await tab.picture(CODE / "docs" / name, (width, min(most, height)))
+            picture = CODE / "docs" / name
+            await tab.picture(picture, (width, min(most, height)))
+            picture.write_bytes(smaller(picture.read_bytes()))
 
 
 def main() -> int:
-    """Take them; return 0."""
-    with tempfile.TemporaryDirectory() as folder, node(Path(folder)) as place:
-        place.write("/etc/keepalived/keepalived.conf", _KEEPALIVED)
-        place.write("/etc/haproxy/shop.cfg", _HAPROXY)
-        place.write("/etc/vipwarden/vipwarden.yaml", _CONFIG)
-        with (
-            place.running("haproxy", "-db", "-f", "/etc/haproxy/shop.cfg"),
-            place.running("keepalived", "-n", "-l"),
-            place.running("vipwarden", "agent"),
-            served(place) as port,
-            chromium() as browser,
-        ):
-            place.must_come("ip address show | grep -q 192.0.2.20", _SECONDS)
-            place.must_come("vipwarden status | grep -q CRITICAL", _SECONDS)
-            place.run("for number in $(seq 40); do curl -s http://192.0.2.9/health >/dev/null; done; sleep 3")
-            asyncio.run(_look(browser, f"http://127.0.0.1:{port}/"))
+    """Take them; return 0, or 1 where no guest can run."""
+    with tempfile.TemporaryDirectory(prefix="lab.") as name:
+        folder = Path(name)
+        try:
+            _played(folder)
+        except NoGuestError as error:
+            sys.stderr.write(f"screenshots: no guest can run here:\n{error}\n")
+            return 1
+        shutil.copytree(CODE / "exporter" / "static", folder / "static")
+        with _served(folder) as url, chromium() as browser:
+            asyncio.run(_look(browser, url))
     sys.stdout.write(f"docs: {', '.join(_PICTURES)}\n")
     return 0
 

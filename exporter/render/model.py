@@ -74,13 +74,16 @@ class Listing(NamedTuple, Generic[Item]):
 
 
 class Group(NamedTuple):
-    """A backend or virtual service; ``rows`` are its servers as HTML, ``share`` how many percent of them are up."""
+    """A backend or virtual service; ``rows`` are its servers as HTML, ``share`` how many percent of them are up.
+
+    ``facts`` have a label, a text, and how it was in the last quarter of an hour, as HTML.
+    """
 
     key: str
     mark: Mark
     name: str
     text: str
-    facts: Sequence[tuple[str, str]]
+    facts: Sequence[tuple[str, str, str]]
     rows: str
     is_open: bool
     share: int | None = None

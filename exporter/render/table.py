@@ -145,6 +145,14 @@ def _says(text: str) -> str:
     return f'aria-label="{escape(text)}"'
 
 
+def drawn(line: tuple[str, str]) -> Markup:
+    """Return an outline as a picture that says what it shows, nothing without one."""
+    if not line[0]:
+        return Markup()
+    picture = f'<svg class="line" viewBox="0 0 30 10" preserveAspectRatio="none" role="img" {_says(line[1])}>'
+    return Markup(f'{picture}<polygon points="{line[0]}"/></svg>')  # noqa: S704 - numbers
+
+
 def _ticks(ticks: Sequence[tuple[int, str]]) -> str:
     """Return the changes of a state in the last hour, the last at the right."""
     says = _says(f"{things(len(ticks), 'change')} in the last hour")
@@ -159,8 +167,7 @@ def _cell(starts: tuple[str, str], cell: Cell) -> str:
         return f"{start}{escape(text)}{_small(more)}</td>"
     parts = [start, escape(text)]
     if line[0]:
-        parts.append(f'<svg class="line" viewBox="0 0 30 10" preserveAspectRatio="none" role="img" {_says(line[1])}>')
-        parts.append(f'<polygon points="{line[0]}"/></svg>')
+        parts.append(drawn(line))
     if share is not None:
         parts.append(
             f' <svg class="share" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{share} %">'

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from exporter.fetch import AuthFileError, user_and_password
 from exporter.render.exposition import Family, Lines, measured
+from exporter.render.history import Past
 from exporter.source import AbsentError, Source
-from exporter.sources.haproxy.history import History, Past
+from exporter.sources.haproxy.history import History
 from exporter.sources.haproxy.page import read as page
 from exporter.sources.haproxy.processes import Process, Processes, process
 from exporter.sources.haproxy.rows import Part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.render.model import Cell, Column, Group, Row, is_wrong, joined
-from exporter.render.table import Table
+from exporter.render.table import Table, drawn
 from exporter.render.words import SEVERITY, Mark, amount, count, number, size, span, speed
 from exporter.sources.haproxy.history import CHECK, ERRORS, SESSIONS, TOTAL
 from exporter.sources.haproxy.lines import (
@@ -21,9 +21,9 @@ from exporter.sources.haproxy.lines import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from exporter.render.history import Past
     from exporter.render.model import Listing, Room
     from exporter.render.rates import Growth
-    from exporter.sources.haproxy.history import Past
     from exporter.sources.haproxy.lines import InstanceLines, Line
 
 
@@ -114,20 +114,25 @@ class Tables:
         spare = sum(it["bck"] == "1" for it in up)
         counted = f"{count(len(up))} of {count(len(servers))} up" if servers else ""
         received, sent = self._growth.of(line.counted)
+        errors = self._line(line, ERRORS, speed, is_rate=True)
         facts = [
-            ("sessions", amount(line["scur"])),
-            ("queue", amount(line["qcur"])),
-            ("rate", _rate(line, "rate")),
-            ("in", amount(line["bin"], size) if received is None else speed(received, size)),
-            ("out", amount(line["bout"], size) if sent is None else speed(sent, size)),
-            ("denied", count(number(line["dreq"]) + number(line["dresp"]))),
-            ("errors", count(number(line["econ"]) + number(line["eresp"]))),
+            ("sessions", amount(line["scur"]), self._line(line, SESSIONS, count)),
+            ("queue", amount(line["qcur"]), ""),
+            ("rate", _rate(line, "rate"), self._line(line, TOTAL, speed, is_rate=True)),
+            ("in", amount(line["bin"], size) if received is None else speed(received, size), ""),
+            ("out", amount(line["bout"], size) if sent is None else speed(sent, size), ""),
+            ("denied", count(number(line["dreq"]) + number(line["dresp"])), ""),
+            ("errors", count(number(line["econ"]) + number(line["eresp"])), errors),
         ]
         rows = self._servers.listing(line.key, f"Servers of {name}", items, name)
         is_open = any(self._room.choices) or is_wrong(mark) or any(is_wrong(it.mark) for it in servers)
         text = joined(counted, f"{count(spare)} backup" if spare else "", line["mode"], line["algo"])
         share = round(100 * len(up) / len(servers)) if len(up) < len(servers) else None
         return Group(line.key, mark, name, text, facts, rows, is_open, share)
+
+    def _line(self, line: Line, what: int, write: Callable[[float], str], *, is_rate: bool = False) -> str:
+        """Return how it was in the last quarter of an hour."""
+        return drawn(self._past.outline(line.counted[1:], what, write, is_rate=is_rate))
 
     def _weight(self, line: Line) -> Cell:
         """Return the weight, with a bar where those of the active servers differ."""

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from itertools import chain
 from operator import attrgetter
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.render.columns import Rows
 from exporter.render.exposition import Lines, sample
+from exporter.render.history import Past
 from exporter.source import AbsentError, Source
+from exporter.sources.ipvs.history import History
 from vipwarden.node.ipvs.read import COUNTERS, IpvsMissingError, Table, Tables
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class _Memory:
 
     def __init__(self) -> None:
         self.tables: dict[str, Tables] = {}
+        self.histories: dict[str, History] = {}
         self.shape = _Shape([], [])
 
     def shape_of(self, services: Sequence[Service]) -> _Shape:
@@ -82,9 +86,16 @@ def read(settings: Settings) -> Ipvs:
     """Ask the kernel by netlink, or read /proc/net/ip_vs."""
     tables = _MEMORY.tables.setdefault(settings.proc, Tables(settings.proc))
     try:
-        return tables.read(settings.timeout * 0.9)  # its error says more than the frame's
+        table = tables.read(settings.timeout * 0.9)  # its error says more than the frame's
     except IpvsMissingError as error:
         raise AbsentError(error) from None
+    _MEMORY.histories.setdefault(settings.proc, History()).take(monotonic(), table)
+    return table
+
+
+def past(settings: Settings) -> Past:
+    """Return what is known of the last hour."""
+    return _MEMORY.histories[settings.proc].past if settings.proc in _MEMORY.histories else Past()
 
 
 def series(facts: Ipvs) -> Iterator[Metric]:
@@ -121,4 +132,4 @@ def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-SOURCE = Source("ipvs", read, series, up="ipvs_up", title="IPVS", place=50)
+SOURCE = Source("ipvs", read, series, up="ipvs_up", remembers=True, title="IPVS", place=50)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from exporter.frame import Frame
+from exporter.render.history import STEP, Change, Past, outline
 from exporter.render.words import count
 from exporter.source import Source
-from exporter.sources.haproxy.history import ERRORS, SESSIONS, STEP, TOTAL, Change, History, Past, outline
+from exporter.sources.haproxy.history import ERRORS, SESSIONS, TOTAL, History
 from exporter.sources.haproxy.source import Haproxies, Instance
 from tests.exporter import sample
 from tests.exporter.running import nowhere
@@ -145,7 +146,7 @@ def test_the_page_has_the_lines_and_the_ticks(width: int, tmp_path: Any) -> None
     for step in range(width + 1):
         lines = [
             server(1, "DOWN" if step else "UP", scur=step, lastchg=0, check_duration=7),
-            sample.row("web", "BACKEND", 1, "UP"),
+            sample.row("web", "BACKEND", 1, "UP", scur=2 * step),
         ]
         past = history.take(step * STEP, table(*lines))
     instance = Instance((), sample.report(lines, {}), past=past)
@@ -156,6 +157,7 @@ def test_the_page_has_the_lines_and_the_ticks(width: int, tmp_path: Any) -> None
         .decode()
     )
     assert f'aria-label="15 min: 0 to {width}"' in html
-    assert html.count('class="line"') == 1
+    assert f'aria-label="15 min: 0 to {2 * width}"' in html  # of the backend, in its summary
+    assert html.count('class="line"') == 2
     assert 'aria-label="1 change in the last hour"' in html
     assert '<path class="bad" d="M' in html

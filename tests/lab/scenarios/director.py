@@ -7,7 +7,7 @@ from tests.lab.case import Case, scenario
 from tests.lab.cluster import SCRIPTS
 
 DR, NAT, GATEWAY = "10.10.0.10", "10.10.0.20", "10.20.0.1"
-_GROUP = "vrrp_sync_group DIRECTOR {\n group {\n VI_FRONT\n VI_BACK\n }\n}\n"
+GROUP = "vrrp_sync_group DIRECTOR {\n group {\n VI_FRONT\n VI_BACK\n }\n}\n"
 
 
 def begin(case: Case, port: int, *, group: str = "", check: str = "", body: str = "", extra: str = "") -> None:
@@ -41,7 +41,7 @@ def _moved(case: Case) -> str:
 @scenario("the director is stopped", tutorial="keepalived alone", ours="keepalived, chk_port")
 def director_stopped(case: Case) -> str:
     """Stop keepalived: it says good-bye."""
-    begin(case, 80, group=_GROUP if case.ours else "")
+    begin(case, 80, group=GROUP if case.ours else "")
     case.fault()
     case["lvs1"].run("systemctl", "stop", "keepalived")
     return _moved(case)
@@ -50,7 +50,7 @@ def director_stopped(case: Case) -> str:
 @scenario("the director loses its power", tutorial="keepalived alone", ours="keepalived, chk_port")
 def director_killed(case: Case) -> str:
     """Cut its power: it says nothing any more."""
-    begin(case, 80, group=_GROUP if case.ours else "")
+    begin(case, 80, group=GROUP if case.ours else "")
     case.fault()
     case.off("lvs1")
     return _moved(case)
@@ -62,7 +62,7 @@ def director_cut(case: Case) -> str:
     ours = f"{SCRIPTS}/chk_port -H 10.10.0.100 -p 9 --refused ok"
     if case.ours:
         check = conf.script(ours, "interval 2\n  timeout 6\n  fall 2\n  rise 2")
-        begin(case, 8080, group=_GROUP, check=check, body=conf.TRACK)
+        begin(case, 8080, group=GROUP, check=check, body=conf.TRACK)
     else:
         begin(case, 8080)
     case.fault()
