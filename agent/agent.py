@@ -112,7 +112,7 @@ class Agent:
             self.paths.close()
             guard, self._guard = self._guard, None
             if guard is not None:
-                self._turns.groups.leave()
+                self._turns.telling.groups.leave()
                 self._record.event("agent", "agent", state="stop")
                 self._record.flush()
                 await guard.leave(self.grace)
@@ -196,7 +196,7 @@ class Agent:
     def _keep_house(self) -> None:
         self._record.look()
         self._publisher.look_after(self.watches.published())
-        self._turns.groups.keep_house()
+        self._turns.telling.groups.keep_house()
         self._driver.names.save()
         self.paths.forget()
         trouble = self._guard.inspect() if self._guard is not None else ""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic, time
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from agent.asked import Asked
 from agent.panic import Panic
+from agent.pool import Pool
 from agent.shared import Shared
 from vipwarden.config.panic import TITLE
-from vipwarden.core.result import CRITICAL, OK, WARNING, Metric, Result
 from vipwarden.state import files, paths
-from vipwarden.state.verdict import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,29 +22,7 @@ if TYPE_CHECKING:
     from vipwarden.config.panic import Group
     from vipwarden.core.result import State
 
-_TTL = 5.0  # seconds for which the verdict on a group is valid
 _NEVER = float("inf")
-_PERIOD = 2.0  # seconds between two writings of it, while its state does not change
-_END = "the others are healthy again", "no failure is shared any more"  # of a panic before its time
-
-
-class _Guarded:
-    """A group at work."""
-
-    def __init__(self, group: Group, panic: Panic | Shared) -> None:
-        self.group = group
-        self.panic = panic
-        self.armed = _NEVER  # when it is looked at next
-        self.is_on = False  # whether the panic was logged
-        self.state: State | None = None
-        self.since = 0.0
-        self.written = float("-inf")
-
-    @property
-    def words(self) -> str:
-        """How many fail."""
-        shared = "fail here and on all peers" if self.group.peers else "fail together"
-        return f"{self.panic.failed} of {len(self.panic.members)} checks {shared}"
 
 
 class Groups:
@@ -64,8 +41,8 @@ class Groups:
         self._release = release
         self.asked = Asked(driver.away)
         self._watches: Mapping[str, Watch] = {}
-        self._groups: list[_Guarded] = []
-        self._of: dict[str, list[_Guarded]] = {}
+        self._groups: list[Pool] = []
+        self._of: dict[str, list[Pool]] = {}
 
     def begin(self) -> None:
         """Remove the verdicts on groups of an earlier agent."""
@@ -83,7 +60,7 @@ class Groups:
         self._groups = [kept.get(group) or self._made(group) for group in groups]
         for old in before:
             if old not in self._groups:
-                self._publisher.remove(self._publisher.verdicts, paths.file_name(TITLE + old.group.name))
+                old.drop(self._publisher)
         self._of = {}
         for it in self._groups:
             for name in it.group.members:
@@ -97,15 +74,15 @@ class Groups:
         for it in self._groups:
             self._arm(it, now)
 
-    def _made(self, group: Group) -> _Guarded:
+    def _made(self, group: Group) -> Pool:
         def unclear(since: float) -> int:
             looks = self._looks()
             members = (self._watches[name] for name in made.panic.members)
             return sum(watch.health.is_healthy and not watch.is_well(since, looks) for watch in members)
 
         if group.peers:
-            return _Guarded(group, Shared(group.rule, group.members, self._opinion))
-        made = _Guarded(group, Panic(group.rule, group.members, unclear))
+            return Pool(group, Shared(group.rule, group.members, self._opinion))
+        made = Pool(group, Panic(group.rule, group.members, unclear))
         return made
 
     def _opinion(self, name: str, since: float) -> bool | None:
@@ -149,7 +126,7 @@ class Groups:
         if watch.told.record is not None:
             watch.told.release()
 
-    def _arm(self, it: _Guarded, now: float) -> None:
+    def _arm(self, it: Pool, now: float) -> None:
         pause, left = it.panic.wakes, it.panic.left(now)
         if pause is None:
             return
@@ -158,7 +135,7 @@ class Groups:
             it.armed = when
             self._driver.at(when, partial(self._look, it, when))
 
-    def _look(self, it: _Guarded, when: float, _tick: float) -> None:
+    def _look(self, it: Pool, when: float, _tick: float) -> None:
         if when != it.armed or it not in self._groups:
             return  # an earlier look has taken its place
         it.armed = _NEVER
@@ -174,59 +151,18 @@ class Groups:
             watch.told.release()
             self._release(watch)
 
-    def _settle(self, it: _Guarded, now: float) -> None:
-        """Log the begin or the end of a panic, and look again."""
+    def _settle(self, it: Pool, now: float) -> None:
+        """Look at a group again, and log what has begun or ended."""
         self._arm(it, now)
-        panic = it.panic
-        if (panic.since is not None) is it.is_on:
-            return
-        it.is_on = panic.since is not None
-        title = TITLE + it.group.name
-        if it.is_on:
-            text = f"{it.words}: what was told before is held for at most {panic.left(now):.0f} s"
-            self._publisher.shout("panic", title, "begin", text, is_good=False)
-        else:
-            why = "the time is over" if panic.left(now) <= 0 else _END[it.group.peers]
-            text = f"the panic ends, as {why}: {it.words}"
-            self._publisher.shout("panic", title, "end", text, is_good=panic.left(now) > 0)
-        self._publish(it, now)
+        it.settle(self._publisher, now)
 
     def keep_house(self) -> None:
         """Publish the verdicts on the groups, to be called each second."""
         now = monotonic()
         for it in self._groups:
-            if now - it.written >= _PERIOD or it.panic.since is not None:
-                self._publish(it, now)
-
-    def _publish(self, it: _Guarded, now: float) -> None:
-        panic, rule = it.panic, it.group.rule
-        left = panic.left(now)
-        limit = "by its peers" if it.group.peers else f"above {rule.above} % within {rule.window:g} s"
-        if panic.since is not None:
-            state = CRITICAL
-            text = f"panic: {it.words}, {len(panic.held)} of them are held for {left:.0f} s more"
-        elif left <= 0:
-            state = WARNING
-            text = f"{it.words}: they were held for {rule.longest:g} s, and none is until that is over"
-        else:
-            state, text = OK, f"{panic.failed} of {len(panic.members)} checks fail, no panic ({limit})"
-        if state != it.state:
-            it.state, it.since = state, time()
-        it.written = now
-        count = len(panic.members)
-        metrics = [
-            Metric("members", count, minimum=0),
-            Metric("failed", panic.failed, minimum=0, maximum=count),
-            Metric("held", len(panic.held) if panic.since is not None else 0, minimum=0, maximum=count),
-            Metric("left", left, "s", minimum=0, maximum=rule.longest),
-        ]
-        try:
-            data = encode("panic", Result(state, text, metrics), it.since, 0, _TTL)
-            files.write(f"{self._publisher.verdicts}/{paths.file_name(TITLE + it.group.name)}", data)
-        except OSError:
-            pass  # a folder that cannot be written is logged with the verdicts of the checks
+            it.keep(self._publisher, now)
 
     def leave(self) -> None:
         """Remove the verdicts on the groups, at the end."""
         for it in self._groups:
-            self._publisher.remove(self._publisher.verdicts, paths.file_name(TITLE + it.group.name))
+            it.drop(self._publisher)

@@ -50,7 +50,7 @@ class Watches:
         for watch in watches.values():
             watch.take_over(verdict.read(f"{self._publisher.verdicts}/{watch.published.file}"), grace)
         publish.sweep(self._publisher.verdicts)
-        self._turns.groups.begin()
+        self._turns.telling.groups.begin()
         self._switch(watches, guard, panics, asks)
 
     def go_over(self, entries: Sequence[Entry], guard: Guard, panics: Sequence[Group], asks: Sequence[Ask]) -> None:
@@ -68,14 +68,14 @@ class Watches:
         for number, watch in enumerate(watches.values()):
             watch.number = number
             watch.told.follow(self._maintained.of(watch.entry))
-        self._turns.groups.asked.go_over(asks)
-        self._turns.groups.arrange(panics, watches, now)
+        self._turns.telling.groups.asked.go_over(asks)
+        self._turns.telling.groups.arrange(panics, watches, now)
         for name, watch in watches.items():
             if watch.entry.track and watch.published.value is None:
                 self._publisher.track(watch.published, watch.value)
             if before.get(name) is not watch and not watch.links.members:
                 self._turns.begin(watch, now)
-                self._turns.dampen(watch)
+                self._turns.telling.dampen(watch)
         _tidy()
 
     def drop(self, files: Iterable[str]) -> None:
@@ -88,7 +88,7 @@ class Watches:
         """Let maintenance begin or end, a few checks at a time: the others go on meanwhile."""
         users: dict[str, Watch] = {}
         for number, (name, watch) in enumerate([*self.by_name.items()]):
-            if self.by_name.get(name) is watch and self._turns.follow(
+            if self.by_name.get(name) is watch and self._turns.telling.follow(
                 watch, self._maintained.of(watch.entry), monotonic()
             ):
                 users |= {user.entry.name: user for user in watch.links.users}
