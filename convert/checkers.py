@@ -1,4 +1,4 @@
-"""What does a checker of a real server ask, in the words of our checks?
+"""When does a checker of a real server ask, and which of its statements count?
 
 Defaults and their order are those of keepalived's check_api.c, check_data.c (validate_check_config()) and the check_*.c
 of each checker: a statement of the checker counts before one of the real server, and that before the virtual server's.
@@ -6,15 +6,15 @@ of each checker: a statement of the checker counts before one of the real server
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from convert.wanted import Asked, LeftError, Wanted
-from vipwarden.node.keepalived.conf import quoted
+from convert.target import MAKERS, REGEX, Target, place
+from convert.wanted import LeftError, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from convert.wanted import Value
+    from convert.wanted import Asked
     from vipwarden.node.keepalived.conf import Block
 
 CHECKERS = ("TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "MISC_CHECK")
@@ -24,7 +24,6 @@ _RETRIES = {"HTTP_GET": (1, 3), "SSL_GET": (1, 3), "DNS_CHECK": (3, 0), "MISC_CH
 _MOST_SECONDS = 86400
 _CONNECTION = ("connect_ip", "connect_port", "bindto", "bind_port", "bind_if", "connect_timeout", "fwmark")
 _TIMES = ("retry", "delay_before_retry", "warmup", "delay_loop", "alpha", "log_all_failures")
-_REGEX = ("regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset", "regex_stack")
 _HTTP = (
     "nb_get_retry",
     "virtualhost",
@@ -44,11 +43,10 @@ _OWN = {
     "MISC_CHECK": ("misc_path", "misc_timeout", "misc_dynamic", "user"),
 }
 _INSIDE = {
-    "url": ("path", "digest", "status_code", "virtualhost", "regex", *_REGEX, "tls_compliant"),
+    "url": ("path", "digest", "status_code", "virtualhost", "regex", *REGEX, "tls_compliant"),
     "host": (*_CONNECTION, *_TIMES),
 }
-_HELO = "smtpchecker.keepalived.org"
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_[]:")
+_KINDS = {"port": "tcp", "http_digest": "http", "dialog": "smtp", "dns_answer": "dns", "udp_reply": "udp"}
 
 
 def wanted(service: Block, server: Block, checker: Block) -> Wanted:
@@ -60,7 +58,7 @@ def wanted(service: Block, server: Block, checker: Block) -> Wanted:
     else:
         connections = [checker]
     for connection in connections:
-        made.checks += _MAKERS[kind](_Target((checker, server, service), _place(server, connection), made))
+        made.checks += MAKERS[kind](Target((checker, server, service), place(server, connection), made))
     made.checks = [asked.proved() for asked in made.checks]
     made.name = _name(made.checks[0], server)
     return made

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from convert.probes import UNKNOWN, counted, page, probe, quiet, status_of
+from convert.condition import asked
+from convert.probes import UNKNOWN, probe, quiet
 from convert.statements import statements
 from convert.wanted import Asked, LeftError
 
@@ -27,9 +28,6 @@ _STARTS = re.compile(
 _PROGRAM = re.compile(r"(?P<path>/[\w./-]+)(?:\s+(?:-[a-zA-Z]+|/[\w./-]+))*")
 _FAILS = re.compile(r"exit\s+[1-9]\d*|false|return\s+[1-9]\d*")
 _SILENT = re.compile(r"(?:(?:sleep\s+[0-9.]+s?|echo(?:\s.*)?|logger\s.*|printf\s.*|true|:)|set\s+-\w+)")
-_ZERO = re.compile(
-    r"(?:\[\[?|test)\s+\"?(?P<value>.+?)\"?\s+(?P<op>-eq|-ne|-lt|-gt|-ge|=|==|!=)\s+\"?(?P<n>\d+|open)\"?\s*\]?\]?"
-)
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 _QUOTED = re.compile(r'"([\w.:/-]+)"')
 
@@ -104,9 +102,9 @@ class Script:
         stops = re.search(rf"\s*\|\|\s*{_STOPS.pattern}$", quiet(statement))
         if stops is not None:
             return Meaning(probe(quiet(statement)[: stops.start()]), stops=True, exits=False)
-        asked = probe(statement)
-        self.last = asked if statement == whole else None
-        return Meaning(asked)
+        found = probe(statement)
+        self.last = found if statement == whole else None
+        return Meaning(found)
 
     def _settled(self) -> None:
         """See that the exit code of a command is not forgotten; raises LeftError."""
@@ -114,30 +112,30 @@ class Script:
             raise LeftError("its exit code says nothing of its test")
 
     def _if(self, condition: str) -> Meaning:
-        asked, healthy = self._test(condition)
+        tested, healthy = self._test(condition)
         self._expect("then")
-        first = self._branch(("else", "elif", "fi"), asked)
+        first = self._branch(("else", "elif", "fi"), tested)
         second: _Branch = _Branch()
         if self.rest[:1] == ["else"]:
             self.rest.pop(0)
-            second = self._branch(("fi",), asked)
+            second = self._branch(("fi",), tested)
         self._expect("fi")
         good, bad = (first, second) if healthy else (second, first)
-        if good.ends and not (bad.fails or bad.stops or bad.unit or bad.restart):  # then the rest is for failures
+        if good.ends and not bad.acts:  # then the rest is for failures
             while self.rest and _SILENT.fullmatch(quiet(self.rest[0])):
                 self.rest.pop(0)
             bad.fails = bool(self.rest and _FAILS.fullmatch(self.rest[0]) and self.rest.pop(0))
-        if good.fails or good.stops or good.unit or good.restart:
+        if good.acts:
             raise LeftError(f"{UNKNOWN} where all is well")
-        if not (bad.fails or bad.stops or bad.unit or bad.restart):
+        if not bad.acts:
             raise LeftError("it does nothing where the test fails")
-        return Meaning(asked, bad.stops, bad.unit, bad.restart, bad.fails)
+        return Meaning(tested, bad.stops, bad.unit, bad.restart, bad.fails)
 
     def _expect(self, word: str) -> None:
         if not self.rest or self.rest.pop(0) != word:
             raise LeftError(UNKNOWN)
 
-    def _branch(self, ends: tuple[str, ...], asked: Asked) -> _Branch:
+    def _branch(self, ends: tuple[str, ...], tested: Asked) -> _Branch:
         branch = _Branch()
         while self.rest and self.rest[0] not in ends:
             statement = self._put_in(self.rest.pop(0))
@@ -158,7 +156,7 @@ class Script:
                 branch.unit = start["unit"] or start["service"] or start["init"]
             elif statement.startswith("if "):
                 inner = self._if(statement[3:])
-                if inner.asked != asked:
+                if inner.asked != tested:
                     raise LeftError(f"{UNKNOWN}: it asks {inner.asked.check} after a restart")
                 branch.stops, branch.fails = branch.stops or inner.stops, branch.fails or inner.exits
             elif not branch.unit and not branch.restart and _PROGRAM.fullmatch(plain) is not None:
@@ -170,30 +168,10 @@ class Script:
     def _test(self, condition: str) -> tuple[Asked, bool]:
         """Return what a condition asks, and whether it holds where all is well; raises LeftError."""
         condition = self._put_in(condition)
-        negated = condition.startswith("! ")
-        condition = condition.removeprefix("! ").strip()
-        match = _ZERO.fullmatch(condition)
-        if match is None:
-            return probe(condition), not negated
-        if match["value"] == "$?" and self.last is not None and match["n"] == "0":
-            asked, self.last = self.last, None
-            return asked, (match["op"] in ("-eq", "=", "==")) is not negated
-        value = match["value"].strip().strip('"')
-        command = re.fullmatch(r"\$\((.*)\)|`(.*)`", value)
-        operator = match["op"]
-        if command is None:
-            raise LeftError(f"{UNKNOWN}: {condition[:60]}")
-        text = command[1] or command[2]
-        if match["n"] == "open":
-            return probe(f"{text} | grep open"), (operator in ("=", "==")) is not negated
-        number = int(match["n"])
-        if number >= 100 and operator in ("-eq", "-ne", "=", "==", "!="):
-            return page(status_of(text), str(number)), (operator in ("-eq", "=", "==")) is not negated
-        zero = {("-eq", 0), ("=", 0), ("==", 0), ("-lt", 1)}
-        more = {("-ne", 0), ("!=", 0), ("-gt", 0), ("-ge", 1)}
-        if (operator, number) not in zero | more:
-            raise LeftError(f"{UNKNOWN}: {condition[:60]}")
-        return counted(text), ((operator, number) in more) is not negated
+        found = asked(condition, self.last)
+        if found[0] is self.last:
+            self.last = None
+        return found
 
 
 class _Branch:
@@ -202,3 +180,8 @@ class _Branch:
     def __init__(self) -> None:
         self.fails = self.stops = self.ends = False
         self.unit = self.restart = ""
+
+    @property
+    def acts(self) -> bool:
+        """Whether it counts as a failure, or does something about one."""
+        return bool(self.fails or self.stops or self.unit or self.restart)
