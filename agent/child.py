@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from agent.process import Process
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable, Sequence
     from typing import NoReturn
 
@@ -85,6 +86,21 @@ class Child:
             if self._process is not None:
                 self._process.close()
         return True
+
+
+async def word(sock: socket.socket, seconds: float) -> bytes:
+    """Wait for what a child says; return nothing where it has ended or says nothing."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(sock, ready.set)
+    try:
+        async with asyncio.timeout(seconds):  # wait_for() of 3.11 may lose a cancellation
+            await ready.wait()
+        return sock.recv(64)
+    except (TimeoutError, OSError):
+        return b""
+    finally:
+        loop.remove_reader(sock)
 
 
 def _become(command: list[str], descriptors: Iterable[int]) -> NoReturn:

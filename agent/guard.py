@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from agent import manifest
-from agent.child import Child
+from agent.child import Child, word
 from agent.value import NEVER
 from agent.watchdog import LEAVING, READY, TAKEN, Shared
 
@@ -90,7 +90,7 @@ class Guard:
                 own.close()
             raise GuardError(error.errno, f"cannot start the watchdog: {error.strerror}") from None
         self._socket = own
-        if await _word(own, _START) != READY:
+        if await word(own, _START) != READY:
             self._let_go()
             raise GuardError(0, f"the watchdog did not start within {_START:.0f} s or ended at once")
         self._seen = (0.0, 0)
@@ -172,7 +172,7 @@ class Guard:
             until = monotonic() + _ANSWER
             answer = READY
             while answer == READY and monotonic() < until:
-                answer = await _word(self._socket, max(0.0, until - monotonic()))
+                answer = await word(self._socket, max(0.0, until - monotonic()))
             if answer == TAKEN:
                 self._socket.close()
                 os.close(self._memory)
@@ -197,18 +197,3 @@ class Guard:
         if keeping is not None:
             keeping.cancel()
             await asyncio.wait({keeping})
-
-
-async def _word(sock: socket.socket, seconds: float) -> bytes:
-    """Wait for a word of the watchdog; return nothing where it has ended or sends none."""
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(sock, ready.set)
-    try:
-        async with asyncio.timeout(seconds):  # wait_for() of 3.11 may lose a cancellation
-            await ready.wait()
-        return sock.recv(64)
-    except (TimeoutError, OSError):
-        return b""
-    finally:
-        loop.remove_reader(sock)

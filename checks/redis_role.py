@@ -7,13 +7,11 @@ NRPE redis: -H 127.0.0.1
 
 from __future__ import annotations
 
-import posix
-
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Metric, Range, Result, one_line
 from vipwarden.core.values import Host, Port, Seconds
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.redis.codec import fields, pairs
-from vipwarden.protocol.redis.session import RefusalError, ask
+from vipwarden.protocol.redis.session import RefusalError, ask, login_words
 from vipwarden.protocol.wire import WireError
 
 TYPE_CHECKING = False
@@ -90,7 +88,7 @@ async def redis_role(
         return Result(UNKNOWN, f"{host}: {wrong}")
     notes: list[str] = []
     try:
-        login = await _login(net, user, password_file, notes)
+        login = await login_words(net, user, password_file, notes)
         context: ssl.SSLContext | None = None
         if tls or ca_file or insecure:
             from vipwarden.net.trust import context as settings
@@ -99,7 +97,7 @@ async def redis_role(
         known, name = await _info(net, host, port, context, login)
         state, text, metrics = _judged(known, master, replica, lag_warning, lag_critical)
         if sentinel and known.get("role") == "master":
-            login = await _login(net, None, sentinel_password_file, notes) if sentinel_password_file else []
+            login = await login_words(net, None, sentinel_password_file, notes) if sentinel_password_file else []
             word = await _sentinels(net, sentinel, sentinel_port, sentinel_master, context, login, known, notes)
             state, text = word[0], f"{text}, {word[1]}"
     except NetError as error:
@@ -193,22 +191,6 @@ async def _sentinels(
     if others:
         return CRITICAL, f"but {'; '.join(others)}"
     return UNKNOWN, f"but too few Sentinels say so: {'; '.join(errors)}"
-
-
-async def _login(net: Net, user: str | None, path: str | None, notes: list[str]) -> list[bytes]:
-    """Return the words of AUTH; raises NetError, and ValueError for a file that cannot be used."""
-    name = [user.encode("utf-8", "surrogateescape")] if user is not None else []
-    if path is not None:
-        from vipwarden.net.secret import read_line
-
-        password, exposed = await read_line(net, path)
-        if exposed:
-            notes.append(f"{path} holds a password and others can read it: chmod 600 it")
-        return [*name, password]
-    given = posix.environ.get(b"REDISCLI_AUTH")
-    if given is None and user is not None:
-        raise ValueError(f"no password for the user {user}: give a password_file or REDISCLI_AUTH")
-    return [*name, given] if given is not None else []
 
 
 def _number(text: str | None) -> int | None:

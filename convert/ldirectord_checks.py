@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from convert.ldirectord_cf import SPECIAL, is_address, is_plain
 from convert.wanted import LeftError
 from convert.work import limit
-from keepalived_scripts.keepalived_conf import command
+from keepalived_scripts.quoting import command
 
 if TYPE_CHECKING:
     from convert.ldirectord_cf import Service

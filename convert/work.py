@@ -7,7 +7,7 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from convert.wanted import Asked, LeftError, Wanted
-from keepalived_scripts.keepalived_conf import command
+from keepalived_scripts.quoting import command
 from vipwarden.core.options import UsageError
 from vipwarden.node.keepalived.version import Version
 from vipwarden.state import paths

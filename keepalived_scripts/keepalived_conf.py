@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import yaml
 
+from keepalived_scripts.quoting import command
 from vipwarden.core.options import UsageError
 from vipwarden.node.keepalived.version import Version
 from vipwarden.state import paths
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 TOP, INSTANCE, SERVER = "outside of all blocks", "inside the vrrp_instance", "inside the real_server"
 Parts: TypeAlias = list[tuple[str, str]]  # place in keepalived.conf, and the lines for it
 _TRACKS = paths.tracks(paths.ROOT)
-_FRACTIONS = _KEEPS_ESCAPES = Version("2.3.2")
+_FRACTIONS = Version("2.3.2")
 _REVERSE, _TRACK_FILE, _ZERO_IS_ONE = map(Version, ("2.0.18", "2.1.0", "2.1.5"))
 _OVERLAPS = Version("2.1.3"), Version("2.3.2")
 _WEIGHT_GROWS = Version("2.2.8"), Version("2.4.3")
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +48,6 @@ class Wish:
     def can_fail_closed(self) -> bool:
         """Whether a track file can fail closed in that version of keepalived."""
         return bool(self.weight) or self.version >= _REVERSE
-
-
-def command(argv: tuple[str, ...], version: Version) -> str:
-    r"""Return a command quoted for keepalived.conf.
-
-    keepalived removes quotes twice, for the statement and for the command. Before that it looks for comments, braces
-    and definitions, and heeds only double quotes. So a word with special characters stands in single quotes, and
-    characters that those stages would interpret are written in octal. keepalived up to 2.3.1 removes escapes twice as
-    well, so each backslash is doubled. Raises UsageError for a line longer than keepalived reads.
-    """
-    words = " ".join(_word(word) for word in argv)
-    line = '"' + (words if version >= _KEEPS_ESCAPES else words.replace("\\", "\\\\")) + '"'
-    if len(line.encode("utf-8", "surrogateescape")) > 900:
-        raise UsageError("the command is too long: keepalived reads at most 1024 bytes of a line")
-    return line
-
-
-def _word(word: str) -> str:
-    if word and set(word) <= _PLAIN:
-        return word
-    octal = "\"'\\$!#{}~@"
-    return "'" + "".join(f"\\{ord(c):03o}" if c in octal or c < " " or c == "\x7f" else c for c in word) + "'"
 
 
 def security() -> Parts:

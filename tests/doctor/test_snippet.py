@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent.settings import plan
 from cli.snippet import main
 from doctor.commands import commands
-from keepalived_scripts.keepalived_conf import command
+from keepalived_scripts.quoting import command
 from tests.doctor.daemon import check, log
 from vipwarden.core.options import UsageError
 from vipwarden.core.registry import names

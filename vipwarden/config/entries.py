@@ -9,6 +9,7 @@ import yaml
 
 from vipwarden.config.document import Mistakes, meant
 from vipwarden.config.entry import Entry, asked, composed, judged
+from vipwarden.config.order import in_order
 from vipwarden.config.pattern import suffix, via_of_services
 from vipwarden.config.preset import written_out
 from vipwarden.config.trial import contradiction
@@ -71,7 +72,7 @@ class _Builder:
                 entry.members = self._follow(entry, entry.members, entry.check)
                 entry.only_if = self._follow(entry, entry.only_if, "only_if")
         mistakes.end()
-        return self._sorted()
+        return in_order(self.entries, lambda name, text: self._error(self.nodes[name], name, text))
 
     def _add(self, name: str, key: yaml.Node, node: yaml.Node) -> None:
         """Add the entries of a name."""
@@ -189,29 +190,3 @@ class _Builder:
             text = f"is {entry.needed}, of only {len(members)}"
             raise self._error(self.nodes[entry.name], f"{entry.name}.at_least", text)
         return tuple(members)
-
-    def _sorted(self) -> list[Entry]:
-        """Return the entries, each after those that it depends on."""
-        done: dict[str, Entry] = {}
-        for first in self.entries.values():
-            path = [first]
-            while path:
-                entry = path[-1]
-                open_ = [name for name in (*entry.members, *entry.only_if) if name not in done]
-                if not open_:
-                    self._settle(entry)
-                    done[entry.name] = path.pop()
-                elif any(entry.name == open_[0] for entry in path):
-                    raise self._error(self.nodes[entry.name], entry.name, f"depends on itself, by {open_[0]!r}")
-                else:
-                    path.append(self.entries[open_[0]])
-        return list(done.values())
-
-    def _settle(self, entry: Entry) -> None:
-        """Give a composed entry the pace of its slowest member."""
-        if entry.members:
-            members = [self.entries[name] for name in entry.members]
-            entry.needed = entry.needed or len(members)
-            entry.healthy = max(entry.healthy, *(member.healthy for member in members))
-            entry.interval = entry.fast_interval = max(member.interval for member in members)
-            entry.loss_after = entry.loss_after or max(member.loss_after for member in members)

@@ -6,7 +6,21 @@ from typing import TYPE_CHECKING
 
 from exporter.render.model import Cell, Column, Group, Row, is_wrong, joined
 from exporter.render.table import Table, drawn
-from exporter.render.words import SEVERITY, Mark, amount, count, number, size, span, speed
+from exporter.render.words import SEVERITY, Mark, amount, count, number, size, speed
+from exporter.sources.haproxy.cells import (
+    ERRORS_OF,
+    RATE,
+    REQUESTS,
+    downtime,
+    gauge,
+    is_active,
+    last_session,
+    mark_of,
+    names_of,
+    number_column,
+    rate_of,
+    sum_of,
+)
 from exporter.sources.haproxy.history import CHECK, ERRORS, SESSIONS, TOTAL
 from exporter.sources.haproxy.lines import (
     backend_mark,
@@ -19,7 +33,7 @@ from exporter.sources.haproxy.lines import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from exporter.render.history import Past
     from exporter.render.model import Listing, Room
@@ -38,20 +52,20 @@ class Tables:
         self._growth = growth
         self._room = room
         self._weights: dict[bytes, tuple[int, bool]] = {}
-        received: Column[Line] = Column("Received", "number bytes", lambda line: self._bytes(line, 0), _sum("bin"))
-        sent: Column[Line] = Column("Sent", "number bytes", lambda line: self._bytes(line, 1), _sum("bout"))
+        received: Column[Line] = Column("Received", "number bytes", lambda line: self._bytes(line, 0), sum_of("bin"))
+        sent: Column[Line] = Column("Sent", "number bytes", lambda line: self._bytes(line, 1), sum_of("bout"))
         self._frontends = Table(
             "frontends",
             "Frontend",
-            Column("Sessions", "number sessions", self._sessions, _sum("scur")),
-            Column("Rate", "number rate", self._rate, _RATE),
-            Column("Requests", "number rate", lambda line: _three(line, "req_rate", "req_rate_max"), _REQUESTS),
-            _number("Total", "stot", look="number sum"),
+            Column("Sessions", "number sessions", self._sessions, sum_of("scur")),
+            Column("Rate", "number rate", self._rate, RATE),
+            Column("Requests", "number rate", lambda line: gauge(line, "req_rate", "req_rate_max"), REQUESTS),
+            number_column("Total", "stot", look="number sum"),
             received,
             sent,
-            _number("Denied", "dreq", "dresp"),
-            _number("Errors", "ereq"),
-            _number("5xx", "hrsp_5xx"),
+            number_column("Denied", "dreq", "dresp"),
+            number_column("Errors", "ereq"),
+            number_column("5xx", "hrsp_5xx"),
             row=lambda line: Row(line.key, frontend_mark(line), line["pxname"], line["mode"]),
         )
         cookie: list[Column[Line]] = []
@@ -60,20 +74,20 @@ class Tables:
         self._servers = Table(
             "servers",
             "Server",
-            Column("Weight", "number", self._weight, _sum("weight")),
-            Column("Queue", "number", lambda line: _three(line, "qcur", "qmax"), _sum("qcur")),
-            Column("Sessions", "number sessions", self._sessions, _sum("scur")),
-            Column("Rate", "number rate", self._rate, _RATE),
-            _number("Total", "stot", look="number sum"),
-            Column("Last", "number", lambda line: Cell(_last(line)), lambda line: -number(line["lastsess"])),
+            Column("Weight", "number", self._weight, sum_of("weight")),
+            Column("Queue", "number", lambda line: gauge(line, "qcur", "qmax"), sum_of("qcur")),
+            Column("Sessions", "number sessions", self._sessions, sum_of("scur")),
+            Column("Rate", "number rate", self._rate, RATE),
+            number_column("Total", "stot", look="number sum"),
+            Column("Last", "number", lambda line: Cell(last_session(line)), lambda line: -number(line["lastsess"])),
             received,
             sent,
-            _number("Denied", "dreq", "dresp"),
-            Column("Errors", "number", self._errors, _ERRORS),
-            _number("5xx", "hrsp_5xx"),
-            _number("Retries", "wretr", "wredis"),
-            Column("Check", "text check", self._check, _sum("check_duration")),
-            Column("Down", "number sum", _down, _sum("downtime")),
+            number_column("Denied", "dreq", "dresp"),
+            Column("Errors", "number", self._errors, ERRORS_OF),
+            number_column("5xx", "hrsp_5xx"),
+            number_column("Retries", "wretr", "wredis"),
+            Column("Check", "text check", self._check, sum_of("check_duration")),
+            Column("Down", "number sum", downtime, sum_of("downtime")),
             *cookie,
             row=self._row,
         )
@@ -95,7 +109,7 @@ class Tables:
         groups = []
         for line in sorted(self._lines.backends, key=order):
             is_named = room.wants(line["pxname"])
-            items = room.listing(servers(line), _mark, None if is_named else _names, self._servers.order(room))
+            items = room.listing(servers(line), mark_of, None if is_named else names_of, self._servers.order(room))
             if items or (is_named and not room.choices.state):
                 groups.append(self._backend(line, items))
         return groups
@@ -105,7 +119,7 @@ class Tables:
         mark = backend_mark(line)
         if is_wrong(mark):
             return -2 if mark.tone == "bad" else -1
-        wrong = {mark.tone for mark in map(_mark, self._lines.servers(line)) if is_wrong(mark)}
+        wrong = {mark.tone for mark in map(mark_of, self._lines.servers(line)) if is_wrong(mark)}
         return min((SEVERITY[tone] for tone in wrong), default=len(SEVERITY))
 
     def _backend(self, line: Line, items: Listing[Line]) -> Group:
@@ -118,7 +132,7 @@ class Tables:
         facts = [
             ("sessions", amount(line["scur"]), self._line(line, SESSIONS, count)),
             ("queue", amount(line["qcur"]), ""),
-            ("rate", _rate(line, "rate"), self._line(line, TOTAL, speed, is_rate=True)),
+            ("rate", rate_of(line, "rate"), self._line(line, TOTAL, speed, is_rate=True)),
             ("in", amount(line["bin"], size) if received is None else speed(received, size), ""),
             ("out", amount(line["bout"], size) if sent is None else speed(sent, size), ""),
             ("denied", count(number(line["dreq"]) + number(line["dresp"])), ""),
@@ -137,7 +151,7 @@ class Tables:
     def _weight(self, line: Line) -> Cell:
         """Return the weight, with a bar where those of the active servers differ."""
         total, is_even = self._total(line)
-        share = None if is_even or not _is_active(line) or not total else round(100 * number(line["weight"]) / total)
+        share = None if is_even or not is_active(line) or not total else round(100 * number(line["weight"]) / total)
         throttled = f"throttle {amount(line['throttle'])} %" if line["throttle"] not in ("", "100") else ""
         return Cell(amount(line["weight"]), joined("bck" if line["bck"] == "1" else "", throttled), share)
 
@@ -145,7 +159,7 @@ class Tables:
         """Return the weight of all active servers of a backend, and whether all have the same."""
         backend = line.counted[1]
         if backend not in self._weights:
-            weights = [number(it["weight"]) for it in self._lines.servers(line) if _is_active(it)]
+            weights = [number(it["weight"]) for it in self._lines.servers(line) if is_active(it)]
             self._weights[backend] = sum(weights), len(set(weights)) < 2
         return self._weights[backend]
 
@@ -161,63 +175,18 @@ class Tables:
         return Row(line.key, line.mark, line["svname"], line["addr"], line.since, ticks)
 
     def _sessions(self, line: Line) -> Cell:
-        cell = _three(line, "scur", "smax", "slim")._replace(line=self._past.outline(line.counted[1:], SESSIONS, count))
+        cell = gauge(line, "scur", "smax", "slim")._replace(line=self._past.outline(line.counted[1:], SESSIONS, count))
         return cell._replace(marks=[Mark("warn", "near limit")]) if near_limit(line) else cell
 
     def _rate(self, line: Line) -> Cell:
-        cell = _three(line, "rate", "rate_max", "rate_lim" if line["rate_lim"] else "")
+        cell = gauge(line, "rate", "rate_max", "rate_lim" if line["rate_lim"] else "")
         return cell._replace(line=self._past.outline(line.counted[1:], TOTAL, speed, is_rate=True))
 
     def _errors(self, line: Line) -> Cell:
-        number_ = count(_ERRORS(line)) if line["econ"] or line["eresp"] else "-"
+        number_ = count(ERRORS_OF(line)) if line["econ"] or line["eresp"] else "-"
         return Cell(number_, line=self._past.outline(line.counted[1:], ERRORS, speed, is_rate=True))
 
     def _check(self, line: Line) -> Cell:
         result, answer = last_check(line)
         times = self._past.outline(line.counted[1:], CHECK, lambda value: f"{value:.0f} ms")
         return Cell(result or "-", answer if is_wrong(line.mark) else "", line=times)
-
-
-def _sum(*columns: str) -> Callable[[Line], float]:
-    return lambda line: sum(number(line[column]) for column in columns)
-
-
-_RATE, _REQUESTS, _ERRORS = _sum("rate"), _sum("req_rate"), _sum("econ", "eresp")
-
-
-def _number(head: str, *columns: str, look: str = "number") -> Column[Line]:
-    """Return the column of a sum."""
-    value = _sum(*columns)
-    return Column(head, look, lambda line: Cell(count(value(line)) if any(line[it] for it in columns) else "-"), value)
-
-
-def _mark(line: Line) -> Mark:
-    return line.mark
-
-
-def _names(line: Line) -> Sequence[str]:
-    return line["svname"], line["addr"], line["check_status"], line["last_chk"], line["cookie"]
-
-
-def _is_active(line: Line) -> bool:
-    return is_up(line.mark) and line["bck"] != "1"
-
-
-def _rate(line: Line, name: str) -> str:
-    return f"{amount(line[name])}/s" if line[name] else "-"
-
-
-def _three(line: Line, now: str, most: str, limit: str = "") -> Cell:
-    """Return a gauge, its maximum since HAProxy's start and, if there is one, its limit."""
-    top = f" / {amount(line[limit])}" if limit and number(line[limit]) else ""
-    return Cell(amount(line[now]), f"/ {amount(line[most])}{top}" if line[most] else "")
-
-
-def _last(line: Line) -> str:
-    """Return how long ago the last session was; HAProxy has -1 for never."""
-    return span(number(line["lastsess"])) if line["lastsess"].isdecimal() else "-"
-
-
-def _down(line: Line) -> Cell:
-    lost = f"/ {span(number(line['downtime']))}" if number(line["downtime"]) else ""
-    return Cell(amount(line["chkdown"]), lost)

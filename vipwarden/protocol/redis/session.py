@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posix
+
 from vipwarden.net.stream import NetError
 from vipwarden.protocol.redis.codec import MOST_BYTES, Refusal, command, parse
 from vipwarden.protocol.wire import WireError
@@ -68,3 +70,19 @@ async def _replies(stream: Stream, count: int) -> list[Reply]:
     except WireError as error:
         raise NetError("reset", f"{stream.name} {error}") from None
     return replies
+
+
+async def login_words(net: Net, user: str | None, path: str | None, notes: list[str]) -> list[bytes]:
+    """Return the words of AUTH; raises NetError, and ValueError for a file that cannot be used."""
+    name = [user.encode("utf-8", "surrogateescape")] if user is not None else []
+    if path is not None:
+        from vipwarden.net.secret import read_line
+
+        password, exposed = await read_line(net, path)
+        if exposed:
+            notes.append(f"{path} holds a password and others can read it: chmod 600 it")
+        return [*name, password]
+    given = posix.environ.get(b"REDISCLI_AUTH")
+    if given is None and user is not None:
+        raise ValueError(f"no password for the user {user}: give a password_file or REDISCLI_AUTH")
+    return [*name, given] if given is not None else []
