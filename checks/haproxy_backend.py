@@ -87,7 +87,10 @@ async def haproxy_backend(
     """
     net.begin(timeout)
     try:
-        sources = [socket] if socket is not None else await _sources(net, conf)
+        if socket is None:
+            from vipwarden.node.haproxy.conf import sockets
+
+        sources = [socket] if socket is not None else await sockets(net, conf)
     except NetError as error:
         return error.result(conf)
     except OSError as error:
@@ -101,19 +104,6 @@ async def haproxy_backend(
         return Result(state, f"HAProxy: {error}", expired=net.remaining() <= 0)
     _watch(net, answer)
     return _judged(answer, backend, frontend, warning, critical, queue)
-
-
-async def _sources(net: Net, conf: str) -> list[Source]:
-    """Return the stats sockets that haproxy.cfg names, else the usual ones; raises OSError, NetError."""
-    from vipwarden.node.haproxy.cfg import MOST_BYTES
-    from vipwarden.node.haproxy.conf import DEFAULT_SOCKETS, parse
-
-    try:
-        text = (await net.file(conf, MOST_BYTES))[1].decode("utf-8", "replace")
-    except FileNotFoundError:
-        text = ""
-    known = [source for instance in parse(text) for source in instance.sources if not source.is_page]
-    return known or list(map(Source, DEFAULT_SOCKETS))
 
 
 def _watch(net: Net, answer: Report) -> None:

@@ -102,39 +102,36 @@ async def ipvs_service(
     """
     net.begin(timeout)
     sorry: dict[Key, set[tuple[str, int]]] = {}
+    asks = sync is not None or syncid is not None
     try:
         if conf is not None:
             sorry, mistake = await net.away(conf, lambda: _configured(conf))
             if mistake:
                 return Result(UNKNOWN, mistake)
         services = await net.beside("the IPVS table", lambda: Tables(proc).read(net.remaining()).services)
-        asks = sync is not None or syncid is not None
-        running = await net.beside("the state of the sync daemon", lambda: _daemons(net.remaining())) if asks else []
+        running = await _daemons(net) if asks else []
     except NetError as error:
         return error.result("cannot judge IPVS")
-    except IpvsMissingError as error:
-        return Result(CRITICAL, str(error))
     except IpvsError as error:
-        return Result(UNKNOWN, str(error))
+        return Result(CRITICAL if isinstance(error, IpvsMissingError) else UNKNOWN, str(error))
     except OSError as error:
         return Result(UNKNOWN, f"cannot read {conf}: {error.strerror}")
     known = {(one.proto, one.address, one.port, one.mark): one for one in services}
     wanted: dict[Key, str] = {one.key: one.text for one in service} | {key: _name(key) for key in sorry}
     ours = wanted or {key: _name(key) for key in known if not _is_path(key)}
-    state, texts = OK, []
+    state, texts = OK, list[str]()
     counts: dict[str, int] = {}
     notes: list[str] = []
     for key, name in ours.items():
         if key not in known:
-            state = CRITICAL
-            texts.append(f"{name} is not there")
+            state, texts = CRITICAL, [*texts, f"{name} is not there"]
             continue
         counts[name], total = _weighted(known[key], sorry.get(key, set()), name, notes)
         its = judge(counts[name], warning, critical)
         state = max(state, its)
         if its != OK:
-            limits = critical if critical.alerts(counts[name]) else warning
-            texts.append(f"{counts[name]} of {total} real servers of {name} have a weight, range {limits}")
+            its_range = critical if critical.alerts(counts[name]) else warning
+            texts.append(f"{counts[name]} of {total} real servers of {name} have a weight, range {its_range}")
     strange = [_name(key) for key in known if conf is not None and key not in wanted and not _is_path(key)]
     if strange:
         state = max(state, WARNING)
@@ -143,18 +140,16 @@ async def ipvs_service(
         state = CRITICAL
         texts.append(wrong)
     if not ours:
-        state = max(state, WARNING)
-        texts.append("the kernel has no virtual service")
-    more = f" and {len(texts) - _MOST_TOLD} more" if len(texts) > _MOST_TOLD else ""
-    told = "; ".join(texts[:_MOST_TOLD]) + more
+        state, texts = max(state, WARNING), [*texts, "the kernel has no virtual service"]
+    told = "; ".join(texts[:_MOST_TOLD]) + (f" and {len(texts) - _MOST_TOLD} more" if texts[_MOST_TOLD:] else "")
     metrics = [Metric("services", len(known), minimum=0)]
     if counts:
         metrics.append(Metric("weighted", min(counts.values()), warn=warning, crit=critical, minimum=0))
     if conf is not None:
         metrics.append(Metric("unknown", len(strange), minimum=0))
-    fine = f"{len(ours)} virtual services, each with {min(counts.values(), default=0)} real servers or more"
+    told = told or f"{len(ours)} virtual services, each with {min(counts.values(), default=0)} real servers or more"
     notes += [f"sync daemon: {daemon}" for daemon in running]
-    return Result(state, told or fine, metrics, notes=notes[:_MOST_NOTES])
+    return Result(state, told, metrics, notes=notes[:_MOST_NOTES])
 
 
 def _configured(path: str) -> tuple[dict[Key, set[tuple[str, int]]], str]:
@@ -169,10 +164,10 @@ def _configured(path: str) -> tuple[dict[Key, set[tuple[str, int]]], str]:
         return {}, str(error)
 
 
-def _daemons(seconds: float) -> list[Daemon]:
+async def _daemons(net: Net) -> list[Daemon]:
     from vipwarden.node.ipvs.daemon import daemons
 
-    return daemons(seconds)
+    return await net.beside("the state of the sync daemon", lambda: daemons(net.remaining()))
 
 
 def _weighted(service: Service, sorry: set[tuple[str, int]], name: str, notes: list[str]) -> tuple[int, int]:

@@ -111,8 +111,7 @@ def end(
     kind, what = target(name, host, all)
     who = one_line(by or user(), 100)
     sweep()
-    mine = [r for r in valid() if (r.kind, r.name) == (kind, what) and (everybody or r.by == who)]
-    for record in mine:
+    for record in (mine := [r for r in valid() if (r.kind, r.name) == (kind, what) and (everybody or r.by == who)]):
         try:
             remove(record)
         except OSError as error:
@@ -144,8 +143,7 @@ def list_(
     json: print one JSON object
     """
     records = valid()
-    asked = bool(name or host or all)
-    if asked:
+    if asked := bool(name or host or all):
         kind, what = target(name, host, all)
         records = [record for record in records if still_covers(record, kind, what)]
     if json:
@@ -169,9 +167,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(name: str, arguments: Sequence[str]) -> int:
-    if name not in COMMANDS:
-        raise UsageError(f"there is no {name!r}; there are {', '.join(COMMANDS)}")
-    return COMMANDS[name](arguments)
+    if name in COMMANDS:
+        return COMMANDS[name](arguments)
+    raise UsageError(f"there is no {name!r}; there are {', '.join(COMMANDS)}")
 
 
 def _as_json(record: Maintenance) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from cli.wish import Name, front_end
 from keepalived_scripts import chk
 from keepalived_scripts.keepalived_conf import (
     Wish,
@@ -22,7 +23,6 @@ from vipwarden.core.commandline import CommandLine, by_name
 from vipwarden.core.options import UsageError, complete, options, parse
 from vipwarden.core.registry import load, questions
 from vipwarden.core.usage import usage
-from vipwarden.core.values import Choice, Count, Seconds, Times
 from vipwarden.node.keepalived.version import Version, installed
 
 if TYPE_CHECKING:
@@ -32,62 +32,8 @@ if TYPE_CHECKING:
     from vipwarden.core.options import Option
 
 _ASSUMED = Version("2.2.7")
-_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
-
 
 HANDOVER = "the track file by which vipwarden handover gives a VIP to the peer"
-
-
-class Form(Choice):
-    """What to print."""
-
-    __slots__ = ()
-    choices = ("all", "vrrp_script", "misc_check", "track_file", "notify")
-
-
-class Weight(Count):
-    """The weight of a vrrp_script, -253 to 253."""
-
-    __slots__ = ()
-    LEAST, MOST, WANTED = -253, 253, "a weight is a number from -253 to 253"
-
-
-class Name(str):
-    """A name for keepalived.conf, and for a file."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> Name:
-        """Build it from its text; raises ValueError with what is wanted."""
-        if not text or set(text) - _NAME or text[0] in ".-" or len(text) > 100:
-            raise ValueError("a name is made of letters, digits, _ . and -")
-        return str.__new__(cls, text)
-
-
-def front_end(
-    *,
-    as_: Form = Form("all"),
-    name: Name | None = None,
-    weight: Weight | None = None,
-    interval: Seconds | None = None,
-    fall: Times | None = None,
-    rise: Times | None = None,
-    keepalived_version: Version | None = None,
-    folder: str = "/usr/libexec/keepalived",
-    help: bool = False,  # noqa: A002 - the option's name
-) -> None:
-    """Add the options of the snippet to those of the check.
-
-    as_: vrrp_script, misc_check, track_file, notify or all of them
-    name: name in keepalived.conf and of the verdict; default the command's name
-    weight: weight of the vrrp_script or track file; without a weight a failure is FAULT
-    interval: seconds between the starts of two runs; default the next whole second above the check's deadline
-    fall: failures in a row before a failure counts; default 2, for chk_service and chk_haproxy 1
-    rise: successes in a row before a success counts; default the same
-    keepalived_version: keepalived version to write for; default the installed version
-    folder: folder of the commands
-    help: show this text
-    """
 
 
 def main(arguments: Sequence[str]) -> int:

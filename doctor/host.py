@@ -14,7 +14,7 @@ from stat import S_ISLNK, S_ISREG
 
 from vipwarden.net.file import look
 from vipwarden.node.clock import kernel_clock
-from vipwarden.node.netlink.addresses import AddressesError, Own, own_addresses
+from vipwarden.node.netlink.addresses import AddressesError, Own, listed, own_addresses
 
 SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")  # as systemd has it
 _MOST_BYTES = 1 << 20
@@ -125,7 +125,7 @@ class Host:
     def own(self) -> list[Own] | None:
         """The addresses of the node, None where they are not known."""
         if self.addresses:
-            return _listed((slurp(self.addresses, _MOST_BYTES) or b"").decode("utf-8", "replace"))
+            return listed((slurp(self.addresses, _MOST_BYTES) or b"").decode("utf-8", "replace"))
         try:
             return own_addresses() if self.is_live else None
         except AddressesError:
@@ -195,14 +195,3 @@ def slurp(path: str, most: int) -> bytes | None:
     except (OSError, ValueError):
         return None
     return data[:most] if S_ISREG(mode) else None
-
-
-def _listed(text: str) -> list[Own]:
-    """Read lines such as ``2: eth0    inet 192.0.2.1/24 brd ...``."""
-    own = []
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) > 3 and words[2] in ("inet", "inet6"):
-            address, _, prefix = words[3].partition("/")
-            own.append(Own(words[1].partition("@")[0], address, int(prefix) if prefix.isdigit() else 0))
-    return own

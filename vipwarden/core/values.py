@@ -173,17 +173,15 @@ class Escaped(bytes):
 
     def __new__(cls, text: str = "") -> Escaped:
         """Build it from its text; raises ValueError with what is wanted."""
-        raw = text.encode("utf-8", "surrogateescape")
-        return bytes.__new__(cls, _unescape(raw) if b"\\" in raw else raw)
+        return bytes.__new__(cls, _unescape(text.encode("utf-8", "surrogateescape")))
 
 
 _ESCAPES = {0x72: b"\r", 0x6E: b"\n", 0x74: b"\t", 0x30: b"\0", 0x5C: b"\\"}
 
 
 def _unescape(raw: bytes) -> bytes:
-    head, *rest = raw.split(b"\\")
-    parts = [head]
-    whole = iter(rest)
+    whole = iter(raw.split(b"\\"))
+    parts = [next(whole)]
     for piece in whole:
         if not piece:  # two backslashes are one, and what follows is plain
             plain = next(whole, None)

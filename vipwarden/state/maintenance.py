@@ -17,9 +17,7 @@ from vipwarden.state.clock import boot, boot_id, wall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from vipwarden.state.verdict import Verdict
+    from collections.abc import Iterable
 
 CHECK, HOST, ALL = KINDS = "check", "host", "all"
 LONGEST = 30 * 86400.0  # seconds
@@ -192,13 +190,6 @@ def chosen(records: Iterable[Maintenance], name: str, host: str = "") -> Mainten
     """Return the record that covers a check for the longest time from now, or None."""
     valid = [record for record in records if record.covers(name, host) and record.left > 0]
     return max(valid, key=lambda record: record.left, default=None)
-
-
-def mark(verdicts: Iterable[Verdict], records: Sequence[Maintenance]) -> None:
-    """Note the maintenance of verdicts without a TTL, those of chk_ and check_ commands; the agent notes it itself."""
-    for verdict in verdicts:
-        if not verdict.ttl and (record := chosen(records, verdict.name)) is not None:
-            verdict.maintenance = record.text
 
 
 def _read(path: str, by: tuple[int, ...]) -> Maintenance | None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from vipwarden.core.result import UNKNOWN
 from vipwarden.state import files, paths
-from vipwarden.state.maintenance import mark
+from vipwarden.state.maintenance import chosen
 from vipwarden.state.maintenance import read_all as maintained
 from vipwarden.state.standing import LEFT, PAST, STALE, standing
 from vipwarden.state.verdict import read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from vipwarden.core.result import Metric, State
+    from vipwarden.state.verdict import Verdict
 
 _MOST_BYTES = 64 << 20
 
@@ -57,7 +58,7 @@ def rows(folder: str) -> list[Row]:
     """Return the verdicts of a runtime folder, and the entries of the agent that have none, the worst first."""
     table = {}
     verdicts = read_all(paths.verdicts(folder))
-    mark(verdicts, maintained())
+    mark(verdicts)
     for verdict in verdicts:
         now = standing(verdict)
         if now.word != LEFT:
@@ -90,3 +91,11 @@ def _configured(folder: str) -> list[str]:
     except OSError:
         return []
     return [words[2] for line in lines[1:] if len(words := line.split(" ", 2)) == 3]
+
+
+def mark(verdicts: Iterable[Verdict]) -> None:
+    """Note the maintenance of verdicts without a TTL, those of chk_ and check_ commands; the agent notes it itself."""
+    records = maintained()
+    for verdict in verdicts:
+        if not verdict.ttl and (record := chosen(records, verdict.name)) is not None:
+            verdict.maintenance = record.text

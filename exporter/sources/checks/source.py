@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from exporter.render.exposition import Family, measured
 from exporter.source import AbsentError, Source
 from vipwarden.core.result import OK
-from vipwarden.state.maintenance import mark
-from vipwarden.state.maintenance import read_all as maintained
 from vipwarden.state.standing import LEFT, standing
+from vipwarden.state.table import mark
 from vipwarden.state.verdict import DAMPENED, PANIC, read_all
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def read(settings: Settings) -> Checks:
                 known[key] = verdict
     if not known:
         raise AbsentError(f"no check has published a verdict in {' or '.join(settings.verdicts)} yet")
-    mark(known.values(), maintained())
+    mark(known.values())
     return Checks(list(known.values()))
 
 

@@ -50,7 +50,7 @@ class Line:
     @property
     def counted(self) -> tuple[str, bytes, bytes]:
         """The key of its counters: instance, proxy and server."""
-        return self.lines.label, self.lines.column("pxname")[self._place], self.lines.column("svname")[self._place]
+        return self.lines.label, self.lines.columns["pxname"][self._place], self.lines.columns["svname"][self._place]
 
     @property
     def host(self) -> str:
@@ -91,7 +91,7 @@ class InstanceLines:
     def __init__(self, label: str, report: Report) -> None:
         self.label = label
         self.columns = _Columns(report.table)
-        kinds = self.column("type")
+        kinds = self.columns["type"]
         self.frontends, self.backends, self.all_servers = (
             [Line(self, place) for place, each in enumerate(kinds) if each == kind]
             for kind in (FRONTEND.encode(), BACKEND.encode(), SERVER.encode())
@@ -99,10 +99,6 @@ class InstanceLines:
         self._servers: dict[bytes, list[Line]] = {}
         for line in self.all_servers:
             self._servers.setdefault(line.counted[1], []).append(line)
-
-    def column(self, name: str) -> list[bytes]:
-        """Return a column."""
-        return self.columns[name]
 
     def servers(self, backend: Line) -> Sequence[Line]:
         """Return the servers of a backend."""
@@ -119,12 +115,12 @@ class InstanceLines:
     @cached_property
     def marks(self) -> list[Mark]:
         """The state of each line, as if it was a server."""
-        return list(map(_mark, self.column("status"), self.column("bck")))
+        return list(map(_mark, self.columns["status"], self.columns["bck"]))
 
     def counters(self) -> dict[Hashable, Sequence[bytes]]:
         """Return the bytes received and sent of each line."""
-        names = zip(repeat(self.label), self.column("pxname"), self.column("svname"))
-        counted = zip(self.column("bin"), self.column("bout"), strict=True)
+        names = zip(repeat(self.label), self.columns["pxname"], self.columns["svname"])
+        counted = zip(self.columns["bin"], self.columns["bout"], strict=True)
         return dict(zip(names, counted, strict=True))
 
 

@@ -69,7 +69,7 @@ class Tables:
             row=lambda line: Row(line.key, frontend_mark(line), line["pxname"], line["mode"]),
         )
         cookie: list[Column[Line]] = []
-        if any(lines.column("cookie")):
+        if any(lines.columns["cookie"]):
             cookie.append(Column("Cookie", "text cookie", lambda line: Cell(line["cookie"])))
         self._servers = Table(
             "servers",

@@ -16,6 +16,7 @@ from vipwarden.node.process import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vipwarden.net.net import Net
     from vipwarden.node.haproxy.cfg import Section
 
 DEFAULT_SOCKETS = (
@@ -57,6 +58,16 @@ def instances(conf: str, only: str = "") -> list[Instance]:
     if not usual:
         raise problem or HaproxyMissingError(f"no haproxy.cfg at {conf} and no stats socket at {DEFAULT_SOCKETS[0]}")
     return [Instance("", usual)]
+
+
+async def sockets(net: Net, conf: str) -> list[Source]:
+    """Return the stats sockets that haproxy.cfg names, else the usual ones; raises OSError, NetError."""
+    try:
+        text = (await net.file(conf, MOST_BYTES))[1].decode("utf-8", "replace")
+    except FileNotFoundError:
+        text = ""
+    known = [source for instance in parse(text) for source in instance.sources if not source.is_page]
+    return known or list(map(Source, DEFAULT_SOCKETS))
 
 
 def parse(text: str) -> list[Instance]:

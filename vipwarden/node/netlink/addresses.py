@@ -58,6 +58,17 @@ def own_addresses() -> list[Own]:
     return own
 
 
+def listed(text: str) -> list[Own]:
+    """Return the addresses in lines such as ``2: eth0    inet 192.0.2.1/24 brd ...``: what ``ip -o address`` prints."""
+    own = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) > 3 and words[2] in ("inet", "inet6"):
+            address, _, prefix = words[3].partition("/")
+            own.append(Own(words[1].partition("@")[0], address, int(prefix) if prefix.isdigit() else 0))
+    return own
+
+
 def _dump(netlink: Netlink, tries: int = _TRIES) -> list[bytes]:
     try:
         return netlink.ask(_RTM_GETADDR, DUMP, bytes(8))

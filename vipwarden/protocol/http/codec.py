@@ -31,8 +31,7 @@ class Header:
     """The header of a response.
 
     ``length`` is that of the body (RFC 9112, section 6.3), None if the body ends with the connection; ``cut`` is the
-    length that keepalived uses, None if it recognizes no Content-Length. ``transfer`` is the Transfer-Encoding in lower
-    case.
+    length that keepalived uses, None if it sees no Content-Length; ``transfer`` the lower-case Transfer-Encoding.
     """
 
     __slots__ = ("_lowered", "cut", "length", "raw", "status", "transfer")
@@ -96,10 +95,9 @@ class Header:
             reasons.append("the body is chunked: how the server cuts the chunks is part of the digest")
         if self.field(b"content-encoding").lower() not in ("", "identity"):
             reasons.append("the body is compressed: the digest changes with the server's compression")
-        length = self.length
-        if self.cut is not None and self.cut != length and self.status not in _BODILESS:
+        if self.cut is not None and self.cut != self.length and self.status not in _BODILESS:
             reasons.append(f"keepalived cuts the body at {self.cut} bytes: its first 'Content-Length:' says so")
-        if self.cut is None and length is not None and self.status not in _BODILESS:
+        if self.cut is None and self.length is not None and self.status not in _BODILESS:
             reasons.append("keepalived overlooks this Content-Length: it wants just these letters and a bare number")
         if len(self.raw) > _KEEPALIVED_HEADER:
             reasons.append(
