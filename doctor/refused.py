@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
 from doctor.case import Case, Findings, rule
 from doctor.finding import ERROR, Finding
 from doctor.host import SEARCHED, slurp
 from vipwarden.node.haproxy.cfg import MOST_BYTES, listener
-from vipwarden.node.keepalived.version import Version
+from vipwarden.node.keepalived.version import Version, said_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vipwarden.node.haproxy.cfg import Line
 
-_SECONDS = 5
 _HEADERS = "http-request or http-response with add-header, del-header, replace-header, replace-path or deny"
 _TIMEOUTS = {"contimeout": "timeout connect", "clitimeout": "timeout client", "srvtimeout": "timeout server"}
 
@@ -51,22 +49,7 @@ _LISTEN = "a bind line of its own"
 
 def installed() -> Version | None:
     """Return the version of the installed HAProxy, None where none answers within 5 s."""
-    for folder in SEARCHED:
-        try:
-            done = subprocess.run(  # noqa: S603 - at a fixed place
-                [f"{folder}/haproxy", "-v"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        match = re.search(rb"HA-?Proxy version (\d+\.\d+(?:\.\d+)?)", done.stdout[:4096])
-        if match is not None:
-            return Version(match[1].decode())
-    return None
+    return said_by((f"{folder}/haproxy" for folder in SEARCHED), "-v", rb"HA-?Proxy version (\d+\.\d+(?:\.\d+)?)")
 
 
 @rule("haproxy-refuses", ERROR)

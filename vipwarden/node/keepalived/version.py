@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/keepalived/sbin", "/sbin", "/opt/keepalived/sbin")
 _MOST_SECONDS = 5
@@ -33,10 +37,15 @@ def programs() -> list[str]:
 
 def installed() -> Version | None:
     """Return the version of the installed keepalived, None where none answers within 5 s."""
-    for program in programs():
+    return said_by(programs(), "--version", rb"Keepalived v(\d+\.\d+\.\d+)")
+
+
+def said_by(paths: Iterable[str], argument: str, pattern: bytes) -> Version | None:
+    """Return the version that the first of some programs says by ``pattern``, None where none answers within 5 s."""
+    for program in paths:
         try:
             done = subprocess.run(  # noqa: S603 - at a fixed place
-                [program, "--version"],
+                [program, argument],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -45,7 +54,7 @@ def installed() -> Version | None:
             )
         except (OSError, subprocess.TimeoutExpired):
             continue
-        match = re.search(rb"Keepalived v(\d+\.\d+\.\d+)", done.stdout[:4096])
+        match = re.search(pattern, done.stdout[:4096])
         if match is not None:
             return Version(match[1].decode())
     return None
