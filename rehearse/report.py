@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from rehearse.rows import Line
 
-HEAD = ("fault", "VIP", "held by", "without", "two", "lost", "mended", "verdict")
+_HEAD = ("fault", "VIP", "held by", "without", "two", "lost", "requests", "mended", "verdict")
+_REQUESTS = _HEAD.index("requests")
 _WIDEST = 60
 _VIPS = 2
 _MOST_PAIRS = 50
@@ -23,6 +24,7 @@ _LEGEND = (
     "Seconds: without = nobody holds the VIP, two = several nodes hold it, lost = nobody holds it whose service is "
     "well. What lasts is in the verdict."
 )
+_REAL_LEGEND = "requests = of those that clients sent to the VIP while the fault lasted, these were lost."
 
 
 class ExpectedError(Exception):
@@ -39,7 +41,8 @@ class Both(NamedTuple):
 
 def as_text(found: Sequence[Line], *, colour: bool = False) -> str:
     """Return the table, a line of counts, and what the columns mean."""
-    return "\n".join([*_table(found, colour=colour), "", counts(found), _LEGEND, ""])
+    legend = [_LEGEND, *([_REAL_LEGEND] if any(line.asked for line in found) else [])]
+    return "\n".join([*_table(found, colour=colour), "", counts(found), *legend, ""])
 
 
 def pairs_as_text(pairs: Both, *, colour: bool = False) -> str:
@@ -74,7 +77,7 @@ def is_news(line: Line) -> bool:
 
 
 def _table(found: Sequence[Line], *, colour: bool) -> list[str]:
-    rows = [HEAD, *(cells(line) for line in found)]
+    rows = cells(found)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
     table = []
     for number, row in enumerate(rows):
@@ -87,8 +90,14 @@ def _table(found: Sequence[Line], *, colour: bool) -> list[str]:
     return table
 
 
-def cells(line: Line) -> tuple[str, ...]:
-    """Return what stands in the columns of HEAD."""
+def cells(found: Sequence[Line]) -> list[tuple[str, ...]]:
+    """Return the head of the table and its rows; requests only where clients sent some."""
+    rows = [_HEAD, *(_cells(line) for line in found)]
+    is_real = any(line.asked for line in found)
+    return rows if is_real else [(*it[:_REQUESTS], *it[_REQUESTS + 1 :]) for it in rows]
+
+
+def _cells(line: Line) -> tuple[str, ...]:
     vips = ", ".join(line.vips[:_VIPS]) + (f" and {len(line.vips) - _VIPS} more" if len(line.vips) > _VIPS else "")
     rules = f" [{', '.join(line.rules)}]" if line.rules else ""
     reason = f": {line.reason}" if line.reason else ""
@@ -96,6 +105,8 @@ def cells(line: Line) -> tuple[str, ...]:
     times = ", ".join(
         f"{seconds(pair)} {word}" for pair, word in ((line.back_without, "without"), (line.back_two, "two")) if pair[1]
     )
+    back_lost = _lost(line, "after")
+    times = ", ".join(filter(None, (times, back_lost and f"{back_lost} requests lost")))
     is_same = not line.before or (line.during == line.after and not times)
     mended = "" if is_same else f"{back}{f' ({times})' if times else ''}"
     return (
@@ -103,9 +114,16 @@ def cells(line: Line) -> tuple[str, ...]:
         one_line(vips or ", ".join(line.instances), _WIDEST),
         one_line(line.moved, _WIDEST),
         *(seconds(pair) for pair in (line.without, line.two, line.lost)),
+        _lost(line, "during") or "-" * bool(line.asked),
         one_line(mended, _WIDEST),
         one_line(f"{line.verdict}{reason}{rules}", 200),
     )
+
+
+def _lost(line: Line, phase: str) -> str:
+    """Return how many requests of how many were lost, nothing where none was."""
+    found = line.asked.get(phase, {})
+    return f"{found['lost']:.0f}/{found['sent']:.0f}" if found.get("lost") else ""
 
 
 def seconds(pair: tuple[float, float]) -> str:

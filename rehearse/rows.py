@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from rehearse.model.faults import START
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rehearse.model.cluster import Cluster
-    from rehearse.model.measure import Outcome, Phase
+    from rehearse.model.measure import Noticed, Outcome, Phase
     from rehearse.model.predict import Row
 
     Place = tuple[str, int]
@@ -36,6 +36,8 @@ class Line:
     ``before``, ``during`` and ``after`` are the nodes that hold the VIPs. ``beyond`` is a fault that no keepalived.conf
     helps. ``rules`` are those of the doctor that report what is tracked there. ``broken`` and ``mended`` are moments
     since the fault and since its end, in the slowest case. Of two faults ``alone`` are the verdicts on each by itself.
+    ``asked`` is what a client noticed in a real run: for each phase requests sent and lost, and seconds in which
+    several nodes said to have the VIP (``two``), and in which it sent to a node that did not hold it (``wrong``).
     """
 
     fault: str
@@ -56,6 +58,7 @@ class Line:
     broken: list[Moment]
     mended: list[Moment]
     alone: list[str]
+    asked: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def moved(self) -> str:
@@ -75,6 +78,7 @@ class Entry(NamedTuple):
     is_beyond: bool = False
     broken: tuple[str, ...] = ()
     alone: tuple[str, ...] = ()
+    noticed: Noticed | None = None
 
 
 def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[str]] | None = None) -> list[Line]:
@@ -91,6 +95,7 @@ def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[
                 row.fault.kind == START,
                 row.fault.kind in BEYOND,
                 (row.fault.name,),
+                noticed=row.noticed,
             )
             for row in rows
         ),
@@ -144,10 +149,25 @@ def _add(line: Line, cluster: Cluster, it: Entry, rules: Mapping[Place, Sequence
     instances = [cluster.nodes[node].instances[number] for node, number in it.instances]
     line.vips += dict.fromkeys(address for it in instances for address, _ in it.vips)
     line.instances += [it for it in dict.fromkeys(it.name for it in instances) if it not in line.instances]
+    if it.noticed is not None:
+        line.asked = _joined(line.asked, it.noticed)
     if rules and it.said.word == BAD:
         places = [it.place for it in instances]
         places += [link.place for own in instances for link in own.links if link.name in it.broken]
         line.rules = sorted({*line.rules, *(rule for place in places for rule in rules.get(place, ()))})
+
+
+def _joined(known: dict[str, dict[str, float]], noticed: Noticed) -> dict[str, dict[str, float]]:
+    found = {}
+    for name, phase in noticed._asdict().items():
+        one = known.get(name, {"sent": 0, "lost": 0, "two": 0.0, "wrong": 0.0})
+        found[name] = {
+            "sent": one["sent"] + phase.sent,
+            "lost": one["lost"] + phase.lost,
+            "two": max(one["two"], phase.two / 1000),
+            "wrong": max(one["wrong"], phase.wrong / 1000),
+        }
+    return found
 
 
 def _pair(soonest: Phase, latest: Phase, name: str) -> tuple[float, float]:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from rehearse.model.faults import DEAF, FREEZE, KILL, START
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rehearse.model.measure import Outcome, Phase
+    from rehearse.model.measure import Noticed, Outcome, Phase
     from rehearse.model.predict import Row
 
 GOOD, BAD, OPEN = "good", "bad", "open"
 _LONG = 10_000  # ms for which clients may wait
 _FLAPS = 3
+_MENDED = "when it is mended "
 # two nodes that do not hear each other, or one whose keepalived is gone with the VIP left: no keepalived.conf helps
 BEYOND = (DEAF, KILL, FREEZE)
 
@@ -28,18 +29,34 @@ class Verdict(NamedTuple):
 
 def verdict(row: Row, names: Sequence[str]) -> Verdict:
     """Return the worst verdict of all phases of a fault."""
-    return judged(row.outcome, names, is_start=row.fault.kind == START)
+    return judged(row.outcome, names, is_start=row.fault.kind == START, noticed=row.noticed)
 
 
-def judged(outcome: Outcome, names: Sequence[str], *, is_start: bool = False) -> Verdict:
-    """Return the worst verdict of all phases of an outcome."""
+def judged(
+    outcome: Outcome, names: Sequence[str], *, is_start: bool = False, noticed: Noticed | None = None
+) -> Verdict:
+    """Return the worst verdict of all phases of an outcome, and of what a client noticed."""
     found = [_of(phase, outcome.could, names) for phase in (outcome.soonest, outcome.latest)]
     if not is_start:
         everybody = tuple(range(len(names)))
         for phase in (outcome.mended_soonest, outcome.mended_latest):
             after = _of(phase, everybody, names)
-            found.append(Verdict(after.word, f"when it is mended {after.reason}") if after.word == BAD else after)
+            found.append(Verdict(after.word, f"{_MENDED}{after.reason}") if after.word == BAD else after)
+    if noticed is not None:
+        found += _suffered(outcome, noticed, names)
     return next((it for word in (BAD, OPEN) for it in found if it.word == word), Verdict(GOOD, ""))
+
+
+def _suffered(outcome: Outcome, noticed: Noticed, names: Sequence[str]) -> Iterator[Verdict]:
+    """Yield what clients suffer where a node holds the VIP and its service is well."""
+    phases = ((outcome.latest, noticed.during, ""), (outcome.mended_latest, noticed.after, _MENDED))
+    for phase, asked, when in phases:
+        if phase.serving and asked.is_silent:
+            owners = " and ".join(names[node] for node in phase.owners)
+            lost = (
+                f"clients go on sending to another node than {owners}" if asked.is_wrong else f"{owners} answers none"
+            )
+            yield Verdict(BAD, f"{when}all requests are lost: {lost}")
 
 
 def _of(phase: Phase, could: Sequence[int], names: Sequence[str]) -> Verdict:

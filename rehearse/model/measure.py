@@ -62,6 +62,29 @@ def between(phases: Sequence[Phase]) -> tuple[Phase, Phase]:
     return least, most
 
 
+class Asked(NamedTuple):
+    """What a client noticed in a phase: requests sent and lost, and times in ms.
+
+    ``two``: several nodes said to have the VIP. ``wrong``: the client sent to a node that did not hold it.
+    At the end of the phase: ``is_silent``: no request was answered; ``is_wrong``: the client sent to the wrong node.
+    """
+
+    sent: int
+    lost: int
+    two: int
+    wrong: int
+    is_silent: bool
+    is_wrong: bool
+
+
+class Noticed(NamedTuple):
+    """What a client noticed before a fault, while it lasted, and after its end."""
+
+    before: Asked
+    during: Asked
+    after: Asked
+
+
 def measured(log: list[Held], begun: int, end: int, *, settled: bool) -> Phase:
     """Return what a log says of the time from ``begun`` on; what lasts until the end is no interval."""
     without = two = lost = 0

@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     from rehearse.model.cluster import Cluster
-    from rehearse.model.measure import Outcome
+    from rehearse.model.measure import Noticed, Outcome
 
 
 class Row(NamedTuple):
-    """A fault and its outcome for the instances (places of node and instance) of a virtual router."""
+    """A fault and its outcome for the instances (places of node and instance) of a virtual router.
+
+    ``noticed`` is what a client saw in a real run, None where none asked.
+    """
 
     fault: Fault
     instances: tuple[tuple[int, int], ...]
     outcome: Outcome
+    noticed: Noticed | None = None
 
 
 def predict(cluster: Cluster, chosen: Iterable[Fault] | None = None, *, gap: int = 0) -> list[Row]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from rehearse.page.element import add, after, root, written
 from rehearse.page.style import STYLE
 from rehearse.page.timeline import scale, steps, timeline
-from rehearse.report import HEAD, cells, counts, counts_of_pairs, is_news
+from rehearse.report import cells, counts, counts_of_pairs, is_news
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,16 +124,16 @@ def _table(main: Node, title: str, lines: Sequence[Line], first: int) -> None:
     add(section, "h2", title)
     table = add(section, "table")
     names = add(add(table, "thead"), "tr")
-    for name in HEAD:
+    head, *texts = cells(lines)
+    for name in head:
         add(names, "th", name, scope="col")
     rows = add(table, "tbody")
-    for number, line in enumerate(lines, first):
+    for number, (line, text) in enumerate(zip(lines, texts, strict=True), first):
         row = add(rows, "tr", class_=line.verdict)
-        texts = cells(line)
-        add(add(row, "th", scope="row"), "a", texts[0], href=f"#line{number}")
-        for name, text in list(zip(HEAD, texts, strict=True))[1:-1]:
-            add(row, "td", text or "-", data_name=name, **({} if text.strip("-") else {"class_": "nil"}))
-        _verdict(add(row, "td", data_name=HEAD[-1]), line)
+        add(add(row, "th", scope="row"), "a", text[0], href=f"#line{number}")
+        for name, cell in list(zip(head, text, strict=True))[1:-1]:
+            add(row, "td", cell or "-", data_name=name, **({} if cell.strip("-") else {"class_": "nil"}))
+        _verdict(add(row, "td", data_name=head[-1]), line)
 
 
 def _verdict(place: Node, line: Line) -> None:

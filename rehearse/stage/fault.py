@@ -30,7 +30,7 @@ def hit(fault: dict[str, Any], nodes: Sequence[Node], vips: Sequence[str], *, br
         elif fault["tracker"] == FILE:
             node.set_file(fault["name"], fault["value"] if broken else 0)
         elif fault["tracker"] == INTERFACE:
-            node.run("ip", "link", "set", fault["name"], "down" if broken else "up")
+            node.link(fault["name"], up=not broken)
         elif fault["kind"] == POWER:
             _power(node, vips, broken=broken)
         elif broken:
@@ -43,7 +43,7 @@ def hit(fault: dict[str, Any], nodes: Sequence[Node], vips: Sequence[str], *, br
 
 def _power(node: Node, vips: Sequence[str], *, broken: bool) -> None:
     for name in node.given["interfaces"]:
-        node.run("ip", "link", "set", name, "down" if broken else "up")
+        node.link(name, up=not broken)
     if broken:
         node.signal(signal.SIGKILL)
         node.lose(vips)

@@ -14,7 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rehearse.stage.client import Client, Ears
 from rehearse.stage.fault import hit
+from rehearse.stage.loop import Loop
 from rehearse.stage.node import Node
 from rehearse.stage.watch import Watch
 
@@ -41,6 +43,12 @@ def stages(order: dict[str, Any]) -> list[list[Node]]:
                     f"link set {port} master b{number}-{network} up",
                 ]
             nodes.append(Node(given, space, _FOLDER / space))
+        links.append(f"netns add c{number}")
+        for network in order["clients"]:
+            links += [
+                f"link add q{number}-{network} type veth peer name n{network} netns c{number}",
+                f"link set q{number}-{network} master b{number}-{network} up",
+            ]
         made.append(nodes)
     subprocess.run(["ip", "-batch", "-"], input="\n".join(links) + "\n", text=True, check=True)
     return made
@@ -53,14 +61,34 @@ def set_up(node: Node) -> None:
     for name in node.given["interfaces"]:
         lines.append(f"link set {name} up")
         lines += [f"address add {it} dev {name}{' nodad' * (':' in it)}" for it in node.given["addresses"][name]]
-    command = ["nsenter", f"--net=/run/netns/{node.space}", "ip", "-batch", "-"]
-    subprocess.run(command, input="\n".join(lines) + "\n", text=True, check=True)
+        lines += [f"route add {it} dev {name}" for it in node.given["routes"][name]]
+    configure(node.space, lines)
     node.lay_out()
 
 
-def play(fault: dict[str, Any], nodes: list[Node], vips: list[str]) -> dict[str, float]:
+def set_up_client(order: dict[str, Any], number: int) -> None:
+    """Give the client its addresses, and its ways to the VIPs."""
+    lines = []
+    for network, addresses in order["clients"].items():
+        lines.append(f"link set n{network} up")
+        lines += [f"address add {it} dev n{network}{' nodad' * (':' in it)}" for it in addresses]
+    for it in order["asks"]:
+        own = next((own for own in order["clients"][str(it["network"])] if (":" in own) is (":" in it["vip"])), None)
+        if own is not None:
+            lines.append(f"route replace {it['vip']} dev n{it['network']} src {own.partition('/')[0]}")
+    configure(f"c{number}", lines)
+
+
+def configure(space: str, lines: list[str]) -> None:
+    """Run commands of ip(8) in a network namespace."""
+    command = ["nsenter", f"--net=/run/netns/{space}", "ip", "-batch", "-"]
+    subprocess.run(command, input="\n".join(lines) + "\n", text=True, check=True)
+
+
+def play(fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Client, loop: Loop) -> dict[str, float]:
     """Start the nodes, break, mend; return the times."""
     times = {"begun": time.monotonic()}
+    loop.ask(client.begin)
     for node in nodes:
         node.start()
     time.sleep(fault["begin"])
@@ -68,17 +96,27 @@ def play(fault: dict[str, Any], nodes: list[Node], vips: list[str]) -> dict[str,
     if ended:
         raise OSError(f"keepalived has ended on {' and '.join(ended)}")
     times["hit"] = time.monotonic()
+    loop.ask(lambda: client.hit(fault["sick"], broken=True))
     hit(fault, nodes, vips, broken=True)
     time.sleep(fault["during"])
     times["mended"] = time.monotonic()
+    loop.ask(lambda: client.hit(fault["sick"], broken=False))
     hit(fault, nodes, vips, broken=False)
     time.sleep(fault["after"])
     times["end"] = time.monotonic()
     return times
 
 
+def _fail(error: threading.ExceptHookArgs) -> None:
+    """End all with the first thread that fails: the others would wait for it."""
+    threading.__excepthook__(error)
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def main() -> None:
     """Rehearse the faults, some at a time."""
+    threading.excepthook = _fail
     order = json.load(sys.stdin)
     Path("/run/netns").mkdir(exist_ok=True)
     urgent = ("chrt", "-f", "10")
@@ -89,6 +127,9 @@ def main() -> None:
     watch = Watch(spaces)
     watch.start()
     watch.ready.wait()
+    loop = Loop()
+    ears = Ears(loop)
+    loop.start()
     write = threading.Lock()
     gate = threading.Semaphore(order["together"])
     late = threading.Timer(order["most"], os._exit, [_LATE])
@@ -99,16 +140,20 @@ def main() -> None:
         with gate:
             fault, nodes = order["faults"][number], made[number]
             said: dict[str, Any] = {"fault": number}
+            client = Client(loop, ears, order, number)
             try:
                 for node in nodes:
                     set_up(node)
+                set_up_client(order, number)
                 time.sleep(_SETTLE)
-                said["times"] = play(fault, nodes, order["vips"])
+                said["times"] = play(fault, nodes, order["vips"], client, loop)
+                said["client"] = client.log
                 first = number * len(nodes)
                 said["seen"] = [list(it) for it in watch.seen[first : first + len(nodes)]]
             except (OSError, subprocess.SubprocessError) as error:
                 detail = getattr(error, "stderr", None)
                 said["error"] = f"{error}: {detail.decode('utf-8', 'replace') if isinstance(detail, bytes) else ''}"
+            loop.ask(client.end)
             said["logs"] = [node.said() for node in nodes if (node.folder / "log").exists()]
             for node in nodes:
                 node.signal(9)

@@ -79,6 +79,15 @@ class Node:
         """Run a command of the machine in its network."""
         _do("nsenter", f"--net=/run/netns/{self.space}", *command)
 
+    def link(self, name: str, *, up: bool) -> None:
+        """Take a link down or up; what the kernel forgets of a link that is down is written again."""
+        self.run("ip", "link", "set", name, "up" if up else "down")
+        for it in self.given["addresses"][name] if up else ():
+            if ":" in it:
+                self.run("ip", "address", "replace", it, "dev", name, "nodad")
+        for it in self.given["routes"][name] if up else ():
+            self.run("ip", "route", "replace", it, "dev", name)
+
     def start(self) -> None:
         """Start keepalived as the first process of a PID namespace of its own."""
         for path in (self.root / "run").glob("keepalived*"):

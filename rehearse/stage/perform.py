@@ -10,6 +10,8 @@ from rehearse.model.cluster import PROCESS
 from rehearse.model.faults import START
 from rehearse.progress import Progress
 from rehearse.stage.apart import PROGRAMS, StageError, run
+from rehearse.stage.asked import add_client, asks
+from rehearse.stage.noticed import noticed
 from rehearse.stage.order import order
 from rehearse.stage.seen import rows, started
 
@@ -35,6 +37,8 @@ def perform(
     wanted = order(cluster, confs, faults, version)
     wanted["together"] = _TOGETHER
     played = [it for it in faults if it.kind != START]
+    add_client(cluster, wanted, played)
+    asked = asks(cluster)
     seconds = sum(it["begin"] + it["during"] + it["after"] + _AROUND for it in wanted["faults"])
     left = max(seconds / _TOGETHER, *(it["begin"] + it["during"] + it["after"] + _AROUND for it in wanted["faults"]))
     wanted["most"] = 3 * left + 120
@@ -46,8 +50,15 @@ def perform(
         if "times" not in said:
             logs = " ".join(line for log in said["logs"] for line in log.splitlines()[-8:])
             raise StageError(f"{played[number].kind}: {said.get('error', 'it did not come about')} {logs}")
-        found[number] = list(rows(cluster, played[number], said))
-        first = first or [row for it in faults if it.kind == START for row in started(cluster, it, said)]
+        found[number] = [
+            it._replace(noticed=noticed(cluster, asked, it, said)) for it in rows(cluster, played[number], said)
+        ]
+        first = first or [
+            row._replace(noticed=noticed(cluster, asked, row, said))
+            for it in faults
+            if it.kind == START
+            for row in started(cluster, it, said)
+        ]
         progress.show(len(found))
     progress.end()
     if len(found) < len(played):

@@ -65,7 +65,7 @@ def _log(
     for node in instances:
         changes += [(round(1000 * at), node, address, is_on) for at, address, is_on in said["seen"][node]]
     down = {node for node in fault.nodes if fault.tracker == INTERFACE and _carries(instances, node, fault.name)}
-    sick = {node for node in fault.nodes if _depends(cluster, instances, node, fault)}
+    sick = {node for node in fault.nodes if depends(cluster, router, node, fault)}
     changes += [(times["hit"], -1, "", True), (times["mended"], -1, "", False)]
     log = [Held(times["begun"], (), ())]
     lasts = False
@@ -86,19 +86,20 @@ def _carries(instances: dict[int, Any], node: int, name: str) -> bool:
     return node in instances and name in {device for _, device in instances[node].vips}
 
 
-def _depends(cluster: Cluster, instances: dict[int, Any], node: int, fault: Fault) -> bool:
-    if node not in instances or not fault.tracker:
+def depends(cluster: Cluster, router: list[tuple[int, int]], node: int, fault: Fault) -> bool:
+    """Return whether the service of a virtual router on a node goes with a fault."""
+    instances = [cluster.nodes[place].instances[number] for place, number in router if place == node]
+    if not instances or not fault.tracker:
         return False
-    entries = written(cluster, cluster.nodes[node], instances[node])
+    entries = written(cluster, cluster.nodes[node], instances[-1])
     return any((it.kind, it.name) == (fault.tracker, fault.name) and not it.reverse for it in entries)
 
 
 def _could(cluster: Cluster, fault: Fault, router: list[tuple[int, int]]) -> tuple[int, ...]:
     nodes = sorted({node for node, _ in router})
-    instances = {node: cluster.nodes[node].instances[number] for node, number in router}
     if fault.kind == DEAF:
         return tuple(nodes)
     spared = fault.tracker and fault.tracker != INTERFACE
     return tuple(
-        node for node in nodes if node not in fault.nodes or (spared and not _depends(cluster, instances, node, fault))
+        node for node in nodes if node not in fault.nodes or (spared and not depends(cluster, router, node, fault))
     )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import select
 import socket
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rehearse.stage.loop import hurry
+from rehearse.stage.space import enter
 from vipwarden.node.netlink.addresses import ADDED, CHANGES, changed_address
 from vipwarden.node.netlink.socket import messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NEWNET = 0x40000000
 _GROUPS = 0x10 | 0x100  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
 _TENTATIVE = 0x40  # IFA_F_TENTATIVE: not yet to be used
 
@@ -34,14 +32,11 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Note until the process ends."""
-        libc = ctypes.CDLL(None, use_errno=True)
+        hurry()
         sockets = {}
         poll = select.epoll()
         for place, name in enumerate(self._spaces):
-            with Path(f"/run/netns/{name}").open("rb") as space:
-                if libc.setns(space.fileno(), _NEWNET):
-                    number = ctypes.get_errno()
-                    raise OSError(number, os.strerror(number))
+            enter(name)
             listener = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             listener.bind((0, _GROUPS))

@@ -84,6 +84,12 @@ def test_a_stage_shows_what_the_model_says(nodes: list[str], tmp_path: Path) -> 
     assert "3 faults, about" in ran.stderr
     seen = {it["fault"]: it for it in json.loads(ran.stdout)["faults"]}
     assert seen["keepalived stopped on lb1"]["without"][1] == pytest.approx(0.18, abs=0.5)
+    asked = seen["keepalived stopped on lb1"]["asked"]
+    assert 0 < asked["during"]["lost"] < asked["during"]["sent"], asked
+    assert (asked["after"]["lost"], asked["before"]["wrong"]) == (0, 0), asked
+    sick = seen["script service fails on lb1"]["asked"]["during"]
+    assert sick["lost"] > asked["during"]["lost"]
+    assert seen["VRRP filtered between lb1 and lb2 on eth0"]["asked"]["during"]["two"] > 0
     assert seen["all nodes start"]["vips"] == ["192.0.2.10", "192.0.2.11"]
     again = run(tmp_path, "vipwarden", "rehearse", same, nodes[1], "--faults", "stopped on lb2")
     assert again.code == 0, again.err
