@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from agent.away import Job
-from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, read_all, restore, stamp
+from vipwarden.state.maintained import read_all, restore, stamp
+from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,8 @@ from vipwarden.core.result import one_line
 from vipwarden.core.values import Seconds  # noqa: TC001 - options() looks it up
 from vipwarden.events.hand import Hand
 from vipwarden.state.clock import wall
-from vipwarden.state.maintenance import Maintenance, path, remove, write
+from vipwarden.state.maintained import path, remove, write
+from vipwarden.state.maintenance import Maintenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ def start(
         sweep()
         write(record)
     except OSError as error:
-        return _complain(f"{path(record)} cannot be written: {error.strerror}")
+        return _complain(f"{error.filename} cannot be written: {error.strerror}; nothing has begun")
     _event(record, "begin", record.text)
     if os.geteuid():
         _complain("only checks of this user follow it, not those of root")
@@ -115,7 +116,7 @@ def end(
         try:
             remove(record)
         except OSError as error:
-            return _complain(f"{path(record)} cannot be removed: {error.strerror}")
+            return _complain(f"{error.filename or path(record)} cannot be removed: {error.strerror}")
         _event(record, "end", f"ended by {who}")
         _say(f"{record.what}: the maintenance by {record.by} is over")
     others = [record for record in valid() if still_covers(record, kind, what)]

@@ -11,7 +11,8 @@ from agent.settings import plan
 from vipwarden.config.document import ConfigError, meant
 from vipwarden.core.options import UsageError
 from vipwarden.state import paths
-from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, read_all, remove
+from vipwarden.state.maintained import read_all, remove, restore
+from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance
 from vipwarden.state.verdict import read_all as read_verdicts
 
 if TYPE_CHECKING:
@@ -67,8 +68,10 @@ def still_covers(record: Maintenance, kind: str, name: str) -> bool:
 
 
 def sweep() -> None:
-    """Remove the records that are over."""
-    for record in read_all():
+    """Remove the records that are over, and let the copies be what the others are."""
+    records = read_all()
+    restore(records)
+    for record in records:
         if record.is_over:
             with suppress(OSError):
                 remove(record)

@@ -152,7 +152,8 @@ def _is_maintained(command: Command) -> bool:
     """Return whether the check is in maintenance; nothing is loaded where nothing is."""
     if not any(map(_has_files, {paths.maintained(), paths.maintained(paths.ROOT)})):
         return False
-    from vipwarden.state.maintenance import chosen, read_copies
+    from vipwarden.state.maintained import read_copies
+    from vipwarden.state.maintenance import chosen
 
     return chosen(read_copies(), command.name, str(command.values.get("host", ""))) is not None
 

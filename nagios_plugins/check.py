@@ -20,7 +20,8 @@ from vipwarden.core.values import Seconds
 from vipwarden.net.blocking import Ended, end
 from vipwarden.net.oneshot import Command
 from vipwarden.state import files, paths
-from vipwarden.state.maintenance import chosen, read_copies
+from vipwarden.state.maintained import read_copies
+from vipwarden.state.maintenance import chosen
 from vipwarden.state.publish import publish
 
 TYPE_CHECKING = False

@@ -18,7 +18,8 @@ from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result
 from vipwarden.net.blocking import end
 from vipwarden.state import paths
 from vipwarden.state.clock import boot, monotonic, wall
-from vipwarden.state.maintenance import chosen, read_all
+from vipwarden.state.maintained import read_all
+from vipwarden.state.maintenance import chosen
 from vipwarden.state.standing import standing
 from vipwarden.state.verdict import read
 

@@ -17,7 +17,8 @@ from tests.agent.drive import Inside, entries
 from tests.agent.test_agent import Script, value
 from vipwarden.core.result import CRITICAL, OK, Metric
 from vipwarden.state import paths, verdict
-from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, remove, write
+from vipwarden.state.maintained import remove, write
+from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable

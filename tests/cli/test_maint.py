@@ -12,7 +12,7 @@ import pytest
 
 from cli.duration import Duration
 from cli.meant import user
-from tests.commands import environment, run
+from tests.commands import environment, run, shell
 from tests.state.verdicts import put
 from vipwarden.state.maintenance import decode
 
@@ -199,3 +199,29 @@ def test_who_is_the_user_before_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     assert user() == "carol"
     monkeypatch.delenv("SUDO_USER")
     assert user()
+
+
+FULL = """
+mkdir -p "$1/state" "$1/run"
+start() { vipwarden maint start web --for "$1" --reason disks --by alice --config "$2"; }
+for folder in state run; do
+    mount -t tmpfs -o size=64k none "$1/$folder"
+    export VIPWARDEN_STATE_DIR="$1/state" VIPWARDEN_RUNTIME_DIR="$1/run"
+    start 1h "$2" >/dev/null || exit
+    dd if=/dev/zero of="$1/$folder/filler" bs=1k 2>/dev/null || true
+    start 2d "$2" && exit
+    echo "$?" $(vipwarden maint list web --json | grep -o '"left_seconds": 3[56]..' | cut -c-16) \
+        $(find "$1/state" "$1/run" -type f -size -4k | wc -l)
+    vipwarden maint end web --by alice >/dev/null && vipwarden maint list web || echo "$?" ended
+    rm "$1/$folder/filler"
+    umount "$1/$folder"
+done
+"""
+
+
+def test_a_full_disk_leaves_the_maintenance_before(command: Maint) -> None:
+    """That of the records, or that of the copies: the end stays what it was, and can be brought forward."""
+    done = shell(command.folder, FULL, str(command.folder), str(command.config), flags=["-m"])
+    lines = done.out.splitlines()
+    assert lines == ['1 "left_seconds": 2', "3 ended"] * 2, done
+    assert done.err.count("cannot be written: No space left on device; nothing has begun") == 2

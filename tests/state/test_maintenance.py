@@ -12,21 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vipwarden.state import files, maintenance, paths
-from vipwarden.state.maintenance import (
-    ALL,
-    CHECK,
-    HOST,
-    LONGEST,
-    Maintenance,
-    chosen,
-    decode,
-    encode,
-    read_all,
-    read_copies,
-    remove,
-    restore,
-    write,
-)
+from vipwarden.state.maintained import read_all, read_copies, remove, restore, write
+from vipwarden.state.maintenance import ALL, CHECK, HOST, LONGEST, Maintenance, chosen, decode, encode
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,9 @@ dated in the future, as after the wall clock was set back, has no effect. So eve
 
 from __future__ import annotations
 
-import posix
 from time import localtime, strftime
 
 from vipwarden.core.result import one_line
-from vipwarden.state import files, paths
 from vipwarden.state.clock import boot, boot_id, wall
 
 TYPE_CHECKING = False
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 CHECK, HOST, ALL = KINDS = "check", "host", "all"
 LONGEST = 30 * 86400.0  # seconds
 _MAGIC = "vipwarden-maintenance-1"
-_MOST_BYTES = 8192
-_JUST = 2.0  # seconds: some file systems have whole seconds
 _ROUNDED = 0.1  # seconds by which the stamps of a file may be rounded
 
 
@@ -110,90 +106,7 @@ def decode(data: bytes) -> Maintenance:
     return record
 
 
-def write(record: Maintenance) -> None:
-    """Write a record in place of an earlier one of the same name and person; raises OSError.
-
-    It waits for the disk: the file survives a crash of the node. Its copy in the runtime folder is for commands.
-    """
-    files.ready(paths.maintenance())
-    files.write(path(record), encode(record), durable=True)
-    _copy(record)
-
-
-def _copy(record: Maintenance) -> None:
-    files.ready(paths.maintained())
-    files.write(f"{paths.maintained()}/{_name(record)}", encode(record))
-
-
-def path(record: Maintenance) -> str:
-    """Return the path of its file."""
-    return f"{paths.maintenance()}/{_name(record)}"
-
-
-def _name(record: Maintenance) -> str:
-    return paths.file_name(f"{record.kind} {record.name} {record.by}")
-
-
-def remove(record: Maintenance) -> None:
-    """Remove its files, where they are there; raises OSError."""
-    for place in (f"{paths.maintained()}/{_name(record)}", path(record)):
-        try:
-            posix.unlink(place)
-        except FileNotFoundError:
-            pass
-
-
-def restore(records: Iterable[Maintenance]) -> None:
-    """Make the copies that are missing, as after a reboot; as far as it can be done."""
-    try:
-        there = set(posix.listdir(paths.maintained()))
-    except OSError:
-        there = set()
-    for record in records:
-        if record.left > 0 and _name(record) not in there:
-            try:
-                _copy(record)
-            except OSError:
-                continue
-
-
-def read_copies() -> list[Maintenance]:
-    """Return all whole copies that a command of this user has to follow; a disk that hangs does not matter to it."""
-    folders = dict.fromkeys((paths.maintained(), paths.maintained(paths.ROOT)))
-    return [record for folder in folders for record in files.whole(folder, _read)]
-
-
-def read_all() -> list[Maintenance]:
-    """Return all whole records that this user has to follow: own records and root's, also those that are over."""
-    return [record for folder in _folders() for record in files.whole(folder, _read)]
-
-
-def stamp() -> tuple[int, ...] | None:
-    """Return what changes with the records, as each is written aside and renamed; None where they have just changed."""
-    found: tuple[int, ...] = ()
-    for folder in _folders():
-        try:
-            status = posix.stat(folder)
-        except OSError:
-            continue
-        found += status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
-        if abs(wall() - status.st_mtime) < _JUST:  # another change may get the same time
-            return None
-    return found
-
-
-def _folders() -> Iterable[str]:
-    return dict.fromkeys((paths.maintenance(), paths.maintenance(root=True)))
-
-
 def chosen(records: Iterable[Maintenance], name: str, host: str = "") -> Maintenance | None:
     """Return the record that covers a check for the longest time from now, or None."""
     valid = [record for record in records if record.covers(name, host) and record.left > 0]
     return max(valid, key=lambda record: record.left, default=None)
-
-
-def _read(path: str, by: tuple[int, ...]) -> Maintenance | None:
-    try:
-        return decode(files.read(path, _MOST_BYTES, by))
-    except (OSError, ValueError):
-        return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vipwarden.core.result import UNKNOWN
 from vipwarden.state import files, paths
+from vipwarden.state.maintained import read_all as maintained
 from vipwarden.state.maintenance import chosen
-from vipwarden.state.maintenance import read_all as maintained
 from vipwarden.state.standing import LEFT, PAST, STALE, standing
 from vipwarden.state.verdict import read_all
 

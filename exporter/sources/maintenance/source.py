@@ -9,7 +9,7 @@ from exporter.render.exposition import measured
 from exporter.source import AbsentError, Source
 from vipwarden.state.clock import wall
 from vipwarden.state.handover import read_all as handed_over
-from vipwarden.state.maintenance import read_all
+from vipwarden.state.maintained import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

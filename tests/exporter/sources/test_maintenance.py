@@ -19,7 +19,8 @@ from vipwarden.state import paths
 from vipwarden.state.files import ready
 from vipwarden.state.files import write as write_file
 from vipwarden.state.handover import FAULT, NORMAL, path
-from vipwarden.state.maintenance import ALL, CHECK, Maintenance, write
+from vipwarden.state.maintained import write
+from vipwarden.state.maintenance import ALL, CHECK, Maintenance
 from vipwarden.state.publish import publish
 from vipwarden.state.verdict import encode
 
