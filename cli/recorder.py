@@ -14,7 +14,7 @@ from vipwarden.core.systemd import notify
 from vipwarden.core.values import Count
 from vipwarden.events.addresses import Addresses
 from vipwarden.events.hand import Hand
-from vipwarden.events.haproxy import Haproxy
+from vipwarden.events.haproxies import Haproxies
 from vipwarden.events.ipvs import Ipvs
 from vipwarden.events.keepalived import Keepalived
 from vipwarden.events.looks import Looks
@@ -72,7 +72,7 @@ def start(most: int, conf: str, haproxy_conf: str, say: Callable[[str], None]) -
     """Return a recorder that is ready to run, whose node is watched already; raises BusyError and OSError."""
     segments = Segments(paths.history(), most)  # first: where another recorder writes, nothing is touched
     work = Recorder(Spool(paths.events(), conf), segments, say)
-    looks = Looks(Hand("recorder"), (Keepalived(conf), Haproxy(haproxy_conf), Ipvs()), say)
+    looks = Looks(Hand("recorder"), (Keepalived(conf), Haproxies(haproxy_conf), Ipvs()), say)
     work.seen = looks.stir
     Thread(target=looks.run, daemon=True).start()
     try:

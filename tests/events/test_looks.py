@@ -17,7 +17,7 @@ from tests.servers import haproxy
 from tests.servers.ports import free_ports
 from vipwarden.events import keepalived
 from vipwarden.events.hand import Hand
-from vipwarden.events.haproxy import Haproxy
+from vipwarden.events.haproxies import Haproxies
 from vipwarden.events.ipvs import Ipvs
 from vipwarden.events.keepalived import Keepalived
 from vipwarden.events.looks import Looks
@@ -78,7 +78,7 @@ def test_servers_and_backends_of_haproxy() -> None:
     port, *_ = free_ports(1)
     body = f"backend be\n server one 127.0.0.1:{port}\n server two 127.0.0.1:{port}\n"
     with haproxy.running(body) as (path, process):
-        source = Haproxy(f"{Path(path).parent}/haproxy.cfg")
+        source = Haproxies(f"{Path(path).parent}/haproxy.cfg")
         assert heard.after(source.look) == []
         order(path, "disable server be/one")
         assert heard.after(source.look) == [Said("haproxy", "be/one", "server", "UP", "MAINT")]
@@ -107,7 +107,7 @@ def test_servers_and_backends_of_haproxy() -> None:
 def test_a_node_without_haproxy_has_nothing_to_tell(tmp_path: Path) -> None:
     """Neither a configuration nor a socket."""
     heard = Heard()
-    source = Haproxy(str(tmp_path / "haproxy.cfg"))
+    source = Haproxies(str(tmp_path / "haproxy.cfg"))
     assert heard.after(source.look) == heard.after(source.look) == []
 
 
@@ -115,7 +115,7 @@ def test_haproxy_that_is_not_let_in_is_told_once(tmp_path: Path) -> None:
     """And not at each look."""
     heard = Heard()
     (tmp_path / "haproxy.cfg").write_text(f"global\n stats socket {tmp_path}/none.sock\n")
-    source = Haproxy(str(tmp_path / "haproxy.cfg"))
+    source = Haproxies(str(tmp_path / "haproxy.cfg"))
     assert heard.after(source.look) == [Said("source", "haproxy", state="failed")]
     assert heard.after(source.look) == []
 
@@ -126,7 +126,7 @@ def test_a_haproxy_that_reloads_is_no_other_daemon() -> None:
     port, *_ = free_ports(1)
     with haproxy.running(f"backend be\n server one 127.0.0.1:{port}\n", "-W") as (path, process):
         conf = Path(path).parent / "haproxy.cfg"
-        source = Haproxy(str(conf))
+        source = Haproxies(str(conf))
         assert heard.after(source.look) == []
         conf.write_text(conf.read_text() + " server two 127.0.0.1:1\n")
         said: list[Said] = []
@@ -210,13 +210,15 @@ def started(daemon: str) -> subprocess.Popen[bytes]:
 class Counted:
     """A source that counts looks, and may be broken."""
 
+    least, most, is_there = 10.0, 60.0, True
+
     def __init__(self, *, broken: bool = False) -> None:
         self.looks = 0
         self.broken = broken
 
-    def fileno(self) -> int:
+    def descriptors(self) -> tuple[int, ...]:
         """Return that it has no descriptor."""
-        return -1
+        return ()
 
     def look(self, _tell: Callable[..., None]) -> None:
         """Count."""

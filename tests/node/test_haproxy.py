@@ -157,7 +157,7 @@ def test_any_text_is_read_or_is_a_haproxy_error(text: str) -> None:
 def test_any_answer_is_a_report_or_a_haproxy_error(answer: bytes) -> None:
     """Wherever it was cut."""
     with suppress(HaproxyError):
-        assert reader._report("socket", answer).info["Version"]
+        assert reader.parsed("socket", answer).info["Version"]
 
 
 def test_stick_tables_have_a_name_a_type_a_size_and_a_use() -> None:

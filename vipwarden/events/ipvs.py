@@ -1,6 +1,7 @@
 """Which virtual services and real servers did the kernel gain, lose or weigh anew, whoever changed them?
 
-The kernel has no notification of it: /proc/net/ip_vs is read again and again, which needs no right.
+The kernel has no notification of it: its family IPVS of generic netlink has no multicast group. So /proc/net/ip_vs is
+read again and again, which needs no right and shows the network namespace of the reader.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from vipwarden.node.ipvs.proc import Reader, read
 from vipwarden.node.ipvs.table import IpvsError, IpvsMissingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vipwarden.events.process import Tell
     from vipwarden.node.ipvs.table import Service
 
@@ -23,20 +26,32 @@ _ADDED, _REMOVED = "added", "removed"
 class Ipvs:
     """Compares the table with that of the last look."""
 
+    least, most = 10.0, 30.0
+
     def __init__(self, path: str = _PATH) -> None:
         self._path = path
+        self._text = b""  # of the last look: on a node without traffic nothing of it changes
         self._reader = Reader()
         self._known: dict[str, dict[str, int]] | None = None  # weights by service and real server
         self._trouble = ""
 
-    def fileno(self) -> int:
-        """Return -1: no descriptor tells of changes."""
-        return -1
+    @property
+    def is_there(self) -> bool:
+        """Whether the kernel has the table."""
+        return bool(self._text)
+
+    def descriptors(self) -> Iterable[int]:
+        """Return none: no descriptor tells of changes."""
+        return ()
 
     def look(self, tell: Tell) -> None:
         """Tell what has changed; raises nothing. What was there at the first look is no news."""
         try:
-            now = self._table()
+            text = self._read()
+            if text == self._text and self._known is not None and not self._trouble:
+                return
+            self._text = text
+            now = self._table(text)
         except IpvsError as error:
             if str(error) != self._trouble:
                 self._trouble = str(error)
@@ -57,13 +72,18 @@ class Ipvs:
             elif before[service] != servers:
                 _compare(service, before[service], servers, tell)
 
-    def _table(self) -> dict[str, dict[str, int]]:
+    def _read(self) -> bytes:
+        """Return the text of the table, empty where the kernel has none; raises IpvsError."""
         if not os.path.exists(self._path):  # noqa: PTH110 - the usual case on a node without IPVS
-            return {}
+            return b""
         try:
-            services = self._reader.services(read(self._path))
+            return read(self._path)
         except IpvsMissingError:
-            return {}
+            return b""
+
+    def _table(self, text: bytes) -> dict[str, dict[str, int]]:
+        """Return the weights in the text of the table; raises IpvsError."""
+        services = self._reader.services(text) if text else []
         return {
             _name(service): {
                 _place(*endpoint): int(weight)

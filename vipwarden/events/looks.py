@@ -1,34 +1,46 @@
 """How often are HAProxy, IPVS and keepalived looked at, which do not tell when they change?
 
-As often as CPU allows: a millisecond a minute. At once, and then often for a while, when something happens on the node,
-and when the process of a daemon ends.
+Each as often as its own small share of a CPU allows. At once, and then often for a while, when something happens on the
+node, and when the process of a daemon ends.
 """
 
 from __future__ import annotations
 
 import os
 import select
+from contextlib import suppress
 from time import monotonic, sleep, thread_time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vipwarden.events.event import Event
     from vipwarden.events.hand import Hand
     from vipwarden.events.process import Tell
 
-_BUDGET = 0.5e-3 / 60  # of a CPU; the way to sleep and back, and the recorder itself, take as much again
-_LEAST, _MOST = 10.0, 120.0  # seconds between two looks while nothing happens
+_SHARE = 0.25e-3 / 60  # of a CPU for each source
+_ABSENT = 30.0  # seconds between two looks for what this node does not have
+_TOGETHER = 3.0  # seconds by which a look may be early, so that one sleep ends for several
 _OFTEN, _WHILE = 0.5, 10.0  # seconds between two looks, and for how long, when something has happened
-_STIRRING = frozenset(("address", "check", "maintenance", "panic", "process", "restart", "server", "vip", "vrrp"))
+_SLOW = 0.1  # seconds of a look that is not repeated often: the source hangs
+_PATIENCE = 10.0  # seconds of other work for each second of a look that hangs
+# not "address": a VIP is "vip", and on a node with containers other addresses come and go all the time
+_STIRRING = frozenset(("check", "maintenance", "panic", "process", "restart", "server", "vip", "vrrp"))
 
 
 class Source(Protocol):
-    """What is looked at."""
+    """What is looked at, every ``least`` to ``most`` seconds while nothing happens."""
 
-    def fileno(self) -> int:
-        """Return a descriptor that can be read when there is something to see, or -1."""
+    least: float
+    most: float
+
+    @property
+    def is_there(self) -> bool:
+        """Whether this node has it, by the last look."""
+
+    def descriptors(self) -> Iterable[int]:
+        """Return descriptors that can be read when there is something to see."""
 
     def look(self, tell: Tell) -> None:
         """Tell what has changed; raises nothing."""
@@ -40,7 +52,8 @@ class Looks:
     def __init__(self, hand: Hand, sources: Sequence[Source], say: Callable[[str], None]) -> None:
         """Name the sources; raises OSError."""
         self._hand = hand
-        self._sources = list(sources)
+        self._due = dict.fromkeys(sources, 0.0)  # when to look next at each
+        self._slow: set[Source] = set()
         self._say = say
         self._stirred = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._until = 0.0  # looked at often until this time
@@ -52,35 +65,48 @@ class Looks:
 
     def run(self) -> None:
         """Look until the process ends."""
-        spent = thread_time()
         while True:
-            self._look()
-            before, spent = spent, thread_time()  # with the way here from the last look
-            self._wait(max(_LEAST, min((spent - before) / _BUDGET, _MOST)))
+            now = monotonic()
+            is_calm = now >= self._until
+            for source, due in list(self._due.items()):
+                if due <= now + _TOGETHER or not (is_calm or source in self._slow):
+                    self._look(source)
+            self._hand.flush()
+            self._wait()
 
-    def _look(self) -> None:
-        for source in list(self._sources):
-            try:
-                source.look(self._hand.give)
-            except Exception as error:  # noqa: BLE001 - our own bug must not end the others
-                self._sources.remove(source)
-                self._say(f"{type(source).__name__} is not recorded any more: {error!r}")
-        self._hand.flush()
+    def _look(self, source: Source) -> None:
+        begun, spent = monotonic(), thread_time()
+        try:
+            source.look(self._hand.give)
+        except Exception as error:  # noqa: BLE001 - our own bug must not end the others
+            del self._due[source]
+            self._slow.discard(source)
+            self._say(f"{type(source).__name__} is not recorded any more: {error!r}")
+            return
+        pace = (thread_time() - spent) / _SHARE
+        took = (now := monotonic()) - begun
+        (self._slow.add if took > _SLOW else self._slow.discard)(source)
+        least = max(source.least if source.is_there else _ABSENT, took * _PATIENCE)
+        self._due[source] = now + max(least, min(pace, source.most))
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self) -> None:
+        """Wait until a look is due, or something happens."""
         poll = select.poll()
         poll.register(self._stirred, select.POLLIN)
-        for source in self._sources:
-            if source.fileno() >= 0:
-                poll.register(source.fileno(), select.POLLIN)
-        if monotonic() < self._until:
-            seconds = _OFTEN
-        if poll.poll(seconds * 1000):
-            is_calm = monotonic() >= self._until
-            self._until = monotonic() + _WHILE
-            try:
-                os.eventfd_read(self._stirred)
-            except BlockingIOError:
-                pass
-            if not is_calm:
-                sleep(_OFTEN / 5)  # a storm of events is no storm of looks
+        whose = {descriptor: source for source in self._due for descriptor in source.descriptors()}
+        for descriptor in whose:
+            poll.register(descriptor, select.POLLIN)
+        now = monotonic()
+        is_calm = now >= self._until
+        seconds = max(0.0, min(self._due.values(), default=_ABSENT) - now) if is_calm else _OFTEN
+        ready = poll.poll(seconds * 1000)
+        if not ready:
+            return
+        for descriptor, _ in ready:
+            if descriptor in whose:
+                self._due[whose[descriptor]] = 0.0
+        self._until = monotonic() + _WHILE
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._stirred)
+        if not is_calm:
+            sleep(_OFTEN / 5)  # a storm of events is no storm of looks

@@ -36,8 +36,8 @@ def discover(conf: str) -> list[str]:
 def instances(conf: str, only: str = "") -> list[Instance]:
     """Return the HAProxy of a haproxy.cfg; several where ``nbproc`` gives each process its own socket.
 
-    Sockets come first, then those over TCP, then a stats page; ``only`` one scheme is a choice. Raises HaproxyError,
-    HaproxyMissingError where nothing looks like HAProxy.
+    Sockets come first, then those over TCP, then a stats page; ``only`` some schemes, separated by blanks, is a choice.
+    Raises HaproxyError, HaproxyMissingError where nothing looks like HAProxy.
     """
     problem: HaproxyError | None = None
     try:
@@ -49,7 +49,7 @@ def instances(conf: str, only: str = "") -> list[Instance]:
     else:
         known = parse(text)
         for instance in known:
-            instance.sources = tuple(source for source in instance.sources if only in ("", source.scheme))
+            instance.sources = tuple(source for source in instance.sources if source.scheme in (only or source.scheme).split())
         if any(instance.sources for instance in known):
             return [instance for instance in known if instance.sources]
         line = f"stats socket {DEFAULT_SOCKETS[0]} mode 660 level user"

@@ -80,14 +80,15 @@ async def report(net: Net, sources: Sequence[Source], page: Page | None = None, 
             if page is not None and source.is_page:
                 return await page(net, source)
             if not source.is_page:
-                return _report(str(source), await _answer(net, source, commands))
+                return parsed(str(source), await answered(net, source, commands))
         except HaproxyError as error:
             errors.append(str(error))
             kind = HaproxyRightError if isinstance(error, HaproxyRightError) else kind
     raise kind("; ".join(errors) or "no stats socket to ask")
 
 
-async def _answer(net: Net, source: Source, command: str) -> bytes:
+async def answered(net: Net, source: Source, command: str) -> bytes:
+    """Return the answer to commands as it came; raises HaproxyError."""
     answer = []
     size = 0
     try:
@@ -113,8 +114,8 @@ def _advice(text: str) -> str:
     )
 
 
-def _report(name: str, answer: bytes) -> Report:
-    """Parse the answers to the commands; each ends with an empty line."""
+def parsed(name: str, answer: bytes) -> Report:
+    """Parse the answers to the commands, of which each ends with an empty line; raises HaproxyError."""
     head, mark, rest = answer.partition(b"\n# pxname,")
     info = parse_info(head.decode("utf-8", "replace"))
     if not mark:

@@ -61,6 +61,8 @@ def _hold(process: Process) -> Keepalived:
 def pidfiles() -> Iterator[str]:
     """Yield the pidfiles of core/main.c: an instance or a network namespace has its own folder."""
     yield f"{_RUN}/keepalived.pid"
+    if not os.path.isdir(f"{_RUN}/keepalived"):  # noqa: PTH112 - a glob costs much more
+        return
     with suppress(OSError):
         yield from sorted(map(str, Path(_RUN, "keepalived").glob("**/keepalived*.pid")))
 
