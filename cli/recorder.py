@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from exporter.settings import settings
+from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 from vipwarden.core.systemd import notify
@@ -21,11 +24,13 @@ from vipwarden.events.looks import Looks
 from vipwarden.events.recorder import Recorder
 from vipwarden.events.segments import BusyError, Segments
 from vipwarden.events.spool import Spool
+from vipwarden.node.haproxy.source import Source  # noqa: TC001 - options() looks it up
 from vipwarden.state import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from exporter.settings import Settings
 
 class Mebibytes(Count):
     """A size in MiB, from 1 to 65536."""
@@ -41,8 +46,10 @@ _MOST = Mebibytes("64")
 def recorder(
     *,
     most: Mebibytes = _MOST,
-    keepalived_conf: File = "/etc/keepalived/keepalived.conf",
-    haproxy_conf: File = "/etc/haproxy/haproxy.cfg",
+    keepalived_conf: File | None = None,
+    haproxy_conf: File | None = None,
+    haproxy: tuple[Source, ...] = (),
+    config: File | None = None,
 ) -> int:
     """Record the events of this node, which "vipwarden events" shows.
 
@@ -51,10 +58,16 @@ def recorder(
 
     most: size in MiB beyond which the oldest events are removed
     keepalived_conf: keepalived's configuration, which names the VIPs and the users of scripts
-    haproxy_conf: HAProxy's configuration, which names its stats socket
+    haproxy_conf: HAProxy's configuration, which names its stats sockets
+    haproxy: a HAProxy in place of those of haproxy_conf, [NAME=]unix:/PATH or [NAME=]tcp://HOST:PORT
+    config: configuration file, whose section "exporter" has these three where they are not given
     """
+    if pages := [str(source) for source in haproxy if source.is_page]:
+        sys.stderr.write(f"vipwarden recorder: haproxy: {pages[0]} is a stats page, which says too little\n")
+        return 2
+    given = {"keepalived_conf": keepalived_conf, "haproxy_conf": haproxy_conf, "haproxy": haproxy}
     try:
-        work = start(most << 20, keepalived_conf, haproxy_conf, _say)
+        work = start(most << 20, _settings(config, {name: value for name, value in given.items() if value}), _say)
     except (BusyError, OSError) as error:
         sys.stderr.write(f"vipwarden recorder: {error}\n")
         return 1
@@ -68,11 +81,26 @@ def recorder(
 main = CommandLine("vipwarden recorder", recorder)
 
 
-def start(most: int, conf: str, haproxy_conf: str, say: Callable[[str], None]) -> Recorder:
+def _settings(config: str | None, given: dict[str, Any]) -> Settings:
+    """Return what is to be looked at; a configuration that is wrong keeps nobody from recording."""
+    path = config or (PATH if Path(PATH).exists() else "")
+    values: dict[str, Any] = {}
+    if path:
+        try:
+            values = Document(path, sections=SECTIONS).section("exporter", settings)
+        except ConfigError as error:
+            _say(f"the defaults are taken, as the configuration is wrong: {error}")
+    if "haproxy_conf" in given:
+        values.pop("haproxy", None)
+    return settings(**values | given)
+
+
+def start(most: int, seen: Settings, say: Callable[[str], None]) -> Recorder:
     """Return a recorder that is ready to run, whose node is watched already; raises BusyError and OSError."""
+    conf = seen.keepalived_conf
     segments = Segments(paths.history(), most)  # first: where another recorder writes, nothing is touched
     work = Recorder(Spool(paths.events(), conf), segments, say)
-    looks = Looks(Hand("recorder"), (Keepalived(conf), Haproxies(haproxy_conf), Ipvs()), say)
+    looks = Looks(Hand("recorder"), (Keepalived(conf), Haproxies(seen.haproxy_conf, seen.haproxy), Ipvs()), say)
     work.seen = looks.stir
     Thread(target=looks.run, daemon=True).start()
     try:
@@ -85,10 +113,10 @@ def start(most: int, conf: str, haproxy_conf: str, say: Callable[[str], None]) -
 
 
 @contextmanager
-def recording(conf: str, haproxy_conf: str, say: Callable[[str], None]) -> Iterator[None]:
+def recording(seen: Settings, say: Callable[[str], None]) -> Iterator[None]:
     """Record in this process until the end of the block, unless another recorder does or it cannot be done."""
     try:
-        work = start(_MOST << 20, conf, haproxy_conf, say)
+        work = start(_MOST << 20, seen, say)
     except BusyError:
         yield
         return

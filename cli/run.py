@@ -114,7 +114,7 @@ class _Node(AgentService):
         seen = self.settings
         server = self._server = await start(seen, self.log.say)
         try:
-            with _pidfile() as pidfile, recording(seen.keepalived_conf, seen.haproxy_conf, self.log.say):
+            with _pidfile() as pidfile, recording(seen, self.log.say):
                 listen = _own(*server.addresses[0][:2])
                 if not self.path:
                     self.plan = _default(pidfile, listen)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.commands import program
@@ -21,6 +22,7 @@ from vipwarden.events.haproxies import Haproxies
 from vipwarden.events.ipvs import Ipvs
 from vipwarden.events.keepalived import Keepalived
 from vipwarden.events.looks import Looks
+from vipwarden.node.haproxy.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,9 +214,10 @@ class Counted:
 
     least, most, is_there = 10.0, 60.0, True
 
-    def __init__(self, *, broken: bool = False) -> None:
+    def __init__(self, *, broken: bool = False, seconds: float = 0.0) -> None:
         self.looks = 0
         self.broken = broken
+        self.seconds = seconds
 
     def descriptors(self) -> tuple[int, ...]:
         """Return that it has no descriptor."""
@@ -223,14 +226,13 @@ class Counted:
     def look(self, _tell: Callable[..., None]) -> None:
         """Count."""
         self.looks += 1
+        time.sleep(self.seconds)
         if self.broken:
             raise ValueError("a bug")
 
 
 def test_what_happens_is_looked_at_at_once_and_then_more_often(tmp_path: Path) -> None:
     """A storm of events is no storm of looks, and a broken source does not end the others."""
-    from threading import Thread
-
     said: list[str] = []
     good, bad = Counted(), Counted(broken=True)
     looks = Looks(Hand("test", str(tmp_path)), (bad, good), said.append)
@@ -248,3 +250,90 @@ def test_what_happens_is_looked_at_at_once_and_then_more_often(tmp_path: Path) -
     assert good.looks - before <= 100 * 0.005 / 0.05 + 20
     assert bad.looks == 1
     assert "Counted is not recorded any more" in said[0]
+
+
+def test_each_haproxy_that_haproxy_cfg_names_is_asked(tmp_path: Path) -> None:
+    """Two processes; which of them is said. A stats page is asked by nobody; who is named no more is left alone."""
+    heard, conf = Heard(), tmp_path / "haproxy.cfg"
+    body = "backend be\n server one 127.0.0.1:1\n"
+    with haproxy.haproxy(body) as first, haproxy.haproxy(body) as second:
+        lines = [f" stats socket {path} process {number}\n" for number, path in ((1, first), (2, second))]
+        conf.write_text("global\n nbproc 2\n" + "".join(lines))
+        source = Haproxies(str(conf))
+        assert heard.after(source.look) == []
+        order(second, "disable server be/one")
+        assert set(heard.after(source.look)) == {
+            Said("haproxy", "be/one", "server", "UP", "MAINT"),
+            Said("haproxy", "be", "backend", "UP", "DOWN"),
+        }
+        assert len(list(source.descriptors())) == 2
+        conf.write_text(f"global\n stats socket {first}\n")
+        assert heard.after(source.look) == []
+        assert len(list(source.descriptors())) == 1
+        order(first, "disable server be/one")
+        assert Said("haproxy", "be/one", "server", "UP", "MAINT") in heard.after(source.look)
+
+
+def test_haproxy_over_tcp(tmp_path: Path) -> None:
+    """As named by the configuration of the exporter, with a page, which is left out."""
+    heard = Heard()
+    port, *_ = free_ports(1)
+    body = f"backend be\n server one 127.0.0.1:1\nglobal\n stats socket 127.0.0.1:{port} level admin\n"
+    with haproxy.haproxy(body) as path:
+        given = [Source(f"edge=tcp://127.0.0.1:{port}"), Source("inner=http://127.0.0.1:1/stats;csv")]
+        source = Haproxies(str(tmp_path / "none.cfg"), given)
+        assert heard.after(source.look) == []
+        order(path, "disable server be/one")
+        assert Said("haproxy", "be/one", "server", "UP", "MAINT") in heard.after(source.look)
+
+
+def test_a_pid_of_another_namespace_is_not_held(tmp_path: Path) -> None:
+    """A HAProxy in a container answers with a PID that is another process here, or none."""
+    heard = Heard()
+    stranger = subprocess.Popen([program("sleep"), "20"])
+    answer = f"Version: 3\nPid: {stranger.pid}\n\n# pxname,svname,{'x,' * 15}status,type,\nbe,BACKEND,{',' * 15}UP,1,\n\n"
+    path = str(tmp_path / "sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        (tmp_path / "haproxy.cfg").write_text(f"global\n stats socket {path}\n")
+        source = Haproxies(str(tmp_path / "haproxy.cfg"))
+
+        def serve() -> None:
+            for _ in range(2):
+                peer = server.accept()[0]
+                peer.recv(4096)
+                peer.sendall(answer.encode())
+                peer.close()
+
+        thread = Thread(target=serve)
+        thread.start()
+        assert heard.after(source.look) == []
+        stranger.kill()
+        stranger.wait()
+        assert heard.after(source.look) == []
+        assert not list(source.descriptors())
+        thread.join()
+
+
+def test_another_address_wakes_nobody(tmp_path: Path) -> None:
+    """Those of containers come and go; a VIP is another kind. What is not there is looked at seldom."""
+    good = Counted()
+    looks = Looks(Hand("test", str(tmp_path)), (good,), print)
+    Thread(target=looks.run, daemon=True).start()
+    until(lambda: good.looks == 1)
+    for _ in range(5):
+        looks.stir([event(1, "address")])
+    time.sleep(0.3)
+    assert good.looks == 1
+
+
+def test_a_source_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
+    """It is looked at as seldom as when nothing happens, the others often."""
+    slow, quick = Counted(seconds=0.15), Counted()
+    looks = Looks(Hand("test", str(tmp_path)), (slow, quick), print)
+    Thread(target=looks.run, daemon=True).start()
+    until(lambda: quick.looks == 1)
+    looks.stir([event(1, "check")])
+    until(lambda: quick.looks >= 3)
+    assert slow.looks == 1

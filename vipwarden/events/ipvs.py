@@ -6,7 +6,6 @@ read again and again, which needs no right and shows the network namespace of th
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from vipwarden.node.ipvs.marked import USUAL
@@ -26,7 +25,7 @@ _ADDED, _REMOVED = "added", "removed"
 class Ipvs:
     """Compares the table with that of the last look."""
 
-    least, most = 10.0, 30.0
+    least, most = 15.0, 30.0
 
     def __init__(self, path: str = _PATH) -> None:
         self._path = path
@@ -74,8 +73,6 @@ class Ipvs:
 
     def _read(self) -> bytes:
         """Return the text of the table, empty where the kernel has none; raises IpvsError."""
-        if not os.path.exists(self._path):  # noqa: PTH110 - the usual case on a node without IPVS
-            return b""
         try:
             return read(self._path)
         except IpvsMissingError:

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 class Keepalived:
     """The process that keepalived's usual pidfiles name, where there is a keepalived.conf."""
 
-    least, most = 10.0, 60.0
+    least = most = 60.0
 
     def __init__(self, conf: str) -> None:
         self._conf = conf
         self._process = Process("keepalived", b"keepalived")
-        self.is_there = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it runs; who starts it moves a VIP or a state soon, which is seen at once."""
+        return bool(self._process.pid)
 
     def descriptors(self) -> Iterable[int]:
         """Return a descriptor that can be read when it has ended."""
@@ -32,8 +36,9 @@ class Keepalived:
         """Tell whether it has ended or started; raises nothing."""
         if self._process.has_ended():
             self._process.ended(tell)
-        self.is_there = bool(self._process.pid) or os.path.exists(self._conf)  # noqa: PTH110 - cheaper
-        if not self.is_there or self._process.descriptors():  # which tells of its end
+        if self._process.descriptors():  # which tells of its end
+            return
+        if not self._process.pid and not os.path.exists(self._conf):  # noqa: PTH110 - cheaper
             return
         for path in pidfiles():
             pid = pid_of(path)

@@ -127,7 +127,7 @@ def read(path: str) -> bytes:
     try:
         source = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
         try:
-            while (more := posix.read(source, 1 << 20)) and size <= _MOST_BYTES:
+            while (more := posix.read(source, 1 << 16)) and size <= _MOST_BYTES:
                 data.append(more)
                 size += len(more)
         finally:
