@@ -58,11 +58,12 @@ def _ignore(*_: str) -> None:
 
 @dataclass(slots=True)
 class Frame:
-    """The sources of one exporter; ``say`` takes a line for the log."""
+    """The sources of one exporter; ``say`` takes a line for the log, ``tell`` what fails, and why, or "" at its end."""
 
     settings: Settings
     sources: Sequence[Source[Any]]
     say: Callable[[str], None] = _ignore
+    tell: Callable[[str, str], None] = _ignore
     _collections: dict[object, asyncio.Task[Collected]] = field(default_factory=dict)
     _runs: dict[object, asyncio.Task[Outcome]] = field(default_factory=dict)
     _left: dict[object, Thread] = field(default_factory=dict)
@@ -133,10 +134,12 @@ class Frame:
         return outcome
 
     def note(self, name: str, failure: str, what: str = "") -> None:
-        """Log the begin and the end of a failure of a source, or of ``what`` of it."""
+        """Log and tell the begin and the end of a failure of a source, or of ``what`` of it."""
         whose = f"{what}collector {name}"
         before = self._failing.get(whose, "")
         self._failing[whose] = failure
+        if bool(failure) is not bool(before):
+            self.tell(whose, failure)
         if failure and failure != before:
             self.say(f"{whose} failed: {failure}")
         elif before and not failure:

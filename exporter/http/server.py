@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from exporter.frame import STEP, Frame
+from exporter.handed import Handed
 from exporter.http.aiohttp_server import Server as HttpServer
 from exporter.http.answers import Answers
 from exporter.http.connection import Connection
@@ -48,7 +49,7 @@ class Server:
         """Prepare it; raises ConfigError for the web configuration."""
         self.settings = settings
         self._say = say
-        self._answers = Answers(Frame(settings, sources(), say), self._own)
+        self._answers = Answers(Frame(settings, sources(), say, Handed().tell), self._own)
         front = Front(self._answers)
         security = Security(settings.web_config, say)
         self._gate = Gate(HttpServer(front.handle), security, settings.max_connections, limits, say)

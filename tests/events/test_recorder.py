@@ -172,61 +172,6 @@ def test_files_of_others_and_garbage_go_nowhere(tmp_path: Path) -> None:
         until(lambda: run.texts() == ["good"] and not waiting(run), run.process)
 
 
-def test_a_script_that_has_gone_wild_drives_out_nothing(tmp_path: Path) -> None:
-    """Of more than a burst the rest is counted as lost."""
-    if os.geteuid():
-        pytest.skip("only root becomes another user")
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder.name.startswith(("pytest", "test_")):
-            folder.chmod(0o755)
-    (tmp_path / "keepalived.conf").write_text("global_defs {\n script_user nobody\n}\n")
-    with recording(tmp_path) as run:
-        many = "[hand.give('check', 'web') for _ in range(20)]"
-        storm = f"\nfor _ in range(150):\n    {many}\n    hand.flush()\n    time.sleep(2e-3)"
-        source = SENDER.format(code=str(CODE), root=str(tmp_path / "run")).replace("hand.flush()", storm)
-        run.spool.chmod(0o755)
-        run.spool.parent.chmod(0o755)
-        env = {"XDG_RUNTIME_DIR": "/nonexistent"}
-        subprocess.run([sys.executable, "-c", f"import time\n{source}"], env=env, user="nobody", check=True, cwd="/")
-        until(lambda: any(it.state == "lost" for it in run.events()), run.process)
-    assert 500 < sum(it.by == "chk_port" for it in run.events()) < 2500
-
-
-SENDER = """
-import os, sys
-sys.path[:0] = [{code!r}]
-from vipwarden.state import paths
-paths.ROOT = {root!r}
-from vipwarden.events.hand import Hand
-hand = Hand("chk_port")
-for kind, text in (("check", "script"), ("vrrp", "script"), ("agent", "forged")):
-    hand.give(kind, "web", state="OK", text=text)
-hand.give("check", "web", text="too old", ago=1000)
-hand.flush()
-"""
-
-
-@pytest.mark.parametrize("user", ["nobody", "daemon"])
-def test_scripts_of_keepalived_hand_over_as_another_user(tmp_path: Path, user: str) -> None:
-    """The user that keepalived.conf names may; what it forges goes nowhere. Others may not."""
-    if os.geteuid():
-        pytest.skip("only root becomes another user")
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder.name.startswith(("pytest", "test_")):
-            folder.chmod(0o755)
-    (tmp_path / "keepalived.conf").write_text("global_defs {\n script_user nobody\n}\n")
-    with recording(tmp_path) as run:
-        source = SENDER.format(code=str(CODE), root=str(tmp_path / "run"))
-        env = {"XDG_RUNTIME_DIR": "/nonexistent"}
-        run.spool.chmod(0o755)
-        run.spool.parent.chmod(0o755)
-        subprocess.run([sys.executable, "-c", source], env=env, user=user, check=True, cwd="/")
-        give(run, ["last"])
-        until(lambda: run.texts() == ["last"], run.process)
-    sent = [(it.kind, it.text) for it in run.events() if it.by == "chk_port"]
-    assert sent == ([("check", "script"), ("vrrp", "script")] if user == "nobody" else [])
-
-
 def test_folders_that_somebody_removes_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what comes after is recorded."""
     monkeypatch.setattr(recorder, "_LONGEST", 0.2)

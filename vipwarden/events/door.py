@@ -1,127 +1,185 @@
-"""How do programs of other users hand events over? By a socket of the recorder, which knows who sends.
+"""How do programs of other users hand events over? By sockets of the recorder, which knows who sends.
 
 keepalived runs scripts as its script_user, who may not write root's spool. What such a user sends is taken for an
-event of now on this node, of the kinds that scripts have; the recorder refuses other users.
+event of now on this node. Each has a socket of its own, which no other user may open: so nobody fills the queue of
+another. A socket for all takes what comes before the recorder knows of a user.
 """
 
 from __future__ import annotations
 
 import os
-import pwd
 import socket
+from collections import Counter
 from contextlib import suppress
-from struct import Struct
+from struct import Struct, pack
 from typing import TYPE_CHECKING
 
 from vipwarden.events.event import boot_id, decode
 from vipwarden.events.hand import DOOR, MOST_BYTES
-from vipwarden.node.keepalived.conf import parse
-from vipwarden.node.keepalived.lines import ConfError
+from vipwarden.events.senders import Senders, is_allowed, name_of
 from vipwarden.state.clock import boot, wall
 
 if TYPE_CHECKING:
-    from vipwarden.node.keepalived.conf import Block
+    from collections.abc import Iterable, Iterator
 
-KINDS = frozenset(("check", "restart", "server", "vrrp"))
-_USUAL = "keepalived_script"  # keepalived's default, keepalived.conf(5)
-_ROOM = 1 << 20  # bytes of the socket
+    from vipwarden.events.event import Event
+
+_ROOM = 1 << 20  # bytes of a socket
 _CREDENTIALS = Struct("=iII")  # struct ucred: PID, user, group
 _MOST = 64  # datagrams at once
-_RATE, _BURST = 100.0, 1000.0  # lines a second: a script that has gone wild must not drive out the record
+_MOST_USERS = 64
+_RATE, _BURST = 10.0, 1000.0  # lines a second of a user: a script that has gone wild must not drive out the record
 _APART = 60.0  # seconds by which clocks of an event may differ from now
+_TELL = 60.0  # seconds between two words about who sends too much, or may not send
+_ACL = "system.posix_acl_access"
+_OWNER, _USER, _GROUP, _MASK, _OTHER, _NOBODY = 0x01, 0x02, 0x04, 0x10, 0x20, 0xFFFFFFFF  # linux/posix_acl.h
 
 
-class Door:
-    """The socket in the folder ``spool``, for the users of the scripts of a keepalived.conf."""
+class Doors:
+    """The sockets in the folder ``spool``, for the users of a keepalived.conf and that of the exporter."""
 
     def __init__(self, spool: str, conf: str) -> None:
-        """Bind it anew; raises OSError."""
-        self._conf = conf
-        self._stamp: tuple[int, ...] = ()
-        self._users: set[int] = set()
-        self._left, self._taken = _BURST, boot()
-        self.lost = 0  # lines beyond the rate
-        path = f"{spool}/{DOOR}"
-        with suppress(FileNotFoundError):
-            os.unlink(path)  # noqa: PTH108
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
-            self._socket.bind(path)
-            os.chmod(path, 0o666)  # noqa: PTH101, S103 - the sender's user is what counts
-        except OSError:
-            self._socket.close()
-            raise
+        """Bind them anew; raises OSError."""
+        self._path = f"{spool}/{DOOR}"
+        self._senders = Senders(conf)
+        self._budgets: dict[int, Budget] = {}
+        self._lost: Counter[int] = Counter()
+        self._refused: Counter[int] = Counter()
+        self._lost_told = self._refused_told = -_TELL
+        for name in os.listdir(spool):  # noqa: PTH208
+            if name.startswith(f"{DOOR}."):  # of an earlier recorder
+                os.unlink(f"{spool}/{name}")  # noqa: PTH108
+        self._sockets = {-1: _bound(self._path)}
+        self.renew()
 
-    def fileno(self) -> int:
-        """Return its descriptor, for poll()."""
-        return self._socket.fileno()
+    def descriptors(self) -> Iterable[int]:
+        """Yield what can be read when something was sent."""
+        for door in self._sockets.values():
+            yield door.fileno()
 
     def close(self) -> None:
         """Take nothing any more."""
-        self._socket.close()
+        for door in self._sockets.values():
+            door.close()
+
+    def renew(self) -> None:
+        """Make a socket for each user who is new, and remove those of users who may no longer send; raises nothing."""
+        self._kinds = self._senders.known()
+        wanted = set(sorted(self._kinds.keys() - {0, os.geteuid()})[:_MOST_USERS])
+        for user in self._sockets.keys() - wanted - {-1}:
+            self._sockets.pop(user).close()
+            self._budgets.pop(user, None)
+            with suppress(OSError):
+                os.unlink(f"{self._path}.{user}")  # noqa: PTH108
+        for user in wanted - self._sockets.keys():
+            with suppress(OSError):  # it has the socket for all
+                self._sockets[user] = _bound(f"{self._path}.{user}", user)
 
     def take(self) -> list[bytes]:
         """Return the lines that have come from those who may hand over; raises nothing, and does not wait."""
+        self.renew()
         lines: list[bytes] = []
-        for _ in range(_MOST):
-            try:
-                data, extra, flags, _ = self._socket.recvmsg(MOST_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
-            except OSError:
-                break
-            if not flags & socket.MSG_TRUNC and _sender(extra) in self._allowed():
-                lines += (text for text in data.splitlines(keepends=True) if _is_credible(text))
+        for door in self._sockets.values():
+            for user, data in _received(door):
+                kinds = self._kinds.get(user)
+                if kinds is None:
+                    self._refused[user] += 1
+                    continue
+                sent = data.splitlines(keepends=True)
+                many = self._budgets.setdefault(user, Budget()).take(len(sent))
+                self._lost[user] += len(sent) - many
+                lines += (text for text in sent[:many] if _is_credible(decode(text), kinds))
+        return lines
+
+    def settled(self) -> None:
+        """Take note that the disk has all lines that were taken."""
+        for budget in self._budgets.values():
+            budget.waiting = 0
+
+    def losses(self, *, last: bool = False) -> list[str]:
+        """Say whose events were lost since the last time; but for the last time at most once a minute."""
+        lost = +self._lost
+        if not lost or (boot() - self._lost_told < _TELL and not last):
+            return []
+        self._lost.clear()
+        self._lost_told = boot()
+        return [f"{many} events of user {name_of(user)}, who hands over too many" for user, many in lost.items()]
+
+    def refused(self) -> str:
+        """Say, at most once a minute, who has sent and may not; empty where nobody has."""
+        if not self._refused or boot() - self._refused_told < _TELL:
+            return ""
+        users = ", ".join(name_of(user) for user, _ in self._refused.most_common(3))
+        many, self._refused_told = self._refused.total(), boot()
+        self._refused.clear()
+        return f"{many} messages of users who run no script of keepalived were refused: {users}"
+
+
+class Budget:
+    """How many lines of a user are taken: some at once, then so many a second, and few while the disk takes none."""
+
+    def __init__(self) -> None:
+        self.waiting = 0  # lines that the disk does not have yet
+        self._left, self._counted = _BURST, boot()
+
+    def take(self, lines: int) -> int:
+        """Return how many of so many lines are taken."""
         now = boot()
-        self._left = min(_BURST, self._left + (now - self._taken) * _RATE)
-        self._taken = now
-        many = min(len(lines), int(self._left))
+        self._left = min(_BURST, self._left + (now - self._counted) * _RATE)
+        self._counted = now
+        many = max(0, min(lines, int(self._left), int(_BURST) - self.waiting))
         self._left -= many
-        self.lost += len(lines) - many
-        return lines[:many]
+        self.waiting += many
+        return many
 
-    def _allowed(self) -> set[int]:
-        """Return the users of keepalived's scripts, as keepalived.conf has them now."""
+
+def _bound(path: str, user: int | None = None) -> socket.socket:
+    """Return a socket at a path, which a user alone may open, or all; raises OSError."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
+        door.bind(path)
+        if user is None:
+            os.chmod(path, 0o666)  # noqa: PTH101, S103 - the sender's user is what counts
+        else:
+            os.chmod(path, 0o600)  # noqa: PTH101
+            os.setxattr(path, _ACL, _acl(user))
+    except OSError:
+        door.close()
+        if user is not None:
+            with suppress(OSError):
+                os.unlink(path)  # noqa: PTH108
+        raise
+    return door
+
+
+def _acl(user: int) -> bytes:
+    """Return the access control list by which the owner and a user may write, linux/posix_acl_xattr.h."""
+    may = ((_OWNER, 6, _NOBODY), (_USER, 6, user), (_GROUP, 0, _NOBODY), (_MASK, 6, _NOBODY), (_OTHER, 0, _NOBODY))
+    return pack("<I", 2) + b"".join(pack("<HHI", *entry) for entry in may)
+
+
+def _received(door: socket.socket) -> Iterator[tuple[int, bytes]]:
+    """Yield what waits in a socket, with its sender's user."""
+    for _ in range(_MOST):
         try:
-            status = os.stat(self._conf)  # noqa: PTH116
-            stamp: tuple[int, ...] = (status.st_ino, status.st_mtime_ns, status.st_size)
-            if stamp != self._stamp:
-                self._users = _numbers(script_users(parse(self._conf)))
-            self._stamp = stamp
-        except (ConfError, OSError):
-            self._users = self._users or _numbers({_USUAL})
-        return self._users
+            data, extra, flags, _ = door.recvmsg(MOST_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
+        except OSError:
+            return
+        for level, kind, value in extra:
+            is_sender = (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS)
+            if is_sender and len(value) >= _CREDENTIALS.size and not flags & socket.MSG_TRUNC:
+                yield _CREDENTIALS.unpack_from(value)[1], data
 
 
-def script_users(conf: Block) -> set[str]:
-    """Return the users as which a keepalived.conf runs scripts: script_user, and ``user`` of a vrrp_script."""
-    named = [block.value("script_user") for block in conf.named("global_defs")]
-    named += [block.value("user") for block in conf.named("vrrp_script")]
-    return {_USUAL, *filter(None, named)}
-
-
-def _numbers(names: set[str]) -> set[int]:
-    found = {0, os.geteuid()}
-    for name in names:
-        with suppress(KeyError):
-            found.add(int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid)
-    return found
-
-
-def _sender(extra: list[tuple[int, int, bytes]]) -> int | None:
-    for level, kind, data in extra:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(data) >= _CREDENTIALS.size:
-            user: int = _CREDENTIALS.unpack_from(data)[1]
-            return user
-    return None
-
-
-def _is_credible(text: bytes) -> bool:
-    """Return whether a line is an event of a script, of now and of this boot: else it could confuse the order."""
-    event = decode(text)
+def _is_credible(event: Event | None, kinds: frozenset[str]) -> bool:
+    """Return whether it is an event of these kinds, of now and of this boot: else it could confuse the order."""
     return (
         event is not None
-        and event.kind in KINDS
+        and is_allowed(event, kinds)
         and event.bid == boot_id()
         and event.node == os.uname().nodename
         and abs(event.boot - boot()) < _APART

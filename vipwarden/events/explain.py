@@ -85,6 +85,8 @@ def is_trouble(event: Event) -> bool | None:
     if event.kind == "haproxy":  # one server of many moves no VIP
         down = event.of == "backend" and "DOWN" in (event.state, event.before)
         return event.state == "DOWN" if down else None
+    if event.kind == "source" and event.of:  # a collector of the exporter, whose user causes nothing
+        return None
     return True if event.state in _WORSE.get(event.kind, ()) else None
 
 

@@ -14,8 +14,8 @@ A program that begins or ends something says so by
 with the states ``begin`` and ``end`` for the kinds maintenance, handover and panic; inside of the agent by
 ``Record.event()`` with the same words. "vipwarden events --explain" takes a begin for the cause of what follows.
 
-Another user than root, without a recorder of its own, sends to the socket of root's recorder, which knows the users of
-keepalived's scripts. What finds no room there is lost.
+Another user than root, without a recorder of its own, sends to a socket of root's recorder, which knows the users of
+keepalived's scripts and that of the exporter. What finds no room there is lost.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Hand:
         if not lines:
             return
         try:
-            left = MOST_FILES + 2 - len(posix.listdir(self._folder))  # bell and door are none
+            left = MOST_FILES - sum(name[0] != "." for name in posix.listdir(self._folder))
         except OSError:
             if self._folder == paths.events() and posix.geteuid():
                 _send(lines)
@@ -120,8 +120,12 @@ def _send(lines: list[bytes]) -> None:
     import _socket
 
     door = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+    path = f"{paths.events(paths.ROOT)}/{DOOR}"
     try:
-        door.connect(f"{paths.events(paths.ROOT)}/{DOOR}")
+        try:
+            door.connect(f"{path}.{posix.geteuid()}")
+        except OSError:  # the recorder does not know this user yet
+            door.connect(path)
         for data in batches(lines):
             door.send(data)
     except OSError:  # it does not run, or has no room

@@ -59,6 +59,8 @@ class Recorder:
                 self._complain(f"{self._spool.folder} was removed and cannot be made anew: {error.strerror or error}")
                 seconds = _AGAIN
             self._spool.wait(min(seconds, self._roles.due() - boot()))
+            if refused := self._spool.refused():
+                self._say(refused)
             self._tell_roles()
         self._tell("recorder", "stop")
         self._drain()
@@ -74,8 +76,8 @@ class Recorder:
         while True:
             try:
                 names = self._spool.names()
-                if lost := self._spool.losses():
-                    self._tell("events", "lost", f"{lost} events found no room in {self._spool.folder}")
+                for lost in self._spool.losses(last=self.ending):
+                    self._tell("events", "lost", lost)
                 lines = self._spool.lines(names)
                 if not names and not lines:
                     return True

@@ -1,6 +1,6 @@
 """What has been handed over to the recorder, and when does more come?
 
-Files in a folder, a FIFO that is rung for them, and a socket for programs of other users.
+Files in a folder, a FIFO that is rung for them, and sockets for programs of other users.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import islice
 from time import sleep
 from typing import TYPE_CHECKING
 
-from vipwarden.events.door import Door
+from vipwarden.events.door import Doors
 from vipwarden.events.hand import BELL, LOST, MOST_BYTES, ring
 from vipwarden.state import files
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_FILES = 128  # at once: 2 MiB
-_MOST_SENT = 4096  # lines of other users that wait for the disk
 _GATHER = 0.05  # seconds for those that follow
 _FOREIGN = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ELOOP, errno.ENXIO)
 
@@ -47,14 +46,14 @@ class Spool:
             os.mkfifo(bell, 0o622)
         self._bell = os.open(bell, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            self._door = Door(self.folder, self._conf)
+            self._doors = Doors(self.folder, self._conf)
         except OSError:
             os.close(self._bell)
             raise
 
     def close(self) -> None:
         """Take nothing any more."""
-        self._door.close()
+        self._doors.close()
         os.close(self._bell)
 
     def is_whole(self) -> bool:
@@ -66,25 +65,27 @@ class Spool:
         return (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino)
 
     def mend(self) -> None:
-        """Make anew what somebody has removed; raises OSError."""
-        if not self.is_whole():
-            door, bell = self._door, self._bell
-            self._open()
-            door.close()
-            os.close(bell)
+        """Make anew what somebody has removed, and sockets for users who are new; raises OSError."""
+        if self.is_whole():
+            self._doors.renew()
+            return
+        doors, bell = self._doors, self._bell
+        self._open()
+        doors.close()
+        os.close(bell)
 
     def wait(self, seconds: float) -> None:
         """Wait until something is handed over, at most so many seconds."""
         poll = select.poll()
         poll.register(self._bell, select.POLLIN)
-        if len(self._sent) < _MOST_SENT:
-            poll.register(self._door, select.POLLIN)
+        for descriptor in self._doors.descriptors():
+            poll.register(descriptor, select.POLLIN)
         if poll.poll(max(0.0, seconds) * 1000):
             sleep(_GATHER)
             with suppress(BlockingIOError):
                 while len(os.read(self._bell, 65536)) == 65536:
                     pass
-            self._sent += self._door.take()
+            self._sent += self._doors.take()
 
     def wake(self) -> None:
         """End wait(); to be called from a signal handler or another thread."""
@@ -104,19 +105,27 @@ class Spool:
     def done(self, names: Sequence[str]) -> None:
         """Remove files, and forget what other users have sent: the disk has it; raises OSError."""
         self._sent = []
+        self._doors.settled()
         for name in names:
             os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
 
-    def losses(self) -> int:
-        """Return how many events found no room since the last time; raises OSError."""
-        lost, self._door.lost = self._door.lost, 0
+    def losses(self, *, last: bool = False) -> list[str]:
+        """Say what was lost since the last time, of users at most once a minute unless it is the ``last`` time.
+
+        Raises OSError.
+        """
+        lost = self._doors.losses(last=last)
         path = f"{self.folder}/{LOST}"
         try:
-            lost += os.lstat(path).st_size
+            many = os.lstat(path).st_size
         except FileNotFoundError:
             return lost
         os.unlink(path)  # noqa: PTH108
-        return lost
+        return [*lost, f"{many} events found no room in {self.folder}"]
+
+    def refused(self) -> str:
+        """Say who has sent and may not, empty where nobody has or it was said within a minute."""
+        return self._doors.refused()
 
 
 def _lines(path: str) -> list[bytes]:
