@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from exporter.settings import Settings
 
+
 class Mebibytes(Count):
     """A size in MiB, from 1 to 65536."""
 

@@ -1,4 +1,4 @@
-"""How does the record of events learn that a collector of the exporter fails? At its begin and its end, not each scrape."""
+"""How does the record of events learn that a collector of the exporter fails? At begin and end, not at each scrape."""
 
 from __future__ import annotations
 

@@ -291,7 +291,8 @@ def test_a_pid_of_another_namespace_is_not_held(tmp_path: Path) -> None:
     """A HAProxy in a container answers with a PID that is another process here, or none."""
     heard = Heard()
     stranger = subprocess.Popen([program("sleep"), "20"])
-    answer = f"Version: 3\nPid: {stranger.pid}\n\n# pxname,svname,{'x,' * 15}status,type,\nbe,BACKEND,{',' * 15}UP,1,\n\n"
+    table = f"# pxname,svname,{'x,' * 15}status,type,\nbe,BACKEND,{',' * 15}UP,1,\n\n"
+    answer = f"Version: 3\nPid: {stranger.pid}\n\n{table}"
     path = str(tmp_path / "sock")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)

@@ -49,7 +49,7 @@ def instances(conf: str, only: str = "") -> list[Instance]:
     else:
         known = parse(text)
         for instance in known:
-            instance.sources = tuple(source for source in instance.sources if source.scheme in (only or source.scheme).split())
+            instance.sources = tuple(it for it in instance.sources if not only or it.scheme in only.split())
         if any(instance.sources for instance in known):
             return [instance for instance in known if instance.sources]
         line = f"stats socket {DEFAULT_SOCKETS[0]} mode 660 level user"
