@@ -186,7 +186,7 @@ def test_without_access_control_lists_there_is_the_socket_for_all(
     def refuse(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(door.os, "setxattr", refuse)
+    monkeypatch.setattr(os, "setxattr", refuse)
     (top / "direct:vipwarden-exporter").unlink()
     (top / "direct:vipwarden-exporter").symlink_to("2")
     doors.renew()
@@ -209,8 +209,8 @@ def test_lines_of_a_user_are_few_while_the_disk_takes_none(doors: Doors, monkeyp
     now = [time.monotonic()]
     monkeypatch.setattr(door, "boot", lambda: now[0])
     monkeypatch.setattr(door, "_is_credible", lambda *_: True)
+    first, *_ = doors.descriptors()
     monkeypatch.setattr(door, "_received", lambda sock: iter([(1, text)] * 2000 if sock.fileno() == first else []))
-    first = next(iter(doors.descriptors()))
     assert len(doors.take()) == 1000
     now[0] += 1000
     assert doors.take() == []

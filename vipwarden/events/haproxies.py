@@ -72,7 +72,7 @@ class Haproxies:
         for place in places:
             label = place.name if len(places) > 1 else ""
             key = label, place.sources
-            self._known[key] = before.pop(key, None) or Haproxy(place.sources, label)
+            self._known[key] = before.pop(key) if key in before else Haproxy(place.sources, label)
         for haproxy in before.values():
             haproxy.leave()
 
