@@ -18,7 +18,7 @@ AXE := $(VENV)/.axe
 run: setup
 	$(BIN)/vipwarden run
 
-# in parallel, then alone the tests that measure time; pytest exits 5 where PYTEST selects none
+# in parallel, then alone the tests that claim a short time; pytest exits 5 where PYTEST selects none
 test: setup $(AXE)
 	@$(BIN)/python tests/programs.py test
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not alone" $(PYTEST) || test $$? -eq 5

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent  # where `make setup` writes them
 CODE = Path(__file__).parents[1]
+FAR = 30.0  # seconds after which even on a busy machine a run has ended by its deadline; without that it never ends
 
 
 PopenText: TypeAlias = "subprocess.Popen[str]"

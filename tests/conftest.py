@@ -2,7 +2,7 @@
 
 ``pytest -n auto`` starts more workers than there are processors, as most of the time of most tests is waiting. A worker
 of root's has its own network, processes, /run and /tmp (apart.sh); other users' share the machine's, with ports of
-their own (servers/ports.py). What measures time is marked ``alone``: `make test` runs it when nothing else does.
+their own (servers/ports.py). What claims a short time is marked ``alone``: `make test` runs it when nothing else does.
 """
 
 from __future__ import annotations
@@ -57,6 +57,13 @@ def pytest_configure(config: pytest.Config) -> None:
         with socket.socket() as any_socket:
             fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
         config.option.basetemp = "/tmp/pytest"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files unread that have none of the tests that run alone, where only those are wanted."""
+    if config.option.markexpr != "alone" or collection_path.suffix != ".py":
+        return None
+    return "mark.alone" not in collection_path.read_text() or None
 
 
 @cache

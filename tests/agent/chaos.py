@@ -1,8 +1,9 @@
 """Does a healthy verdict ever outlive its agent? Kills by the thousand, each followed until all files have failed.
 
-    python -m tests.agent.chaos [COUNT] [WORKERS]
+    python -m tests.agent.chaos [COUNT] [WORKERS] [SEED]
 
-Prints a table by kind, and leaves with 1 where a file stayed healthy beyond its limit, or where a loop stood still.
+Prints a table by kind, and leaves with 1 where a file stayed healthy beyond its limit, or where a loop stood still. By
+a SEED it is the same havoc each time, and without load of its own, for where other tests run.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ _STALL = 8.0  # seconds: a loop that has not turned for so long waits for someth
 _GRACE = 0.5
 
 
-def one(kind: str) -> dict[str, object]:
-    """Do one kind of havoc; return what came of it."""
-    busy = random.random() < 0.5
+def one(kind: str, load: float) -> dict[str, object]:
+    """Do one kind of havoc, under load in such a share of all; return what came of it."""
+    busy = random.random() < load
     quick = kind.startswith("watchdog stopped")
     life = Life(round(10 ** random.uniform(0, 2 if quick else 3)), random.randint(1, 10), _GRACE)
     burners = []
@@ -58,15 +59,17 @@ def _burn() -> None:
         sum(range(10000))
 
 
-def work(kinds: list[str], out: int, seed: int) -> None:
+def work(kinds: list[str], out: int, seed: int, load: float) -> None:
     """Do all of these, and write a line for each."""
     random.seed(seed)
     for kind in kinds:
-        os.write(out, json.dumps(one(kind)).encode() + b"\n")
+        os.write(out, json.dumps(one(kind, load)).encode() + b"\n")
 
 
-def main(count: int, workers: int) -> int:
+def main(count: int, workers: int, seed: int | None = None) -> int:
     """Do ``count`` of them in so many processes at once."""
+    random.seed(seed)
+    load = 0.5 if seed is None else 0.0
     missing = skipped()
     names = [kind for kind in KINDS if kind not in missing]
     shares = [KINDS[kind][0] for kind in names]
@@ -76,7 +79,7 @@ def main(count: int, workers: int) -> int:
     for number in range(workers):
         if os.fork() == 0:
             with suppress(KeyboardInterrupt):
-                work(chosen[number::workers], outlet, random.getrandbits(60) + number)
+                work(chosen[number::workers], outlet, random.getrandbits(60) + number, load)
             os._exit(0)
     os.close(outlet)
     rows: dict[str, list[dict[str, object]]] = {kind: [] for kind in names}

@@ -19,7 +19,7 @@ from tests.servers import misbehaving as servers
 
 INTERVAL = 0.2
 BOUND = 3 * INTERVAL  # what is promised is two and a half intervals
-SLACK = 2.0  # of a busy machine: what is late is late by the 10 s of a watchdog, or for ever
+SLACK = 8.0  # of a busy machine: what is late is late by the 10 s of a watchdog, or for ever
 
 
 def web(port: int, more: str = "", agent_keys: str = "{}") -> str:
@@ -107,7 +107,6 @@ def runs(running: Running) -> float:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])
-@pytest.mark.alone
 def test_an_agent_that_dies(tmp_path: Path, number: signal.Signals) -> None:
     """Within three intervals its track file says 0, and its watchdog is gone as well."""
     with servers.listening() as server, agent(tmp_path, web(server.port)) as running:
@@ -118,7 +117,6 @@ def test_an_agent_that_dies(tmp_path: Path, number: signal.Signals) -> None:
         running.must_come(lambda: not running.watchdogs())
 
 
-@pytest.mark.alone
 def test_an_agent_that_is_stopped_and_goes_on(tmp_path: Path) -> None:
     """SIGSTOP is as good as death; when it goes on, so do its verdicts, and its runs begin anew."""
     with servers.listening() as server, agent(tmp_path, web(server.port)) as running:
@@ -214,13 +212,14 @@ def test_a_weight_falls_to_that_of_no_verdict(tmp_path: Path) -> None:
         running.must_come(lambda: running.value("web") == "-254")
 
 
-@pytest.mark.alone
 def test_how_long_a_look_speaks_can_be_said(tmp_path: Path) -> None:
     """By agent_loss_after, in seconds."""
-    with agent(tmp_path, web(1, "refused: ok, agent_loss_after: 1.5")) as running:
+    with agent(tmp_path, web(1, "refused: ok, agent_loss_after: 2.5")) as running:
         running.must_come(lambda: healthy(running))
+        begun = time.monotonic()
         running.end(signal.SIGKILL)
-        assert 1 < running.must_come(lambda: not healthy(running)) < 1.5 + SLACK
+        running.must_come(lambda: not healthy(running))
+        assert 1 < time.monotonic() - begun < 2.5 + SLACK
 
 
 def test_a_watchdog_that_dies_or_hangs_is_replaced(tmp_path: Path) -> None:
@@ -248,10 +247,9 @@ def test_signals_for_the_agent_leave_the_watchdog_where_it_is(tmp_path: Path) ->
         assert running.watchdogs() == [watchdog]
 
 
-@pytest.mark.alone
 def test_a_clean_end_keeps_the_verdict_for_a_successor_and_no_longer(tmp_path: Path) -> None:
     """The grace is the operator's to say."""
-    with agent(tmp_path, web(1, "refused: ok", "{restart_grace: 1.5}")) as running:
+    with agent(tmp_path, web(1, "refused: ok, agent_loss_after: 60", "{restart_grace: 1.5}")) as running:
         running.must_come(lambda: healthy(running))
         begun = time.monotonic()
         running.end()
@@ -261,10 +259,9 @@ def test_a_clean_end_keeps_the_verdict_for_a_successor_and_no_longer(tmp_path: P
         running.must_come(lambda: not running.watchdogs())
 
 
-@pytest.mark.alone
 def test_a_restart_is_seen_by_nobody(tmp_path: Path) -> None:
     """The track file says 1 all the way, the time of the last change stays, and the old watchdog leaves the field."""
-    text = web(1, "refused: ok, rise: 3, fall: 3")
+    text = web(1, "refused: ok, rise: 3, fall: 3, agent_loss_after: 2")
     with agent(tmp_path, text) as running:
         running.must_come(lambda: healthy(running) and running.state("web"))
         first = running.verdict("web")

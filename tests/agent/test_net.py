@@ -119,7 +119,6 @@ def test_a_full_unix_backlog_is_waited_for_alike(tmp_path: Path) -> None:
         assert told(resident(load("port"), *words)) == wanted
 
 
-@pytest.mark.alone
 def test_many_checks_wait_at_once() -> None:
     """A hundred mute connections take no longer than one."""
 
@@ -135,7 +134,7 @@ def test_many_checks_wait_at_once() -> None:
     with servers.mute() as server:
         begun = time.monotonic()
         results = asyncio.run(all_at_once(str(server.port)))
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 25  # one after the other they would take 50
     assert all(result.expired for result in results)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from checks.mysql_ping import mysql_ping
 from tests.checks.mysql import asleep, eventually, ping, server_context
-from tests.commands import start
+from tests.commands import FAR, start
 from tests.drive import oneshot
 from tests.servers.fake_mysql import DENIED, CachingSha2, Connection, greeting, serve
 from tests.servers.fake_mysql import OK as ACCEPTED
@@ -103,7 +103,7 @@ class TestDeadline:
     @staticmethod
     def drip(connection: Connection) -> None:
         """Send a greeting of many bytes, one at a time."""
-        for byte in frame(greeting(version=b"8" * 1000), 0):
+        for byte in frame(greeting(version=b"8" * 5000), 0):
             connection.sock.sendall(bytes((byte,)))
             time.sleep(0.02)
 
@@ -121,7 +121,6 @@ class TestDeadline:
             ([greeting(b"mysql_native_password")], ""),
         ],
     )
-    @pytest.mark.alone
     def test_a_server_that_hangs_after_any_step(self, steps: list[bytes], arguments: str) -> None:
         """The result comes at the deadline and is marked as expired."""
 
@@ -137,18 +136,17 @@ class TestDeadline:
         with serve(handle) as port:
             begun = time.monotonic()
             result = ping(port, "-u", "x", "-t", "0.15", *arguments.split())
-            assert time.monotonic() - begun < 3
+            assert time.monotonic() - begun < FAR
         assert result.state == CRITICAL
         assert result.expired
         assert "within 0.15 s" in result.text
 
-    @pytest.mark.alone
     def test_a_server_that_drips(self) -> None:
         """A byte now and then does not prolong the run."""
         with serve(self.drip) as port:
             begun = time.monotonic()
             assert ping(port, "-t", "0.2").expired
-            assert time.monotonic() - begun < 3
+            assert time.monotonic() - begun < FAR
 
     @pytest.mark.parametrize(
         ("first", "sequence", "payload"),

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.port import Ports, port
-from tests.commands import program, shell
+from tests.commands import FAR, program, shell
 from tests.drive import oneshot
 from tests.servers import misbehaving as servers
 from vipwarden.core.options import UsageError
@@ -61,7 +61,6 @@ def test_a_unix_socket_is_asked_by_its_path(tmp_path: Path) -> None:
     assert ask(server).text.startswith(f"{path} is closed (Connection refused)")
 
 
-@pytest.mark.alone
 def test_a_unix_socket_with_a_full_backlog_is_filtered(tmp_path: Path) -> None:
     """There connect() does not wait but says EAGAIN; the deadline holds all the same."""
     with servers.full_backlog(str(tmp_path / "socket")) as server:
@@ -69,7 +68,7 @@ def test_a_unix_socket_with_a_full_backlog_is_filtered(tmp_path: Path) -> None:
         result = ask(server, "-t", "0.2")
     assert (result.state, result.expired) == (CRITICAL, True)
     assert "is filtered (no answer in 0.2" in result.text
-    assert 0.19 < time.monotonic() - begun < 3
+    assert 0.19 < time.monotonic() - begun < FAR
 
 
 def test_a_path_too_long_for_a_socket_says_so() -> None:
@@ -202,27 +201,23 @@ def test_hostile_bytes_come_out_as_one_printable_line() -> None:
     ],
     ids=["accepts and says nothing", "drips a byte a second", "drips fast"],
 )
-@pytest.mark.alone
 def test_the_deadline_holds_against(make: Callable[..., servers.Server], said: str) -> None:
     """-t is for the whole run, fractions and all."""
-    server = servers.Server(servers.drip(b"x" * 1000, 0.002)) if make is servers.Server else make()
+    server = servers.Server(servers.drip(b"x" * 60_000, 0.002)) if make is servers.Server else make()
     with server:
         begun = time.monotonic()
         result = ask(server, "-e", "hello", "-t", "0.35")
         taken = time.monotonic() - begun
     assert (result.state, result.expired) == (CRITICAL, True)
     assert said in result.text
-    assert 0.34 < taken < 3
+    assert 0.34 < taken < FAR
 
 
-@pytest.mark.alone
 def test_a_server_that_never_ends_is_not_read_for_ever() -> None:
     """64 KiB without the expected text are enough to say so, quickly and in a short line."""
     with servers.endless() as server:
-        begun = time.monotonic()
-        result = ask(server, "-e", "hello", "-t", "5")
-    assert time.monotonic() - begun < 4
-    assert result.state == CRITICAL
+        result = ask(server, "-e", "hello", "-t", "60")
+    assert (result.state, result.expired) == (CRITICAL, False)
     assert len(result.text) < 300
 
 

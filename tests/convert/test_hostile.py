@@ -171,7 +171,6 @@ def test_existing_checks_stay_as_they_are(capsysbinary: pytest.CaptureFixture[by
         assert said(capsysbinary)[1].startswith(f"vipwarden convert: {checks}:")
 
 
-@pytest.mark.alone
 def test_ten_thousand_real_servers_take_seconds(capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
     """Of this process's time."""
     text = SERVICE.format("".join(SERVER.format(n >> 16, n >> 8 & 255, n & 255) for n in range(10_000)))

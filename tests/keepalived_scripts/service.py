@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Asked:
-    """chk_service (or another command) with a runtime and a state folder below ``folder``."""
+    """chk_service (or another command) with a runtime and a state folder below ``folder``.
+
+    Where the options name no timeout it is long enough for a busy machine.
+    """
 
     def __init__(self, folder: Path, command: str = "chk_service") -> None:
         self.folder = folder
@@ -28,12 +31,12 @@ class Asked:
 
     def __call__(self, *options: str) -> Ran:
         """Ask once."""
-        return run(self.folder, self.command, *options, env=self.env)
+        return run(self.folder, self.command, *self._patient(options), env=self.env)
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Begin to ask, in a process group of its own as keepalived does."""
         return subprocess.Popen(
-            [BIN / self.command, *options],
+            [BIN / self.command, *self._patient(options)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -41,6 +44,10 @@ class Asked:
             text=True,
             process_group=0,
         )
+
+    @staticmethod
+    def _patient(options: tuple[str, ...]) -> tuple[str, ...]:
+        return options if "--timeout" in options else (*options, "--timeout", "20")
 
     def counting(self, more: str = ":") -> tuple[str, str]:
         """Return the options for a restart command that leaves a line for each call, and then does ``more``."""

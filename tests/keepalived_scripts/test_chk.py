@@ -90,9 +90,11 @@ def test_misc_dynamic_gives_a_warning_its_weight(tmp_path: Path) -> None:
 def test_the_deadline_is_below_one_second(tmp_path: Path, make: Callable[[], servers.Server]) -> None:
     """As keepalived 2.2 starts the next copy after a second, this one must have left."""
     with make() as server:
-        said = [run(tmp_path, "chk_port", *at(server, "-e", "hello")) for _ in range(2)]
-    assert [ran.code for ran in said] == [FAILED, FAILED]
-    assert 0.9 <= min(ran.seconds for ran in said) < 1  # the better one: the machine may be busy
+        said = [run(tmp_path, "chk_port", *at(server, "-e", "hello"))]
+        if said[0].seconds >= 1:  # the better one counts: the machine may be busy
+            said.append(run(tmp_path, "chk_port", *at(server, "-e", "hello")))
+    assert {ran.code for ran in said} == {FAILED}
+    assert 0.9 <= min(ran.seconds for ran in said) < 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGALRM])

@@ -13,6 +13,7 @@ import pytest
 
 from agent.driver import Driver
 from tests.agent.drive import alone, once
+from tests.commands import FAR
 from tests.servers import misbehaving as servers
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Result
 from vipwarden.net.blocking import BlockingNet, run
@@ -163,7 +164,6 @@ def test_when_no_address_answers_each_is_accounted_for(drive: Callable[[Work, fl
         (servers.resetting, "{} cut the connection off (Connection reset by peer)"),
     ],
 )
-@pytest.mark.alone
 def test_so_many_bytes_come_or_it_is_said_why_not(
     drive: Callable[[Work, float], Result], make: Callable[[], servers.Server], said: str
 ) -> None:
@@ -171,13 +171,12 @@ def test_so_many_bytes_come_or_it_is_said_why_not(
     with make() as server:
         begun = time.monotonic()
         result = drive(connected(server, lambda stream: stream.receive_exactly(100_000)), 0.3)
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < FAR
     name = f"127.0.0.1:{server.port}"
     assert result.text == "it: " + said.format(name) or "Connection reset" in result.text
 
 
 @DRIVERS
-@pytest.mark.alone
 def test_a_peer_that_pours_cannot_outlast_the_deadline(drive: Callable[[Work, float], Result]) -> None:
     """There is always something to read, so that nothing ever waits: the clock must be looked at all the same."""
 
@@ -188,7 +187,7 @@ def test_a_peer_that_pours_cannot_outlast_the_deadline(drive: Callable[[Work, fl
     with servers.endless() as server:
         begun = time.monotonic()
         result = drive(connected(server, read_for_ever), 0.3)
-        assert 0.29 < time.monotonic() - begun < 3
+        assert 0.29 < time.monotonic() - begun < FAR
     assert (result.state, result.expired) == (CRITICAL, True)
 
 
@@ -245,7 +244,6 @@ def test_what_is_sent_arrives_whole(drive: Callable[[Work, float], Result]) -> N
         (servers.resetting, "{} (closed the connection during the TLS handshake|cut the connection off|is closed).*"),
     ],
 )
-@pytest.mark.alone
 def test_no_tls_is_said_plainly(
     drive: Callable[[Work, float], Result], make: Callable[[], servers.Server], said: str
 ) -> None:
@@ -257,7 +255,7 @@ def test_no_tls_is_said_plainly(
     with make() as server:
         begun = time.monotonic()
         result = drive(connected(server, encrypt), 0.3)
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < FAR
     assert result.state == CRITICAL
     assert re.fullmatch("it: (" + said.format(f"127.0.0.1:{server.port}") + ")", result.text)
 
