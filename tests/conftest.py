@@ -31,7 +31,7 @@ settings.register_profile(
 )
 settings.load_profile("busy")
 _APART = Path(__file__).with_name("apart.sh")
-_PER_PROCESSOR = 2
+_PER_PROCESSOR = 3
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1  # netdevice(7)
 
 
