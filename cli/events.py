@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from json import dumps
@@ -111,6 +112,9 @@ def events(
             sys.stdout.writelines(show(event) for event in tail.more() if _fits(event, None, until, kind, name))
             sys.stdout.flush()
             time.sleep(_TURN)
+        sys.stdout.flush()
+    except BrokenPipeError:  # "| head" has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except FileNotFoundError as error:
         sys.stderr.write(f"vipwarden events: {error.filename} does not exist: has vipwarden recorder run here?\n")
         return 1

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MOST = 1000  # events in an answer
 MOST_WAIT = 30.0  # seconds of a long poll
-_MOST_ANSWER = 8 << 20  # bytes of a peer's answer: MOST of the longest lines
+_MOST_ANSWER = 8 << 20  # bytes of a peer's answer, or of what is read after a place: MOST of the longest lines
 _MOST_READ = 20_000  # of the last events, from which those that are wanted are taken
 
 
@@ -78,7 +78,7 @@ def look(folders: Sequence[str], ask: Wanted) -> Found:
     folder = there(folders)
     tail = Tail(folder, ask.after)  # first: what comes meanwhile is read twice, rather than never
     most = _MOST_READ if ask.kinds or ask.name else MOST
-    events = corrected(ordered(tail.more() if ask.after else last(folder, most)))
+    events = corrected(ordered(tail.more(_MOST_ANSWER) if ask.after else last(folder, most)))
     return Found([event for event in events if ask.fits(event)][-MOST:], tail.place)
 
 

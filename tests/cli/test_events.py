@@ -153,3 +153,15 @@ def test_a_time_of_day_is_the_last_that_has_been() -> None:
         assert time.strftime("%H:%M", time.localtime(when)) == text[:5]
     assert time.strftime("%Y-%m-%d %H:%M", time.localtime(When("2026-01-31 03:00"))) == "2026-01-31 03:00"
     assert When("@1700000000.5") == 1700000000.5
+
+
+def test_pipes_are_files_as_well(tmp_path: Path, pair: tuple[str, str]) -> None:
+    """A file that is unpacked on the way; and a reader that has seen enough is no error."""
+    line = f"cat {pair[0]} | {BIN}/vipwarden events /dev/stdin | head -1; exit ${{PIPESTATUS[1]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=environment(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "check haproxy OK -> CRITICAL" in done.stdout
+    jsonl(tmp_path / "many", [event(float(at)) for at in range(5000)])
+    line = f"{BIN}/vipwarden events {tmp_path}/many | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=environment(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.commands import BIN, environment
 from vipwarden.events.event import Event
@@ -98,3 +98,27 @@ def until(test: Callable[[], object], process: subprocess.Popen[str] | None = No
         assert time.monotonic() < end, "it did not come"
         assert process is None or process.poll() is None, process.communicate()
         time.sleep(0.01)
+
+
+class Said(NamedTuple):
+    """What a source has told, without its time."""
+
+    kind: str
+    name: str
+    of: str = ""
+    before: str = ""
+    state: str = ""
+
+
+class Heard(list[Said]):
+    """Takes what a source tells."""
+
+    def tell(self, kind: str, name: str, *, of: str = "", state: str = "", before: str = "", **_: object) -> None:
+        """Take an event."""
+        self.append(Said(kind, name, of, before, state))
+
+    def after(self, look: Callable[[Callable[..., None]], None]) -> list[Said]:
+        """Return what a look tells."""
+        self.clear()
+        look(self.tell)
+        return list(self)

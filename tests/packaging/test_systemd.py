@@ -335,7 +335,7 @@ def test_keepalived_takes_the_installed_scripts_under_script_security(agent: Con
 
 
 def test_the_recorder_has_the_rights_that_it_needs(agent: Container) -> None:
-    """It sees VIPs, what scripts hand over, and the end of a keepalived that is killed."""
+    """It sees VIPs, what scripts and the exporter hand over, and the end of a keepalived that is killed."""
     node = agent
     node.write("/etc/keepalived/keepalived.conf", KEEPALIVED)
     node.run("systemctl", "start", RECORDER)
@@ -349,6 +349,13 @@ def test_the_recorder_has_the_rights_that_it_needs(agent: Container) -> None:
     eventually(lambda: "V1 MASTER" in recorded("vrrp"))
     node.run("systemctl", "kill", "--signal=KILL", "keepalived")
     eventually(lambda: "keepalived ended" in recorded("process"))
+    node.run("systemctl", "start", f"{EXPORTER}.socket")
+    node.write("/etc/haproxy/haproxy.cfg", "global\n stats socket /run/none.sock\n")
+    assert page(node, "metrics") == "200"
+    eventually(lambda: "collector haproxy failed" in recorded("source"))
+    node.run("rm", "/etc/haproxy/haproxy.cfg")
+    assert page(node, "metrics") == "200"
+    eventually(lambda: "collector haproxy read" in recorded("source"))
     node.run("systemctl", "stop", "keepalived", RECORDER)
     assert recorded("recorder") == ["recorder start", "recorder stop"]
     assert "not recorded" not in node.journal(RECORDER)

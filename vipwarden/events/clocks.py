@@ -26,6 +26,7 @@ _LIKELY, _AT_ONCE = 0.005, 0.15  # until a MASTER is BACKUP by an advert
 _SKEW = 1.1  # until a BACKUP is MASTER after priority 0, at an interval of a second
 _LEFT = ("FAULT", "STOP")
 _MOST = 64  # changes of an instance that are compared, the last of each node
+_MOST_PAIRS = 100_000  # and of all instances: each with each of the other node
 _ALIKE = 0.03  # seconds: less is no difference
 _ENOUGH = 0.5  # of the changes of a node have a partner, or nothing is claimed
 _ENDS = 3.0  # seconds after its VIPs have gone until a keepalived that is stopped has ended
@@ -60,6 +61,9 @@ def offset_of(reference: Sequence[Event], other: Sequence[Event]) -> Offset | No
     strangers = _strangers(reference, other)
     names = [name for name in ours.keys() & theirs.keys() if name not in strangers]
     bounds: list[tuple[Bound, Event, Event]] = []
+    names = names[: _MOST_PAIRS // 4]
+    most = int((_MOST_PAIRS / max(1, len(names))) ** 0.5)
+    ours, theirs = ({name: changes[name][-most:] for name in names} for changes in (ours, theirs))
     for name in names:
         for mine in ours[name]:
             for its in theirs[name]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vipwarden.core.result import one_line
 from vipwarden.events.clocks import Offset, offset_of
 from vipwarden.events.order import corrected, ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from vipwarden.events.event import Event
 
@@ -33,23 +34,46 @@ def _by_node(nodes: Sequence[Iterable[Event]]) -> dict[str, list[Event]]:
     """Return the events of each node in their order, with their times corrected for steps of its own clock."""
     found: dict[str, dict[object, Event]] = {}
     for events in nodes:
+        parts: dict[str, dict[object, Event]] = {}
         for event in events:
-            found.setdefault(event.node, {}).setdefault((event.bid, event.boot, event.pid, event.n), event)
+            parts.setdefault(event.node, {}).setdefault((event.bid, event.boot, event.pid, event.n), event)
+        for name, part in parts.items():
+            own = _own_name(name, part.values(), found)
+            for key, event in part.items():
+                event.node = own
+                found.setdefault(own, {}).setdefault(key, event)
     return {name: corrected(ordered(events.values())) for name, events in found.items()}
+
+
+def _own_name(name: str, events: Collection[Event], known: Mapping[str, Mapping[object, Event]]) -> str:
+    """Return a name that no other node has: one that ran at the same time by another boot is another node."""
+    own, number = name, 1
+    while own in known and _are_two(known[own].values(), events):
+        number += 1
+        own = f"{name} ({number})"
+    return own
+
+
+def _are_two(some: Collection[Event], others: Collection[Event]) -> bool:
+    if not {event.bid for event in some}.isdisjoint(event.bid for event in others):
+        return False
+    first, second = ([event.wall for event in events] for events in (some, others))
+    return min(first) <= max(second) and min(second) <= max(first)
 
 
 def about(offsets: Mapping[str, Offset | None]) -> list[str]:
     """Say by how much the clocks were corrected."""
     lines = []
-    first, *others = offsets or [""]
-    for node in others:
-        offset = offsets[node]
+    names = {node: one_line(node, 60) for node in offsets}
+    first = next(iter(names.values()), "")
+    for node, offset in list(offsets.items())[1:]:
         if offset is None:
-            lines.append(f"{node}: its clock is not compared with that of {first}: no advert that both saw is recorded")
+            why = "no advert that both saw is recorded"
+            lines.append(f"{names[node]}: its clock is not compared with that of {first}: {why}")
         else:
             word = "ahead of" if offset.seconds > 0 else "behind"
             lines.append(
-                f"{node}: its clock is {abs(offset.seconds):.2f} s {word} that of {first}, give or take"
+                f"{names[node]}: its clock is {abs(offset.seconds):.2f} s {word} that of {first}, give or take"
                 f" {offset.error:.2f} s, by {offset.pairs} changes that both saw; corrected"
             )
     return lines

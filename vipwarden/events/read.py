@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from vipwarden.events.event import decode
-from vipwarden.events.segments import lines, path_of, paths
+from vipwarden.events.event import MOST_LINE, decode
+from vipwarden.events.segments import MOST, lines, numbers, path_of, paths
 from vipwarden.events.since import begin
 
 if TYPE_CHECKING:
@@ -58,47 +58,73 @@ class Tail:
     def __init__(self, folder: str, place: str = "") -> None:
         """Begin at a place, by default behind the last event; raises OSError, and ValueError for what is no place."""
         self._folder = folder
-        self._path = ""
+        self._number = 0
         self._at = 0
-        self._rest = b""
+        self._inode = 0  # 0: not known, as of a place that was given
         if place:
             number, _, at = place.partition("-")
             if not (place.isascii() and number.isdigit() and at.isdigit() and len(place) <= 40):
                 raise ValueError("this is no place in the record of events")
-            self._path, self._at = path_of(folder, int(number)), int(at)
+            self._number, self._at = int(number), int(at)
             return
-        for self._path in paths(folder)[-1:]:
-            self._at = os.stat(self._path).st_size  # noqa: PTH116
+        for self._number in numbers(folder)[-1:]:
+            with open(path_of(folder, self._number), "rb") as segment:  # noqa: PTH123
+                status = os.fstat(segment.fileno())
+                segment.seek(max(0, status.st_size - MOST_LINE))
+                torn = len(segment.read().rpartition(b"\n")[2])
+                self._at, self._inode = status.st_size - torn, status.st_ino
 
     @property
     def place(self) -> str:
         """Where it goes on: behind the last whole line."""
-        number = self._path.rpartition("/")[2].partition(".")[0] or "0"
-        return f"{int(number)}-{self._at - len(self._rest)}"
+        return f"{self._number}-{self._at}"
 
-    def more(self) -> list[Event]:
-        """Return what has come since the last time; raises OSError."""
-        found = []
-        for path in paths(self._folder):
-            if path < self._path:
-                continue
-            if path != self._path:
-                self._path, self._at, self._rest = path, 0, b""
-            try:
-                with open(path, "rb") as segment:  # noqa: PTH123
-                    self._at = min(self._at, os.fstat(segment.fileno()).st_size)
-                    segment.seek(self._at)
-                    data = segment.read()
-            except FileNotFoundError:
-                continue
-            self._at += len(data)
-            *whole, self._rest = (self._rest + data).split(b"\n")
-            found += [event for line in whole if (event := decode(line)) is not None]
+    def more(self, most: int = MOST) -> list[Event]:
+        """Return what has come since the last time, of the last ``most`` bytes; raises OSError.
+
+        Nothing comes from a folder that somebody has removed, until it is there again.
+        """
+        try:
+            there = numbers(self._folder)
+        except FileNotFoundError:
+            return []
+        if there and self._number > there[-1]:  # it was removed, and begun anew
+            self._number, self._at, self._inode = there[0], 0, 0
+        blocks: list[bytes] = []
+        for number in (it for it in there if it >= self._number):
+            if number != self._number:
+                self._number, self._at, self._inode = number, 0, 0
+            blocks.append(self._rest())
+        size = 0
+        found: list[Event] = []
+        for block in reversed(blocks):
+            size += len(block)
+            lines = block[max(0, size - most) :].split(b"\n")
+            found[:0] = [event for line in lines if (event := decode(line)) is not None]
+            if size >= most:
+                break
         return found
+
+    def _rest(self) -> bytes:
+        """Return the whole lines of a segment that have come since the last time; raises OSError."""
+        try:
+            with open(path_of(self._folder, self._number), "rb") as segment:  # noqa: PTH123
+                status = os.fstat(segment.fileno())
+                if status.st_size < self._at or self._inode not in (0, status.st_ino):  # another file of this name
+                    self._at = 0
+                self._inode = status.st_ino
+                segment.seek(self._at)
+                data = segment.read()
+        except FileNotFoundError:
+            return b""
+        whole = data[: data.rfind(b"\n") + 1]
+        self._at += len(whole)
+        return whole
 
 
 def _blocks(path: str, at: int = 0) -> Iterator[bytes]:
     with open(path, "rb") as segment:  # noqa: PTH123
-        segment.seek(at)
+        if at:  # else it may be a pipe
+            segment.seek(at)
         while block := segment.read(_BLOCK):
             yield block

@@ -22,7 +22,7 @@ _PARTS = 16
 _LEAST = 1 << 16  # bytes of a segment
 _NO_SPACE = (28, 122, 27)  # ENOSPC, EDQUOT, EFBIG
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-_END = ".jsonl"
+_DIGITS, _END = 10, ".jsonl"  # of the names of segments
 
 
 class BusyError(Exception):
@@ -145,7 +145,7 @@ class Segments:
 def numbers(folder: str) -> list[int]:
     """Return the numbers of the segments in a folder, the oldest first; raises OSError."""
     names = (name.removesuffix(_END) for name in files.names(folder) if name.endswith(_END))
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) == _DIGITS)
 
 
 def paths(folder: str) -> list[str]:
@@ -155,7 +155,7 @@ def paths(folder: str) -> list[str]:
 
 def path_of(folder: str, number: int) -> str:
     """Return the path of a segment."""
-    return f"{folder}/{number:010d}{_END}"
+    return f"{folder}/{number:0{_DIGITS}d}{_END}"
 
 
 def sound(data: bytes) -> int:
