@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cli.connections import CountError, is_known, places, until_gone
 from cli.duration import Duration  # noqa: TC001 - options() looks it up
-from cli.meant import covered, still_covers, sweep, target, user, valid
+from cli.meant import as_json, covered, still_covers, sweep, target, user, valid
 from cli.status import span
 from vipwarden.config.document import PATH
 from vipwarden.core.commandline import CommandLine, by_name
@@ -18,7 +18,7 @@ from vipwarden.core.result import one_line
 from vipwarden.core.values import Seconds  # noqa: TC001 - options() looks it up
 from vipwarden.events.hand import Hand
 from vipwarden.state.clock import wall
-from vipwarden.state.maintained import path, remove, write
+from vipwarden.state.maintained import path, read_own, remove, write
 from vipwarden.state.maintenance import Maintenance
 
 if TYPE_CHECKING:
@@ -112,13 +112,17 @@ def end(
     kind, what = target(name, host, all)
     who = one_line(by or user(), 100)
     sweep()
-    for record in (mine := [r for r in valid() if (r.kind, r.name) == (kind, what) and (everybody or r.by == who)]):
+    asked = [r for r in valid() if (r.kind, r.name) == (kind, what) and (everybody or r.by == who)]
+    own = read_own()
+    for record in (mine := [r for r in asked if r in own]):
         try:
             remove(record)
         except OSError as error:
             return _complain(f"{error.filename or path(record)} cannot be removed: {error.strerror}")
         _event(record, "end", f"ended by {who}")
         _say(f"{record.what}: the maintenance by {record.by} is over")
+    if mine != asked:
+        _complain("a maintenance that root has begun is ended by root")
     others = [record for record in valid() if still_covers(record, kind, what)]
     for record in others:
         _say(f"{record.what}: {record.text}")
@@ -148,7 +152,7 @@ def list_(
         kind, what = target(name, host, all)
         records = [record for record in records if still_covers(record, kind, what)]
     if json:
-        _say(dumps({"maintenance": [_as_json(record) for record in records]}))
+        _say(dumps({"maintenance": [as_json(record) for record in records]}))
     else:
         for record in records:
             _say(f"{record.what}: {record.text} ({span(record.left)} left)")
@@ -171,18 +175,6 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     if name in COMMANDS:
         return COMMANDS[name](arguments)
     raise UsageError(f"there is no {name!r}; there are {', '.join(COMMANDS)}")
-
-
-def _as_json(record: Maintenance) -> dict[str, object]:
-    return {
-        "kind": record.kind,
-        "name": record.name,
-        "by": record.by,
-        "reason": record.reason,
-        "since": round(record.since, 3),
-        "until": round(wall() + record.left, 3),
-        "left_seconds": round(record.left, 1),
-    }
 
 
 def _event(record: Maintenance, state: str, text: str) -> None:

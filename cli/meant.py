@@ -11,6 +11,7 @@ from agent.settings import plan
 from vipwarden.config.document import ConfigError, meant
 from vipwarden.core.options import UsageError
 from vipwarden.state import paths
+from vipwarden.state.clock import wall
 from vipwarden.state.maintained import read_all, remove, restore
 from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance
 from vipwarden.state.verdict import read_all as read_verdicts
@@ -75,3 +76,16 @@ def sweep() -> None:
         if record.is_over:
             with suppress(OSError):
                 remove(record)
+
+
+def as_json(record: Maintenance) -> dict[str, object]:
+    """Return a record as plain data, with its end by this node's clock."""
+    return {
+        "kind": record.kind,
+        "name": record.name,
+        "by": record.by,
+        "reason": record.reason,
+        "since": round(record.since, 3),
+        "until": round(wall() + record.left, 3),
+        "left_seconds": round(record.left, 1),
+    }

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from json import dumps
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.check import coloured
@@ -98,7 +99,7 @@ def as_json(table: Sequence[Row]) -> dict[str, object]:
 def as_text(table: Sequence[Row], *, width: int, colour: bool) -> str:
     """Return the table for people, cut at ``width`` columns unless that is 0."""
     if not table:
-        return f"no check has published a verdict below {paths.runtime()}: is an agent running?\n"
+        return f"no check has published a verdict below {paths.runtime()}: is an agent running?{_of_root()}\n"
     now = wall()
     lines = [("NAME", "STATE", "SINCE", "AGE", "TEXT")]
     for row in table:
@@ -117,6 +118,13 @@ def as_text(table: Sequence[Row], *, width: int, colour: bool) -> str:
             text = text[:begin] + word + text[begin + widths[1] :]
         texts.append(text.rstrip())
     return "\n".join([*texts, ""])
+
+
+def _of_root() -> str:
+    """Return how another user sees what root's agent has published, if it has."""
+    if paths.runtime() == paths.ROOT or not Path(paths.verdicts(paths.ROOT)).is_dir():
+        return ""
+    return f" That of root is shown by VIPWARDEN_RUNTIME_DIR={paths.ROOT}"
 
 
 def span(seconds: float) -> str:

@@ -8,6 +8,7 @@ disk are the files renamed; if one cannot be, those before it are taken back.
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_BACKUPS = 10_000
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # they wait until all files are renamed, or none
 
 
 @dataclass(slots=True)
@@ -37,10 +39,12 @@ def write(changes: Sequence[Change], check: Callable[[], None]) -> list[str]:
     ``check`` is asked last, before the first file is renamed: whether the old files are still what was read.
     """
     steps = [_Step(change, os.path.realpath(change.path)) for change in changes]
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         for step in steps:
             _prepare(step)
         check()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         for step in steps:
             os.rename(step.aside, step.path)  # noqa: PTH104
             step.aside, step.is_done = "", True
@@ -48,6 +52,8 @@ def write(changes: Sequence[Change], check: Callable[[], None]) -> list[str]:
         for step in reversed(steps):
             _undo(step)
         raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
     for step in steps:
         _sync(os.path.dirname(step.path) or ".")  # noqa: PTH120
     return [step.backup for step in steps if step.backup]

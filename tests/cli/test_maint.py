@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.duration import Duration
+from cli.maint import end
 from cli.meant import user
 from tests.commands import environment, run, shell
 from tests.state.verdicts import put
-from vipwarden.state.maintenance import decode
+from vipwarden.state import paths
+from vipwarden.state.maintained import read_all, write
+from vipwarden.state.maintenance import Maintenance, decode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -225,3 +228,26 @@ def test_a_full_disk_leaves_the_maintenance_before(command: Maint) -> None:
     lines = done.out.splitlines()
     assert lines == ['1 "left_seconds": 2', "3 ended"] * 2, done
     assert done.err.count("cannot be written: No space left on device; nothing has begun") == 2
+
+
+def test_what_root_has_begun_is_not_ended_by_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is it said to be over; what that user has begun is."""
+    record = Maintenance("check", "web", "alice", "disks", time.time(), time.time() + 60)
+    monkeypatch.setattr(paths, "maintained", lambda top="": f"{tmp_path}/{'root' if top else 'run'}/maintained")
+    with monkeypatch.context() as root:
+        root.setattr(paths, "maintenance", lambda **_: f"{tmp_path}/root/maintenance")
+        write(record)
+    folders = {True: f"{tmp_path}/root/maintenance", False: f"{tmp_path}/own/maintenance"}
+    monkeypatch.setattr(paths, "maintenance", lambda root=False: folders[root])
+    for words in ({"by": "alice"}, {"everybody": True}):
+        assert end("web", **words) == 3
+        said = capsys.readouterr()
+        assert "is over" not in said.out
+        assert said.out.startswith("web: in maintenance until ")
+        assert "a maintenance that root has begun is ended by root" in said.err
+    assert read_all() == [record]
+    write(record)
+    assert end("web", by="alice") == 3
+    assert capsys.readouterr().out.startswith("web: the maintenance by alice is over\n")

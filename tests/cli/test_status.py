@@ -9,6 +9,7 @@ import pytest
 
 from cli.status import as_json, as_text, span
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result
+from vipwarden.state import paths
 from vipwarden.state.clock import boot
 from vipwarden.state.table import Row, rows, worst
 from vipwarden.state.verdict import encode
@@ -79,3 +80,14 @@ def test_the_table_is_cut_at_the_width_and_colours_the_state_alone() -> None:
 def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
     """Tenths below ten seconds."""
     assert span(seconds) == text
+
+
+def test_another_user_learns_where_the_verdicts_of_root_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where root's agent has published some, and this user's has not."""
+    monkeypatch.setattr(paths, "ROOT", str(tmp_path))
+    monkeypatch.setattr(paths, "runtime", lambda: "/tmp/vipwarden-1000")
+    assert as_text([], width=0, colour=False).endswith("below /tmp/vipwarden-1000: is an agent running?\n")
+    (tmp_path / "verdict").mkdir()
+    assert as_text([], width=0, colour=False).endswith(f" is shown by VIPWARDEN_RUNTIME_DIR={tmp_path}\n")
+    monkeypatch.setattr(paths, "runtime", lambda: str(tmp_path))
+    assert as_text([], width=0, colour=False).endswith("is an agent running?\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,3 +178,24 @@ def test_checks_that_the_agent_refuses_are_not_written(capsys: pytest.CaptureFix
     assert convert(tmp_path, "--write") == 1
     assert "the agent refuses the new checks" in capsys.readouterr().err
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_two_files_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """A session that is lost, or an operator: the files are all new, and then the command ends."""
+    rename = os.rename
+
+    def signalled(source: str, target: str) -> None:
+        rename(source, target)
+        signal.raise_signal(number)  # for this thread: that of the command
+
+    monkeypatch.setattr(os, "rename", signalled)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write(changes(tmp_path), nothing)
+    finally:
+        signal.signal(number, before)
+    assert [(tmp_path / name).read_bytes()[:3] for name in ("one", "two", "three")] == [b"new"] * 3

@@ -94,6 +94,11 @@ def read_all() -> list[Maintenance]:
     return [record for folder in _folders() for record in files.whole(folder, _read)]
 
 
+def read_own() -> list[Maintenance]:
+    """Return all whole records that this user has written, also those that are over."""
+    return files.whole(paths.maintenance(), _read)
+
+
 def stamp() -> tuple[int, ...] | None:
     """Return what changes with the records, as each is written aside and renamed; None where they have just changed."""
     found: tuple[int, ...] = ()
