@@ -16,6 +16,7 @@ import pytest
 from tests.agent.running import Running, agent
 from tests.commands import CODE, environment, program
 from tests.keepalived_scripts.test_chk_keepalived import LISTEN, VIP, Node
+from tests.servers.keepalived import kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,8 @@ class Balancer(Node):
         configuration = self.folder / "keepalived.conf"
         configuration.write_text(CONFIGURATION.format(file=self.folder / "run" / "track" / "web", vip=VIP))
         files = tuple(word for letter in "prcb" for word in (f"-{letter}", str(self.folder / f"{letter}.pid")))
+        for left in self.folder.glob("?.pid"):  # as by kill -9: a child that nobody has waited for counts as running
+            left.unlink()
         command = (*self.inside, program("keepalived"), "-n", "-l", "-D", "-P", "-f", str(configuration), *files)
         with (
             self.log.open("w") as log,
@@ -68,8 +71,7 @@ class Balancer(Node):
             try:
                 yield
             finally:
-                process.terminate()
-                process.wait(timeout=60)
+                kill(process)
 
     @property
     def inside(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.commands import program
+from tests.servers.keepalived import kill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,12 +61,7 @@ def log(folder: Path, conf: str, *until: str, seconds: float = 60) -> str:
     try:
         return _read_until(running, until, time.monotonic() + seconds)
     finally:
-        running.terminate()
-        try:
-            running.wait(5)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
+        kill(running)
         if running.stdout is not None:
             running.stdout.close()
 

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.commands import CODE, environment, program
+from tests.servers.keepalived import kill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +91,10 @@ class Node:
         """Run keepalived until the end of the block; it may be stopped before."""
         files = [word for letter in "prcb" for word in (f"-{letter}", self.folder / f"{letter}.pid")]
         with self.running(program("keepalived"), "-n", "-l", "-D", "-P", "-f", self.conf, *files) as process:
-            yield process
+            try:
+                yield process
+            finally:
+                kill(process)
 
     def holds_the_vip(self) -> bool:
         """Return whether the VIP is on the interface."""

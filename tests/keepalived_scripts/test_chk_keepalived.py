@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.commands import BIN, CODE, environment, program
+from tests.servers.keepalived import kill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,8 +146,7 @@ class Node:
             try:
                 yield
             finally:
-                process.terminate()
-                process.wait(timeout=60)
+                kill(process)
 
     def holds_the_vip(self) -> bool:
         """Return whether the VIP is on the interface."""

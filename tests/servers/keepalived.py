@@ -85,6 +85,17 @@ def ip(*commands: str) -> None:
     subprocess.run([program("ip"), "-batch", "-"], input="\n".join(commands), text=True, check=True, timeout=60)
 
 
+def kill(process: subprocess.Popen[Any]) -> None:
+    """Kill a keepalived, if it still runs, and its children with -9: a MASTER takes a second to end by itself."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGSTOP)  # else it would notice, or start its children again
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for pid in (*map(int, children), process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait(10)
+
+
 class Keepalived:
     """A real keepalived: its parent process, its configuration, its pidfile and its own folder for temporary files."""
 
@@ -100,11 +111,7 @@ class Keepalived:
 
     def kill(self) -> None:
         """Kill it and its children with -9, so that none of them gives a VIP up."""
-        self.process.send_signal(signal.SIGSTOP)  # else it would notice, or start its children again
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for pid in (*map(int, children), self.process.pid):
-            os.kill(pid, signal.SIGKILL)
-        self.process.wait(10)
+        kill(self.process)
 
     def end(self) -> None:
         """Stop it, and it gives its VIPs up."""
@@ -134,7 +141,7 @@ def keepalived(folder: Path, conf: str, *, private_tmp: bool = False, tmpdir: st
     try:
         yield running
     finally:
-        running.end()
+        kill(process)
 
 
 _FILES = ("keepalived.conf", "keepalived.pid", "vrrp.pid", "checkers.pid", "bfd.pid")
