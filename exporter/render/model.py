@@ -123,18 +123,25 @@ class Room:
 
     def __init__(self, choices: Choices = ALL, most: int = MOST_ROWS) -> None:
         self.choices = choices
-        self.left = most
+        self.left = self._groups = most
         self.hidden = 0
         self.shown = 0
         self.states: Counter[tuple[str, str, str]] = Counter()  # section, state and tone
         self.section = ""
-        self.headed: set[str] = set()  # kinds of tables with heads on the page
+        self.heads: dict[str, str] = {}  # of the further tables of a kind
         self._wanted = choices.find.casefold()
         self._state = choices.state.casefold()
 
     def wants(self, *texts: str) -> bool:
         """Return whether one of the texts contains the search."""
         return not self._wanted or any(self._wanted in text.casefold() for text in texts)
+
+    def admits(self, items: Listing[Item]) -> bool:
+        """Return whether the page has room for one more group; else its rows are hidden."""
+        self._groups -= 1
+        if self._groups < 0:
+            self.hidden += 1 + len(items.first) + len(items.rest)
+        return self._groups >= 0
 
     def listing(
         self,

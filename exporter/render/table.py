@@ -90,11 +90,16 @@ class Table(Generic[Item]):
 
     def _head(self, room: Room | None) -> str:
         """Return the heads; the keyboard reaches the links of the first table of a kind, the mouse all."""
+        if room is not None and self._kind in room.heads:
+            return room.heads[self._kind]
         choices = room.choices if room else ALL
-        is_first = room is None or self._kind not in room.headed
+        first, further = (
+            "".join(self._sorter(head, look, choices, is_first=is_first) for head, look in self._heads)
+            for is_first in (True, False)
+        )
         if room is not None:
-            room.headed.add(self._kind)
-        return "".join(self._sorter(head, look, choices, is_first=is_first) for head, look in self._heads)
+            room.heads[self._kind] = further
+        return first
 
     def _sorter(self, head: str, look: str, choices: Choices, *, is_first: bool) -> str:
         slug = _slug(head)

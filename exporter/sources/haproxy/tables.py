@@ -110,7 +110,7 @@ class Tables:
         for line in sorted(self._lines.backends, key=order):
             is_named = room.wants(line["pxname"])
             items = room.listing(servers(line), mark_of, None if is_named else names_of, self._servers.order(room))
-            if items or (is_named and not room.choices.state):
+            if (items or (is_named and not room.choices.state)) and room.admits(items):
                 groups.append(self._backend(line, items))
         return groups
 

@@ -60,7 +60,7 @@ class Known:
         is_named = room.wants(self.name)
         names = None if is_named else lambda it: (it.name, it.server.forward)
         items = room.listing(self.servers, _mark, names, TABLE.order(room))
-        if not items and (room.choices.state or not is_named):
+        if (not items and (room.choices.state or not is_named)) or not room.admits(items):
             return None
         facts = [
             ("active", count(sum(item.server.active for item in self.servers)), drawn(self.line(ACTIVE))),

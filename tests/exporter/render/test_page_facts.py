@@ -85,6 +85,20 @@ def test_a_large_haproxy_has_a_page_of_bounded_size(show: Shown) -> None:
     assert "left out" not in alone.text
 
 
+def test_thousands_of_backends_have_a_page_of_bounded_size(show: Shown) -> None:
+    """The worst are on it; the others are counted, and found by their names."""
+    names = [f"be-{number}" for number in range(5000)]
+    lines = [sample.server(name, 1, "DOWN" if name == "be-4711" else "UP", addr="") for name in names]
+    lines += [sample.row(name, "BACKEND", 1, "DOWN" if name == "be-4711" else "UP") for name in names]
+    found = show(outcomes(haproxy=sample.haproxy(lines)))
+    assert found.html.count('class="group') == 1000
+    assert len(found.html) < 3_000_000
+    assert "1 thing is wrong ✕ DOWN backend be-4711" in found.text
+    assert found.html.index("<h4>be-4711</h4>") < found.html.index("<h4>be-0</h4>")
+    assert "8 000 further rows are left out and found by name" in found.text  # backends and servers
+    assert "be-4999-1" in show(outcomes(haproxy=sample.haproxy(lines)), "be-4999").text
+
+
 def test_a_thousand_real_servers_are_folded_but_for_those_that_are_wrong(show: Shown) -> None:
     """All of them are on the page."""
     servers = [(f"198.18.{number // 250}.{number % 250}", 0 if number == 700 else 10, 3) for number in range(1000)]
