@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from exporter.registry import FOLDER
 from exporter.render.model import ALL, CHECK, MOST_ROWS, Problem, Room, Section, severity
-from exporter.render.words import SEVERITY, SIGNS, Mark, count, moment, things
+from exporter.render.words import SEVERITY, SIGNS, Mark, count, moment, plain, things
 from exporter.source import Look
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _ENVIRONMENT = Environment(
     loader=FileSystemLoader([_HERE / "templates", FOLDER]),
     autoescape=True,
     undefined=StrictUndefined,
+    finalize=lambda value: plain(value) if type(value) is str else value,
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from exporter.render.model import ALL, Item
-from exporter.render.words import SEVERITY, SIGNS, things
+from exporter.render.words import SEVERITY, SIGNS, plain, things
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +29,12 @@ _FEW_ITEMS = 4  # of a cell; more are folded
 _MOST_TICKS = 20
 _OF_CELLS = ("word", "text", "bytes", "check")  # classes that cells have as well as heads; others are numbers
 _NOTHING = frozenset(("0", "-", "0/s", "0 B", "0 B/s", "none"))  # texts that say that there is nothing to see
-escape = lru_cache(8192)(_escape)
+
+
+@lru_cache(8192)
+def escape(text: str) -> str:
+    """Return a text as HTML."""
+    return _escape(plain(text))
 
 
 @lru_cache(512)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from time import localtime, strftime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,6 +37,15 @@ SIGNS = {
 }
 SEVERITY = {tone: place for place, tone in enumerate(SIGNS)}
 WRONG = ("bad", "rising", "unknown", "warn")
+
+
+# controls, and what is not seen or turns the direction of what is around it
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+
+
+def plain(text: str) -> str:
+    """Return a text of the node as one that can be seen: a name cannot change what is written beside it."""
+    return text if text.isprintable() else _UNSEEN.sub(" ", text)
 
 
 def span(seconds: float) -> str:

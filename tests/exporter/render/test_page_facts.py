@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 import pytest
 
 from exporter.render.model import FEW, MOST_ROWS
 from exporter.source import Outcome, Source
+from exporter.sources.checks.source import Checks
 from exporter.sources.haproxy.lines import server_mark
+from exporter.sources.vip.source import Vips
+from exporter.sources.vrrp.series import Vrrp
 from tests.exporter import sample
 from tests.exporter.render.reading import outcomes
+from vipwarden.core.result import Metric, Result, State
+from vipwarden.node.keepalived.dump import Instance, Script
+from vipwarden.node.keepalived.vips import Vip
+from vipwarden.state.clock import boot
+from vipwarden.state.verdict import Verdict
 
 if TYPE_CHECKING:
     from tests.exporter.render.reading import Shown
@@ -126,6 +135,27 @@ def test_what_haproxy_is_named_cannot_become_markup(show: Shown) -> None:
     found = show(outcomes(haproxy=known), evil)
     assert len([tag for tag, _ in found.tags if tag == "script"]) == 1
     assert found.text.count(evil) > 8
+
+
+def test_no_name_turns_what_is_beside_it(show: Shown) -> None:
+    """Neither controls nor marks of direction are on the page, whoever has a name with them."""
+    evil = "a\u202e\u2066b\u200f\x07\x1b[31m\x00\r\x85\ufeff<b>\udc80"
+    instance, script = Instance(evil), Script(evil)
+    instance.state, instance.interface, instance.group, script.status = 3, evil, evil, 0
+    instance.base_priority, instance.effective_priority = 5, 3
+    said = Result(State.CRITICAL, evil, [Metric(evil, 1.0, evil)])
+    facts: dict[str, Any] = {
+        "checks": Checks([Verdict(evil, evil, said, 0, boot(), 0.1)]),
+        "vip": Vips([(Vip(evil, "51", evil, "192.0.2.1"), True)], [(evil, evil)], [(evil, evil)]),
+        "vrrp": Vrrp(True, [instance], [script], "json", why=evil),
+        "haproxy": sample.haproxy(
+            [sample.row("web", "BACKEND", 1, "DOWN", algo=evil.encode("utf-8", "replace").decode())]
+        ),
+    }
+    told = [*outcomes(**facts), Outcome(Source(evil, lambda _: None, lambda _: []), 0.1, failure=evil)]
+    html = show(told, evil).html + show(told).html
+    assert html.count("a b [31m &lt;b&gt;?") > 20
+    assert {char for char in html if category(char) in ("Cc", "Cf", "Cs")} == {"\n"}
 
 
 def test_a_collector_that_the_page_has_no_title_for_is_told_by_its_name(show: Shown) -> None:
