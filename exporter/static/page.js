@@ -2,6 +2,7 @@
 "use strict";
 const EVERY = 5000; // milliseconds; more where an answer takes long
 const OLD = 3 * EVERY;
+const LONGEST = 12 * EVERY; // whatever the clock does while the machine sleeps
 const MOST_SAID = 4;
 const CHOICE = "a choice of the reader";
 const byId = (id) => document.getElementById(id);
@@ -124,7 +125,7 @@ function show(fresh) {
 }
 
 function age(why) {
-  const seconds = Math.round((Date.now() - read) / 1000);
+  const seconds = Math.max(0, Math.round((Date.now() - read) / 1000)); // a clock may be set back
   const stale = byId("stale");
   const text = `${why} What is below was true ${seconds} s ago.`;
   if (why && stale.textContent !== text) stale.textContent = text;
@@ -168,7 +169,8 @@ async function refresh(isChoice) {
   clearTimeout(late);
   age(why);
   running = false;
-  if (!document.hidden) timer = setTimeout(refresh, Math.max(EVERY, 10 * (Date.now() - begun)));
+  const pace = 10 * (Date.now() - begun);
+  if (!document.hidden) timer = setTimeout(refresh, Math.min(LONGEST, Math.max(EVERY, pace)));
 }
 
 function isPaused() {
