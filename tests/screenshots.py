@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -76,6 +77,7 @@ async def _look(browser: int, url: str) -> None:
 
 def main() -> int:
     """Take them; return 0, or 1 where no guest can run."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the guest is ended on the way out
     with tempfile.TemporaryDirectory(prefix="lab.") as name:
         folder = Path(name)
         try:
