@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from time import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.render.model import ADDRESS, MINOR, Cell, Column, Problem, Row, Section, joined, key, named
+from exporter.render.model import ADDRESS, FEW_TOLD, MINOR, Cell, Column, Problem, Row, Section, joined, key, named
 from exporter.render.rates import Lasting
 from exporter.render.table import Table
-from exporter.render.words import Mark, number, span
+from exporter.render.words import Mark, count, number, span
 from exporter.sources.vip.cluster import Cluster
+from exporter.sources.vip.states import MASTER, STATES, Keepalived, statuses, tracked, unlike_configured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exporter.source import Look
     from exporter.sources.vip.source import Vips
-    from vipwarden.node.keepalived.dump import Instance, Script
+    from vipwarden.node.keepalived.dump import Instance
     from vipwarden.node.keepalived.vips import Vip
 
-STATES = (Mark("idle", "INIT"), Mark("backup", "BACKUP"), Mark("good", "MASTER"), Mark("bad", "FAULT"))
-_MASTER = 2
+    _Cause = tuple[str, Mark, str]  # instance, what is wrong, and why
+
 _ABANDONED = "VIP without keepalived"
 _GRACE = 3.0  # seconds that the addresses may be ahead of keepalived's last answer
 _PEER_GRACE = 12.0  # seconds that a peer's answer may be late: two looks of a browser, and a move of the VIP
-
-
-class Keepalived(Protocol):
-    """The facts of the source vrrp."""
-
-    up: bool | None
-    instances: list[Instance]
-    scripts: list[Script]
 
 
 class View:
@@ -52,7 +46,7 @@ class View:
         wrong = apart | dict(reasons.contradictions())
         ages = self._contradictions.take(look.outcomes["vip"].when, [_place(vip) for vip in wrong])
         rows: list[_Shown] = []
-        lost: dict[tuple[str, Mark, str], list[_Shown]] = {}  # what is wrong has one cause by instance
+        lost: dict[_Cause, list[_Shown]] = {}  # what is wrong has one cause by instance
         for vip, is_held in vips.held:
             mark = Mark("good", "held here") if is_held else Mark("idle", "not here")
             why = joined(cluster.owners(vip, is_held=is_held), reasons.why(vip))
@@ -67,14 +61,30 @@ class View:
             if vip in wrong and wrong[vip] != _ABANDONED:  # of which keepalived is the cause
                 text = joined(why, "may be moving just now" if moves else "")
                 lost.setdefault((vip.instance, mark, text), []).append(rows[-1])
-        problems = [*cluster.problems(), *(_problem(*cause, shown) for cause, shown in lost.items())]
+        problems = [*cluster.problems(), *_problems(lost)]
         held = sum(is_held for _, is_held in vips.held)
         note = cluster.note() if rows else ""
         return Section({"vips": _listing(look, rows)}, problems, [("VIPs held", held, len(rows))], note=note)
 
 
+def _problems(lost: Mapping[_Cause, list[_Shown]]) -> Iterator[Problem]:
+    """Yield a problem for each cause, but one for the same of many instances."""
+    causes = Counter(mark for _, mark, _ in lost)
+    for mark in (mark for mark, times in causes.items() if times > FEW_TOLD):
+        shown = [each for cause, group in lost.items() if cause[1] == mark for each in group]
+        text = named([each.row.name for each in shown])
+        yield Problem(mark, f"{count(len(shown))} VIPs", text, shown[0].row.key, _rank(mark))
+    for cause, group in lost.items():
+        if causes[cause[1]] <= FEW_TOLD:
+            yield _problem(*cause, group)
+
+
+def _rank(mark: Mark) -> int:
+    return ADDRESS if mark.tone == "bad" else MINOR
+
+
 def _problem(instance: str, mark: Mark, text: str, shown: list[_Shown]) -> Problem:
-    first, rank = shown[0].row, ADDRESS if mark.tone == "bad" else MINOR
+    first, rank = shown[0].row, _rank(mark)
     if len(shown) == 1:
         return Problem(mark, f"VIP {first.name}", text, first.key, rank)
     names = named([each.row.name for each in shown])
@@ -102,12 +112,12 @@ class _Reasons:
         """Yield VIPs with a contradiction between kernel and keepalived, and its name."""
         if self._vrrp is None:
             return
-        masters = {(vip.interface, vip.address) for vip, _ in self._vips.held if self._state(vip.instance) == _MASTER}
+        masters = {(vip.interface, vip.address) for vip, _ in self._vips.held if self._state(vip.instance) == MASTER}
         for vip, is_held in self._vips.held:
             state = self._state(vip.instance)
             if is_held and self._vrrp.up is False:
                 yield vip, _ABANDONED
-            elif state == _MASTER and not is_held:
+            elif state == MASTER and not is_held:
                 yield vip, "MASTER without VIP"
             elif state is not None and is_held and (vip.interface, vip.address) not in masters:
                 yield vip, "VIP without MASTER"
@@ -135,31 +145,6 @@ class _Reasons:
             priority = f"priority {instance.effective_priority}{of}"
         backup = unlike_configured(self._vips, instance) if instance is not None else ""
         return joined(priority, backup, *(mark.word for mark in tracked(self._vips, name, self._scripts)))
-
-
-def unlike_configured(vips: Vips | None, instance: Instance) -> str:
-    """Return a text for an instance with ``state BACKUP`` that is MASTER: no fault, but another node is preferred."""
-    is_unlike = vips is not None and instance.state == _MASTER and instance.name in vips.backups
-    return "configured BACKUP, is MASTER" if is_unlike else ""
-
-
-def statuses(vrrp: Keepalived | None) -> Mapping[str, Mark]:
-    """Return the status of each script by its name."""
-    return {script.name: status(script) for script in vrrp.scripts} if vrrp else {}
-
-
-def status(script: Script) -> Mark:
-    """Return the status of a script."""
-    if script.status is None:
-        return Mark("idle", "not yet run")
-    return Mark("good", "GOOD") if script.status else Mark("bad", "BAD")
-
-
-def tracked(vips: Vips | None, instance: str, known: Mapping[str, Mark]) -> list[Mark]:
-    """Return the scripts that an instance tracks, with their status."""
-    names = [script for name, script in vips.scripts if name == instance] if vips else []
-    nothing = Mark("unknown", "")
-    return [Mark(known.get(name, nothing).tone, f"{name} {known.get(name, nothing).word}") for name in names]
 
 
 def _place(vip: Vip) -> tuple[str, str, str]:

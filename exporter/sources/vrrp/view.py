@@ -6,24 +6,19 @@ from collections import Counter
 from time import time
 from typing import TYPE_CHECKING
 
-from exporter.render.model import CHECK, GONE, Cell, Column, Problem, Row, Section, joined, key, named
+from exporter.render.model import GONE, Cell, Column, Problem, Row, Section, joined, key, named
 from exporter.render.table import Table
 from exporter.render.words import SEVERITY, Mark, count, moment, span, things
-from exporter.sources.vip.view import STATES, status, statuses, tracked, unlike_configured
-from vipwarden.core.result import OK
-from vipwarden.state.standing import standing
+from exporter.sources.vip.states import STATES, status, statuses, tracked, unlike_configured
+from exporter.sources.vrrp.problems import UNKNOWN, key_of, mark_of, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from exporter.source import Look
     from exporter.sources.vip.source import Vips
     from exporter.sources.vrrp.series import Vrrp
     from vipwarden.node.keepalived.dump import Instance, Script
-    from vipwarden.state.verdict import Verdict
 
-_UNKNOWN = Mark("unknown", "not known")
-_ROLES = (STATES[3], STATES[2], STATES[1], STATES[0], _UNKNOWN)
+_ROLES = (STATES[3], STATES[2], STATES[1], STATES[0], UNKNOWN)
 _RUNS = ("", "running", "told to end", "killed")
 
 
@@ -35,36 +30,33 @@ class View:
         vrrp: Vrrp | None = look.facts("vrrp")
         if vrrp is None:
             return Section({"vrrp": "", "scripts": "", "source": ""})
-        checks = look.facts("checks")
-        known = _Keepalived(vrrp, look.facts("vip"), checks.verdicts if checks else ())
-        instances = look.room.listing(vrrp.instances, _mark, known.names, known.instances.order(look.room))
+        vips, checks = look.facts("vip"), look.facts("checks")
+        known = _Keepalived(vrrp, vips)
+        instances = look.room.listing(vrrp.instances, mark_of, known.names, known.instances.order(look.room))
         scripts = look.room.listing(vrrp.scripts, status, known.users, known.scripts.order(look.room))
         values = {
             "vrrp": known.instances.listing("vrrp", "VRRP instances", instances),
             "scripts": known.scripts.listing("script", "Scripts that keepalived runs", scripts),
             "source": "" if look.room.choices.is_narrow else _source(vrrp),
         }
-        problems = list(known.problems())
+        found = list(problems(vrrp, vips, checks.verdicts if checks else ()))
         if is_down := bool(look.outcomes["vrrp"].failure) and vrrp.up is False:
             text = joined(known.abandoned(), look.outcomes["vrrp"].failure)
-            problems.append(Problem(Mark("bad", "down"), "keepalived", text, "vrrp", GONE))
-        masters = sum(_mark(instance).word == "MASTER" for instance in vrrp.instances)
+            found.append(Problem(Mark("bad", "down"), "keepalived", text, "vrrp", GONE))
+        masters = sum(mark_of(instance).word == "MASTER" for instance in vrrp.instances)
         roles = [
-            (mark, named([it.name for it in vrrp.instances if _mark(it) == mark]))
-            for mark in sorted(set(map(_mark, vrrp.instances)), key=_ROLES.index)
+            (mark, named([it.name for it in vrrp.instances if mark_of(it) == mark]))
+            for mark in sorted(set(map(mark_of, vrrp.instances)), key=_ROLES.index)
         ]
         tiles = [("MASTER of", masters, len(vrrp.instances))]
-        return Section(values, problems, tiles, is_down, roles=roles)
+        return Section(values, found, tiles, is_down, roles=roles)
 
 
 class _Keepalived:
     """keepalived, and the facts of its configuration and the kernel, None without them."""
 
-    def __init__(self, vrrp: Vrrp, vips: Vips | None, verdicts: Iterable[Verdict]) -> None:
-        self._vrrp = vrrp
+    def __init__(self, vrrp: Vrrp, vips: Vips | None) -> None:
         self._vips = vips
-        standings = {verdict.name: standing(verdict) for verdict in verdicts}
-        self._wrong = {name: now.text for name, now in standings.items() if now.state != OK}
         self._statuses = statuses(vrrp)
         self._held = Counter(vip.instance for vip, is_held in vips.held if is_held) if vips else Counter()
         self._all = Counter(vip.instance for vip, _ in vips.held) if vips else Counter()
@@ -91,8 +83,8 @@ class _Keepalived:
 
     def _row(self, it: Instance) -> Row:
         unlike = unlike_configured(self._vips, it)
-        mark = Mark("backup", "MASTER") if unlike else _mark(it)
-        return Row(_key(it), mark, it.name, self._under(it), unlike)
+        mark = Mark("backup", "MASTER") if unlike else mark_of(it)
+        return Row(key_of(it), mark, it.name, self._under(it), unlike)
 
     def names(self, instance: Instance) -> tuple[str, str]:
         """Return the texts for a search."""
@@ -122,52 +114,12 @@ class _Keepalived:
         held = [vip.address for vip, is_held in self._vips.held if is_held] if self._vips else []
         return f"{things(len(held), 'VIP is', 'VIPs are')} held without it: {named(held)}" if held else ""
 
-    def problems(self) -> Iterator[Problem]:
-        """Yield the scripts that are BAD with what follows, and instances in FAULT or with a lower priority.
-
-        A script is also the cause of a FAULT of another member of the sync group.
-        """
-        marks = {it.name: tracked(self._vips, it.name, self._statuses) for it in self._vrrp.instances}
-        bad = {
-            name: {one.word.removesuffix(" BAD") for one in each if one.tone == "bad"} for name, each in marks.items()
-        }
-        groups = self._vips.groups if self._vips else []
-        effects: dict[str, list[str]] = {script.name: [] for script in self._vrrp.scripts if script.status == 0}
-        for it in self._vrrp.instances:
-            base, now = it.base_priority, it.effective_priority
-            lower = f"priority {now} of {base}" if base is not None and now is not None and now < base else ""
-            is_fault = it.state is not None and _mark(it).tone == "bad"
-            mine = {group for group, name in groups if name == it.name}
-            others = {name for group, name in groups if group in mine} if is_fault else set()
-            causes = bad[it.name] or {cause for name in others for cause in bad.get(name, ())}
-            if not (is_fault or lower):
-                continue
-            for cause in causes & set(effects):
-                effects[cause].append(f"{it.name} {'is in FAULT' if is_fault else f'has {lower}'}")
-            if not causes and is_fault:
-                yield Problem(_mark(it), f"VRRP {it.name}", lower or "see keepalived's log", _key(it), CHECK)
-            elif not causes:
-                yield Problem(Mark("warn", "lower priority"), f"VRRP {it.name}", lower, _key(it))
-        for script in self._vrrp.scripts:
-            if script.status == 0:
-                name = self._vips.verdicts.get(script.name, "") if self._vips else ""
-                text = joined(named(effects[script.name]), self._wrong.get(name, "its last run failed"))
-                yield Problem(status(script), f"script {script.name}", text, key("script", script.name), CHECK)
-
 
 def _source(vrrp: Vrrp) -> str:
     if not vrrp.source:
         return ""
     source = "states recorded by notify" if vrrp.source == "notify" else f"keepalived's dump ({vrrp.source})"
     return f"Source: {source}{f'; {vrrp.why}' if vrrp.why else ''}."
-
-
-def _key(it: Instance) -> str:
-    return key("vrrp", it.name, it.interface, it.vrid)
-
-
-def _mark(it: Instance) -> Mark:
-    return _UNKNOWN if it.state is None else STATES[it.state]
 
 
 def _priority(it: Instance) -> Cell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +140,32 @@ def test_a_script_and_the_verdict_of_its_check_are_one_cause(show: Shown, tmp_pa
         known.scripts[0].status = 1
         text = show(outcomes(vip=vips, vrrp=known, checks=sample.checks())).text
         assert "✕ CRITICAL orders_db 198.51.100.50:3306 is closed" in text
+
+
+def test_instances_in_fault_on_one_interface_are_one_cause(show: Shown) -> None:
+    """A link that is down, such as; one alone is named."""
+    known = vrrp(3)
+    for number in range(2, 7):
+        known.instances.append(replace(known.instances[0], name=f"VI_{number}", vrid=str(50 + number)))
+    text = show(outcomes(vip=Vips([], []), vrrp=known)).text
+    assert "1 thing is wrong ✕ FAULT 6 instances on eth0 VI_1, VI_2, VI_3 and 3 more · see keepalived's log" in text
+    known.instances[5].interface = "eth1"
+    text = show(outcomes(vip=Vips([], []), vrrp=known)).text
+    assert "2 things are wrong ✕ FAULT 5 instances on eth0" in text
+    assert "✕ FAULT VRRP VI_6 see keepalived's log" in text
+
+
+def test_vips_of_many_instances_that_nobody_holds_are_one_problem(show: Shown) -> None:
+    """Those of a few instances are one each."""
+    known = vrrp(2)
+    known.instances = [replace(known.instances[0], name=f"VI_{number}") for number in range(6)]
+    vips = [(Vip(f"VI_{number}", "51", "eth0", f"192.0.2.{number}"), number > 5) for number in range(6)]
+    for when in (100, 120):
+        text = show(outcomes(when, vip=Vips(vips, []), vrrp=known)).text
+    assert "1 thing is wrong ✕ MASTER without VIP 6 VIPs 192.0.2.0, 192.0.2.1, 192.0.2.2 and 3 more" in text
+    for when in (140, 160):
+        text = show(outcomes(when, vip=Vips(vips[:3], []), vrrp=known)).text
+    assert "3 things are wrong ✕ MASTER without VIP VIP 192.0.2.0 VI_0 is MASTER" in text
 
 
 def test_many_stale_verdicts_are_one_problem(show: Shown) -> None:
