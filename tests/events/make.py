@@ -71,14 +71,22 @@ class Recording:
 
 @contextlib.contextmanager
 def recording(
-    folder: Path, *options: str, history: Path | None = None, before: Sequence[str] = ()
+    folder: Path,
+    *options: str,
+    history: Path | None = None,
+    before: Sequence[str] = (),
+    confs: Sequence[str] | None = None,
 ) -> Iterator[Recording]:
-    """Run the recorder until the end of the block, where it ends by SIGTERM; ``before`` is in front of its command."""
+    """Run the recorder until the end of the block, where it ends by SIGTERM; ``before`` is in front of its command.
+
+    ``confs`` are the options of the configurations, by default those in the folder.
+    """
     conf = folder / "keepalived.conf"
     if not conf.exists():
         conf.write_text("")
     run = Recording(folder, history or folder / "state")
-    confs = ["--keepalived-conf", str(conf), "--haproxy-conf", str(folder / "haproxy.cfg")]
+    if confs is None:
+        confs = ("--keepalived-conf", str(conf), "--haproxy-conf", str(folder / "haproxy.cfg"))
     command = [*before, str(BIN / "vipwarden"), "recorder", *confs, *options]
     run.process = subprocess.Popen(command, env=run.env, stderr=subprocess.PIPE, text=True)
     try:

@@ -172,10 +172,12 @@ def test_users_come_and_go(top: Path, doors: Doors) -> None:
     (top / "direct:vipwarden-exporter").symlink_to("2")
     doors.renew()
     assert set(there()) == expected | {f"{DOOR}.2"}
-    (top / "direct:vipwarden-exporter").unlink()
-    (top / "direct:vipwarden-exporter").symlink_to("2\n; no number")
-    doors.renew()
-    assert set(there()) == expected
+    for number in ("2\n; no number", "4294967295", "9" * 5000):
+        (top / "direct:vipwarden-exporter").unlink()
+        (top / "direct:vipwarden-exporter").symlink_to(number[:4000])
+        (top / "keepalived.conf").write_text(f"global_defs {{\n script_user {number.split()[-1]}\n}}\n")
+        doors.renew()
+        assert set(there()) == expected
 
 
 def test_without_access_control_lists_there_is_the_socket_for_all(
@@ -198,7 +200,7 @@ def test_strangers_are_named_at_most_once_a_minute(doors: Doors, monkeypatch: py
     """And what lies in a message is not looked at."""
     monkeypatch.setattr(door, "_received", lambda _: iter([(65534, b"{")] * 3))
     assert doors.take() == []
-    assert doors.refused().endswith("refused: nobody")
+    assert doors.refused().endswith("refused: user 65534")
     assert doors.take() == []
     assert doors.refused() == ""
 
@@ -216,7 +218,7 @@ def test_lines_of_a_user_are_few_while_the_disk_takes_none(doors: Doors, monkeyp
     assert doors.take() == []
     doors.settled()
     assert len(doors.take()) == 1000
-    assert doors.losses() == ["4000 events of user daemon, who hands over too many"]
+    assert doors.losses() == ["4000 events of user 1, who hands over too many"]
     assert doors.losses() == []
 
 

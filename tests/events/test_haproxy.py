@@ -9,11 +9,15 @@ import time
 from pathlib import Path
 from threading import Thread
 
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from tests.commands import program
 from tests.events.make import Heard, Said, until
 from tests.servers import haproxy
 from tests.servers.ports import free_ports
 from vipwarden.events.haproxies import Haproxies
+from vipwarden.events.haproxy import _states
 from vipwarden.node.haproxy.source import Source
 
 
@@ -160,3 +164,25 @@ def test_a_pid_of_another_namespace_is_not_held(tmp_path: Path) -> None:
         assert heard.after(source.look) == []
         assert not list(source.descriptors())
         thread.join()
+
+
+PIECES = [b"\nPid: 7", b"\n# pxname,", b"svname,", b"x," * 15, b"status,", b"type,", b"\n", b",", b'"', b"UP", b"\xff"]
+
+
+@given(st.binary() | st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join))
+@example(b"\nPid: 7\n\n# pxname,svname," + b"x," * 15 + b"status,\nbe,BACKEND" + b"," * 16 + b"UP,\n")
+def test_any_answer_has_states_or_none(data: bytes) -> None:
+    """Without an error, and the same for the same answer."""
+    assert _states(data) == _states(data)
+
+
+def test_a_state_is_seen_in_the_answer_and_a_counter_is_not() -> None:
+    """A counter changes all the time."""
+    table = (
+        b"Pid: 7\nUptime: %d\n\n# pxname,svname," + b"x," * 15 + b"status,type,\nbe,BACKEND,%d" + b"," * 15 + b"%s,1,\n"
+    )
+    calm = _states(b"Version: 3\n" + table % (1, 2, b"UP"))
+    assert calm is not None
+    assert _states(b"Version: 3\n" + table % (2, 3, b"UP")) == calm
+    assert _states(b"Version: 3\n" + table % (2, 3, b"DOWN")) != calm
+    assert _states((b"Version: 3\n" + table % (2, 3, b"UP")).replace(b"Pid: 7", b"Pid: 8")) != calm

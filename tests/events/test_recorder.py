@@ -270,3 +270,21 @@ def test_nothing_happens_at_no_cost(tmp_path: Path) -> None:
         before = switches()
         time.sleep(2)
         assert switches() == before
+
+
+def test_the_section_of_the_exporter_names_what_is_looked_at(tmp_path: Path) -> None:
+    """A configuration that is wrong keeps nobody from recording; a stats page is refused."""
+    config = tmp_path / "vipwarden.yaml"
+    config.write_text(f"exporter:\n  haproxy: edge=unix:{tmp_path}/none.sock\n")
+    (tmp_path / "haproxy.cfg").write_text(f"global\n stats socket {tmp_path}/other.sock\n")
+    conf = ("--keepalived-conf", str(tmp_path / "keepalived.conf"))
+    for text, sock in (("", "none"), ("  haproxi: 1\n", "")):
+        config.write_text(config.read_text() + text)
+        with recording(tmp_path, "--config", str(config), confs=conf) as run:
+            until(lambda: any(f"{tmp_path}/none.sock" in it.text for it in run.events()) or not sock, run.process)  # noqa: B023
+    with recording(tmp_path, "--config", str(config)) as run:  # whose options go before
+        until(lambda: any(f"{tmp_path}/other.sock" in it.text for it in run.events()), run.process)
+    command = [*run.process.args, "--haproxy", "http://127.0.0.1:1/stats"]  # type: ignore[misc]
+    refused = subprocess.run(command, env=run.env, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "is a stats page" in refused.stderr

@@ -1,4 +1,4 @@
-"""Which VIPs come to this kernel, and which leave it? Told by rtnetlink at once, whoever moves them."""
+"""Which VIPs come to this kernel, and which leave it? rtnetlink says so at once, whoever moves them."""
 
 from __future__ import annotations
 

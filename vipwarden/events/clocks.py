@@ -1,4 +1,4 @@
-"""How far apart are the clocks of two nodes? Told by what both saw: the adverts of VRRP.
+"""How far apart are the clocks of two nodes? The adverts of VRRP, which both saw, say so.
 
 Who becomes MASTER sends an advert, on which the MASTER before becomes BACKUP at once. Who gives up being MASTER for
 FAULT or STOP sends an advert of priority 0, on which another becomes MASTER after its skew, (256 - priority) / 256 of

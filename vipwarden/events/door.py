@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from vipwarden.events.event import boot_id, decode
 from vipwarden.events.hand import DOOR, MOST_BYTES
-from vipwarden.events.senders import Senders, is_allowed, name_of
+from vipwarden.events.senders import Senders, is_allowed
 from vipwarden.state.clock import boot, wall
 
 if TYPE_CHECKING:
@@ -103,16 +103,17 @@ class Doors:
             return []
         self._lost.clear()
         self._lost_told = boot()
-        return [f"{many} events of user {name_of(user)}, who hands over too many" for user, many in lost.items()]
+        named = {self._senders.name(user): many for user, many in lost.items()}
+        return [f"{many} events of user {name}, who hands over too many" for name, many in named.items()]
 
     def refused(self) -> str:
         """Say, at most once a minute, who has sent and may not; empty where nobody has."""
         if not self._refused or boot() - self._refused_told < _TELL:
             return ""
-        users = ", ".join(name_of(user) for user, _ in self._refused.most_common(3))
+        users = ", ".join(str(user) for user, _ in self._refused.most_common(3))
         many, self._refused_told = self._refused.total(), boot()
         self._refused.clear()
-        return f"{many} messages of users who run no script of keepalived were refused: {users}"
+        return f"{many} messages of users who run no script of keepalived were refused: user {users}"
 
 
 class Budget:

@@ -48,7 +48,7 @@ _MOST_SECONDS = 1e11
 
 
 class Event:
-    """An event; ``name`` is of what it tells, ``of`` what that belongs to, ``before`` the state that it left.
+    """An event; ``name`` is what has changed, ``of`` what that belongs to, ``before`` the state that it left.
 
     ``time`` is the time of the epoch by a clock that never stepped, once order.corrected() has seen it.
     """

@@ -29,7 +29,7 @@ _STATUS = 17  # place of the column "status", management guide 9.1
 
 
 class _Row(NamedTuple):
-    """What the table tells of a backend or server."""
+    """What the table says of a backend or server."""
 
     state: str
     of: str

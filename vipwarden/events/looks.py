@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vipwarden.events.process import Tell
 
 _SHARE = 0.25e-3 / 60  # of a CPU for each source
-_ABSENT = 30.0  # seconds between two looks for what this node does not have
+_ABSENT = 60.0  # seconds between two looks for what this node does not have
 _TOGETHER = 3.0  # seconds by which a look may be early, so that one sleep ends for several
 _OFTEN, _WHILE = 0.5, 10.0  # seconds between two looks, and for how long, when something has happened
 _SLOW = 0.1  # seconds of a look that is not repeated often: the source hangs

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TOTALS = ".totals"  # in the folder of the segments
 _MOST_TOTALS = 4096
 _AGAIN = 1.0  # seconds until a disk that refuses is tried again
-_LONGEST = 60.0  # seconds until the spool is made anew where somebody has removed it
+_LONGEST = 120.0  # seconds until the spool is made anew where somebody has removed it
 
 
 class Recorder:

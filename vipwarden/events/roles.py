@@ -1,4 +1,4 @@
-"""Which instance became MASTER, or ceased to be, without keepalived's notify? Told by the VIPs that moved.
+"""Which instance became MASTER, or ceased to be, without keepalived's notify? The VIPs that moved say so.
 
 keepalived tells of each transition only where ``notify`` or its FIFO are configured. Where a VIP moves and nobody hands
 the transition over, the VIPs say whether this node is MASTER; whether it is BACKUP or FAULT they cannot say.
@@ -37,7 +37,7 @@ class Roles:
         self._held: dict[str, set[str]] = {}  # VIPs of an instance
         self._states: dict[str, str] = {}
         self._waiting: dict[str, Change] = {}
-        self._told: set[str] = set()  # instances of which notify has told
+        self._notified: set[str] = set()  # instances whose notify works
         self._passed: list[Change] = []  # such as nobody will tell any more, for the VIPs have moved again
 
     def take(self, event: Event) -> None:
@@ -46,7 +46,7 @@ class Roles:
             self._states[event.name] = event.state
             self._waiting.pop(event.name, None)
             if event.by == "notify":
-                self._told.add(event.name)
+                self._notified.add(event.name)
         elif event.kind == "vip" and event.of and event.state in (HELD, GONE):
             self._moved(event)
 
@@ -59,7 +59,7 @@ class Roles:
         waits = self._waiting.get(name)
         if waits is not None and bool(vips) is not (waits.state == MASTER):  # back again
             del self._waiting[name]
-            if name not in self._told and event.boot - waits.boot > _BRIEF:
+            if name not in self._notified and event.boot - waits.boot > _BRIEF:
                 self._passed.append(waits)
                 self._states[name] = waits.state
         before = self._states.get(name, "")
@@ -73,7 +73,7 @@ class Roles:
         return min((change.boot for change in self._waiting.values()), default=float("inf")) + _PATIENCE
 
     def ripe(self, now: float) -> Iterator[Change]:
-        """Yield what nobody has told until now, in seconds since boot."""
+        """Yield the transitions that nobody has handed over until ``now``, in seconds since boot."""
         passed, self._passed = self._passed, []
         yield from passed
         for change in [it for it in self._waiting.values() if it.boot + _PATIENCE <= now]:

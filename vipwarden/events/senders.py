@@ -22,6 +22,7 @@ COLLECTORS = frozenset(("source",))
 EXPORTER = "exporter"  # who tells of its collectors
 _USUAL = "keepalived_script"  # keepalived's default, keepalived.conf(5)
 _UNIT = "vipwarden-exporter"  # whose user has its name
+_NOBODY = 0xFFFFFFFF  # (uid_t) -1
 _DYNAMIC = "/run/systemd/dynamic-uid/direct:"  # links from a name to its number: core/dynamic-user.c of systemd
 
 
@@ -31,7 +32,7 @@ class Senders:
     def __init__(self, conf: str) -> None:
         self._conf = conf
         self._stamp: tuple[int, ...] = ()
-        self._scripts: set[int] = set()
+        self._scripts: dict[int, str] = {}
 
     def known(self) -> dict[int, frozenset[str]]:
         """Return the kinds by the number of the user; raises nothing."""
@@ -40,7 +41,11 @@ class Senders:
             kinds[user] = kinds.get(user, frozenset()) | COLLECTORS
         return kinds
 
-    def _script_users(self) -> set[int]:
+    def name(self, user: int) -> str:
+        """Return the name of a user of keepalived's scripts, of others their number: to look it up may take long."""
+        return self._scripts.get(user, str(user))
+
+    def _script_users(self) -> dict[int, str]:
         try:
             status = os.stat(self._conf)  # noqa: PTH116
             stamp: tuple[int, ...] = (status.st_ino, status.st_mtime_ns, status.st_size)
@@ -64,26 +69,25 @@ def is_allowed(event: Event, kinds: frozenset[str]) -> bool:
     return event.kind in kinds and (event.kind not in COLLECTORS or event.by == event.of == EXPORTER)
 
 
-def name_of(user: int) -> str:
-    """Return the name of a user, or its number."""
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return str(user)
-
-
-def _numbers(names: set[str]) -> set[int]:
-    found = {0, os.geteuid()}
+def _numbers(names: set[str]) -> dict[int, str]:
+    """Return the names by the numbers of the users, among them root and who runs this."""
+    found = {user: str(user) for user in (0, os.geteuid())}
     for name in names:
-        with suppress(KeyError):
-            found.add(int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid)
+        with suppress(KeyError, ValueError):
+            found[_number(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid] = name
     return found
+
+
+def _number(text: str) -> int:
+    """Return the number of a user; raises ValueError where it is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 11 and int(text) < _NOBODY):
+        raise ValueError(f"{text} is no number of a user")
+    return int(text)
 
 
 def _exporter() -> int | None:
     """Return the user of the exporter's unit, None where it has none now."""
     try:
-        number = os.readlink(_DYNAMIC + _UNIT)  # noqa: PTH115
-    except OSError:
+        return _number(os.readlink(_DYNAMIC + _UNIT))  # noqa: PTH115
+    except (OSError, ValueError):
         return None
-    return int(number) if number.isdecimal() and len(number) < 11 else None
