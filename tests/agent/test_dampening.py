@@ -9,7 +9,7 @@ import pytest
 from agent.health import Health
 from agent.told import Told
 from tests.agent.drive import Inside, entries
-from tests.agent.test_agent import Script, value
+from tests.agent.scripted import Script, value
 from vipwarden.core.result import CRITICAL, OK, State
 from vipwarden.state import paths, verdict
 from vipwarden.state.maintenance import ALL, Maintenance

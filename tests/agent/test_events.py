@@ -15,7 +15,7 @@ import pytest
 from agent.driver import Driver
 from agent.run import Run
 from tests.agent.drive import Inside, entries
-from tests.agent.test_agent import states
+from tests.agent.scripted import states
 from tests.commands import shell
 from tests.servers.program import sleeper
 from vipwarden.core.result import OK, Result
@@ -112,7 +112,7 @@ MOVING = """
 import sys
 from pathlib import Path
 from tests.agent.drive import Inside, entries
-from tests.agent.test_agent import states
+from tests.agent.scripted import states
 import subprocess
 
 folder = Path(sys.argv[1])

@@ -13,24 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.failing import INTERVAL, healthy, web
 from tests.agent.running import Running, agent, watchdogs
 from tests.commands import run, shell
 from tests.servers import misbehaving as servers
 
-INTERVAL = 0.2
 BOUND = 3 * INTERVAL  # what is promised is two and a half intervals
 SLACK = 8.0  # of a busy machine: what is late is late by the 10 s of a watchdog, or for ever
-
-
-def web(port: int, more: str = "", agent_keys: str = "{}") -> str:
-    """Return a configuration with one check."""
-    check = f"{{check: port, host: 127.0.0.1, port: {port}, interval: {INTERVAL}, {more}}}"
-    return f"agent: {agent_keys}\nchecks:\n  web: {check}\n"
-
-
-def healthy(running: Running) -> bool:
-    """Return whether keepalived would take the check for healthy."""
-    return running.value("web") == "1"
 
 
 def test_a_lock_is_no_proof_of_a_successor(tmp_path: Path) -> None:
@@ -135,45 +124,6 @@ def test_an_agent_that_is_stopped_and_goes_on(tmp_path: Path) -> None:
             running.must_come(lambda: healthy(running))
 
 
-def test_chk_verdict_sees_no_restart_and_an_agent_that_does_not_come_back(tmp_path: Path) -> None:
-    """For the grace time after a clean end it answers as before, and then that the verdict is old."""
-    with servers.listening() as server:
-        text = web(server.port, agent_keys="{restart_grace: 3}")
-        with agent(tmp_path, text) as running:
-            running.must_come(lambda: run(tmp_path, "chk_verdict", "web").code == 0)
-            running.end()
-            ended = time.monotonic()
-            while time.monotonic() < ended + 2.5:  # what it promises of itself is over after 1.3 s
-                assert run(tmp_path, "chk_verdict", "web").code == 0
-            running.must_come(lambda: run(tmp_path, "chk_verdict", "web").code == 1)
-        assert time.monotonic() < ended + 1.3 + 3 + 2
-
-
-def test_chk_verdict_sees_no_restart_of_two_seconds_by_default(tmp_path: Path) -> None:
-    """A verdict is valid for 1.3 s and the grace of 5 s: until a successor that comes in time has stamped it itself."""
-    answers: list[tuple[float, int]] = []
-
-    def ask() -> int:
-        code = run(tmp_path, "chk_verdict", "web").code
-        answers.append((time.monotonic(), code))
-        return code
-
-    with servers.listening() as server:
-        with agent(tmp_path, web(server.port)) as running:
-            running.must_come(lambda: ask() == 0)
-            running.end()
-            ended, answers[:] = time.monotonic(), []
-            while time.monotonic() < ended + 2:
-                ask()
-        with agent(tmp_path, web(server.port)) as second:
-            second.must_come(lambda: ask() == 0 and (v := second.verdict("web")) and v.ttl < 1.5)
-            taken_over = time.monotonic()
-            for _ in range(10):
-                ask()
-    late = taken_over > ended + 1.3 + 5 - 1  # a busy machine: the start took longer than the grace
-    assert [(when - ended, code) for when, code in answers if code and not late] == []
-
-
 def test_a_loop_that_stalls(tmp_path: Path) -> None:
     """A check that computes for ever holds up the whole process: all its track files fail, the process living on."""
     fine = web(1, "refused: ok") + "  other: {check: port, host: 127.0.0.1, port: 1, refused: ok, interval: 0.2}\n"
@@ -245,68 +195,6 @@ def test_signals_for_the_agent_leave_the_watchdog_where_it_is(tmp_path: Path) ->
             os.kill(watchdog, number)
         time.sleep(0.1)
         assert running.watchdogs() == [watchdog]
-
-
-def test_a_clean_end_keeps_the_verdict_for_a_successor_and_no_longer(tmp_path: Path) -> None:
-    """The grace is the operator's to say."""
-    with agent(tmp_path, web(1, "refused: ok, agent_loss_after: 60", "{restart_grace: 1.5}")) as running:
-        running.must_come(lambda: healthy(running))
-        begun = time.monotonic()
-        running.end()
-        assert running.process.returncode == 0
-        running.must_come(lambda: not healthy(running))
-        assert time.monotonic() - begun >= 1.5
-        running.must_come(lambda: not running.watchdogs())
-
-
-def test_a_restart_is_seen_by_nobody(tmp_path: Path) -> None:
-    """The track file says 1 all the way, the time of the last change stays, and the old watchdog leaves the field."""
-    text = web(1, "refused: ok, rise: 3, fall: 3, agent_loss_after: 2")
-    with agent(tmp_path, text) as running:
-        running.must_come(lambda: healthy(running) and running.state("web"))
-        first = running.verdict("web")
-        values: set[str] = set()
-        running.end()
-        with agent(tmp_path, text) as second:
-            assert first is not None
-            stamp = first.stamp
-
-            def looked_for_two_seconds() -> bool:
-                values.add(running.value("web"))
-                found = second.verdict("web")
-                return found is not None and found.stamp > stamp + 2
-
-            second.must_come(looked_for_two_seconds)
-            assert values == {"1"}
-            last = second.verdict("web")
-            assert last is not None
-            assert last.since == first.since
-            assert not second.has_said("web:")
-            second.must_come(lambda: len(second.watchdogs()) == 1)
-            second.end(signal.SIGKILL)
-            second.must_come(lambda: not healthy(second))
-
-
-def test_a_stale_verdict_is_not_taken_over(tmp_path: Path) -> None:
-    """Who comes too late begins anew: unhealthy until the first result."""
-    text = web(1, "refused: ok, agent_loss_after: 0.3", "{restart_grace: 0.1}")
-    with agent(tmp_path, text) as running:
-        running.must_come(lambda: healthy(running))
-        running.end()
-    time.sleep(1.6)  # the promise of its verdict, and the grace
-    with agent(tmp_path, text.replace("refused: ok, ", "")) as second:
-        second.must_come(lambda: second.has_said("web: first run -> CRITICAL"))
-        assert second.value("web") == "0"
-
-
-def test_there_is_one_agent_at_a_time(tmp_path: Path) -> None:
-    """A second one leaves with 1 and says why."""
-    with agent(tmp_path, web(1, "refused: ok")) as running:
-        running.must_come(lambda: healthy(running))
-        second = run(tmp_path, "vipwarden", "agent", "--config", str(tmp_path / "vipwarden.yaml"))
-        assert second.code == 1
-        assert "another agent runs, which holds" in second.err
-        assert healthy(running)
 
 
 def test_where_nobody_is_left_exec_stop_post_fails_all(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from agent.groups import Groups
 from agent.watch import Watch
 from tests.agent.drive import Inside, entries
 from tests.agent.running import agent
-from tests.agent.test_agent import value
+from tests.agent.scripted import value
 from tests.agent.test_maintenance import begin, nothing, steps
 from vipwarden.config.panic import Group, Rule
 from vipwarden.core.result import CRITICAL, OK, Result, State

@@ -14,7 +14,7 @@ from agent.health import Health
 from agent.maintained import Maintained
 from agent.told import Told
 from tests.agent.drive import Inside, entries
-from tests.agent.test_agent import Script, value
+from tests.agent.scripted import Script, value
 from vipwarden.core.result import CRITICAL, OK, Metric
 from vipwarden.state import paths, verdict
 from vipwarden.state.maintained import remove, write

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent.drive import Inside
-from tests.agent.test_agent import states, value
+from tests.agent.scripted import states, value
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Result
 from vipwarden.net.stream import NetError
 from vipwarden.state import verdict

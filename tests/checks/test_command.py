@@ -15,7 +15,7 @@ from agent.driver import Driver
 from agent.run import Run
 from checks.command import Program, command
 from tests.agent.drive import Inside, once, resident
-from tests.agent.test_agent import states
+from tests.agent.scripted import states
 from tests.commands import program, start
 from tests.drive import oneshot
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Result, State

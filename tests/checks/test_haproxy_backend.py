@@ -12,7 +12,7 @@ import pytest
 
 from checks.haproxy_backend import haproxy_backend
 from tests.agent.drive import Inside
-from tests.agent.test_agent import states
+from tests.agent.scripted import states
 from tests.drive import oneshot
 from tests.servers import haproxy, misbehaving
 from tests.servers.haproxy import command

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,17 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.commands import BIN, CODE, environment, open_to_others, run, shell, start
+from tests.keepalived_scripts.ask import FAILED, at
 from tests.servers import misbehaving as servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-FAILED = 1
-
-
-def at(server: servers.Server, *more: str) -> list[str]:
-    """Return the options for a server."""
-    return ["-H", server.host, "-p", str(server.port), *more]
 
 
 def test_healthy_is_0_and_anything_else_is_1(tmp_path: Path) -> None:
@@ -260,144 +252,6 @@ def test_in_maintenance_keepalived_is_told_so(tmp_path: Path, more: tuple[str, .
         assert run(tmp_path, "chk_port", *line, env=env).code == failed
     assert run(tmp_path, "vipwarden", "maint", "end", "--host", server.host, "--by", "alice", env=env).code == 0
     assert run(tmp_path, "chk_port", *line, env=env).code == FAILED
-
-
-@pytest.mark.alone
-def test_a_second_copy_does_not_ask_again(tmp_path: Path) -> None:
-    """While one copy hangs, the next answers at once: with the last verdict if that is fresh, else with 1."""
-    with servers.greeting() as server:
-        ask = at(server, "-e", "SSH")
-        healthy = server.behave
-        assert run(tmp_path, "chk_port", *ask).code == 0
-        server.behave = servers.hold
-        server.asked.clear()
-        with start(tmp_path, "chk_port", *ask) as hanging:
-            assert server.asked.wait(60)
-            second = run(tmp_path, "chk_port", *ask)
-            stale = run(tmp_path, "chk_port", *ask, "--max-age", "0.001")
-            other = run(tmp_path, "chk_port", *at(server))
-            hanging.communicate()
-        assert hanging.returncode == FAILED
-        assert (second.code, stale.code, other.code) == (0, FAILED, 0)
-        assert max(second.seconds, stale.seconds) < 0.5
-        assert server.accepted == 3
-        assert run(tmp_path, "chk_port", *ask).code == FAILED
-        server.behave = healthy
-        assert run(tmp_path, "chk_port", *ask).code == 0
-
-
-def test_twenty_copies_at_once_are_one_connection(tmp_path: Path) -> None:
-    """Copies that pile up put no more load on a server in trouble, and say 1 where there was no verdict yet."""
-    with servers.mute() as server, contextlib.ExitStack() as stack:
-        ask = at(server, "-e", "SSH", "-t", "3")
-        first = stack.enter_context(start(tmp_path, "chk_port", *ask))
-        assert server.asked.wait(60)
-        copies = [stack.enter_context(start(tmp_path, "chk_port", *ask)) for _ in range(19)]
-        for process in copies:
-            process.communicate()
-        assert first.poll() is None
-        first.terminate()
-        first.communicate()
-        assert server.accepted == 1
-    assert {process.returncode for process in (first, *copies)} == {FAILED}
-
-
-def test_a_copy_answers_for_none_that_asks_something_else(tmp_path: Path) -> None:
-    """One name, but other options or another network: what was found there says nothing of what is asked here."""
-    with servers.mute() as server, servers.closed() as dead:
-        named = ["--name", "it", "-t", "8"]
-        assert run(tmp_path, "chk_port", *at(server), *named).code == 0
-        with start(tmp_path, "chk_port", *at(server, "-e", "x"), *named) as hanging:
-            assert server.asked.wait(5)
-            assert run(tmp_path, "chk_port", *at(dead), *named).code == FAILED
-            hanging.kill()
-        server.asked.clear()
-        ask = f"chk_port -H {server.host} -p {server.port} -e x -t 8"
-        with start(tmp_path, "chk_port", *ask.split()[1:]) as hanging:
-            assert server.asked.wait(5)
-            apart = shell(tmp_path, f"ip link set lo up; {ask}", flags=["-n"], needs=["ip"])
-            assert "closed" in apart.out, apart
-            hanging.kill()
-
-
-def test_a_copy_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
-    """The lock goes with its process, whatever ended it."""
-    with servers.mute() as server:
-        ask = at(server, "--name", "it")
-        with start(tmp_path, "chk_port", *ask, "-e", "x", "-t", "5") as process:
-            assert server.asked.wait(60)
-            process.kill()
-        assert run(tmp_path, "chk_port", *ask).code == 0
-
-
-DEV = 'mount -t tmpfs tmpfs /dev; mknod -m 666 /dev/null c 1 3; ln -s "$1" /dev/log; shift; '
-
-
-def test_each_change_of_verdict_goes_to_syslog_once(tmp_path: Path) -> None:
-    """With the reason, as keepalived itself says no more than that a script failed; without a change nothing."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog, servers.greeting() as server:
-        syslog.bind(str(tmp_path / "log"))
-        syslog.setblocking(False)
-
-        def lines() -> list[str]:
-            shell(tmp_path, DEV + 'exec chk_port "$@"', str(tmp_path / "log"), *ask, flags=["-m"])
-            found = []
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    found.append(syslog.recv(65536).decode())
-            return found
-
-        ask = at(server, "-e", "SSH", "--name", "ssh", "-t", "0.3")
-        healthy = server.behave
-        (first,) = lines()
-        assert first.startswith("<29>chk_port[")
-        assert f"]: ssh: first run -> OK: 127.0.0.1:{server.port} is open and sent what was expected" in first
-        assert lines() == []
-        server.behave = servers.hold
-        (failed,) = lines()
-        assert failed.startswith("<27>chk_port[")
-        assert f"ssh: OK -> CRITICAL: no answer from 127.0.0.1:{server.port} within 0.3 s" in failed
-        assert lines() == []
-        server.behave = healthy
-        (well,) = lines()
-        assert well.startswith("<29>chk_port[")
-        assert "ssh: CRITICAL -> OK: " in well
-
-
-@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
-@pytest.mark.alone
-def test_a_syslog_that_hangs_delays_no_answer(tmp_path: Path, kind: socket.SocketKind) -> None:
-    """Its queue is full and nobody reads: the line is lost, the answer is not."""
-    path = str(tmp_path / "log")
-    with socket.socket(socket.AF_UNIX, kind) as syslog, contextlib.ExitStack() as fillers:
-        syslog.bind(path)
-        if kind == socket.SOCK_STREAM:
-            syslog.listen(0)
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(5000):
-                filler = fillers.enter_context(socket.socket(socket.AF_UNIX, kind))
-                filler.setblocking(False)
-                filler.connect(path)
-                while kind == socket.SOCK_DGRAM:
-                    filler.send(b"x")
-        with servers.listening() as server:
-            ran = shell(tmp_path, DEV + 'exec chk_port "$@"', path, *at(server), flags=["-m"])
-    assert ran.code == 0
-    assert ran.seconds < 3
-
-
-def test_a_stream_syslog_gets_its_line_too(tmp_path: Path) -> None:
-    """Some daemons listen on a stream; lines end with a zero there."""
-    with socket.socket(socket.AF_UNIX) as syslog, servers.listening() as server:
-        syslog.bind(str(tmp_path / "log"))
-        syslog.listen()
-        shell(tmp_path, DEV + 'exec chk_port "$@"', str(tmp_path / "log"), *at(server), flags=["-m"])
-        syslog.settimeout(60)
-        client = syslog.accept()[0]
-        with client:
-            said = client.recv(65536)
-    assert b"first run -> OK" in said
-    assert said.endswith(b"\0")
 
 
 def test_launchers_are_there_for_every_check() -> None:
