@@ -16,7 +16,7 @@ from rehearse.rows import lines
 from rehearse.search import search as search_changes
 from rehearse.stage.apart import StageError
 from rehearse.stage.perform import perform
-from rehearse.together import NO_PAIRS, two_at_a_time
+from rehearse.together import MOST_FAULTS, NO_PAIRS, two_at_a_time
 from rehearse.verdict import BAD
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File, UsageError
@@ -123,6 +123,8 @@ def rehearse(
     chosen = [it for it in all_faults(cluster) if not faults or any(word in it.text(names) for word in faults)]
     if not chosen:
         raise UsageError("--faults: no fault contains this text")
+    if pairs and len(chosen) > MOST_FAULTS:
+        raise UsageError(f"--pairs: {len(chosen)} faults make too many pairs: at most {MOST_FAULTS}, see --faults")
     said = [] if what_if else findings(confs, version)
     try:
         if html:

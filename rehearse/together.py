@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 NO_PAIRS = Both([], 0, 0)
 SECONDS = 60.0  # after which what is left of the pairs is not computed
+_MOST_ROWS = 600_000
+MOST_FAULTS = 300
 
 
 def two_at_a_time(
@@ -79,14 +81,15 @@ def compute(
     found: list[RowOfTwo] = []
     done = 0
     for _, same in groupby(chosen, key=lambda two: two[0]):
-        if monotonic() > end:
+        if monotonic() > end or len(found) > _MOST_ROWS:
             break
         some = list(same)
         found += predict_two(cluster, some)
         done += len(some)
         if tell is not None:
             tell(done)
-    return found, len(chosen) - done
+    late = {frozenset(it) for it in chosen[done:]} - {frozenset(it) for it in chosen[:done]}
+    return found, len(late)
 
 
 def entries(cluster: Cluster, single: Iterable[Row], rows: Iterable[RowOfTwo]) -> Iterator[Entry]:

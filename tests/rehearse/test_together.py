@@ -64,10 +64,22 @@ def test_what_there_is_no_time_for_is_counted() -> None:
     """It ends in bounded time."""
     cluster = pair(instance(150, Link("script", "chk")), instance(100, Link("script", "chk")))
     chosen, _ = pairs(faults(cluster))
-    assert compute(cluster, chosen, seconds=-1) == ([], len(chosen))
+    assert compute(cluster, chosen, seconds=-1) == ([], len(chosen) // 2)
     seen: list[int] = []
     found, late = compute(cluster, chosen, tell=seen.append)
     assert (len(found), late, seen[-1]) == (len(chosen), 0, len(chosen))
+
+
+def test_too_many_pairs_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A hundred scripts make 500 faults."""
+    names = [f"s{number}" for number in range(100)]
+    tracks = "".join(f"{name}\n" for name in names)
+    for node in ("lb1", "lb2"):
+        text = "".join(f"vrrp_script {name} {{\n script /bin/true\n}}\n" for name in names)
+        text += f"vrrp_instance V {{\n interface e\n virtual_router_id 1\n track_script {{\n{tracks}}}\n}}\n"
+        (tmp_path / node).write_text(text, encoding="ascii")
+    assert main(["--dry", "--pairs", f"lb1={tmp_path}/lb1", f"lb2={tmp_path}/lb2"]) == 2
+    assert "faults make too many pairs: at most 300, see --faults" in capsys.readouterr().err
 
 
 def test_only_what_is_new_is_listed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
