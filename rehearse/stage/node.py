@@ -7,12 +7,9 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rehearse.stage.script import stand_in, switch
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _MOUNTS = (
     ("proc", ("-t", "proc", "proc")),
@@ -142,13 +139,6 @@ class Node:
         fresh = place.with_name(f".{place.name}.fresh")
         fresh.write_text(f"{value}\n", encoding="ascii")
         fresh.rename(place)
-
-    def lose(self, addresses: Iterable[str]) -> None:
-        """Remove VIPs, as the end of a machine does."""
-        for address in addresses:
-            for name in self.given["interfaces"]:
-                with suppress(subprocess.CalledProcessError):
-                    self.run("ip", "address", "flush", "dev", name, "to", address)
 
 
 def _below(pid: int) -> list[int]:

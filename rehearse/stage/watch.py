@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _GROUPS = 0x10 | 0x100  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
+_RCVBUFFORCE = 33  # SO_RCVBUFFORCE
+_MOST = 256 << 20  # bytes: ten thousand VIPs that change at once are some 10 MB
 _TENTATIVE = 0x40  # IFA_F_TENTATIVE: not yet to be used
 
 
@@ -38,7 +40,7 @@ class Watch(threading.Thread):
         for place, name in enumerate(self._spaces):
             enter(name)
             listener = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            listener.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _MOST)
             listener.bind((0, _GROUPS))
             sockets[listener.fileno()] = (listener, place)
             poll.register(listener.fileno(), select.EPOLLIN)
