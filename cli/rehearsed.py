@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +61,10 @@ def writable(path: str) -> None:
     folder = Path(path).parent
     if Path(path).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ConfError(f"--html {path}: it cannot be written there; nothing was run")
+    for aside in folder.glob(f".*.{glob.escape(Path(path).name)}"):  # of a run that was killed while it wrote
+        writer = aside.name[1:].partition(".")[0]
+        if writer.isdecimal() and not Path("/proc", writer).exists():
+            aside.unlink(missing_ok=True)
 
 
 def write_page(path: str, what: Report) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROGRAMS = ("unshare", "setpriv", "nsenter", "ip", "nft", "mount", "chroot", "chrt", "keepalived")
+_LATE = 10  # seconds
 _CODE = str(Path(__file__).parents[2])
 _SPACES = ("--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
 _INSIDE = 'mount --make-rprivate / && mount -t tmpfs -o mode=755 run /run && ip link set lo up && exec "$@"'
@@ -47,13 +49,17 @@ def run(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
             cwd="/",
             env={"PATH": _PATH},
         )
+        over = threading.Timer(order["most"] + _LATE, stage.kill)  # it ends itself by then, unless it is stopped
+        over.daemon = True
+        over.start()
         try:
             if stage.stdin is None or stage.stdout is None:
                 raise StageError("no pipes")
             stage.stdin.write(json.dumps(order))
             stage.stdin.close()
             for line in stage.stdout:
-                yield json.loads(line)
+                if line.endswith("\n"):  # else it was ended in the middle
+                    yield json.loads(line)
             if stage.wait():
                 errors.seek(0)
                 raise StageError(f"the stage ended with {stage.returncode}: {errors.read()[-1000:]}")
@@ -61,5 +67,6 @@ def run(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
             errors.seek(0)
             raise StageError(f"the stage did not come about: {errors.read()[-1000:]}") from None
         finally:
+            over.cancel()
             stage.kill()
             stage.wait()

@@ -61,7 +61,7 @@ def set_up(node: Node) -> None:
     for name in node.given["interfaces"]:
         lines.append(f"link set {name} up")
         lines += [f"address add {it} dev {name}{' nodad' * (':' in it)}" for it in node.given["addresses"][name]]
-        lines += [f"route add {it} dev {name}" for it in node.given["routes"][name]]
+        lines += [f"route replace {it} dev {name}" for it in node.given["routes"][name]]
     configure(node.space, lines)
     node.lay_out()
 
@@ -82,7 +82,7 @@ def set_up_client(order: dict[str, Any], number: int) -> None:
 def configure(space: str, lines: list[str]) -> None:
     """Run commands of ip(8) in a network namespace."""
     command = ["nsenter", f"--net=/run/netns/{space}", "ip", "-batch", "-"]
-    subprocess.run(command, input="\n".join(lines) + "\n", text=True, check=True)
+    subprocess.run(command, input="\n".join([*lines, ""]).encode(), check=True, capture_output=True)
 
 
 def play(fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Client, loop: Loop) -> dict[str, float]:

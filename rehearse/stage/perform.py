@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TOGETHER = 10  # stages at a time: keepalived needs little, and its adverts have to come in time
 _MOST_FAULTS = 200
+_MOST_VIPS = 1000  # keepalived takes seconds to lay out more, and the times would say nothing
 _AROUND = 4  # seconds that a stage takes before and after
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin"
 
@@ -78,6 +79,9 @@ def _refuse(cluster: Cluster, faults: Sequence[Fault]) -> None:
     if all(it.kind == START for it in faults):
         raise StageError("the start is seen with any other fault, see --faults")
     for node in cluster.nodes:
+        vips = sum(len(it.vips) for it in node.instances)
+        if vips > _MOST_VIPS:
+            raise StageError(f"{node.name} has {vips} VIPs: up to {_MOST_VIPS} can be rehearsed so; see --dry")
         held = [*(it.links for it in node.instances), *(it.links for it in node.groups)]
         if any(link.kind == PROCESS for entries in held for link in entries):
             raise StageError(f"{node.name} has a vrrp_track_process: the kernel reports no processes there; see --dry")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -122,6 +123,18 @@ def test_an_old_page_stays_where_the_disk_is_full(tmp_path: Path, monkeypatch: p
     assert main(["--dry", *[f"{it}={PAIRS}/fault/{it}.conf" for it in ("lb1", "lb2")], "--html", str(place)]) == 3
     assert place.read_text("ascii") == "old"
     assert [it.name for it in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_what_a_killed_run_has_left_is_swept(tmp_path: Path) -> None:
+    """Its page that was not yet whole; not that of a run that goes on, nor any other file."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        names = [".4194305.report.html", ".x.report.html", "4194305.report.html", ".4194305.other"]
+        names.append(f".{other.pid}.report.html")
+        for name in names:
+            (tmp_path / name).touch()
+        report(tmp_path, *[f"{it}={PAIRS}/fault/{it}.conf" for it in ("lb1", "lb2")])
+        other.kill()
+    assert sorted(it.name for it in tmp_path.iterdir()) == sorted([*names[1:], "report.html"])
 
 
 def test_a_page_without_instances_is_a_page(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,21 +98,78 @@ def test_a_stage_shows_what_the_model_says(nodes: list[str], tmp_path: Path) -> 
     assert Path("/proc/self/mountinfo").read_text("utf-8") == mounts
 
 
-def test_nothing_is_left_after_kill_9(nodes: list[str], tmp_path: Path) -> None:
-    """The kernel ends the stage with the command."""
+def test_vips_on_vmacs_are_seen_filtered_and_lost(nodes: list[str], tmp_path: Path) -> None:
+    """As the model says: adverts from a VMAC are dropped on their way, and a node without power has none."""
+    for name in ("root/etc/keepalived/keepalived.conf", "lb2.conf"):
+        text = (tmp_path / name).read_text("ascii")
+        vmac = text.replace("    advert_int", "    use_vmac\n    advert_int").replace(" dev eth1", "")
+        (tmp_path / name).write_text(vmac, encoding="ascii")
+    words = [*nodes[:2], "--json", "--faults", "between", "--faults", "power off on lb1"]
+    expected = tmp_path / "expected.json"
+    expected.write_text(run(tmp_path, "vipwarden", "rehearse", "--dry", *words).out, encoding="utf-8")
+    ran = run(tmp_path, "vipwarden", "rehearse", *words, "--expect", str(expected))
+    assert ran.code == 0, ran.err
+
+
+def test_more_vips_than_can_be_rehearsed_are_refused(nodes: list[str], tmp_path: Path) -> None:
+    """The times would say nothing."""
+    conf = tmp_path / "lb2.conf"
+    many = "".join(f"        10.0.{it // 250}.{it % 250 + 1}/32\n" for it in range(1001))
+    conf.write_text(conf.read_text("ascii").replace("        192.0.2.10/24\n", many), encoding="ascii")
+    ran = run(tmp_path, "vipwarden", "rehearse", *nodes[:2], "--faults", "stopped on lb1")
+    assert (ran.code, ran.out) == (3, "")
+    assert "lb2 has 1002 VIPs: up to 1000 can be rehearsed so; see --dry" in ran.err
+
+
+def below(pid: int) -> list[int]:
+    """Return the processes that a process has started, and theirs."""
+    children: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):  # of each thread
+        with suppress(OSError):
+            children += map(int, path.read_text("ascii").split())
+    return [it for child in children for it in (child, *below(child))]
+
+
+def test_nothing_is_left_however_it_ends(nodes: list[str], tmp_path: Path) -> None:
+    """The command is killed, interrupted, its terminal closed; its stage is killed or stopped."""
     command = [str(BIN / "vipwarden"), "rehearse", *nodes[:2], "--faults", "stopped on lb1"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(tmp_path))
-    end = time.monotonic() + 60
-    while not any("/rehearsed/" in it for it in left()):
+    mounts = Path("/proc/self/mountinfo").read_text("utf-8")
+    ends: list[tuple[int, list[int]]] = [  # of the command (0) or its stage (1)
+        (0, [signal.SIGKILL]),
+        (0, [signal.SIGINT]),
+        (0, [signal.SIGHUP]),
+        (0, [signal.SIGSTOP, signal.SIGKILL]),
+        (1, [signal.SIGKILL]),
+        (1, [signal.SIGSTOP]),
+    ]
+    running = [subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(tmp_path), text=True) for _ in ends]
+    end = time.monotonic() + 90
+    waiting = [*zip(running, ends, strict=True)]
+    while waiting:
+        for entry in waiting[:]:
+            it, (which, signals) = entry
+            if any("/rehearsed/lb2.conf" in _words(pid) for pid in below(it.pid)):
+                for number in signals:
+                    os.kill((it.pid, below(it.pid)[0])[which], number)
+                waiting.remove(entry)
         assert time.monotonic() < end
-        time.sleep(0.1)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    if running.stderr is not None:
-        running.stderr.close()
+        time.sleep(0.05)
+    running[-1].kill()  # a stage that is stopped ends with its command
+    said = [it.communicate(timeout=60)[1] for it in running]
+    codes = [it.returncode for it in running]
+    assert codes == [-9, 130, -1, -9, 3, -9]
+    assert "the stage ended with -9" in said[4]
     while left():
         assert time.monotonic() < end, left()
         time.sleep(0.1)
+    assert Path("/proc/self/mountinfo").read_text("utf-8") == mounts
+
+
+def _words(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 @pytest.mark.parametrize(
