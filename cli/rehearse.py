@@ -14,8 +14,9 @@ from rehearse.model.predict import predict
 from rehearse.report import ExpectedError, as_json, as_text, differences, pairs_as_text
 from rehearse.rows import lines
 from rehearse.search import search as search_changes
+from rehearse.services import scripts_run, service_faults
 from rehearse.stage.apart import StageError
-from rehearse.stage.perform import perform
+from rehearse.stage.perform import observe, perform
 from rehearse.together import MOST_FAULTS, NO_PAIRS, two_at_a_time
 from rehearse.verdict import BAD
 from vipwarden.core.commandline import CommandLine
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rehearse.model.cluster import Cluster
+    from rehearse.model.faults import Fault
     from rehearse.report import Both
     from rehearse.rows import Line
     from vipwarden.node.keepalived.conf import Block
@@ -79,8 +81,8 @@ def rehearse(
     """Say what becomes of the VIPs of these nodes when something breaks.
 
     As root it starts the installed keepalived with each configuration in namespaces, one stage for each fault, and
-    watches who holds the VIPs; scripts are stood in for by a switch. With --dry a model of keepalived computes it from
-    the configurations alone: nothing is started.
+    watches who holds the VIPs; scripts run as they are, with stand-ins for what they ask. With --dry a model of
+    keepalived computes it from the configurations alone: nothing is started.
 
     Exit codes: 0 no fault is bad, or all is as expected; 1 a fault is bad, or not as expected; 3 an unreadable file, or
     no rehearsal.
@@ -120,17 +122,16 @@ def rehearse(
     if search:
         sys.stdout.write(_proposed(cluster))
         return GOOD
-    chosen = [it for it in all_faults(cluster) if not faults or any(word in it.text(names) for word in faults)]
-    if not chosen:
-        raise UsageError("--faults: no fault contains this text")
-    if pairs and len(chosen) > MOST_FAULTS:
-        raise UsageError(f"--pairs: {len(chosen)} faults make too many pairs: at most {MOST_FAULTS}, see --faults")
+    given = [(name, path, conf) for (name, path), (_, conf) in zip(nodes, confs, strict=True)]
     said = [] if what_if else findings(confs, version)
     try:
         if html:
             writable(html)
-        given = [(name, path, conf) for (name, path), (_, conf) in zip(nodes, confs, strict=True)]
-        rows = predict(cluster, chosen) if dry else perform(cluster, given, chosen, version)
+        observed = [] if dry else observe(cluster, given, version)
+        chosen = _chosen([*all_faults(cluster), *service_faults(cluster, observed)], faults, names)
+        if pairs and len(chosen) > MOST_FAULTS:
+            raise UsageError(f"--pairs: {len(chosen)} faults make too many pairs: at most {MOST_FAULTS}, see --faults")
+        rows = predict(cluster, chosen) if dry else perform(cluster, given, chosen, version, observed)
         places = by_place(confs, said)
         found = lines(cluster, rows, places)
         both = two_at_a_time(cluster, chosen, rows, places) if pairs else NO_PAIRS
@@ -139,11 +140,14 @@ def rehearse(
     except (ConfError, StageError) as error:
         sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 1000)}\n")
         return UNREADABLE
-    running = None if version is None else str(version)
+    ran = scripts_run(cluster, observed)
     if json:
-        sys.stdout.write(as_json(found, both.lines if pairs else None, nodes=names, keepalived=running))
+        more = {"nodes": names, "keepalived": None if version is None else str(version)}
+        scripts = {} if dry else {"scripts": [it._asdict() for it in ran]}
+        sys.stdout.write(as_json(found, both.lines if pairs else None, **more, **scripts))
     else:
-        sys.stdout.write(_as_text(found, both if pairs else None))
+        notes = "".join(f"{one_line(it.text, 300)}\n" for it in ran if it.text)
+        sys.stdout.write(_as_text(found, both if pairs else None) + notes)
     if not expect:
         return BAD_CODE if any(line.verdict == BAD for line in (*found, *both.lines)) else GOOD
     try:
@@ -158,6 +162,14 @@ def rehearse(
 def _parse(name: str, given: str) -> Block:
     path, root = configuration(given)
     return parse(path, root=root, config_id=name)
+
+
+def _chosen(possible: list[Fault], words: Sequence[str], names: list[str]) -> list[Fault]:
+    """Return the faults that contain one of the words; raises UsageError."""
+    chosen = [it for it in possible if not words or any(word in it.text(names) for word in words)]
+    if not chosen:
+        raise UsageError("--faults: no fault contains this text")
+    return chosen
 
 
 def _refuse_too_many(cluster: Cluster) -> None:

@@ -29,7 +29,11 @@ class Verdict(NamedTuple):
 
 def verdict(row: Row, names: Sequence[str]) -> Verdict:
     """Return the worst verdict of all phases of a fault."""
-    return judged(row.outcome, names, is_start=row.fault.kind == START, noticed=row.noticed)
+    said = judged(row.outcome, names, is_start=row.fault.kind == START, noticed=row.noticed)
+    phase = row.outcome.latest
+    if phase.serving or not set(phase.owners) & set(row.silent):
+        return said
+    return said._replace(reason=f"{said.reason}; {row.fault.name} says OK")
 
 
 def judged(

@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 
 POWER, STOP, KILL, FREEZE, DEAF = "power", "stop", "kill", "freeze", "filter"
 FAIL, HANG, START = "fail", "hang", "start"
+# of a process or port that a script asks
+KILLED, STOPPED, HUNG = "killed", "stopped", "hung"
+CLOSED, FILTERED, MUTE = "closed", "filtered", "mute"
+HANGS = (HANG, HUNG, FILTERED, MUTE)  # who asks waits
+MISSING, NO_INTERPRETER = "missing", "no interpreter"
+SCRIPT_ALONE = (MISSING, NO_INTERPRETER)  # its service is well
 
 
 class Fault(NamedTuple):
     """A fault: its kind, the places of the nodes that it hits, and the name of what breaks there.
 
-    Of a filter the nodes are sender and receiver; ``both`` is for both ways.
+    Of a filter the nodes are sender and receiver; ``both`` is for both ways. ``part`` is what breaks of the script
+    ``name``, and of those in ``also``: the script itself, or a process or port that it asks.
     """
 
     kind: str
@@ -26,6 +33,8 @@ class Fault(NamedTuple):
     tracker: str = ""
     name: str = ""
     both: bool = False
+    part: str = ""
+    also: tuple[str, ...] = ()
 
     def text(self, names: list[str]) -> str:
         """Return it in words."""
@@ -34,6 +43,8 @@ class Fault(NamedTuple):
             one, other = (names[node] for node in self.nodes)
             way = f"between {one} and {other}" if self.both else f"from {one} to {other}"
             return f"VRRP filtered {way} on {self.name}"
+        if self.part:
+            return f"{self.part} {MISSING if self.kind == NO_INTERPRETER else self.kind} on {who}"
         if self.kind in _PHRASES:
             return _PHRASES[self.kind].format(who=who)
         hangs = self.kind == HANG

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 class Row(NamedTuple):
     """A fault and its outcome for the instances (places of node and instance) of a virtual router.
 
-    ``noticed`` is what a client saw in a real run, None where none asked.
+    ``noticed`` is what a client saw in a real run, None where none asked; ``silent`` are the nodes whose script said
+    nothing of the fault.
     """
 
     fault: Fault
     instances: tuple[tuple[int, int], ...]
     outcome: Outcome
     noticed: Noticed | None = None
+    silent: tuple[int, ...] = ()
 
 
 def predict(cluster: Cluster, chosen: Iterable[Fault] | None = None, *, gap: int = 0) -> list[Row]:

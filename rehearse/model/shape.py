@@ -62,7 +62,8 @@ class Shape:
     def is_touched(self, fault: Fault) -> bool:
         """Return whether a fault can change anything here."""
         if fault.tracker:
-            return any((node, fault.tracker, fault.name) in self._trackers for node in fault.nodes)
+            names = (fault.name, *fault.also)
+            return any((node, fault.tracker, name) in self._trackers for node in fault.nodes for name in names)
         if fault.kind == DEAF:
             return (fault.nodes[0], fault.name) in self._hears and fault.nodes[1] in self._nodes
         return bool(self._nodes.intersection(fault.nodes))

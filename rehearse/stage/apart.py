@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PROGRAMS = ("unshare", "setpriv", "nsenter", "ip", "nft", "mount", "chroot", "chrt", "keepalived")
+PROGRAMS = ("unshare", "setpriv", "nsenter", "ip", "nft", "mount", "chroot", "chrt", "prlimit", "mkfifo", "keepalived")
 _LATE = 10  # seconds
 _CODE = str(Path(__file__).parents[2])
 _SPACES = ("--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")

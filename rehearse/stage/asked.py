@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rehearse.model.faults import HANG
+from rehearse.model.faults import HANGS
 from rehearse.model.parts import parts, virtual_routers
 from rehearse.stage.seen import depends
 
@@ -66,7 +66,7 @@ def add_client(cluster: Cluster, order: dict[str, Any], faults: Sequence[Fault])
                 node["routes"][name] = [str(host) for host in hosts if not any(host in it for it in near)]
     for entry, fault in zip(order["faults"], faults, strict=True):
         entry["sick"] = [
-            [place, number, fault.kind == HANG]
+            [place, number, fault.kind in HANGS]
             for number, it in enumerate(found)
             for place in fault.nodes
             if depends(cluster, it.router, place, fault)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearse.model.cluster import FILE, INTERFACE, SCRIPT
 from rehearse.model.faults import DEAF, FREEZE, KILL, POWER, STOP
+from rehearse.stage.breaks import break_part
 from rehearse.stage.wire import deafen, lose
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def hit(fault: dict[str, Any], nodes: Sequence[Node], vips: Sequence[str], *, br
             deafen(fault["name"], sender, receiver, broken=broken)
         return
     for node in hits:
-        if fault["tracker"] == SCRIPT:
+        if fault["part"]:
+            break_part(node, fault, broken=broken)
+        elif fault["tracker"] == SCRIPT:
             node.set_script(fault["name"], fault["kind"], broken=broken)
         elif fault["tracker"] == FILE:
             node.set_file(fault["name"], fault["value"] if broken else 0)

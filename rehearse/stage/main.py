@@ -12,15 +12,21 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rehearse.stage.breaks import noticed, restored
 from rehearse.stage.client import Client, Ears
 from rehearse.stage.fault import hit
 from rehearse.stage.loop import Loop
 from rehearse.stage.node import Node
+from rehearse.stage.observe import Observer
 from rehearse.stage.watch import Watch
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _FOLDER = Path("/run/rehearse")  # a tmpfs of this namespace
+_LOOK = 0.1  # seconds
 _LATE = 4  # exit code where something hangs
 _SETTLE = 2.0  # seconds until bridges pass what they get
 
@@ -28,7 +34,7 @@ _SETTLE = 2.0  # seconds until bridges pass what they get
 def stages(order: dict[str, Any]) -> list[list[Node]]:
     """Make the networks of all faults, and the nodes in them."""
     made, links = [], []
-    for number, _ in enumerate(order["faults"]):
+    for number in range(max(1, len(order["faults"]))):
         nodes = []
         networks = {it for node in order["nodes"] for it in node["interfaces"].values()}
         for network in networks:
@@ -64,6 +70,20 @@ def set_up(node: Node) -> None:
         lines += [f"route replace {it} dev {name}" for it in node.given["routes"][name]]
     configure(node.space, lines)
     node.lay_out()
+    node.hold()
+
+
+def certificate() -> str:
+    """Make a certificate for stand-ins that are asked by TLS; return its path, or nothing."""
+    path = Path("/run/rehearse.pem")
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost"
+    command = ["openssl", *words.split(), "-keyout", f"{path}.key", "-out", f"{path}.crt"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    path.write_text("".join(Path(f"{path}.{it}").read_text("ascii") for it in ("key", "crt")), encoding="ascii")
+    return str(path)
 
 
 def set_up_client(order: dict[str, Any], number: int) -> None:
@@ -95,16 +115,32 @@ def play(fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Clie
     ended = [node.given["name"] for node in nodes if not node.is_running()]
     if ended:
         raise OSError(f"keepalived has ended on {' and '.join(ended)}")
+    for node in nodes:
+        node.mark()
     times["hit"] = time.monotonic()
     loop.ask(lambda: client.hit(fault["sick"], broken=True))
     hit(fault, nodes, vips, broken=True)
-    time.sleep(fault["during"])
+    _last(fault, nodes, times["hit"], lambda sick: loop.ask(lambda: client.hit(sick, broken=False)))
+    for node in nodes:
+        node.cut()
     times["mended"] = time.monotonic()
     loop.ask(lambda: client.hit(fault["sick"], broken=False))
     hit(fault, nodes, vips, broken=False)
     time.sleep(fault["after"])
     times["end"] = time.monotonic()
     return times
+
+
+def _last(fault: dict[str, Any], nodes: list[Node], hit: float, mend: Callable[[list[Any]], None]) -> None:
+    """Wait for the end of a fault; where a script restarts its service, clients are served again."""
+    end = time.monotonic() + fault["during"]
+    again: set[int] = set()
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _LOOK) if fault["part"].startswith("process ") else left)
+        for place in {*fault["nodes"]} - again if left > _LOOK else ():
+            if restored(nodes[place], fault, hit) is not None:
+                again.add(place)
+                mend([it for it in fault["sick"] if it[0] == place])
 
 
 def _fail(error: threading.ExceptHookArgs) -> None:
@@ -114,15 +150,57 @@ def _fail(error: threading.ExceptHookArgs) -> None:
     os._exit(1)
 
 
+def observe(order: dict[str, Any], nodes: list[Node]) -> None:
+    """Write a line for each node: which of its scripts run as they are."""
+    write = threading.Lock()
+    addresses = [{at.partition("/")[0] for it in node.given["addresses"].values() for at in it} for node in nodes]
+
+    def one(place: int) -> None:
+        node = nodes[place]
+        said: dict[str, Any] = {"node": place}
+        try:
+            set_up(node)
+            peers = set().union(*(it for other, it in enumerate(addresses) if other != place))
+            said["observed"] = Observer(node, order["vips"], peers).observe()
+        except (OSError, subprocess.SubprocessError) as error:
+            said["error"] = f"{error}: {_detail(error)}"
+        node.end()
+        with write:
+            sys.stdout.write(json.dumps(said) + "\n")
+            sys.stdout.flush()
+
+    _all(one, len(nodes))
+
+
+def _all(one: Callable[[int], None], count: int) -> None:
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _detail(error: Exception) -> str:
+    detail = getattr(error, "stderr", None)
+    return detail.decode("utf-8", "replace") if isinstance(detail, bytes) else ""
+
+
 def main() -> None:
-    """Rehearse the faults, some at a time."""
+    """Rehearse the faults, some at a time, or only look what the scripts ask."""
     threading.excepthook = _fail
     order = json.load(sys.stdin)
     Path("/run/netns").mkdir(exist_ok=True)
+    Node.certificate = certificate()
     urgent = ("chrt", "-f", "10")
     if not subprocess.run([*urgent, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
         Node.urgent = urgent
     made = stages(order)
+    late = threading.Timer(order["most"], os._exit, [_LATE])
+    late.daemon = True
+    late.start()
+    if not order["faults"]:
+        observe(order, made[0])
+        os._exit(0)
     spaces = [node.space for nodes in made for node in nodes]
     watch = Watch(spaces)
     watch.start()
@@ -132,9 +210,6 @@ def main() -> None:
     loop.start()
     write = threading.Lock()
     gate = threading.Semaphore(order["together"])
-    late = threading.Timer(order["most"], os._exit, [_LATE])
-    late.daemon = True
-    late.start()
 
     def one(number: int) -> None:
         with gate:
@@ -148,24 +223,21 @@ def main() -> None:
                 time.sleep(_SETTLE)
                 said["times"] = play(fault, nodes, order["vips"], client, loop)
                 said["client"] = client.log
+                said["restored"] = [restored(node, fault, said["times"]["hit"]) for node in nodes]
+                said["silent"] = [place for place in fault["nodes"] if not noticed(nodes[place], fault)]
                 first = number * len(nodes)
                 said["seen"] = [list(it) for it in watch.seen[first : first + len(nodes)]]
             except (OSError, subprocess.SubprocessError) as error:
-                detail = getattr(error, "stderr", None)
-                said["error"] = f"{error}: {detail.decode('utf-8', 'replace') if isinstance(detail, bytes) else ''}"
+                said["error"] = f"{error}: {_detail(error)}"
             loop.ask(client.end)
             said["logs"] = [node.said() for node in nodes if (node.folder / "log").exists()]
             for node in nodes:
-                node.signal(9)
+                node.end()
             with write:
                 sys.stdout.write(json.dumps(said) + "\n")
                 sys.stdout.flush()
 
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(len(order["faults"]))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    _all(one, len(order["faults"]))
     os._exit(0)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rehearse.conf import configuration
 from rehearse.model.acts import file_value
 from rehearse.model.cluster import SCRIPT, links
-from rehearse.model.faults import HANG, START
+from rehearse.model.faults import FAIL, HANG, HANGS, START, Fault
 from rehearse.model.predict import predict
 from rehearse.stage.script import words
 from vipwarden.node.keepalived.lines import ConfError
@@ -20,17 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rehearse.model.cluster import Cluster, Node
-    from rehearse.model.faults import Fault
     from rehearse.model.predict import Row
     from vipwarden.node.keepalived.conf import Block
 
 _MARGIN = 1500  # ms beyond what the model says
+_NOTHING: dict[str, list[Any]] = {"as_it_is": [], "services": [], "remote": []}
 
 
 def order(
-    cluster: Cluster, confs: Sequence[tuple[str, str, Block]], faults: Sequence[Fault], version: tuple[int, ...] | None
+    cluster: Cluster,
+    confs: Sequence[tuple[str, str, Block]],
+    faults: Sequence[Fault],
+    version: tuple[int, ...] | None,
+    observed: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return what ``rehearse.stage.main`` reads: nodes (name, given path, configuration), networks, VIPs, faults."""
+    """Return what ``rehearse.stage.main`` reads: nodes (name, given path, configuration), networks, VIPs, faults.
+
+    ``observed`` is what is known of the scripts of each node; without it all of them are stood in for by the switch.
+    """
     networks = _networks(cluster)
     used = _addresses(cluster, confs, networks)
     nodes = []
@@ -48,6 +55,8 @@ def order(
                     for block in conf.named("vrrp_script")
                     if block.name in node.scripts
                 },
+                "timeouts": {name: it.timeout / 1000 for name, it in node.scripts.items()},
+                **(_stand_ins(observed[place]) if observed else _NOTHING),
                 "files": {
                     block.name: block.value("file")
                     for block in conf.named("vrrp_track_file", "track_file")
@@ -58,6 +67,11 @@ def order(
     begun = max((row.outcome.latest.last for row in predict(cluster) if row.fault.kind == START), default=0)
     vips = sorted({vip for node in cluster.nodes for it in node.instances for vip, _ in it.vips})
     return {"nodes": nodes, "vips": vips, "faults": [_timed(cluster, it, begun) for it in faults if it.kind != START]}
+
+
+def _stand_ins(observed: dict[str, Any]) -> dict[str, list[Any]]:
+    names = [name for name, it in observed["scripts"].items() if it["as_it_is"]]
+    return {"as_it_is": names, "services": observed["services"] * bool(names), "remote": observed["remote"]}
 
 
 def _files(path: str, root: str, given: str) -> dict[str, str]:
@@ -165,6 +179,9 @@ def _vips_of(block: Block) -> Iterator[str]:
 
 
 def _timed(cluster: Cluster, fault: Fault, begun: int) -> dict[str, Any]:
+    if fault.part:  # the model knows of its script alone
+        kind = HANG if fault.kind in HANGS else FAIL
+        return {**_timed(cluster, Fault(kind, fault.nodes, fault.tracker, fault.name), begun), **fault._asdict()}
     rows = predict(cluster, [fault])
     slow = max((it.interval for node in cluster.nodes for it in node.instances), default=1000)
     delay = max((it.preempt_delay for node in cluster.nodes for it in node.instances), default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rehearse.model.cluster import PROCESS
 from rehearse.model.faults import START
@@ -12,6 +12,7 @@ from rehearse.progress import Progress
 from rehearse.stage.apart import PROGRAMS, StageError, run
 from rehearse.stage.asked import add_client, asks
 from rehearse.stage.noticed import noticed
+from rehearse.stage.observe import OTHER, service
 from rehearse.stage.order import order
 from rehearse.stage.seen import rows, started
 
@@ -24,24 +25,35 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
 
 _TOGETHER = 10  # stages at a time: keepalived needs little, and its adverts have to come in time
+_SHARE = 0.25  # of the processors, for scripts
 _MOST_FAULTS = 200
 _MOST_VIPS = 1000  # keepalived takes seconds to lay out more, and the times would say nothing
+_MOST_SCRIPTS = 50
+_SCRIPT_TAKES = 90  # seconds, at most
 _AROUND = 4  # seconds that a stage takes before and after
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin"
 
 
 def perform(
-    cluster: Cluster, confs: Sequence[tuple[str, str, Block]], faults: Sequence[Fault], version: tuple[int, ...] | None
+    cluster: Cluster,
+    confs: Sequence[tuple[str, str, Block]],
+    faults: Sequence[Fault],
+    version: tuple[int, ...] | None,
+    observed: Sequence[dict[str, Any]] = (),
 ) -> list[Row]:
-    """Return a row for each fault and each virtual router that it can touch; raises StageError and ConfError."""
-    _refuse(cluster, faults)
-    wanted = order(cluster, confs, faults, version)
-    wanted["together"] = _TOGETHER
+    """Return a row for each fault and each virtual router that it can touch; raises StageError and ConfError.
+
+    ``observed`` is what ``observe()`` returns: without it a switch stands in for all scripts.
+    """
+    _refuse(cluster)
+    _refuse_faults(faults)
+    wanted = order(cluster, confs, faults, version, observed)
+    wanted["together"] = together = _together(cluster, observed)
     played = [it for it in faults if it.kind != START]
     add_client(cluster, wanted, played)
     asked = asks(cluster)
     seconds = sum(it["begin"] + it["during"] + it["after"] + _AROUND for it in wanted["faults"])
-    left = max(seconds / _TOGETHER, *(it["begin"] + it["during"] + it["after"] + _AROUND for it in wanted["faults"]))
+    left = max(seconds / together, *(it["begin"] + it["during"] + it["after"] + _AROUND for it in wanted["faults"]))
     wanted["most"] = 3 * left + 120
     progress = Progress(len(played), "faults", left)
     found: dict[int, list[Row]] = {}
@@ -67,17 +79,74 @@ def perform(
     return [*first, *(row for number in range(len(played)) for row in found[number])]
 
 
-def _refuse(cluster: Cluster, faults: Sequence[Fault]) -> None:
+def observe(
+    cluster: Cluster, confs: Sequence[tuple[str, str, Block]], version: tuple[int, ...] | None
+) -> list[dict[str, Any]]:
+    """Return for each node which of its scripts run as they are, and what they ask; raises StageError and ConfError."""
+    _refuse(cluster)
+    wanted = order(cluster, confs, [], version)
+    scripts = max((len(it["scripts"]) for it in wanted["nodes"]), default=0)
+    if not scripts:
+        return [{"scripts": {}, "services": [], "remote": [], "peers": []} for _ in wanted["nodes"]]
+    if scripts > _MOST_SCRIPTS:
+        raise StageError(f"a node has {scripts} scripts: at most {_MOST_SCRIPTS} are rehearsed; see --dry")
+    for node in wanted["nodes"]:
+        node["as_it_is"] = [*node["scripts"]]
+    add_client(cluster, wanted, [])
+    wanted["most"] = 120 + _SCRIPT_TAKES * scripts
+    found = {}
+    for said in run(wanted):
+        if "observed" not in said:
+            raise StageError(f"{wanted['nodes'][said['node']]['name']}: {said.get('error', 'it did not come about')}")
+        found[said["node"]] = said["observed"]
+    if len(found) < len(confs):
+        raise StageError("the scripts were not seen to their end")
+    addresses = [{at.partition("/")[0] for it in node["addresses"].values() for at in it} for node in wanted["nodes"]]
+    for place, node in sorted(found.items()):
+        for name, it in node["scripts"].items():
+            it["command"] = " ".join(wanted["nodes"][place]["scripts"][name])
+        for protocol, address, port in node["peers"]:
+            for other in (it for it, own in enumerate(addresses) if address in own):
+                _listen(found[other]["services"], protocol, port)
+    return [found[place] for place in range(len(confs))]
+
+
+def _together(cluster: Cluster, observed: Sequence[dict[str, Any]]) -> int:
+    """Return how many stages can run at a time: their scripts share the processors, and have to end in time."""
+    load = sum(
+        it["cpu"] * 1000 / node.scripts[name].interval
+        for node, seen in zip(cluster.nodes, observed, strict=False)
+        for name, it in seen["scripts"].items()
+        if it["as_it_is"]
+    )
+    return max(1, min(_TOGETHER, int(_SHARE * (os.cpu_count() or 1) / load))) if load else _TOGETHER
+
+
+def _listen(services: list[dict[str, Any]], protocol: str, port: int) -> None:
+    """Let a node answer on a port that another one asks."""
+    if any([protocol, port] in it["listens"] for it in services):
+        return
+    other = next((it for it in services if it["name"] == OTHER), None)
+    if other is None:
+        services.append(other := service(OTHER))
+    other["listens"].append([protocol, port])
+
+
+def _refuse_faults(faults: Sequence[Fault]) -> None:
+    """Raise StageError where there are too many faults, or none to be seen."""
+    if not 1 <= len(faults) <= _MOST_FAULTS:
+        raise StageError(f"{len(faults)} faults at once: from 1 to {_MOST_FAULTS} can be rehearsed, see --faults")
+    if all(it.kind == START for it in faults):
+        raise StageError("the start is seen with any other fault, see --faults")
+
+
+def _refuse(cluster: Cluster) -> None:
     """Raise StageError where the machine or the configuration cannot be rehearsed."""
     if os.geteuid() != 0:
         raise StageError("only root may make namespaces; --dry needs no rights")
     missing = [it for it in PROGRAMS if shutil.which(it, path=_PATH) is None]
     if missing:
         raise StageError(f"not installed: {', '.join(missing)}; --dry needs none of them")
-    if not 1 <= len(faults) <= _MOST_FAULTS:
-        raise StageError(f"{len(faults)} faults at once: from 1 to {_MOST_FAULTS} can be rehearsed, see --faults")
-    if all(it.kind == START for it in faults):
-        raise StageError("the start is seen with any other fault, see --faults")
     for node in cluster.nodes:
         vips = sum(len(it.vips) for it in node.instances)
         if vips > _MOST_VIPS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.cluster import INTERFACE, written
-from rehearse.model.faults import DEAF
+from rehearse.model.faults import DEAF, SCRIPT_ALONE
 from rehearse.model.measure import Outcome, Phase, measured
 from rehearse.model.parts import parts, virtual_routers
 from rehearse.model.predict import Row
@@ -27,7 +27,8 @@ def rows(cluster: Cluster, fault: Fault, said: dict[str, Any]) -> Iterator[Row]:
         if not Shape(cluster, part).is_touched(fault):
             continue
         for router in virtual_routers(cluster, part):
-            yield Row(fault, tuple(router), _outcome(cluster, fault, router, said))
+            silent = tuple(said["silent"]) if fault.part else ()
+            yield Row(fault, tuple(router), _outcome(cluster, fault, router, said), silent=silent)
 
 
 def started(cluster: Cluster, fault: Fault, said: dict[str, Any]) -> Iterator[Row]:
@@ -67,10 +68,14 @@ def _log(
     down = {node for node in fault.nodes if fault.tracker == INTERFACE and _carries(instances, node, fault.name)}
     sick = {node for node in fault.nodes if depends(cluster, router, node, fault)}
     changes += [(times["hit"], -1, "", True), (times["mended"], -1, "", False)]
+    again = {-2 - node: node for node in sick if said["restored"][node] is not None}
+    changes += [(round(1000 * said["restored"][node]), mark, "", False) for mark, node in again.items()]
     log = [Held(times["begun"], (), ())]
     lasts = False
     for at, node, address, is_on in sorted(changes):
-        if node < 0:
+        if node < -1:
+            sick.discard(again[node])
+        elif node < 0:
             lasts = is_on
         else:
             (held[node].add if is_on else held[node].discard)(address)
@@ -89,10 +94,11 @@ def _carries(instances: dict[int, Any], node: int, name: str) -> bool:
 def depends(cluster: Cluster, router: list[tuple[int, int]], node: int, fault: Fault) -> bool:
     """Return whether the service of a virtual router on a node goes with a fault."""
     instances = [cluster.nodes[place].instances[number] for place, number in router if place == node]
-    if not instances or not fault.tracker:
+    if not instances or not fault.tracker or fault.kind in SCRIPT_ALONE:
         return False
     entries = written(cluster, cluster.nodes[node], instances[-1])
-    return any((it.kind, it.name) == (fault.tracker, fault.name) and not it.reverse for it in entries)
+    names = (fault.name, *fault.also)
+    return any(it.kind == fault.tracker and it.name in names and not it.reverse for it in entries)
 
 
 def _could(cluster: Cluster, fault: Fault, router: list[tuple[int, int]]) -> tuple[int, ...]:

@@ -1,0 +1,103 @@
+"""Which faults can hit the scripts that run as they are, and what they ask?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rehearse.model.cluster import SCRIPT
+from rehearse.model.faults import CLOSED, FILTERED, HUNG, KILLED, MISSING, MUTE, NO_INTERPRETER, STOPPED, Fault
+from rehearse.stage.netasks import PING, Ask
+from rehearse.stage.observe import OTHER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rehearse.model.cluster import Cluster
+
+_MOST_FAULTS = 60  # of one node
+
+
+class Ran(NamedTuple):
+    """A script of a node: its command, whether it runs as it is, else why not, and what it asks.
+
+    ``says_ok`` is whether it succeeds although nothing is there that it asks.
+    """
+
+    node: str
+    script: str
+    command: str
+    as_it_is: bool
+    why: str
+    says_ok: bool
+    asks: list[str]
+
+    @property
+    def text(self) -> str:
+        """What is to be said of it, or nothing."""
+        if not self.as_it_is:
+            return f"script {self.script} on {self.node} is replaced by a switch: {self.why}"
+        if self.says_ok:
+            return f"script {self.script} on {self.node} says OK although nothing of what it asks is there"
+        return ""
+
+
+def scripts_run(cluster: Cluster, observed: Sequence[dict[str, Any]]) -> list[Ran]:
+    """Return how each script runs."""
+    return [
+        Ran(
+            cluster.nodes[place].name,
+            name,
+            it["command"],
+            it["as_it_is"],
+            it["why"],
+            it["says_ok"],
+            [*(f"process {process}" for process in it["processes"]), *(Ask(*ask).text for ask in it["asks"])],
+        )
+        for place, node in enumerate(observed)
+        for name, it in node["scripts"].items()
+    ]
+
+
+def service_faults(cluster: Cluster, observed: Sequence[dict[str, Any]]) -> list[Fault]:
+    """Return the faults of processes, ports and scripts, for each node."""
+    tracked = {
+        (place, link.name)
+        for place, node in enumerate(cluster.nodes)
+        for links in (*(it.links for it in node.instances), *(it.links for it in node.groups))
+        for link in links
+        if link.kind == SCRIPT
+    }
+    found = []
+    for place, node in enumerate(observed):
+        parts: dict[tuple[str, str], list[str]] = {}
+        for name, it in node["scripts"].items():
+            if it["as_it_is"] and (place, name) in tracked:
+                for part in _parts(it, name):
+                    parts.setdefault(part, []).append(name)
+        found += [
+            Fault(kind, (place,), SCRIPT, names[0], part=part, also=tuple(names[1:]))
+            for (part, kind), names in [*parts.items()][:_MOST_FAULTS]
+        ]
+    return found
+
+
+def _parts(script: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
+    for process in script["processes"]:
+        yield from ((f"process {process}", kind) for kind in (KILLED, STOPPED, HUNG))
+    for ask in (Ask(*it) for it in script["asks"]):
+        if ask.protocol == PING:
+            yield ask.text, FILTERED
+        else:
+            yield from ((ask.text, kind) for kind in (CLOSED, FILTERED, *((MUTE,) * (ask.protocol == "tcp"))))
+    yield f"script {name}", MISSING
+    if script["has_interpreter"]:
+        yield f"interpreter of script {name}", NO_INTERPRETER
+
+
+def stand_in_ports(observed: dict[str, Any]) -> list[int]:
+    """Return the TCP ports of a node on which something answers for its scripts, those of known processes first."""
+    asks = [Ask(*it) for script in observed["scripts"].values() if script["as_it_is"] for it in script["asks"]]
+    services = sorted(observed["services"], key=lambda it: it["name"] == OTHER)
+    listens = [port for it in services for protocol, port in it["listens"] if protocol == "tcp"]
+    own = [it.port for it in asks if it.protocol == "tcp" and not it.address]
+    return [*dict.fromkeys((*(it for it in listens if it in own), *own))]

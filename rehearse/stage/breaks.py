@@ -1,0 +1,78 @@
+"""How do a process, a port and a script of a node break, and how are they mended?"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+from rehearse.model.faults import CLOSED, FILTERED, HUNG, KILLED, MUTE, STOPPED
+
+if TYPE_CHECKING:
+    from rehearse.stage.node import Node
+
+_SIGNALS = {KILLED: signal.SIGKILL, STOPPED: signal.SIGTERM, HUNG: signal.SIGSTOP}
+_TABLE = "inet broken"
+
+
+def break_part(node: Node, fault: dict[str, Any], *, broken: bool) -> None:
+    """Break a part of what a script asks, or mend it."""
+    kind, (what, _, name) = fault["kind"], fault["part"].partition(" ")
+    if what == "process":
+        if broken:
+            node.ask(f"signal {int(_SIGNALS[kind])} {name}")
+        else:
+            if kind == HUNG:
+                node.ask(f"signal {int(signal.SIGCONT)} {name}")
+            node.ask(f"start {name}")
+    elif what in ("port", "address"):
+        _filter(node, what, name, kind, broken=broken)
+    else:
+        node.set_script(fault["name"], kind, broken=broken)
+
+
+def _filter(node: Node, what: str, name: str, kind: str, *, broken: bool) -> None:
+    table = f"{_TABLE}-{what}-{''.join(it if it.isalnum() else '_' for it in name)}-{kind}"
+    if not broken:
+        node.run("nft", f"delete table {table}")
+        return
+    rules = [f"add table {table}"]
+    address, port, protocol = _place(what, name)
+    family = "ip6" if ":" in address else "ip"
+    for hook, side in (("input", "d"), ("output", "s")):
+        rules.append(f"add chain {table} {hook} {{ type filter hook {hook} priority -10; }}")
+        where = [f"{family} {side}addr {address}"] if address else []
+        where += [f"{protocol} {side}port {port}"] if port else []
+        words = {CLOSED: "reject with tcp reset" if protocol == "tcp" else "reject", FILTERED: "drop"}
+        if kind == MUTE:  # connections come about, and nothing is answered
+            rules.append(f"add rule {table} {hook} {' '.join(where)} tcp flags & psh == psh drop")
+        elif side == "d":
+            rules.append(f"add rule {table} {hook} {' '.join(where)} {words[kind]}")
+    node.run("nft", "; ".join(rules))
+
+
+def _place(what: str, name: str) -> tuple[str, str, str]:
+    """Return address, port and protocol of a part."""
+    if what == "address":
+        return name, "", ""
+    place, _, protocol = name.partition("/")
+    address, _, port = place.rpartition(":")
+    return address.strip("[]"), port, protocol or "tcp"
+
+
+def noticed(node: Node, fault: dict[str, Any]) -> bool:
+    """Return whether keepalived has logged a failure of the script while the fault lasted."""
+    words = (
+        "VRRP_Script({}) failed",
+        "VRRP_Script({}) timed out",
+        "Script `{}` now returning",
+        "Script `{}` timed out",
+    )
+    return any(it.format(name) in node.during for name in (fault["name"], *fault["also"]) for it in words)
+
+
+def restored(node: Node, fault: dict[str, Any], hit: float) -> float | None:
+    """Return when a process that the fault has ended ran again, or nothing."""
+    what, _, name = fault["part"].partition(" ")
+    if what != "process":
+        return None
+    return next((at for at, word, who in node.notes() if at > hit and word == "up" and who == name), None)

@@ -1,0 +1,85 @@
+"""Where does a path of a node lie in its view of the files, seen from outside?
+
+Links are followed as the node follows them: nothing outside of its root is ever read or written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+_MOST_LINKS = 40
+_MOST_TEXT = 65536
+
+
+def inside(root: Path, path: str, *, last: bool = True) -> Path:
+    """Return where a path of the node is; ``last`` says whether a link at its end is followed. Raises OSError."""
+    parts = [it for it in reversed(path.split("/")) if it not in ("", ".")]
+    at: list[str] = []
+    links = 0
+    while parts:
+        part = parts.pop()
+        if part == "..":
+            at = at[:-1]
+            continue
+        place = root.joinpath(*at, part)
+        if not place.is_symlink() or (not parts and not last):
+            at.append(part)
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(f"{path}: too many links")
+        target = str(place.readlink())
+        at = [] if target.startswith("/") else at
+        parts += [it for it in reversed(target.split("/")) if it not in ("", ".")]
+    return root.joinpath(*at)
+
+
+def program(root: Path, name: str) -> Path:
+    """Return where a program is, or would be, by its path or in the PATH; a link at its end is not followed."""
+    if "/" in name:
+        return inside(root, name, last=False)
+    places = [inside(root, f"{folder}/{name}", last=False) for folder in _PATH]
+    return next((it for it in places if os.path.lexists(it)), places[3])
+
+
+def text(root: Path, path: str) -> str:
+    """Return the begin of a script, or nothing where it is no text."""
+    with suppress(OSError):
+        descriptor = os.open(inside(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read(_MOST_TEXT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        return "" if b"\0" in data else data.decode("utf-8", "replace")
+    return ""
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file or a link from one file system to another; what was there is replaced at once."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.fresh")
+    fresh.unlink(missing_ok=True)
+    if source.is_symlink():
+        fresh.symlink_to(source.readlink())
+    else:
+        shutil.copy2(source, fresh)
+    fresh.replace(target)
+    source.unlink()
+
+
+def give_to_root(root: Path, path: str) -> None:
+    """Let a script and its folders belong to root: the owner of a copy says nothing of the node's."""
+    place = root
+    for part in inside(root, path).relative_to(root).parts:
+        place /= part
+        with suppress(OSError):
+            status = place.lstat()
+            if status.st_uid or status.st_gid:
+                os.chown(place, 0, 0, follow_symlinks=False)
+                place.chmod(stat.S_IMODE(status.st_mode) & ~0o022)
