@@ -133,7 +133,7 @@ class Node:
         given |= {"log": str(self.folder / "services.log"), "certificate": self.certificate}
         with (self.folder / "services.log").open("ab") as log:
             self._holder = subprocess.Popen(
-                [*command, *own, sys.executable, "-I", "-S", "-c", _HOLDER],
+                [*self.urgent, *command, *own, sys.executable, "-I", "-S", "-c", _HOLDER],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -149,7 +149,8 @@ class Node:
                     raise OSError(f"the first process of {self.given['name']} did not start: {said}")
 
     def _write_services(self) -> None:
-        inner = [*self._apart(), "chroot", str(self.root), *self._limits()]
+        usual = ("chrt", "--other", "0") if self.urgent else ()  # stand-ins answer at once, whatever else runs
+        inner = [*usual, *self._apart(), "chroot", str(self.root), *self._limits()]
         services = [
             {**it, "program": [*inner, *it["program"]] if it.get("program") else None} for it in self.given["services"]
         ]

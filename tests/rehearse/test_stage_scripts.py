@@ -22,7 +22,7 @@ vrrp_instance VI_1 {{
     interface eth0
     virtual_router_id 51
     priority {priority}
-    advert_int 0.3
+    advert_int 1
     virtual_ipaddress {{
         192.0.2.10/24
     }}
@@ -48,7 +48,7 @@ def pair(tmp_path: Path) -> Any:
             folder = tmp_path / name / "etc/keepalived"
             folder.mkdir(parents=True)
             blocks = "".join(
-                f'vrrp_script {it} {{\n    script "{line}"\n    interval 1\n    weight -60\n}}\n'
+                f'vrrp_script {it} {{\n    script "{line}"\n    interval 2\n    timeout 4\n    weight -60\n}}\n'
                 for it, line in scripts.items()
             )
             text = _CONF.format(scripts=blocks, priority=priority, names="\n        ".join(scripts))
@@ -68,75 +68,68 @@ def pair(tmp_path: Path) -> Any:
     return rehearse
 
 
-def by_fault(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the lines by fault."""
-    return {it["fault"]: it for it in found["faults"]}
+_PORT = "#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/8080\n"
+_PAGE = "#!/bin/sh\ncurl -sf -m 0.5 http://127.0.0.1:8081/ | grep -q healthy\n"
+_RESTARTS = "#!/bin/sh\nkillall -0 nginx 2>/dev/null || systemctl restart nginx\nexit 0\n"
+_EVIL = "#!/bin/sh\ntouch {proof}\nreboot\npoweroff\nsystemctl stop sshd\nkill -9 -1\nping -c1 198.51.100.7\nexit 1\n"
+_HANGS = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n"
 
 
-def test_a_process_is_missed_and_a_hung_process_is_not(pair: Any) -> None:
-    """For killall a hung process is as good as any; the table says that the service is dead."""
-    program("killall")
-    found = pair({"web": "killall -0 haproxy"}, {}, "process haproxy killed on lb1", "process haproxy hung on lb1")
-    assert [(it["node"], it["as_it_is"], it["says_ok"]) for it in found["scripts"]] == [
-        ("lb1", True, False),
-        ("lb2", True, False),
-    ]
-    lines = by_fault(found)
-    killed, hung = lines["process haproxy killed on lb1"], lines["process haproxy hung on lb1"]
-    assert (killed["during"], killed["after"], killed["verdict"]) == (["lb2"], ["lb1"], "good")
-    assert (hung["during"], hung["verdict"]) == (["lb1"], "bad")
-    assert hung["reason"].endswith("lb2 could serve; web says OK")
+def test_what_scripts_ask_breaks_in_each_way(pair: Any, tmp_path: Path) -> None:
+    """The service counts as dead whether the script notices or not, until it runs again.
 
-
-def test_a_port_that_is_asked_breaks_in_each_way(pair: Any) -> None:
-    """Closed and filtered are noticed by a connect, mute by a request alone; a missing script by nothing."""
-    program("curl")
-    port = "#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/8080\n"
-    page = "#!/bin/sh\ncurl -sf -m 0.5 http://127.0.0.1:8081/ | grep -q healthy\n"
+    Whatever a script does, it has files, processes and a network of its own, and an end.
+    """
+    for name in ("killall", "curl"):
+        program(name)
+    folder = "/etc/keepalived"
     found = pair(
-        {"port": "/etc/keepalived/port.sh", "page": "/etc/keepalived/page.sh"},
-        {"/etc/keepalived/port.sh": port, "/etc/keepalived/page.sh": page},
-        *("port 8080 closed on lb1", "port 8080 mute on lb1", "port 8081 mute on lb1", "missing on lb1"),
+        {
+            "process": "killall -0 haproxy",
+            "port": f"{folder}/port.sh",
+            "page": f"{folder}/page.sh",
+            "restarts": f"{folder}/restarts.sh",
+            "none": f"{folder}/none.sh",
+            "evil": f"{folder}/evil.sh",
+            "hangs": f"{folder}/hangs.sh",
+        },
+        {
+            f"{folder}/port.sh": _PORT,
+            f"{folder}/page.sh": _PAGE,
+            f"{folder}/restarts.sh": _RESTARTS,
+            f"{folder}/evil.sh": _EVIL.format(proof=tmp_path / "proof"),
+            f"{folder}/hangs.sh": _HANGS,
+        },
+        *("process haproxy killed on lb1", "process haproxy hung on lb1", "process nginx killed on lb1"),
+        *("port 8080 closed on lb1", "port 8080 mute on lb1", "port 8081 mute on lb1", "script port missing on lb1"),
     )
-    assert all(it["as_it_is"] for it in found["scripts"]), found["scripts"]
-    lines = by_fault(found)
-    assert lines["port 8080 closed on lb1"]["during"] == ["lb2"]
-    assert lines["port 8080 closed on lb1"]["after"] == ["lb1"]
-    assert "port says OK" in lines["port 8080 mute on lb1"]["reason"]
-    assert lines["port 8081 mute on lb1"]["during"] == ["lb2"]
-    assert {name: it["verdict"] for name, it in lines.items() if "missing" in name} == {
-        "script port missing on lb1": "good",
-        "script page missing on lb1": "good",
-        "interpreter of script port missing on lb1": "good",
-        "interpreter of script page missing on lb1": "good",
+    said = [(it["script"], it["as_it_is"], it["says_ok"], it["asks"]) for it in found["scripts"] if it["node"] == "lb1"]
+    assert said == [
+        ("process", True, False, ["process haproxy"]),
+        ("port", True, False, ["port 8080"]),
+        ("page", True, False, ["port 8081"]),
+        ("restarts", True, True, ["process nginx"]),
+        ("none", False, False, []),
+        ("evil", False, False, []),
+        ("hangs", False, False, []),
+    ]
+    assert not (tmp_path / "proof").exists()
+    assert [found["scripts"][number]["why"] for number in (4, 5, 6)] == [
+        f"there is no {folder}/none.sh in what is given",
+        "it exits with 137",
+        "it does not end within 4 s",
+    ]
+    lines = {it["fault"].removesuffix(" on lb1"): it for it in found["faults"]}
+    held = {name: (it["during"], it["after"], it["verdict"]) for name, it in lines.items()}
+    assert held == {
+        "process haproxy killed": (["lb2"], ["lb1"], "good"),
+        "process haproxy hung": (["lb1"], ["lb1"], "bad"),  # for killall it is as good as any
+        "process nginx killed": (["lb1"], ["lb1"], "good"),
+        "port 8080 closed": (["lb2"], ["lb1"], "good"),
+        "port 8080 mute": (["lb1"], ["lb1"], "bad"),  # a connect is not enough
+        "port 8081 mute": (["lb2"], ["lb1"], "good"),
+        "script port missing": (["lb1"], ["lb1"], "good"),
+        "interpreter of script port missing": (["lb1"], ["lb1"], "good"),
     }
-
-
-def test_a_script_that_restarts_its_service(pair: Any) -> None:
-    """It is well again before the VIP would move; a script that always says OK is told."""
-    script = "#!/bin/sh\nkillall -0 nginx 2>/dev/null || systemctl restart nginx\nexit 0\n"
-    program("killall")
-    path = "/etc/keepalived/check.sh"
-    found = pair({"web": path, "odd": "/etc/keepalived/none"}, {path: script}, "process nginx killed on lb1")
-    line = by_fault(found)["process nginx killed on lb1"]
-    assert (line["during"], line["verdict"]) == (["lb1"], "good")
-    assert 0 < line["lost"][1] < 5
-    web, odd = found["scripts"][:2]
-    assert (web["as_it_is"], web["says_ok"], web["asks"]) == (True, True, ["process nginx"])
-    assert (odd["as_it_is"], odd["why"]) == (False, "there is no /etc/keepalived/none in what is given")
-
-
-def test_a_script_reaches_neither_machine_nor_network(pair: Any, tmp_path: Path) -> None:
-    """Whatever it does: it has files, processes and a network of its own, and an end."""
-    proof = tmp_path / "proof"
-    script = (
-        f"#!/bin/sh\ntouch {proof}\nreboot\npoweroff\nsystemctl stop sshd\nkill -9 -1\n"
-        "ping -c1 -W1 198.51.100.7\nexit 1\n"
-    )
-    hanging = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n"
-    path, other = "/etc/keepalived/evil.sh", "/etc/keepalived/hang.sh"
-    found = pair({"evil": path, "hang": other}, {path: script, other: hanging}, "stopped on lb1")
-    assert not proof.exists()
-    evil, hang = found["scripts"][:2]
-    assert not evil["as_it_is"]
-    assert (hang["as_it_is"], hang["why"]) == (False, "it does not end within 2 s")
+    assert lines["process haproxy hung"]["reason"].endswith("lb2 could serve; process says OK")
+    assert 0 < lines["process nginx killed"]["lost"][1] < 5
