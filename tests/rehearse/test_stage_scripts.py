@@ -71,7 +71,16 @@ def pair(tmp_path: Path) -> Any:
 _PORT = "#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/8080\n"
 _PAGE = "#!/bin/sh\ncurl -sf -m 0.5 http://127.0.0.1:8081/ | grep -q healthy\n"
 _RESTARTS = "#!/bin/sh\nkillall -0 nginx 2>/dev/null || systemctl restart nginx\nexit 0\n"
-_EVIL = "#!/bin/sh\ntouch {proof}\nreboot\npoweroff\nsystemctl stop sshd\nkill -9 -1\nping -c1 198.51.100.7\nexit 1\n"
+_EVIL = """#!/bin/sh
+touch {proof}
+reboot
+poweroff
+systemctl stop sshd
+kill -9 -1
+ping -qc1 198.51.100.7
+echo gone
+exit 1
+"""
 _HANGS = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n"
 
 
@@ -110,13 +119,13 @@ def test_what_scripts_ask_breaks_in_each_way(pair: Any, tmp_path: Path) -> None:
         ("page", True, False, ["port 8081"]),
         ("restarts", True, True, ["process nginx"]),
         ("none", False, False, []),
-        ("evil", False, False, []),
+        ("evil", False, False, ["process sshd", "address 198.51.100.7"]),
         ("hangs", False, False, []),
     ]
     assert not (tmp_path / "proof").exists()
     assert [found["scripts"][number]["why"] for number in (4, 5, 6)] == [
         f"there is no {folder}/none.sh in what is given",
-        "it exits with 137",
+        "it exits with 1: gone",
         "it does not end within 4 s",
     ]
     lines = {it["fault"].removesuffix(" on lb1"): it for it in found["faults"]}
