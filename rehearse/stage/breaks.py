@@ -19,11 +19,11 @@ def break_part(node: Node, fault: dict[str, Any], *, broken: bool) -> None:
     kind, (what, _, name) = fault["kind"], fault["part"].partition(" ")
     if what == "process":
         if broken:
-            node.ask(f"signal {int(_SIGNALS[kind])} {name}")
+            node.held.ask(f"signal {int(_SIGNALS[kind])} {name}")
         else:
             if kind == HUNG:
-                node.ask(f"signal {int(signal.SIGCONT)} {name}")
-            node.ask(f"start {name}")
+                node.held.ask(f"signal {int(signal.SIGCONT)} {name}")
+            node.held.ask(f"start {name}")
     elif what in ("port", "address"):
         _filter(node, what, name, kind, broken=broken)
     else:
@@ -75,4 +75,4 @@ def restored(node: Node, fault: dict[str, Any], hit: float) -> float | None:
     what, _, name = fault["part"].partition(" ")
     if what != "process":
         return None
-    return next((at for at, word, who in node.notes() if at > hit and word == "up" and who == name), None)
+    return next((at for at, word, who in node.held.notes() if at > hit and word == "up" and who == name), None)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rehearse.stage.breaks import noticed, restored
 from rehearse.stage.client import Client, Ears
 from rehearse.stage.fault import hit
+from rehearse.stage.held import Held
 from rehearse.stage.loop import Loop
 from rehearse.stage.node import Node
 from rehearse.stage.observe import Observer
@@ -190,10 +191,10 @@ def main() -> None:
     threading.excepthook = _fail
     order = json.load(sys.stdin)
     Path("/run/netns").mkdir(exist_ok=True)
-    Node.certificate = certificate()
+    Held.certificate = certificate()
     urgent = ("chrt", "-f", "10")
     if not subprocess.run([*urgent, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
-        Node.urgent = urgent
+        Held.urgent = urgent
     made = stages(order)
     late = threading.Timer(order["most"], os._exit, [_LATE])
     late.daemon = True

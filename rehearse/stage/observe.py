@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from rehearse.stage.held import below
 from rehearse.stage.netasks import PING, Ask, admit, refuse, seen, watch
-from rehearse.stage.node import below
-from rehearse.stage.view import inside, program, text
+from rehearse.stage.view import inside, program, text, user_of
 from rehearse.stage.wanted import NEVER, wanted
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Observer:
                 continue
             self._service(name)["program"] = [*argv]
             self._renew()
-            if self._node.ask(f"is-active {name}").startswith("0"):
+            if self._node.held.ask(f"is-active {name}").startswith("0"):
                 self._behind |= seen(self._node)
                 self._stand_in(self._behind, OTHER)
             else:
@@ -147,7 +147,7 @@ class Observer:
 
     def _units(self, begun: float) -> dict[str, str]:
         """Return the services that were asked of systemctl since then."""
-        asked = [name for at, what, name in self._node.notes() if what == "asked" and at >= begun]
+        asked = [name for at, what, name in self._node.held.notes() if what == "asked" and at >= begun]
         return {it: "" for it in asked if it and it not in NEVER}
 
     def _clear(self) -> None:
@@ -156,7 +156,7 @@ class Observer:
             self._route("delete", address)
             refuse(self._node, address)
         self._admitted.clear()
-        self._node.serve([])
+        self._node.held.serve([])
 
     def _prepare(self, asks: set[Ask], processes: dict[str, str], wants: Wanted) -> None:
         for name, line in processes.items():
@@ -201,7 +201,7 @@ class Observer:
         lines = [
             line.split()
             for name in ("tcp", "tcp6")
-            for line in Path(f"/proc/{self._node.first}/net/{name}").read_text("ascii").splitlines()[1:]
+            for line in Path(f"/proc/{self._node.held.first}/net/{name}").read_text("ascii").splitlines()[1:]
         ]
         return any(it[3] == "0A" and int(it[1].rpartition(":")[2], 16) == ask.port for it in lines)
 
@@ -212,7 +212,7 @@ class Observer:
         self._node.run("ip", "-6" if ":" in address else "-4", "route", verb, "local", address, "dev", "lo")
 
     def _renew(self) -> None:
-        self._node.serve([*self._services.values()])
+        self._node.held.serve([*self._services.values()])
         if any(it.get("program") for it in self._services.values()):
             time.sleep(_WARM)
 
@@ -225,9 +225,13 @@ class Observer:
 
     def _run(self, name: str, argv: list[str]) -> tuple[bool, str]:
         """Run a script; return whether it succeeds, and what it printed if not."""
+        words = self._node.given["users"].get(name) or []
+        user = user_of(self._node.root, words)
+        if user is None:
+            return False, f"keepalived knows no user {' '.join(words)}"
         seconds = min(max(2.0, self._node.given["timeouts"].get(name, 1.0)), _LONGEST)
         with TemporaryFile(dir="/run") as output:
-            command = self._node.command(*argv)
+            command = self._node.held.command(*argv, user=user or ())
             ran = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )

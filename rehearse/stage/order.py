@@ -55,6 +55,10 @@ def order(
                     for block in conf.named("vrrp_script")
                     if block.name in node.scripts
                 },
+                "users": {
+                    block.name: _user(block) or next((it for it in map(_user, conf.named("global_defs")) if it), [])
+                    for block in conf.named("vrrp_script")
+                },
                 "timeouts": {name: it.timeout / 1000 for name, it in node.scripts.items()},
                 **(_stand_ins(observed[place]) if observed else _NOTHING),
                 "files": {
@@ -67,6 +71,12 @@ def order(
     begun = max((row.outcome.latest.last for row in predict(cluster) if row.fault.kind == START), default=0)
     vips = sorted({vip for node in cluster.nodes for it in node.instances for vip, _ in it.vips})
     return {"nodes": nodes, "vips": vips, "faults": [_timed(cluster, it, begun) for it in faults if it.kind != START]}
+
+
+def _user(block: Block) -> list[str]:
+    """Return user and group of a script, or of all of them."""
+    line = block.last("user", "script_user")
+    return line.words[1:3] if line is not None else []
 
 
 def _stand_ins(observed: dict[str, Any]) -> dict[str, list[Any]]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -58,6 +59,27 @@ def text(root: Path, path: str) -> str:
             data = file.read(_MOST_TEXT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
         return "" if b"\0" in data else data.decode("utf-8", "replace")
     return ""
+
+
+def user_of(root: Path, words: Sequence[str]) -> tuple[int, ...] | None:
+    """Return UID and GID of a user and group, nothing for root, None where there is no such user.
+
+    Without words it is keepalived_script where there is such a user, else root (set_default_script_user()).
+    """
+    if words and all(it.isdigit() for it in words):
+        return tuple(map(int, (*words, *words)[:2]))
+    users = {it[0]: it for it in _entries(root, "/etc/passwd", 7)}
+    user = users.get(words[0] if words else "keepalived_script")
+    if user is None:
+        return None if words else ()
+    groups = {it[0]: it[2] for it in _entries(root, "/etc/group", 4)}
+    group = groups.get(words[1]) if len(words) > 1 else user[3]
+    return (int(user[2]), int(group)) if group is not None and user[2].isdigit() and group.isdigit() else None
+
+
+def _entries(root: Path, path: str, count: int) -> list[list[str]]:
+    lines = (line.split(":") for line in text(root, path).splitlines())
+    return [it for it in lines if len(it) == count]
 
 
 def move(source: Path, target: Path) -> None:
