@@ -70,7 +70,12 @@ def order(
         )
     begun = max((row.outcome.latest.last for row in predict(cluster) if row.fault.kind == START), default=0)
     vips = sorted({vip for node in cluster.nodes for it in node.instances for vip, _ in it.vips})
-    return {"nodes": nodes, "vips": vips, "faults": [_timed(cluster, it, begun) for it in faults if it.kind != START]}
+    timed = [_timed(cluster, it, begun) for it in faults if it.kind != START]
+    slow = max((it["slow"] for node in observed for it in node["scripts"].values()), default=0)
+    for it in timed:  # a script that takes its time to say OK
+        it["begin"] += slow
+        it["after"] += slow
+    return {"nodes": nodes, "vips": vips, "faults": timed}
 
 
 def _user(block: Block) -> list[str]:
