@@ -103,6 +103,7 @@ class Observer:
             "processes": [],
             "asks": [],
             "cpu": 0.0,
+            "slow": 0.0,
         }
         found["has_interpreter"] = bool(argv) and text(self._node.root, argv[0]).startswith("#!")
         missing = self._missing(argv)
