@@ -14,7 +14,7 @@ from rehearse.model.predict import predict
 from rehearse.report import ExpectedError, as_json, as_text, differences, pairs_as_text
 from rehearse.rows import lines
 from rehearse.search import search as search_changes
-from rehearse.services import scripts_run, service_faults
+from rehearse.services import notes, scripts_run, service_faults
 from rehearse.stage.apart import StageError
 from rehearse.stage.perform import observe, perform
 from rehearse.together import MOST_FAULTS, NO_PAIRS, two_at_a_time
@@ -128,26 +128,24 @@ def rehearse(
         if html:
             writable(html)
         observed = [] if dry else observe(cluster, given, version)
-        chosen = _chosen([*all_faults(cluster), *service_faults(cluster, observed)], faults, names)
-        if pairs and len(chosen) > MOST_FAULTS:
-            raise UsageError(f"--pairs: {len(chosen)} faults make too many pairs: at most {MOST_FAULTS}, see --faults")
+        ran = scripts_run(cluster, observed)
+        possible = [*all_faults(cluster), *service_faults(cluster, observed)]
+        chosen = _chosen(possible, faults, names, MOST_FAULTS if pairs else len(possible))
         rows = predict(cluster, chosen) if dry else perform(cluster, given, chosen, version, observed)
         places = by_place(confs, said)
         found = lines(cluster, rows, places)
         both = two_at_a_time(cluster, chosen, rows, places) if pairs else NO_PAIRS
         if html:
-            write_page(html, report(names, found, both, said, version, dry=dry, what_if=what_if))
+            write_page(html, report(names, found, both, said, version, dry=dry, what_if=what_if, ran=ran))
     except (ConfError, StageError) as error:
         sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 1000)}\n")
         return UNREADABLE
-    ran = scripts_run(cluster, observed)
     if json:
         more = {"nodes": names, "keepalived": None if version is None else str(version)}
         scripts = {} if dry else {"scripts": [it._asdict() for it in ran]}
         sys.stdout.write(as_json(found, both.lines if pairs else None, **more, **scripts))
     else:
-        notes = "".join(f"{one_line(it.text, 300)}\n" for it in ran if it.text)
-        sys.stdout.write(_as_text(found, both if pairs else None) + notes)
+        sys.stdout.write(_as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in notes(ran)))
     if not expect:
         return BAD_CODE if any(line.verdict == BAD for line in (*found, *both.lines)) else GOOD
     try:
@@ -164,11 +162,13 @@ def _parse(name: str, given: str) -> Block:
     return parse(path, root=root, config_id=name)
 
 
-def _chosen(possible: list[Fault], words: Sequence[str], names: list[str]) -> list[Fault]:
-    """Return the faults that contain one of the words; raises UsageError."""
+def _chosen(possible: list[Fault], words: Sequence[str], names: list[str], most: int) -> list[Fault]:
+    """Return the faults that contain one of the words; raises UsageError, also for more than can be paired."""
     chosen = [it for it in possible if not words or any(word in it.text(names) for word in words)]
     if not chosen:
         raise UsageError("--faults: no fault contains this text")
+    if len(chosen) > most:
+        raise UsageError(f"--pairs: {len(chosen)} faults make too many pairs: at most {most}, see --faults")
     return chosen
 
 

@@ -8,9 +8,10 @@ from rehearse.model.cluster import SCRIPT
 from rehearse.model.faults import CLOSED, FILTERED, HUNG, KILLED, MISSING, MUTE, NO_INTERPRETER, STOPPED, Fault
 from rehearse.stage.netasks import PING, Ask
 from rehearse.stage.observe import OTHER
+from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rehearse.model.cluster import Cluster
 
@@ -56,6 +57,11 @@ def scripts_run(cluster: Cluster, observed: Sequence[dict[str, Any]]) -> list[Ra
         for place, node in enumerate(observed)
         for name, it in node["scripts"].items()
     ]
+
+
+def notes(ran: Iterable[Ran]) -> list[str]:
+    """Return what is to be said of scripts in words."""
+    return [one_line(it.text, 300) for it in ran if it.text]
 
 
 def service_faults(cluster: Cluster, observed: Sequence[dict[str, Any]]) -> list[Fault]:
