@@ -30,6 +30,7 @@ exec "$@"
 """
 _END = 60
 _ANSWER = 10.0  # seconds
+_MOST_MEMORY = 4 << 30  # bytes of a process
 _LARGEST = 64 << 20  # bytes of a file that a script may write
 
 
@@ -88,7 +89,7 @@ class Held:
 
     @staticmethod
     def _apart() -> tuple[str, ...]:
-        return ("prlimit", f"--fsize={_LARGEST}")
+        return ("prlimit", f"--fsize={_LARGEST}", f"--as={_MOST_MEMORY}")
 
     @staticmethod
     def _limits() -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rehearse.model.faults import FAIL, HANG, MISSING, NO_INTERPRETER
-from rehearse.stage.view import give_to_root, inside, move, program
+from rehearse.stage.view import copy, give_to_root, inside, program
 from vipwarden.node.keepalived.conf import quoted
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def change(root: Path, scripts: Scripts, name: str, kind: str, *, broken: bool) 
     """Let a script fail, hang, go missing or lose its interpreter, or run again."""
     number, argv = [*scripts].index(name), scripts[name]
     place = program(root, argv[0])
-    kept = root / _OWN / "real" / Path(argv[0]).name
+    kept, real = (root / _OWN / it / Path(argv[0]).name for it in ("kept", "real"))
     if kind in (HANG, FAIL):
         mark = root / _OWN / f"{'hangs' if kind == HANG else 'fails'}-{number}"
         if not broken:
@@ -123,20 +123,27 @@ def change(root: Path, scripts: Scripts, name: str, kind: str, *, broken: bool) 
     if not (root / _OWN / f"as-it-is-{number}").exists():
         return
     if not broken:
-        if not _others(root, scripts, argv) and os.path.lexists(kept):
-            move(kept, place)
+        if not _others(root, scripts, place) and os.path.lexists(kept):
+            copy(kept, place)
+            kept.unlink()
+            real.unlink()
     elif not os.path.lexists(kept):  # else another fault of the moment has put it away
-        rest = inside(root, argv[0]).read_bytes().partition(b"\n")[2] if kind == NO_INTERPRETER else b""
-        move(place, kept)
-        if kind == NO_INTERPRETER:
-            _write(place, f"#!/{_OWN}/no-interpreter\n", rest)
-        elif kind != MISSING:
+        file = inside(root, f"/{place.relative_to(root)}")
+        copy(place, kept)
+        real.parent.mkdir(exist_ok=True)
+        seen = file if place.is_symlink() else kept  # a link means nothing elsewhere
+        real.symlink_to(f"/{seen.relative_to(root)}")
+        if kind == MISSING:
+            place.unlink()
+        elif kind == NO_INTERPRETER:
+            _write(place, f"#!/{_OWN}/no-interpreter\n", file.read_bytes().partition(b"\n")[2])
+        else:
             _write(place, _SWITCH)
 
 
-def _others(root: Path, scripts: Scripts, argv: Sequence[str]) -> bool:
+def _others(root: Path, scripts: Scripts, place: Path) -> bool:
     """Return whether a script with the same program still fails or hangs."""
-    same = [number for number, it in enumerate(scripts.values()) if it and it[0] == argv[0]]
+    same = [number for number, it in enumerate(scripts.values()) if it and program(root, it[0]) == place]
     return any((root / _OWN / f"{mark}-{number}").exists() for number in same for mark in ("hangs", "fails"))
 
 

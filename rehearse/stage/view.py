@@ -82,8 +82,8 @@ def _entries(root: Path, path: str, count: int) -> list[list[str]]:
     return [it for it in lines if len(it) == count]
 
 
-def move(source: Path, target: Path) -> None:
-    """Move a file or a link from one file system to another; what was there is replaced at once."""
+def copy(source: Path, target: Path) -> None:
+    """Copy a file or a link; what was there is replaced at once."""
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.fresh")
     fresh.unlink(missing_ok=True)
@@ -92,7 +92,6 @@ def move(source: Path, target: Path) -> None:
     else:
         shutil.copy2(source, fresh)
     fresh.replace(target)
-    source.unlink()
 
 
 def give_to_root(root: Path, path: str) -> None:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rehearse.model.faults import FAIL, HANG, MISSING, NO_INTERPRETER
 from rehearse.stage.answers import datagram, talk
 from rehearse.stage.netasks import Ask
-from rehearse.stage.view import inside, move, program, text
+from rehearse.stage.script import change, prepare, run_as_they_are
+from rehearse.stage.view import inside, program, text
 from rehearse.stage.wanted import wanted
 
 if TYPE_CHECKING:
@@ -133,9 +135,58 @@ def test_links_of_a_node_stay_inside_of_it(tmp_path: Path) -> None:
         inside(root, "/etc/round")
 
 
-def test_a_file_or_link_is_moved_whole(tmp_path: Path) -> None:
-    """To another file system as well: by a copy."""
-    (tmp_path / "link").symlink_to("/bin/sh")
-    move(tmp_path / "link", tmp_path / "folder/link")
-    assert str((tmp_path / "folder/link").readlink()) == "/bin/sh"
-    assert not (tmp_path / "link").is_symlink()
+@pytest.fixture
+def node(tmp_path: Path) -> Path:
+    """Give the root of a node with two scripts, one of them by a shell that is a relative link."""
+    root = tmp_path / "node"
+    (root / "usr/bin").mkdir(parents=True)
+    (root / "etc").mkdir()
+    (root / "bin").symlink_to("usr/bin")
+    (root / "usr/bin/dash").write_text("a shell", encoding="ascii")
+    (root / "usr/bin/sh").symlink_to("dash")
+    (root / "etc/check").write_text("#!/bin/sh\nexit 0\n", encoding="ascii")
+    prepare(root, SCRIPTS)
+    run_as_they_are(root, SCRIPTS, SCRIPTS)
+    return root
+
+
+SCRIPTS = {"one": ["/etc/check"], "two": ["/bin/sh", "/etc/other"], "three": ["sh", "-c", "true"]}
+
+
+def listing(root: Path) -> dict[str, str]:
+    """Return the files of a node but those of the rehearsal."""
+    return {
+        str(it.relative_to(root)): str(it.readlink()) if it.is_symlink() else it.read_text("utf-8")
+        for it in root.rglob("*")
+        if ".rehearse" not in it.parts and not it.is_dir()
+    }
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("kind", [HANG, FAIL, MISSING, NO_INTERPRETER])
+def test_a_script_that_broke_is_as_before(node: Path, name: str, kind: str) -> None:
+    """While it is broken the switch knows where the program is."""
+    before = listing(node)
+    change(node, SCRIPTS, name, kind, broken=True)
+    place = program(node, SCRIPTS[name][0])
+    real = node / ".rehearse/real" / place.name
+    assert str(real.readlink()) == ("/.rehearse/kept/check" if name == "one" else "/usr/bin/dash")
+    if kind == MISSING:
+        assert not place.is_symlink()
+        assert not place.exists()
+    else:
+        first = place.read_text("ascii").partition("\n")[0]
+        assert first == ("#!/.rehearse/no-interpreter" if kind == NO_INTERPRETER else "#!/.rehearse/sh")
+    change(node, SCRIPTS, name, kind, broken=False)
+    assert listing(node) == before
+    assert not real.is_symlink()
+
+
+def test_two_faults_of_one_program(node: Path) -> None:
+    """The program comes back with the end of the last."""
+    before = listing(node)
+    for name, broken in (("two", True), ("three", True), ("two", False)):
+        change(node, SCRIPTS, name, HANG, broken=broken)
+        assert program(node, "sh").read_text("ascii").startswith("#!/.rehearse/sh")
+    change(node, SCRIPTS, "three", HANG, broken=False)
+    assert listing(node) == before
