@@ -255,4 +255,5 @@ class Observer:
             output.seek(max(0, output.seek(0, 2) - _SAID))
             lines = output.read().decode("utf-8", "replace").split("\n")
         last = next((it.strip() for it in reversed(lines) if it.strip()), "")
-        return code == 0, f"it exits with {code}" + (f": {last[:160]}" if last else "")
+        ended = f"it exits with {code}" if code >= 0 else f"it is ended by signal {-code}"
+        return code == 0, ended + (f": {last[:160]}" if last else "")
