@@ -24,6 +24,17 @@ def password(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 @pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Set PGPASSWORD, at first to the password of all accounts."""
+
+    def use(text: str) -> None:
+        monkeypatch.setitem(posix.environ, b"PGPASSWORD", text.encode())
+
+    use("secret")
+    return use
+
+
+@pytest.fixture
 def name() -> str:
     """Return a name that no other process has."""
     return "vw" + os.urandom(5).hex()

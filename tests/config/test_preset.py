@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.config.test_entries import entries, refused
+from tests.config.written import entries, refused
 from tests.servers.certificate import self_signed
 from tests.servers.nginx import nginx
 from tests.servers.redis import redis

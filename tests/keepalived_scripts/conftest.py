@@ -8,7 +8,7 @@ import pytest
 
 from tests.commands import program
 from tests.keepalived_scripts.realserver import Server
-from tests.keepalived_scripts.service import must_come
+from tests.keepalived_scripts.service import Asked, must_come
 from tests.keepalived_scripts.site import Site
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
     yield made
     if (tmp_path / "run/notify/outbox").exists():
         must_come(made.idle)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    """Give chk_service with folders of its own."""
+    return Asked(tmp_path)
 
 
 @pytest.fixture

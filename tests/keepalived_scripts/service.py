@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.commands import BIN, Ran, environment, run
+from tests.commands import BIN, Ran, environment, program, run
 from vipwarden.core.result import OK, Result
 from vipwarden.state import files
 from vipwarden.state.publish import publish
 from vipwarden.state.verdict import Verdict, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.servers import misbehaving as servers
 
 
 class Asked:
@@ -71,6 +74,24 @@ class Asked:
         """Return the one verdict that there is."""
         (found,) = read_all(f"{self.folder}/run/verdict")
         return found
+
+
+@contextlib.contextmanager
+def running(folder: Path, name: str = "balancer-of-loads") -> Iterator[str]:
+    """Run a process of a name of its own."""
+    own = folder / name
+    if not own.exists():
+        own.symlink_to(program("sleep"))
+    with subprocess.Popen([own, "60"]) as process:
+        try:
+            yield name
+        finally:
+            process.kill()
+
+
+def port(server: servers.Server, *more: str) -> tuple[str, str]:
+    """Return the option for a port check."""
+    return "--check", " ".join(("port", "-H", server.host, "-p", str(server.port), *more))
 
 
 def must_come(what: Callable[[], bool], seconds: float = 60) -> None:
