@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,12 +149,16 @@ def _own(host: str, port: int) -> Listen:
 
 @contextmanager
 def _pidfile() -> Iterator[str]:
-    """Keep the number of this process beside the verdicts while it runs."""
-    for folder in (paths.verdicts(), paths.handover()):  # keepalived drops track files without a folder
-        files.ready(folder)
+    """Keep the number of this process beside the verdicts while it runs; raises AgentError."""
     path = paths.pidfile()
-    files.write(path, b"%d\n" % os.getpid())
+    try:
+        for folder in (paths.verdicts(), paths.handover()):  # keepalived drops track files without a folder
+            files.ready(folder)
+        files.write(path, b"%d\n" % os.getpid())
+    except OSError as error:
+        raise AgentError(f"cannot use {paths.runtime()}: {error.strerror}") from None
     try:
         yield path
     finally:
-        Path(path).unlink(missing_ok=True)
+        with suppress(OSError):
+            Path(path).unlink()
