@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.agent import Agent, AgentError
@@ -17,6 +18,7 @@ from vipwarden import VERSION
 from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
+from vipwarden.core.thread import in_thread
 from vipwarden.state.paths import runtime
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ class _FromFile(AgentService):
 
     async def reload(self) -> None:
         """Go over to what the file says now; raises ConfigError or OSError."""
-        await self.switch(await asyncio.to_thread(plan, self._path))  # thousands of checks take seconds to read
+        await self.switch(await in_thread(partial(plan, self._path))[0])  # thousands of checks take seconds to read
 
 
 def _fail_closed() -> int:

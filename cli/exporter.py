@@ -17,6 +17,7 @@ from vipwarden.config.document import PATH, SECTIONS, ConfigError, Document, Mis
 from vipwarden.config.entries import checks
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
+from vipwarden.core.thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +112,7 @@ class _Exporter:
     async def reload(self) -> None:
         """Go over to another configuration; raises ConfigError or ListenError."""
         try:
-            wanted = await asyncio.to_thread(self._read)
+            wanted = await in_thread(self._read)[0]
         except ConfigError:
             self._server.refuse()
             raise

@@ -24,6 +24,7 @@ from vipwarden.config.document import ConfigError, Mistakes
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.listen import Listen
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
+from vipwarden.core.thread import in_thread
 from vipwarden.state import files, paths
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class _Node(AgentService):
     async def reload(self) -> None:
         """Go over to another configuration, in both parts or in none; raises ConfigError or OSError."""
         try:
-            settings, plan = await asyncio.to_thread(self._read)
+            settings, plan = await in_thread(self._read)[0]
         except ConfigError:
             self._server.refuse()
             raise

@@ -16,8 +16,9 @@ from weakref import WeakValueDictionary
 from exporter.process import process
 from exporter.render.exposition import Family, sample
 from exporter.source import AbsentError, Outcome
-from exporter.tasks import in_thread, shared
+from exporter.tasks import shared
 from vipwarden.core.result import one_line
+from vipwarden.core.thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence

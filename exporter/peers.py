@@ -7,8 +7,8 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.peer import DEADLINE, OwnError, PeerError, read
-from exporter.tasks import in_thread
 from vipwarden.core.result import one_line
+from vipwarden.core.thread import in_thread
 
 if TYPE_CHECKING:
     import asyncio

@@ -1,43 +1,15 @@
-"""How is work done in a thread, and once for all who wait for it?"""
+"""How is work done once for all who wait for it?"""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-
-
-def in_thread(work: Callable[[], Value]) -> tuple[asyncio.Future[Value], Thread]:
-    """Run work in a daemon thread, which cannot hold up the end of the process as a stuck executor does.
-
-    Raises RuntimeError if no thread can be started.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Value] = loop.create_future()
-
-    def finish(give: Callable[[Any], None], value: object) -> None:
-        if not future.done():  # else abandoned
-            give(value)
-
-    def run() -> None:
-        give: Callable[[Any], None] = future.set_result
-        try:
-            value: object = work()
-        except Exception as error:  # noqa: BLE001 - raised again where the future is awaited
-            give, value = future.set_exception, error
-        with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(finish, give, value)
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    return future, thread
 
 
 def shared(

@@ -16,8 +16,8 @@ from exporter.peers import Peers
 from exporter.render.changes import Versions
 from exporter.render.choices import Choices
 from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
-from exporter.tasks import in_thread
 from vipwarden.core.result import one_line
+from vipwarden.core.thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

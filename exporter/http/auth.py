@@ -15,7 +15,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from exporter.http.turns import Turns
-from exporter.tasks import in_thread, shared
+from exporter.tasks import shared
+from vipwarden.core.thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
