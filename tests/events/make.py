@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.commands import BIN, environment
-from vipwarden.events.event import Event
+from vipwarden.events.event import Event, line
 from vipwarden.events.read import read
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ def vrrp(
     """Return a transition of an instance."""
     words = {"of": "INSTANCE", "before": before, "state": state, "text": text}
     return event(at, "vrrp", name, node=node, ahead=ahead, bid=node, **words)
+
+
+def some(count: int, begin: int = 0) -> bytes:
+    """Return the lines of so many events, whose texts are numbers."""
+    return b"".join(line("test", place, "check", "web", text=str(place)) for place in range(begin, begin + count))
 
 
 def jsonl(path: Path, events: list[Event]) -> str:

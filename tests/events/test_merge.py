@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.events.make import event, vrrp
 from vipwarden.events.clocks import Bound, agreed
-from vipwarden.events.merge import about, merged
+from vipwarden.events.merge import merged
 
 if TYPE_CHECKING:
     from vipwarden.events.event import Event
@@ -169,18 +169,6 @@ def test_the_agreed_difference_is_within_most_bounds(spans: list[tuple[float, fl
     assert found.pairs >= max(sum(it.low <= other.low <= it.high for it in bounds) for other in bounds)
 
 
-def test_two_nodes_of_one_name_are_two() -> None:
-    """As clones are; the record of one node before and after a reboot is that of one node."""
-    one, two, later = (
-        [event(at + number / 2, bid=bid, name=bid) for at in starts]
-        for number, (bid, starts) in enumerate((("b1", (1, 2, 3)), ("b2", (1, 2, 3)), ("b3", (100, 101))))
-    )
-    whole, offsets = merged([one, two, later])
-    assert [(it.node, it.name) for it in whole[:4]] == [("lb1", "b1"), ("lb1 (2)", "b2")] * 2
-    assert {it.node for it in whole if it.name == "b3"} == {"lb1"}
-    assert list(offsets) == ["lb1", "lb1 (2)"]
-
-
 def test_hundreds_of_vips_that_flap_take_no_time() -> None:
     """Each change is compared with each of the other node, but for so many that the last do."""
 
@@ -199,9 +187,3 @@ def test_hundreds_of_vips_that_flap_take_no_time() -> None:
     offset = offsets["lb2"]
     assert offset is not None
     assert abs(offset.seconds - 3) < 0.2
-
-
-def test_a_name_of_a_node_is_no_command_for_a_terminal() -> None:
-    """It comes from a file that somebody else has written."""
-    whole = merged([[event(1, node="\x1b[2J")], [event(1, node="lb2\n\x1b]0;x\x07")]])
-    assert all(text.isprintable() for text in about(whole[1]))

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from threading import Thread
@@ -14,30 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import CODE, needs_namespaces, program
 from tests.events.make import Recording, recording, until
 from vipwarden.events import recorder
 from vipwarden.events.hand import LOST, MOST_BYTES, MOST_FILES, Hand
 from vipwarden.events.read import read
-from vipwarden.events.segments import Segments, numbers
+from vipwarden.events.segments import Segments
 from vipwarden.events.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-# a program that hands over so many events a second, in batches, for so many seconds
-STORM = """
-import sys, time
-sys.path[:0] = [{code!r}]
-from vipwarden.events.hand import Hand
-hand, begun, number = Hand("test"), time.monotonic(), 0
-for turn in range({turns}):
-    for _ in range({batch}):
-        hand.give("check", "web", state="OK", text=str(number))
-        number += 1
-    hand.flush()
-    time.sleep(max(0.0, begun + (turn + 1) / 50 - time.monotonic()))
-"""
 
 
 def give(run: Recording, texts: Iterable[object]) -> float:
@@ -113,55 +97,6 @@ def test_a_full_spool_counts_what_it_loses(tmp_path: Path) -> None:
     assert [it.text.split()[0] for it in lost] == ["50"]
 
 
-def test_kill_9_in_the_middle_of_a_write_tears_nothing(tmp_path: Path) -> None:
-    """Again and again: what was handed over is there once, in its order."""
-    source = STORM.format(code=str(CODE), turns=150, batch=100)
-    with recording(tmp_path) as run:
-        storm = subprocess.Popen([sys.executable, "-c", source], env=run.env)
-        until(run.texts, run.process)
-        run.process.kill()
-    while storm.poll() is None:
-        with recording(tmp_path) as run:
-            count = len(run.texts())
-            until(lambda: len(run.texts()) > count or storm.poll() is not None, run.process)  # noqa: B023
-            run.process.kill()
-    assert storm.returncode == 0
-    with recording(tmp_path) as run:
-        until(lambda: len(run.texts()) == 15_000, run.process)
-    assert run.texts() == list(map(str, range(15_000)))
-
-
-def test_ten_thousand_events_a_second(tmp_path: Path) -> None:
-    """For some seconds, none lost."""
-    source = STORM.format(code=str(CODE), turns=150, batch=200)
-    with recording(tmp_path) as run:
-        subprocess.run([sys.executable, "-c", source], env=run.env, check=True)
-        until(lambda: len(run.texts()) == 30_000, run.process)
-    assert run.texts() == list(map(str, range(30_000)))
-    assert not [it for it in run.events() if it.state == "lost"]
-
-
-def test_a_full_disk_drops_the_oldest_and_says_how_many(tmp_path: Path) -> None:
-    """On a tmpfs of 1 MiB, whose bound by the option would be far above."""
-    needs_namespaces()
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    line = 'mount -t tmpfs -o size=1m full "$1" && touch "$1/mounted" && shift && exec "$@"'
-    command = [program("unshare"), "-m", "sh", "-ec", line, "sh", str(disk)]
-    with recording(tmp_path, history=disk, before=command) as run:
-        run.history = Path(f"/proc/{run.process.pid}/root{disk}/events")
-        source = STORM.format(code=str(CODE), turns=100, batch=100)
-        subprocess.run([sys.executable, "-c", source], env=run.env, check=True)
-        until(lambda: run.texts()[-1:] == ["9999"], run.process)
-        texts = run.texts()
-        assert texts == list(map(str, range(10_000 - len(texts), 10_000)))
-        assert len(texts) > 500
-        dropped = [it for it in run.events() if it.state == "dropped"]
-        assert dropped
-        assert "the disk is full" in dropped[-1].text
-        assert len(numbers(str(run.history))) > 3
-
-
 def test_files_of_others_and_garbage_go_nowhere(tmp_path: Path) -> None:
     """The spool is root's; what is no event is removed."""
     with recording(tmp_path) as run:
@@ -195,64 +130,12 @@ def test_folders_that_somebody_removes_are_made_anew(tmp_path: Path, monkeypatch
         thread.join(60)
 
 
-def test_a_transition_without_notify_is_told_by_the_vips(tmp_path: Path) -> None:
-    """After a while, with the time of the VIP."""
-    needs_namespaces()
-    (tmp_path / "keepalived.conf").write_text(
-        "vrrp_instance VI_1 {\n interface lo\n virtual_router_id 1\n virtual_ipaddress {\n  198.18.0.1/32\n }\n}\n"
-    )
-    with recording(tmp_path, before=[program("unshare"), "-n", "--"]) as run:
-
-        def change(verb: str, address: str) -> None:
-            inside = [program("nsenter"), "-t", str(run.process.pid), "-n", program("ip"), "address", verb]
-            subprocess.run([*inside, f"{address}/32", "dev", "lo"], check=True)
-
-        def is_watched() -> bool:
-            change("add", "198.18.0.9")
-            change("delete", "198.18.0.9")
-            return any(it.kind == "address" for it in run.events())
-
-        until(is_watched, run.process)
-        for verb in ("add", "delete"):
-            count = len([it for it in run.events() if it.kind == "vrrp"])
-            change(verb, "198.18.0.1")
-            until(lambda: len([it for it in run.events() if it.kind == "vrrp"]) > count, run.process)  # noqa: B023
-    states = [(it.name, it.of, it.before, it.state) for it in run.events() if it.kind == "vrrp"]
-    assert states == [("VI_1", "INSTANCE", "", "MASTER"), ("VI_1", "INSTANCE", "MASTER", "not MASTER")]
-    vips = [it for it in run.events() if it.kind == "vip"]
-    roles = [it for it in run.events() if it.kind == "vrrp"]
-    assert all(abs(vip.boot - role.boot) < 0.01 for vip, role in zip(vips, roles, strict=True))
-
-
 def test_a_second_recorder_is_refused(tmp_path: Path) -> None:
     """It ends with 1 and says why."""
     with recording(tmp_path) as run:
         second = subprocess.run(run.process.args, env=run.env, capture_output=True, text=True, check=False)
     assert second.returncode == 1
     assert "another recorder writes in" in second.stderr
-
-
-def test_vips_that_come_and_go_are_seen_at_once(tmp_path: Path) -> None:
-    """With the instance by keepalived.conf; other addresses have another kind."""
-    needs_namespaces()
-    (tmp_path / "keepalived.conf").write_text(
-        "vrrp_instance VI_1 {\n interface lo\n virtual_router_id 1\n virtual_ipaddress {\n  198.18.0.1/32\n }\n}\n"
-    )
-    ip = program("ip")
-    with recording(tmp_path, before=[program("unshare"), "-n", "--"]) as run:
-
-        def change(*words: str) -> None:
-            inside = [program("nsenter"), "-t", str(run.process.pid), "-n", ip, *words]
-            subprocess.run(inside, check=True)
-
-        change("link", "set", "lo", "up")
-        change("address", "add", "198.18.0.1/32", "dev", "lo")
-        change("address", "add", "198.18.0.2/32", "dev", "lo")
-        change("address", "delete", "198.18.0.1/32", "dev", "lo")
-        until(lambda: [it.state for it in run.events() if it.kind == "vip"] == ["held", "gone"], run.process)
-    vips = [it for it in run.events() if it.kind == "vip"]
-    assert {(it.name, it.of, it.text) for it in vips} == {("198.18.0.1", "VI_1", "on lo")}
-    assert "198.18.0.2" in [it.name for it in run.events() if it.kind == "address"]
 
 
 def test_nothing_happens_at_no_cost(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,17 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vipwarden.events.event import line
-from vipwarden.events.read import Tail, read
-from vipwarden.events.segments import BusyError, Segments, lines, numbers, path_of, sound, surplus
+from tests.events.make import some
+from vipwarden.events.read import read
+from vipwarden.events.segments import BusyError, Segments, lines, numbers, sound, surplus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def some(count: int, begin: int = 0) -> bytes:
-    """Return the lines of so many events, whose texts are numbers."""
-    return b"".join(line("test", place, "check", "web", text=str(place)) for place in range(begin, begin + count))
 
 
 def texts(folder: Path) -> list[int]:
@@ -171,65 +165,6 @@ def test_an_error_of_the_disk_drops_nothing(folder: Path, monkeypatch: pytest.Mo
             segments.add(some(1, 1))
     segments.close()
     assert texts(folder) == [0]
-
-
-def test_a_tail_sees_what_comes_in_whichever_segment(folder: Path) -> None:
-    """And nothing of before."""
-    segments = Segments(str(folder), 1 << 20)
-    segments.add(some(3))
-    tail = Tail(str(folder))
-    seen = []
-    for begin in range(3, 1003, 100):
-        segments.add(some(100, begin))
-        seen += [int(event.text) for event in tail.more()]
-    segments.close()
-    assert len(numbers(str(folder))) > 1
-    assert seen == list(range(3, 1003))
-    assert tail.more() == []
-
-
-@pytest.mark.parametrize("before", [1, 40])
-def test_a_tail_goes_on_in_a_record_that_was_begun_anew(folder: Path, before: int) -> None:
-    """Somebody has removed it: the next recorder begins with the first number again, or in a file of the same name."""
-    segments = Segments(str(folder), 1 << 20)
-    for begin in range(before):
-        segments.add(some(100, 100 * begin))
-    tail = Tail(str(folder))
-    segments.close()
-    shutil.rmtree(folder)
-    assert tail.more() == []
-    segments = Segments(str(folder), 1 << 20)
-    segments.add(some(2))
-    assert [it.text for it in tail.more()] == ["0", "1"]
-    segments.add(some(1, 2))
-    assert [it.text for it in tail.more()] == ["2"]
-    segments.close()
-
-
-def test_a_tail_waits_for_the_end_of_a_line(folder: Path) -> None:
-    """A write that failed is cut off again: what comes after it is whole."""
-    segments = Segments(str(folder))
-    segments.add(some(1))
-    path = Path(path_of(str(folder), 1))
-    whole = path.read_bytes()
-    path.write_bytes(whole + whole[:50])
-    tail = Tail(str(folder))
-    assert tail.more() == []
-    os.truncate(path, len(whole))
-    segments.add(some(2, 1))
-    assert [it.text for it in tail.more()] == ["1", "2"]
-    segments.close()
-
-
-@pytest.mark.parametrize("place", ["0-0", "1-0", "1-7", "1-99999999999999999", "99999999999999999999-0"])
-def test_a_place_that_is_far_away_costs_no_more_than_is_asked_for(folder: Path, place: str) -> None:
-    """Whoever names it: the last events are read."""
-    segments = Segments(str(folder))
-    segments.add(some(1000))
-    segments.close()
-    found = [int(it.text) for it in Tail(str(folder), place).more(10_000)]
-    assert 10 < len(found) < 100
-    assert found == list(range(1000))[-len(found) :]
 
 
 def test_files_of_other_names_are_no_segments(folder: Path) -> None:

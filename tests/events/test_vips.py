@@ -1,0 +1,66 @@
+"""What does the recorder see of addresses that come and go?"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from tests.commands import needs_namespaces, program
+from tests.events.make import recording, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# a program that hands over so many events a second, in batches, for so many seconds
+
+
+def test_a_transition_without_notify_is_told_by_the_vips(tmp_path: Path) -> None:
+    """After a while, with the time of the VIP."""
+    needs_namespaces()
+    (tmp_path / "keepalived.conf").write_text(
+        "vrrp_instance VI_1 {\n interface lo\n virtual_router_id 1\n virtual_ipaddress {\n  198.18.0.1/32\n }\n}\n"
+    )
+    with recording(tmp_path, before=[program("unshare"), "-n", "--"]) as run:
+
+        def change(verb: str, address: str) -> None:
+            inside = [program("nsenter"), "-t", str(run.process.pid), "-n", program("ip"), "address", verb]
+            subprocess.run([*inside, f"{address}/32", "dev", "lo"], check=True)
+
+        def is_watched() -> bool:
+            change("add", "198.18.0.9")
+            change("delete", "198.18.0.9")
+            return any(it.kind == "address" for it in run.events())
+
+        until(is_watched, run.process)
+        for verb in ("add", "delete"):
+            count = len([it for it in run.events() if it.kind == "vrrp"])
+            change(verb, "198.18.0.1")
+            until(lambda: len([it for it in run.events() if it.kind == "vrrp"]) > count, run.process)  # noqa: B023
+    states = [(it.name, it.of, it.before, it.state) for it in run.events() if it.kind == "vrrp"]
+    assert states == [("VI_1", "INSTANCE", "", "MASTER"), ("VI_1", "INSTANCE", "MASTER", "not MASTER")]
+    vips = [it for it in run.events() if it.kind == "vip"]
+    roles = [it for it in run.events() if it.kind == "vrrp"]
+    assert all(abs(vip.boot - role.boot) < 0.01 for vip, role in zip(vips, roles, strict=True))
+
+
+def test_vips_that_come_and_go_are_seen_at_once(tmp_path: Path) -> None:
+    """With the instance by keepalived.conf; other addresses have another kind."""
+    needs_namespaces()
+    (tmp_path / "keepalived.conf").write_text(
+        "vrrp_instance VI_1 {\n interface lo\n virtual_router_id 1\n virtual_ipaddress {\n  198.18.0.1/32\n }\n}\n"
+    )
+    ip = program("ip")
+    with recording(tmp_path, before=[program("unshare"), "-n", "--"]) as run:
+
+        def change(*words: str) -> None:
+            inside = [program("nsenter"), "-t", str(run.process.pid), "-n", ip, *words]
+            subprocess.run(inside, check=True)
+
+        change("link", "set", "lo", "up")
+        change("address", "add", "198.18.0.1/32", "dev", "lo")
+        change("address", "add", "198.18.0.2/32", "dev", "lo")
+        change("address", "delete", "198.18.0.1/32", "dev", "lo")
+        until(lambda: [it.state for it in run.events() if it.kind == "vip"] == ["held", "gone"], run.process)
+    vips = [it for it in run.events() if it.kind == "vip"]
+    assert {(it.name, it.of, it.text) for it in vips} == {("198.18.0.1", "VI_1", "on lo")}
+    assert "198.18.0.2" in [it.name for it in run.events() if it.kind == "address"]
