@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from exporter.registry import FOLDER
 from exporter.render.model import ALL, CHECK, MOST_ROWS, Problem, Room, Section, severity
+from exporter.render.table import NOTHING
 from exporter.render.words import SEVERITY, SIGNS, Mark, count, moment, plain, things
 from exporter.source import Look
 
@@ -42,7 +43,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.globals.update(signs=SIGNS, static=_STATIC, count=count, things=things)
+_ENVIRONMENT.globals.update(signs=SIGNS, static=_STATIC, count=count, things=things, nothing=NOTHING)
 MOST_PROBLEMS = 60
 _FIRST_PROBLEMS = 8  # the others are folded
 _FEW_ROWS = 8  # of a section without chips

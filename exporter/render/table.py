@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FEW_ITEMS = 4  # of a cell; more are folded
 _MOST_TICKS = 20
 _OF_CELLS = ("word", "text", "bytes", "check")  # classes that cells have as well as heads; others are numbers
-_NOTHING = frozenset(("0", "-", "0/s", "0 B", "0 B/s", "none"))  # texts that say that there is nothing to see
+NOTHING = frozenset(("0", "-", "0/s", "0 B", "0 B/s", "none"))  # texts that say that there is nothing to see
 
 
 @lru_cache(8192)
@@ -172,7 +172,7 @@ def _ticks(ticks: Sequence[tuple[int, str]]) -> str:
 
 def _cell(starts: tuple[str, str], cell: Cell) -> str:
     text, more, share, marks, items, line = cell
-    start = starts[text in _NOTHING and not line[0]]
+    start = starts[text in NOTHING and not line[0]]
     if share is None and not marks and not items and not line[0]:
         return f"{start}{escape(text)}{_small(more)}</td>"
     parts = [start, escape(text)]

@@ -108,6 +108,16 @@ def test_thousands_of_backends_have_a_page_of_bounded_size(show: Shown) -> None:
     assert "be-4999-1" in show(outcomes(haproxy=sample.haproxy(lines)), "be-4999").text
 
 
+def test_what_is_nothing_is_muted(show: Shown) -> None:
+    """In a row, and in the summary of a backend."""
+    lines = [sample.server("web", 1, "UP", scur=0), sample.row("web", "BACKEND", 1, "UP", scur=0, qcur=2, rate=0)]
+    html = show(outcomes(haproxy=sample.haproxy(lines))).html
+    assert 'sessions <b class="nil">0</b>' in html
+    assert "queue <b>2</b>" in html
+    assert 'rate <b class="nil">0/s</b>' in html
+    assert '<td class="nil">0 <small>/ 88</small></td>' in html
+
+
 def test_a_thousand_real_servers_are_folded_but_for_those_that_are_wrong(show: Shown) -> None:
     """All of them are on the page."""
     servers = [(f"198.18.{number // 250}.{number % 250}", 0 if number == 700 else 10, 3) for number in range(1000)]
