@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from exporter.render.exposition import Family, measured, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from exporter.render.exposition import Kind, Metric
     from vipwarden.node.keepalived.dump import Instance, Script
@@ -51,7 +51,8 @@ _COUNTERS = (
 class Vrrp:
     """The state of keepalived; ``up`` is None if that cannot be seen.
 
-    ``source`` is json, stats or notify, ``why`` the reason for notify.
+    ``source`` is json, stats or notify, ``why`` the reason for notify. ``moves`` are the changes of state in the last
+    hour by instance: when, in seconds of the epoch, and the new state.
     """
 
     up: bool | None
@@ -60,6 +61,7 @@ class Vrrp:
     source: str = ""
     why: str = ""
     failure: str = ""
+    moves: Mapping[str, Sequence[tuple[float, int]]] = field(default_factory=dict)
 
 
 def series(facts: Vrrp) -> Iterator[Metric]:

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.source import AbsentError, Source
+from exporter.sources.vrrp.moves import Moves
 from exporter.sources.vrrp.series import Vrrp, series
 from vipwarden.node.keepalived import vrrp_state
 from vipwarden.node.keepalived.conf import parse
@@ -39,6 +40,7 @@ class _Memory:
     def __init__(self) -> None:
         self._lock = Lock()
         self._known: dict[object, tuple[float, tuple[int, int], Vrrp, object]] = {}
+        self._moves: dict[object, Moves] = {}
 
     def of(self, settings: Settings, conf: Block | None) -> Vrrp:
         """Return the state of keepalived; raises NoProcessError and CannotAskError.
@@ -61,6 +63,7 @@ class _Memory:
             ):
                 held = _held()  # before the request: a move in between is seen next time
                 known = _ask(keepalived, settings, conf)
+                known.moves = self._moves.setdefault(key, Moves()).take(known.instances)
                 self._known[key] = monotonic(), keepalived.identity, known, held
             return known
 

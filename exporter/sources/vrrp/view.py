@@ -57,6 +57,7 @@ class _Keepalived:
 
     def __init__(self, vrrp: Vrrp, vips: Vips | None) -> None:
         self._vips = vips
+        self._moves = vrrp.moves
         self._statuses = statuses(vrrp)
         self._held = Counter(vip.instance for vip, is_held in vips.held if is_held) if vips else Counter()
         self._all = Counter(vip.instance for vip, _ in vips.held) if vips else Counter()
@@ -84,7 +85,9 @@ class _Keepalived:
     def _row(self, it: Instance) -> Row:
         unlike = unlike_configured(self._vips, it)
         mark = Mark("backup", "MASTER") if unlike else mark_of(it)
-        return Row(key_of(it), mark, it.name, self._under(it), unlike)
+        ago = [(60 - round((time() - when) / 60), state) for when, state in self._moves.get(it.name, ())]
+        ticks = [(minute, STATES[state].tone) for minute, state in ago if 0 <= minute <= 60]
+        return Row(key_of(it), mark, it.name, self._under(it), unlike, ticks)
 
     def names(self, instance: Instance) -> tuple[str, str]:
         """Return the texts for a search."""
