@@ -18,6 +18,7 @@ from rehearse.services import notes, scripts_run, service_faults
 from rehearse.stage.apart import StageError
 from rehearse.stage.perform import observe, perform
 from rehearse.together import MOST_FAULTS, NO_PAIRS, two_at_a_time
+from rehearse.unmodelled import unmodelled
 from rehearse.verdict import BAD
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File, UsageError
@@ -131,6 +132,8 @@ def rehearse(
         ran = scripts_run(cluster, observed)
         possible = [*all_faults(cluster), *service_faults(cluster, observed)]
         chosen = _chosen(possible, faults, names, MOST_FAULTS if pairs else len(possible))
+        if dry:
+            sys.stderr.writelines(f"vipwarden rehearse: {one_line(it, 300)}\n" for it in unmodelled(confs))
         rows = predict(cluster, chosen) if dry else perform(cluster, given, chosen, version, observed)
         places = by_place(confs, said)
         found = lines(cluster, rows, places)

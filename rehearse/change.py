@@ -6,8 +6,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
-from rehearse.conf import milliseconds
 from rehearse.model.cluster import SCRIPT
+from rehearse.numbers import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

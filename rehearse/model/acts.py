@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearse.model.cluster import FILE, PROCESS, SCRIPT
+from rehearse.model.cluster import FILE, INTERFACE, PROCESS, SCRIPT
 from rehearse.model.faults import DEAF, FREEZE, HANG, KILL, POWER, STOP
 from rehearse.model.nodes import die, freeze, live, start, stop, thaw
 from rehearse.model.trackers import change
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Late = frozenset[int]  # the nodes that learn of a fault at the last moment
 
+_LINKWATCH = 1000  # ms for which the kernel may keep to itself that an interface runs (linkwatch_schedule_work())
 _FAILED = 1  # what a track file says
 _LOWEST = 254  # and one whose values are priorities
 
@@ -30,6 +31,8 @@ def delay(cluster: Cluster, fault: Fault, place: int, late: Late, *, mend: bool 
         runs = script.rise if mend else script.fall
         hangs = script.timeout if fault.kind == HANG and not mend else 0
         return (runs - (place not in late)) * script.interval + hangs
+    if fault.tracker == INTERFACE and mend:
+        return _LINKWATCH * (place in late)
     return node.processes.get(fault.name, 0) if fault.tracker == PROCESS else 0
 
 

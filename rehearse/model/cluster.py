@@ -37,8 +37,9 @@ class Instance:
     """A vrrp_instance of one node. ``interval`` and ``preempt_delay`` are in ms.
 
     ``vips`` are pairs of address and interface; ``carried`` are the addresses that adverts carry. ``source`` orders
-    the nodes by their addresses. ``unicast`` says that peers are listed. ``secret`` is the type and text of its
-    password. ``place`` is the path and line where it is written.
+    the nodes by their addresses. ``unicast`` says that ``peers`` are listed; ``address`` is its own where it is given,
+    ``target`` is the multicast group. ``secret`` is the type and text of its password. ``place`` is the path and line
+    where it is written.
     """
 
     name: str
@@ -54,6 +55,10 @@ class Instance:
     preempt_delay: int = 0
     source: int = 0
     unicast: bool = False
+    address: str = ""
+    peers: frozenset[str] = frozenset()
+    target: str = ""
+    checks_source: bool = False
     secret: tuple[str, str] = field(default=("", ""), repr=False)
     vips: tuple[tuple[str, str], ...] = ()
     carried: frozenset[str] = frozenset()
@@ -167,10 +172,19 @@ def written(cluster: Cluster, node: Node, instance: Instance) -> list[Link]:
     return [*instance.links, *(group.links if group is not None else ())]
 
 
+def reaches(one: Instance, other: Instance) -> bool:
+    """Return whether the adverts of an instance come to another one; an address that is not given is a listed one."""
+    if one.unicast:
+        return not other.address or not one.peers or other.address in one.peers
+    return other.unicast or one.target == other.target
+
+
 def meets(one: Instance, other: Instance, *, is_old: bool) -> bool:
     """Return whether an instance accepts the adverts of another one of its virtual router (vrrp_check_packet())."""
     if one.version != other.version or one.unicast != other.unicast:
         return False
     if one.version == 2 and (one.secret != other.secret or one.interval != other.interval):
+        return False
+    if one.checks_source and one.unicast and other.address and other.address not in one.peers:
         return False
     return not is_old or one.carried == other.carried

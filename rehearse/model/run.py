@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rehearse.model.adverts import receive
-from rehearse.model.cluster import INTERFACE, Link, links, meets, waits_forever, written
+from rehearse.model.cluster import INTERFACE, Link, links, meets, reaches, waits_forever, written
 from rehearse.model.parts import virtual_routers
 from rehearse.model.router import Router
 from rehearse.model.sync import OFF, Sync
@@ -77,7 +77,7 @@ class Run(Timers):
 
     def _peers(self, router: Router) -> list[tuple[Router, bool]]:
         checks = self.cluster.is_old
-        others = (it for it in self._shared[router] if it.node != router.node)
+        others = (it for it in self._shared[router] if it.node != router.node and reaches(router.spec, it.spec))
         return [(it, meets(it.spec, router.spec, is_old=checks)) for it in others]
 
     # --- what routers ask of it

@@ -49,6 +49,8 @@ class Shape:
                     *(spec.higher_prio_send_advert, node.startup_delay, self._name(INTERFACE, spec.interface)),
                     tuple(self._name(INTERFACE, name) for name in devices),
                     secrets.setdefault(spec.carried, len(secrets)),
+                    *(secrets.setdefault(it, len(secrets)) for it in (spec.address, spec.target)),
+                    *(spec.checks_source, tuple(secrets.setdefault(it, len(secrets)) for it in sorted(spec.peers))),
                     None if group is None else (self._name("group", group.name), group.is_weighted),
                     tuple(entries),
                 )

@@ -203,11 +203,8 @@ def hit(case: dict[str, Any], fault: dict[str, Any], nodes: list[Node], *, broke
         elif tracker == "interface":
             node.run("ip", "link", "set", name, "down" if broken else "up")
         elif not broken:
-            if kind == "power":
-                node.run("ip", "link", "set", "eth0", "up")
             node.signal(signal.SIGCONT) if kind == "freeze" else node.start()
         elif kind == "power":
-            node.run("ip", "link", "set", "eth0", "down")
             node.signal(signal.SIGKILL)
             for vip in case["vips"]:
                 subprocess.run(
