@@ -63,5 +63,5 @@ def _known_not(conf: Block) -> Iterator[tuple[Block, str, str]]:
                 if why is not None and it.name not in ("false", "no", "off"):
                     yield it, it.words[0], why
                 for line in it.blocks if it.words[0] == "unicast_peer" and reasons is _IN_INSTANCE else ():
-                    for keyword in {"min_ttl", "max_ttl"}.intersection(line.words):
-                        yield line, keyword, "adverts with another TTL are dropped"
+                    for ttl in {"min_ttl", "max_ttl"}.intersection(line.words):
+                        yield line, ttl, "adverts with another TTL are dropped"
