@@ -65,7 +65,7 @@ ifdef RELEASE
 else
 	@$(BIN)/python tests/programs.py test
 	REHEARSE_PAIRS=$(or $(PAIRS),400) REHEARSE_SEED=$(or $(SEED),0) \
-	  $(BIN)/python -m pytest tests/rehearse/proof.py --timeout 1800 $(PYTEST)
+	  $(BIN)/python -m pytest tests/rehearse/proof.py tests/rehearse/processes.py --timeout 1800 -rsP $(PYTEST)
 endif
 
 # as many runs as an agent of 25 checks does in a day, and a million bad requests

@@ -76,7 +76,7 @@ def _node(name: str, conf: Block) -> tuple[Node, dict[str, str]]:
     ]
     scripts = {block.name: script(block) for block in conf.named("vrrp_script")}
     processes = {
-        block.name: milliseconds(block.value("terminate_delay") or block.value("delay"), 0)
+        block.name: max((milliseconds(it.name, 0) for it in block.named("terminate_delay", "delay")), default=0)
         for block in conf.named("vrrp_track_process")
     }
     delay = min(milliseconds(defs.value("vrrp_startup_delay"), 0), LONGEST_DELAY)

@@ -33,7 +33,8 @@ def delay(cluster: Cluster, fault: Fault, place: int, late: Late, *, mend: bool 
         return (runs - (place not in late)) * script.interval + hangs
     if fault.tracker == INTERFACE and mend:
         return _LINKWATCH * (place in late)
-    return node.processes.get(fault.name, 0) if fault.tracker == PROCESS else 0
+    # check_process() takes a new program at once: fork_delay is for what a tracked process forks
+    return node.processes.get(fault.name, 0) if fault.tracker == PROCESS and not mend else 0
 
 
 def lates(fault: Fault) -> list[Late]:

@@ -110,7 +110,8 @@ def links(cluster: Cluster, node: Node, instance: Instance) -> list[Link]:
     """Return what an instance really tracks, as vrrp_complete_instance() and sync_group_tracking_init() leave it.
 
     A sync group without sync_group_tracking_weight, and priority 255, take weights away: a weighted script is not
-    tracked, a weighted file only with the default weight 1, which then counts as 0. The instance's own interface and
+    tracked, a weighted file only with the default weight 1, which then counts as 0. An interface keeps its weight,
+    whatever keepalived logs of it: it is tracked before the weight is taken away. The instance's own interface and
     those of its VIPs are tracked with weight 0; two entries for an interface are one (add_vrrp_to_interface()).
     """
     group = cluster.group_of(node, instance)
@@ -121,8 +122,8 @@ def links(cluster: Cluster, node: Node, instance: Instance) -> list[Link]:
     for link in instance.links:
         weightless = Link(link.kind, link.name, 0, link.reverse)
         if link.kind == INTERFACE:
-            if link.name != instance.interface and not (is_owner and not plain and link.weight):
-                interfaces[link.name] = weightless if plain else link
+            if link.name != instance.interface:
+                interfaces[link.name] = link
         elif link.kind == PROCESS or not link.weight or not (plain or is_owner):
             kept.append(link)
         elif link.kind == FILE and link.weight == 1:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rehearse.model.router import Router
 
 _LONGEST = 120_000  # ms after which a run that does not come to rest is given up
+_MOST_STEPS = 10_000  # and events: adverts each 10 ms, and others each four minutes
 
 
 class Timers(ABC):
@@ -90,13 +91,19 @@ class Timers(ABC):
     def settle(self) -> bool:
         """Go on until nothing has changed for longer than any timer lasts; false where that never comes."""
         self.since = self.acted = self.now
+        steps = 0
         while self.pending or self.since + self.quiet >= self.now or self._awaited() >= self.now:
             if self.since + self.quiet < self.now:
                 self._skip()
             elif self.now > max(self.acted, self._awaited()) + _LONGEST + 4 * self.quiet:
                 return False
+            steps += 1
             if not self.step():
                 break
+            if steps > _MOST_STEPS:
+                if not self.pending:
+                    return False
+                self._skip(roughly=True)
         return True
 
     def _awaited(self) -> int:
@@ -105,17 +112,20 @@ class Timers(ABC):
         delays += [it.deadline for it in self.routers if it.waits and it.state == BACKUP]
         return max(delays, default=-self.quiet) + self.quiet
 
-    def _skip(self) -> None:
-        """Leave out adverts that change nothing, up to what is awaited next; all timers keep their phase."""
+    def _skip(self, *, roughly: bool = False) -> None:
+        """Leave out adverts that change nothing, up to what is awaited next; all timers keep their phase.
+
+        ``roughly``: leave out all of them, where there are too many.
+        """
         times = [time for time, _, router, _ in self._heap if router is None]
         times += [it.delayed for it in self.routers if it.delayed > self.now]
         times += [it.deadline for it in self.routers if it.waits and it.deadline > self.now]
         times += [it.preempt_at for it in self.routers if it.preempt_at > self.now]
-        rest = min(times, default=self.now) - self.now - 2 * self.quiet
-        round_trip = lcm(*{it.spec.interval for it in self.routers})
+        rest = min(times, default=self.now) - self.now - (0 if roughly else 2 * self.quiet)
+        round_trip = 1 if roughly else lcm(*{it.spec.interval for it in self.routers})
         whole = rest // round_trip * round_trip
         is_put_off = self.cluster.is_old and any(it.delayed > self.now for it in self.routers)
-        if whole <= 0 or is_put_off:
+        if whole <= 0 or (is_put_off and not roughly):
             return
         self.now += whole
         self.since += whole

@@ -32,7 +32,7 @@ _SEED = int(os.environ.get("REHEARSE_SEED", "0"))
 _TOGETHER = 80
 _INTERVAL = 1.0  # the longest of the generated adverts
 _SLACK = 0.5  # seconds
-_LATEST = 0.5  # seconds: where the machine was later, adverts in time have come too late
+LATEST = 0.5  # seconds: where the machine was later, adverts in time have come too late
 _STEPS = 12  # of half a minute each
 _UNPROVED = 0.05  # the share of the pairs for which the machine may have been that late
 
@@ -102,7 +102,7 @@ class Proved:
             batch = made[first : first + _TOGETHER]
             for (mine, case), real in zip(batch, rehearsed([it.order for it, _ in batch]), strict=True):
                 differs = disagreements(mine, real)
-                if max(real["late"]) > _LATEST:
+                if max(real["late"]) > LATEST:
                     self.late.append(case)
                     differs = []
                 name = ", then ".join(fault.text([*NAMES]) for fault in mine.faults)
@@ -142,6 +142,7 @@ def test_the_model_says_what_keepalived_does() -> None:
     assert len(pairs) == _PAIRS
     proved = Proved()
     proved.run(pairs)
+    sys.stdout.write(f"{_PAIRS} pairs, seed {_SEED}: the machine was too late for {len(proved.late)}\n")
     differing = [case for case in pairs if proved.said[case]]
     if differing:
         case = smallest(min(differing, key=lambda it: len("".join(it.confs))), proved)

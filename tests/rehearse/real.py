@@ -1,7 +1,8 @@
 """What do real keepalived do when a fault comes and goes? Many pairs of nodes at the same time, each in namespaces.
 
 ``python -m tests.rehearse.real`` reads cases as JSON from its input and writes what became of the VIPs. It is to be run
-by unshare(1) in namespaces of its own: network, mounts, processes; when it ends or is killed, nothing is left.
+by unshare(1) in namespaces of its own: network, mounts, processes; when it ends or is killed, nothing is left. With
+the argument ``guest`` the first node of each pair has the network of the machine, which has to be a guest of the lab.
 """
 
 from __future__ import annotations
@@ -15,129 +16,12 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rehearse.stage.watch import Watch
 from tests.rehearse.late import Late
-
-_CHECK = """test -e {folder}/hangs && exec sleep 100
-test -e {folder}/works"""
-_SMALL = "chrt -f 10"  # adverts in time on a busy machine
-
-
-@dataclass
-class Node:
-    """A node of a pair, and since when it holds which VIP."""
-
-    name: str
-    folder: Path
-    keepalived: subprocess.Popen[bytes] | None = None
-    held: list[tuple[float, str, bool]] = field(default_factory=list)
-
-    def run(self, *command: str) -> None:
-        """Run a command in its network."""
-        subprocess.run(["nsenter", f"--net=/run/netns/{self.name}", *command], check=True)
-
-    def start(self) -> None:
-        """Start keepalived."""
-        files = [word for letter in "prcb" for word in (f"-{letter}", f"{self.folder}/{letter}.pid")]
-        for letter in "prcb":
-            Path(self.folder, f"{letter}.pid").unlink(missing_ok=True)
-        with Path(self.folder, "log").open("ab") as log:
-            self.keepalived = subprocess.Popen(
-                [
-                    *(
-                        "nsenter",
-                        f"--net=/run/netns/{self.name}",
-                        *_SMALL.split(),
-                        "keepalived",
-                        "-n",
-                        "-l",
-                        "-D",
-                        "-P",
-                    ),
-                    *("-f", f"{self.folder}/keepalived.conf", *files),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={"PATH": os.environ["PATH"], "TMPDIR": str(self.folder)},
-                start_new_session=True,
-            )
-
-    def wait(self) -> None:
-        """Wait until keepalived has started."""
-        end = time.monotonic() + 60
-        while b"Startup complete" not in Path(self.folder, "log").read_bytes():
-            if time.monotonic() > end:
-                raise TimeoutError(Path(self.folder, "log").read_text("utf-8", "replace"))
-            time.sleep(0.01)
-
-    def signal(self, number: int) -> None:
-        """Send a signal to both processes of keepalived; SIGTERM to the first alone."""
-        if self.keepalived is None:
-            return
-        parent = self.keepalived.pid
-        pids = [parent] if number == signal.SIGTERM else [parent, *_children(parent)]
-        if number == signal.SIGKILL:  # the children first, and no new ones: they end in order when their parent dies
-            os.kill(parent, signal.SIGSTOP)
-            pids.reverse()
-        for pid in pids:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
-        if number in (signal.SIGTERM, signal.SIGKILL):
-            self.keepalived.wait()
-
-
-def _children(pid: int) -> list[int]:
-    return [int(it) for it in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
-
-
-def lay_out(number: int, case: dict[str, Any], folder: Path) -> list[Node]:
-    """Write the files of a pair."""
-    nodes = []
-    for place, conf in enumerate(case["confs"]):
-        own = folder / f"{number}-{place}"
-        own.mkdir(parents=True)
-        for name in case["scripts"]:
-            mine = own / name
-            mine.mkdir()
-            (mine / "works").touch()
-            (mine / "check").write_text(_CHECK.format(folder=mine), encoding="ascii")
-        for name in case["files"]:
-            (own / f"file-{name}").write_text("0\n", encoding="ascii")
-        text = conf.replace("@FOLDER@", str(own))
-        (own / "keepalived.conf").write_text(text, encoding="ascii")
-        nodes.append(Node(f"n{number}-{place}", own))
-    return nodes
-
-
-def network(pairs: list[list[Node]]) -> str:
-    """Return the batch of ip(8) that makes a bridge for each pair, and the interfaces of its nodes."""
-    lines = []
-    for number, nodes in enumerate(pairs):
-        lines += [f"link add br{number} type bridge mcast_snooping 0", f"link set br{number} up"]
-        for place, node in enumerate(nodes):
-            port = f"p{number}-{place}"
-            lines += [
-                f"netns add {node.name}",
-                f"link add {port} type veth peer name eth0 netns {node.name}",
-                f"link set {port} master br{number} up",
-                f"link add q{number}-{place} type veth peer name dum0 netns {node.name}",
-                f"link set q{number}-{place} up",
-            ]
-    return "\n".join(lines) + "\n"
-
-
-_INSIDE = """link set lo up
-link set eth0 up
-link set dum0 up
-addr add 192.0.2.1{place}/24 dev eth0
-"""
+from tests.rehearse.stands import FIRST, Node, lay_out, network
 
 
 def rehearse(case: dict[str, Any], nodes: list[Node], late: Late) -> dict[str, Any]:
@@ -200,6 +84,13 @@ def hit(case: dict[str, Any], fault: dict[str, Any], nodes: list[Node], *, broke
             fresh = node.folder / "fresh"
             fresh.write_text(f"{fault['value'] if broken else 0}\n", encoding="ascii")
             fresh.rename(node.folder / f"file-{name}")
+        elif tracker == "process":
+            for process, popen in [*node.processes.items()]:
+                if broken:
+                    popen.kill()
+                    popen.wait()
+                else:
+                    node.run_process(process)
         elif tracker == "interface":
             node.run("ip", "link", "set", name, "down" if broken else "up")
         elif not broken:
@@ -258,27 +149,26 @@ def _phase(spans: list[tuple[float, tuple[int, ...]]], start: float, until: floa
 def main() -> None:
     """Rehearse all cases at the same time."""
     cases = json.load(sys.stdin)
+    in_guest = sys.argv[1:] == ["guest"]
     Path("/run/netns").mkdir(exist_ok=True)
+    if in_guest:
+        subprocess.run(["ip", "netns", "attach", FIRST, "1"], check=True)
     folder = Path("/tmp/pairs")
     # what the proof itself does comes in time as well, but after what keepalived does
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))
     late = Late()
     late.start()
     late.wait()
-    pairs = [lay_out(number, case, folder) for number, case in enumerate(cases)]
+    pairs = [lay_out(number, case, folder, in_guest=in_guest) for number, case in enumerate(cases)]
     subprocess.run(["ip", "-batch", "-"], input=network(pairs), text=True, check=True)
     for nodes in pairs:
         for place, node in enumerate(nodes):
-            subprocess.run(
-                ["nsenter", f"--net=/run/netns/{node.name}", "ip", "-batch", "-"],
-                input=_INSIDE.format(place=place),
-                text=True,
-                check=True,
-            )
+            node.set_up(place)
     every = [node for nodes in pairs for node in nodes]
-    watch = Watch([node.name for node in every])
-    for node, seen in zip(every, watch.seen, strict=True):
-        node.held = seen
+    names = [*dict.fromkeys(node.name for node in every)]
+    watch = Watch(names)
+    for node in every:
+        node.held = watch.seen[names.index(node.name)]
     watch.start()
     watch.ready.wait()
     time.sleep(2)  # bridges pass nothing in their first moments
