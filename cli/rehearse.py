@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from rehearse.model.cluster import Cluster
     from rehearse.model.faults import Fault
+    from rehearse.model.predict import Row
     from rehearse.report import Both
     from rehearse.rows import Line
     from vipwarden.node.keepalived.conf import Block
@@ -132,9 +133,7 @@ def rehearse(
         ran = scripts_run(cluster, observed)
         possible = [*all_faults(cluster), *service_faults(cluster, observed)]
         chosen = _chosen(possible, faults, names, MOST_FAULTS if pairs else len(possible))
-        if dry:
-            sys.stderr.writelines(f"vipwarden rehearse: {one_line(it, 300)}\n" for it in unmodelled(confs))
-        rows = predict(cluster, chosen) if dry else perform(cluster, given, chosen, version, observed)
+        rows = _predicted(cluster, chosen, confs) if dry else perform(cluster, given, chosen, version, observed)
         places = by_place(confs, said)
         found = lines(cluster, rows, places)
         both = two_at_a_time(cluster, chosen, rows, places) if pairs else NO_PAIRS
@@ -179,6 +178,12 @@ def _refuse_too_many(cluster: Cluster) -> None:
     for node in cluster.nodes:
         if len(node.instances) > _MOST_INSTANCES:
             raise ConfError(f"{node.name} has {len(node.instances)} instances: at most {_MOST_INSTANCES} are rehearsed")
+
+
+def _predicted(cluster: Cluster, chosen: list[Fault], confs: list[tuple[str, Block]]) -> list[Row]:
+    """Return the rows of the model, and say what it does not know."""
+    sys.stderr.writelines(f"vipwarden rehearse: {one_line(it, 300)}\n" for it in unmodelled(confs))
+    return predict(cluster, chosen)
 
 
 def _slurp(path: str) -> str:

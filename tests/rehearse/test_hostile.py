@@ -65,7 +65,7 @@ _CLUSTERS = st.builds(Cluster, nodes=st.lists(_NODES, min_size=1, max_size=3).ma
 _MOST = 20  # seconds of processor time, where other tests run as well
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cluster=_CLUSTERS)
 def test_any_cluster_has_the_same_outcomes_in_bounded_time(cluster: Cluster) -> None:
     """Some faults, and some pairs of faults."""

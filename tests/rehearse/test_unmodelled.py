@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from cli.rehearse import main
 from rehearse.conf import cluster
 from rehearse.model.faults import START, Fault
 from rehearse.model.predict import predict
 from rehearse.unmodelled import unmodelled
 from vipwarden.node.keepalived.conf import Block, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BASE = "vrrp_instance V {{ state BACKUP\n interface eth0\n virtual_router_id 1\n priority {}\n{}\n}}\n"
 
@@ -70,3 +76,14 @@ def test_who_hears_whom_is_what_the_addresses_say(one: str, other: str, owners: 
     made = cluster([("lb1", conf(BASE.format(150, one))), ("lb2", conf(BASE.format(100, other)))], None)
     (row,) = predict(made, [Fault(START, (0, 1))])
     assert row.outcome.latest.owners == owners
+
+
+def test_the_command_says_it_before_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the standard error, for each node."""
+    (tmp_path / "lb.conf").write_text(BASE.format(100, " use_vmac\n virtual_ipaddress {\n 192.0.2.9\n }"))
+    main(["--dry", f"lb1={tmp_path}/lb.conf", f"lb2={tmp_path}/lb.conf", "--keepalived-version", "2.2.7"])
+    out, err = capsys.readouterr()
+    assert "power off on lb1" in out
+    assert [line.partition(" (")[0] for line in err.splitlines()] == [
+        f"vipwarden rehearse: {tmp_path}/lb.conf:5: the model does not know use_vmac"
+    ] * 2
