@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cli.rehearsed import by_place, findings, report, writable, write_page
@@ -17,6 +18,7 @@ from rehearse.search import search as search_changes
 from rehearse.services import notes, scripts_run, service_faults
 from rehearse.stage.apart import StageError
 from rehearse.stage.perform import observe, perform
+from rehearse.stage.two import perform_two
 from rehearse.together import MOST_FAULTS, NO_PAIRS, two_at_a_time
 from rehearse.unmodelled import unmodelled
 from rehearse.verdict import BAD
@@ -101,12 +103,10 @@ def rehearse(
     html: file to write as well: one page with the table, a timeline for each fault and what the doctor finds
     keepalived_version: version in place of the installed one, such as 2.2.7
     """
-    if not dry and (what_if or search or pairs):
-        raise UsageError("--pairs, --what-if and --search are for --dry: the configurations are run as they are")
+    if not dry and (what_if or search):
+        raise UsageError("--what-if and --search are for --dry: the configurations are run as they are")
     nodes = [node, *peer]
-    names = [name for name, _ in nodes]
-    if len({*names}) < len(names) or not 1 < len(names) <= _MOST_NODES:
-        raise UsageError(f"a rehearsal has 2 to {_MOST_NODES} nodes, each with a name of its own")
+    names = _names(nodes)
     try:
         confs = [(name, _parse(name, path)) for name, path in nodes]
         version = keepalived_version or installed()
@@ -136,16 +136,17 @@ def rehearse(
         rows = _predicted(cluster, chosen, confs) if dry else perform(cluster, given, chosen, version, observed)
         places = by_place(confs, said)
         found = lines(cluster, rows, places)
-        both = two_at_a_time(cluster, chosen, rows, places) if pairs else NO_PAIRS
+        run = None if dry else partial(perform_two, cluster, given, version, observed)
+        both = two_at_a_time(cluster, chosen, rows, places, run) if pairs else NO_PAIRS
         if html:
             write_page(html, report(names, found, both, said, version, dry=dry, what_if=what_if, ran=ran))
     except (ConfError, StageError) as error:
         sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 1000)}\n")
         return UNREADABLE
     if json:
-        more = {"nodes": names, "keepalived": None if version is None else str(version)}
-        scripts = {} if dry else {"scripts": [it._asdict() for it in ran]}
-        sys.stdout.write(as_json(found, both.lines if pairs else None, **more, **scripts))
+        more: dict[str, object] = {} if dry else {"scripts": [it._asdict() for it in ran]}
+        running = None if version is None else str(version)
+        sys.stdout.write(as_json(found, both.lines if pairs else None, nodes=names, keepalived=running, **more))
     else:
         sys.stdout.write(_as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in notes(ran)))
     if not expect:
@@ -162,6 +163,13 @@ def rehearse(
 def _parse(name: str, given: str) -> Block:
     path, root = configuration(given)
     return parse(path, root=root, config_id=name)
+
+
+def _names(nodes: Sequence[NodeConf]) -> list[str]:
+    names = [name for name, _ in nodes]
+    if len({*names}) < len(names) or not 1 < len(names) <= _MOST_NODES:
+        raise UsageError(f"a rehearsal has 2 to {_MOST_NODES} nodes, each with a name of its own")
+    return names
 
 
 def _chosen(possible: list[Fault], words: Sequence[str], names: list[str], most: int) -> list[Fault]:

@@ -32,11 +32,15 @@ class ExpectedError(Exception):
 
 
 class Both(NamedTuple):
-    """What becomes of the VIPs in pairs of faults; how many are left out as ``void``, and for want of time."""
+    """What becomes of the VIPs in pairs of faults; how many are left out.
+
+    As ``void``, for want of time, and because one of the two is bad alone (``old``).
+    """
 
     lines: list[Line]
     void: int
     late: int
+    old: int = 0
 
 
 def as_text(found: Sequence[Line], *, colour: bool = False) -> str:
@@ -68,6 +72,7 @@ def counts_of_pairs(pairs: Both) -> str:
         f"(not listed), {is_open} open to choice, {good} good"
     )
     text += f"; {pairs.void} left out: one fault makes the other void" if pairs.void else ""
+    text += f"; {pairs.old} not run as one of the two is bad alone" if pairs.old else ""
     return text + (f"; {pairs.late} left out for want of time, see --faults" if pairs.late else "")
 
 

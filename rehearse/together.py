@@ -16,7 +16,7 @@ from rehearse.model.two import go_together, predict_two
 from rehearse.progress import Progress
 from rehearse.report import Both
 from rehearse.rows import Entry, merged
-from rehearse.verdict import BEYOND, judged, verdict
+from rehearse.verdict import BAD, BEYOND, judged, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,25 +33,62 @@ if TYPE_CHECKING:
 
 NO_PAIRS = Both([], 0, 0)
 SECONDS = 60.0  # after which what is left of the pairs is not computed
+_MOST_PLAYED = 100
 _MOST_ROWS = 600_000
 MOST_FAULTS = 300
 
 
 def two_at_a_time(
-    cluster: Cluster, faults: Sequence[Fault], single: Sequence[Row], rules: Mapping[Place, Sequence[str]]
+    cluster: Cluster,
+    faults: Sequence[Fault],
+    single: Sequence[Row],
+    rules: Mapping[Place, Sequence[str]],
+    play: Callable[[Sequence[Two]], list[RowOfTwo]] | None = None,
 ) -> Both:
-    """Return what the model says of all pairs of some faults, whose rows are given."""
+    """Return what the model says of all pairs of some faults, whose rows are given.
+
+    Where they are to be played those come to it of which neither fault is bad alone, the worst in the model first.
+    """
     chosen, void = pairs(faults)
     progress = Progress(len(chosen), "pairs")
     rows, late = compute(cluster, chosen, tell=progress.show)
-    found = merged(cluster, entries(cluster, single, rows), rules)
     progress.end()
-    return Both(found, void, late)
+    if play is None:
+        return Both(merged(cluster, entries(cluster, single, rows), rules), void, late)
+    worth, old = _ranked(cluster, single, rows)
+    played = play(worth[:_MOST_PLAYED])
+    found = merged(cluster, entries(cluster, single, played), rules)
+    return Both(found, void, late + max(0, len(worth) - _MOST_PLAYED), old)
+
+
+def _ranked(cluster: Cluster, single: Sequence[Row], rows: Sequence[RowOfTwo]) -> tuple[list[Two], int]:
+    """Return one order of the pairs of which neither fault is bad alone, those first that the model calls bad.
+
+    With them comes how many there are of the others.
+    """
+    names = [node.name for node in cluster.nodes]
+    alone = {(row.fault, row.instances): verdict(row, names).word for row in single}
+    ranks: dict[Two, int] = {}
+    touched = set()
+    for row in rows:
+        words = [alone.get((it, row.instances), "") for it in row.faults]
+        if all(words):
+            touched.add(frozenset(row.faults))
+            if BAD not in words:
+                rank = int(judged(row.outcome, names).word != BAD)
+                ranks[row.faults] = min(rank, ranks.get(row.faults, 1))
+    best: dict[frozenset[Fault], Two] = {}
+    for two in sorted(ranks, key=ranks.__getitem__):
+        best.setdefault(frozenset(two), two)
+    return [*best.values()], len(touched - best.keys())
 
 
 def pairs(faults: Sequence[Fault]) -> tuple[list[Two], int]:
-    """Return the pairs that are worth it, in both orders, and how many are void."""
-    single = [it for it in faults if it.kind != START]
+    """Return the pairs that are worth it, in both orders, and how many are void.
+
+    What breaks of a script is in no pair: that the script fails stands for it.
+    """
+    single = [it for it in faults if it.kind != START and not it.part]
     chosen = [(one, other) for one in single for other in single if one != other and _is_worth(one, other)]
     return chosen, (len(single) * (len(single) - 1) - len(chosen)) // 2
 

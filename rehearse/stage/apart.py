@@ -70,3 +70,5 @@ def run(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
             over.cancel()
             stage.kill()
             stage.wait()
+            if stage.stdout is not None:
+                stage.stdout.close()

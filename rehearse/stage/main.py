@@ -116,6 +116,9 @@ def play(fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Clie
     ended = [node.given["name"] for node in nodes if not node.is_running()]
     if ended:
         raise OSError(f"keepalived has ended on {' and '.join(ended)}")
+    if "first" in fault:  # another fault, which lasts when this one comes
+        hit(fault["first"], nodes, vips, broken=True)
+        time.sleep(fault["first"]["during"])
     for node in nodes:
         node.mark()
     times["hit"] = time.monotonic()
@@ -127,6 +130,8 @@ def play(fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Clie
     times["mended"] = time.monotonic()
     loop.ask(lambda: client.hit(fault["sick"], broken=False))
     hit(fault, nodes, vips, broken=False)
+    if "first" in fault:
+        hit(fault["first"], nodes, vips, broken=False)
     time.sleep(fault["after"])
     times["end"] = time.monotonic()
     return times

@@ -30,7 +30,7 @@ _MOST_FAULTS = 200
 _MOST_VIPS = 1000  # keepalived takes seconds to lay out more, and the times would say nothing
 _MOST_SCRIPTS = 50
 _SCRIPT_TAKES = 90  # seconds, at most
-_AROUND = 4  # seconds that a stage takes before and after
+AROUND = 4  # seconds that a stage takes before and after
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin"
 
 
@@ -48,12 +48,12 @@ def perform(
     _refuse(cluster)
     _refuse_faults(faults)
     wanted = order(cluster, confs, faults, version, observed)
-    wanted["together"] = together = _together(cluster, observed)
+    wanted["together"] = many = together(cluster, observed)
     played = [it for it in faults if it.kind != START]
     add_client(cluster, wanted, played)
     asked = asks(cluster)
-    seconds = sum(it["begin"] + it["during"] + it["after"] + _AROUND for it in wanted["faults"])
-    left = max(seconds / together, *(it["begin"] + it["during"] + it["after"] + _AROUND for it in wanted["faults"]))
+    seconds = sum(it["begin"] + it["during"] + it["after"] + AROUND for it in wanted["faults"])
+    left = max(seconds / many, *(it["begin"] + it["during"] + it["after"] + AROUND for it in wanted["faults"]))
     wanted["most"] = 3 * left + 120
     progress = Progress(len(played), "faults", left)
     found: dict[int, list[Row]] = {}
@@ -111,7 +111,7 @@ def observe(
     return [found[place] for place in range(len(confs))]
 
 
-def _together(cluster: Cluster, observed: Sequence[dict[str, Any]]) -> int:
+def together(cluster: Cluster, observed: Sequence[dict[str, Any]]) -> int:
     """Return how many stages can run at a time: their scripts share the processors, and have to end in time."""
     load = sum(
         it["cpu"] * 1000 / node.scripts[name].interval

@@ -11,12 +11,14 @@ from rehearse.model.parts import parts, virtual_routers
 from rehearse.model.predict import Row
 from rehearse.model.run import Held
 from rehearse.model.shape import Shape
+from rehearse.model.two import RowOfTwo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rehearse.model.cluster import Cluster
     from rehearse.model.faults import Fault
+    from rehearse.model.two import Two
 
 _FLAPS = 8  # changes of owner in one phase after which it is not said to have come to rest
 
@@ -38,6 +40,39 @@ def started(cluster: Cluster, fault: Fault, said: dict[str, Any]) -> Iterator[Ro
         for router in virtual_routers(cluster, part):
             phase = _phase(_log(cluster, fault, router, said, times), times["begun"], times["hit"])
             yield Row(fault, tuple(router), Outcome((), phase, phase, phase, phase, fault.nodes))
+
+
+def rows_of_two(cluster: Cluster, two: Two, said: dict[str, Any]) -> Iterator[RowOfTwo]:
+    """Yield a row for each virtual router that both faults can touch: what the second does while the first lasts."""
+    first, second = two
+    times = {name: round(1000 * it) for name, it in said["times"].items()}
+    for part in parts(cluster):
+        if not all(Shape(cluster, part).is_touched(it) for it in two):
+            continue
+        for router in virtual_routers(cluster, part):
+            log = _while(cluster, first, router, _log(cluster, second, router, said, times), times["mended"])
+            before = [it for it in log if it.time < times["hit"]][-1]
+            hit = _phase(log, times["hit"], times["mended"])
+            mended = _phase(log, times["mended"], times["end"])
+            could = [it for it in _could(cluster, first, router) if it in _could(cluster, second, router)]
+            yield RowOfTwo(two, tuple(router), Outcome(before.owners, hit, hit, mended, mended, tuple(could)))
+
+
+def _while(cluster: Cluster, first: Fault, router: list[tuple[int, int]], log: list[Held], end: int) -> list[Held]:
+    """Return a log as the first of two faults leaves it, which lasts until the end of both."""
+    instances = {node: cluster.nodes[node].instances[number] for node, number in router}
+    down = {node for node in first.nodes if first.tracker == INTERFACE and _carries(instances, node, first.name)}
+    sick = {node for node in first.nodes if depends(cluster, router, node, first)}
+    found: list[Held] = []
+    for it in log:
+        if it.time >= end and found and found[-1].time < end:  # what it hid is seen again
+            found.append(Held(end, *log[log.index(it) - 1][1:]))
+        owners = tuple(node for node in it.owners if it.time >= end or node not in down)
+        serving = tuple(node for node in it.serving if it.time >= end or node not in down | sick)
+        found.append(Held(it.time, owners, serving))
+    if found and found[-1].time < end:
+        found.append(Held(end, *log[-1][1:]))
+    return [it for place, it in enumerate(found) if not place or it[1:] != found[place - 1][1:]]
 
 
 def _outcome(cluster: Cluster, fault: Fault, router: list[tuple[int, int]], said: dict[str, Any]) -> Outcome:

@@ -12,8 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from rehearse.conf import cluster as cluster_of
+from rehearse.conf import configuration
+from rehearse.model.cluster import SCRIPT
+from rehearse.model.faults import FAIL, STOP, Fault
+from rehearse.model.two import predict_two
+from rehearse.stage.two import perform_two
 from rehearse.stage.watch import changes
 from tests.commands import BIN, environment, needs_namespaces, program, run
+from vipwarden.node.keepalived.conf import parse
+from vipwarden.node.keepalived.version import Version
 
 _CONF = """global_defs {{
     vrrp_version 3
@@ -109,6 +117,23 @@ def test_vips_on_vmacs_are_seen_filtered_and_lost(nodes: list[str], tmp_path: Pa
     expected.write_text(run(tmp_path, "vipwarden", "rehearse", "--dry", *words).out, encoding="utf-8")
     ran = run(tmp_path, "vipwarden", "rehearse", *words, "--expect", str(expected))
     assert ran.code == 0, ran.err
+
+
+def test_a_second_fault_comes_while_the_first_lasts(nodes: list[str]) -> None:
+    """As the model says: nobody is left, and after both the first node holds the VIPs again."""
+    given = []
+    for node in nodes[:2]:
+        name, _, place = node.partition("=")
+        path, root = configuration(place)
+        given.append((name, place, parse(path, root=root, config_id=name)))
+    cluster = cluster_of([(name, conf) for name, _, conf in given], Version("2.2.7"))
+    two = (Fault(FAIL, (0,), SCRIPT, "service"), Fault(STOP, (1,)))
+    (seen,), (said,) = perform_two(cluster, given, Version("2.2.7"), [], [two]), predict_two(cluster, [two])
+    for row in (seen, said):
+        it = row.outcome
+        assert (row.faults, row.instances, it.could) == (two, said.instances, ())
+        assert (it.before, it.latest.owners, it.latest.serving) == ((1,), (), ())
+        assert (it.mended_latest.owners, it.mended_latest.serving) == ((0,), (0,))
 
 
 def test_more_vips_than_can_be_rehearsed_are_refused(nodes: list[str], tmp_path: Path) -> None:

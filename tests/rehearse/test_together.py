@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.rehearse import main
-from rehearse.model.cluster import Link
+from rehearse.model.cluster import Group, Link
 from rehearse.model.faults import DEAF, FAIL, FREEZE, HANG, KILL, POWER, START, STOP, Fault, faults
-from rehearse.together import compute, pairs
+from rehearse.model.predict import predict
+from rehearse.model.two import RowOfTwo, predict_two
+from rehearse.report import counts_of_pairs
+from rehearse.together import compute, pairs, two_at_a_time
 from tests.commands import CODE
 from tests.rehearse.make import instance, pair
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 PAIRS = CODE / "docs" / "rehearse"
@@ -68,6 +72,28 @@ def test_what_there_is_no_time_for_is_counted() -> None:
     seen: list[int] = []
     found, late = compute(cluster, chosen, tell=seen.append)
     assert (len(found), late, seen[-1]) == (len(chosen), 0, len(chosen))
+
+
+def test_what_is_played_is_one_order_of_what_may_be_news() -> None:
+    """A pair is not played of which a fault is bad alone; those come first that the model calls bad."""
+    group = (Group("G", ("VI_51", "VI_52"), is_weighted=True),)
+    one, other = (
+        (instance(it), instance(it, vrid=52, interface="eth1", vips=(("192.0.2.20", "eth1"),))) for it in (150, 100)
+    )
+    cluster = pair(one, other, groups=group)
+    filters = [Fault(DEAF, (0, 1), "", name, both=True) for name in ("eth0", "eth1")]
+    chosen = [*filters, Fault(POWER, (0,)), Fault(POWER, (1,)), Fault(KILL, (0,))]
+    played: list[tuple[Fault, Fault]] = []
+
+    def play(twos: Sequence[tuple[Fault, Fault]]) -> list[RowOfTwo]:
+        played.extend(twos)
+        return predict_two(cluster, twos)
+
+    both = two_at_a_time(cluster, chosen, predict(cluster, chosen), {}, play)
+    assert {*played[0]} == {*filters}
+    assert [{*it} for it in played] == [{*filters}, {*chosen[2:4]}]
+    assert (len(both.lines), both.late, both.old) == (2, 0, 1)
+    assert "1 not run as one of the two is bad alone" in counts_of_pairs(both)
 
 
 def test_too_many_pairs_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
