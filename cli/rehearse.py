@@ -6,8 +6,9 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cli.nodes import NodeConf, WhatIf, names_of
 from cli.rehearsed import by_place, findings, report, writable, write_page
-from rehearse.change import Change, ChangeError, apply, change
+from rehearse.change import ChangeError, apply
 from rehearse.conf import cluster as cluster_of
 from rehearse.conf import configuration
 from rehearse.model.faults import faults as all_faults
@@ -41,32 +42,8 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
 
 GOOD, BAD_CODE, UNREADABLE = 0, 1, 3
-_MOST_NODES = 8
 _MOST_INSTANCES = 1000
 _MOST_EXPECTED = 64 << 20
-
-
-class NodeConf(tuple[str, str]):
-    """``NAME=PATH``: a node, and its keepalived.conf, its /etc or its root."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> NodeConf:
-        """Build it from its text; raises ValueError with the expected form."""
-        name, _, path = str(text).partition("=")
-        if not name or not path or "/" in name:
-            raise ValueError("a node is NAME=PATH, the path of its keepalived.conf, its /etc or its root")
-        return tuple.__new__(cls, (name, path))
-
-
-class WhatIf(Change):
-    """A change of the configurations as text."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> WhatIf:
-        """Build it from its text; raises ValueError with the expected form."""
-        return tuple.__new__(cls, change(text))
 
 
 def rehearse(
@@ -106,7 +83,7 @@ def rehearse(
     if not dry and (what_if or search):
         raise UsageError("--what-if and --search are for --dry: the configurations are run as they are")
     nodes = [node, *peer]
-    names = _names(nodes)
+    names = names_of(nodes)
     try:
         confs = [(name, _parse(name, path)) for name, path in nodes]
         version = keepalived_version or installed()
@@ -163,13 +140,6 @@ def rehearse(
 def _parse(name: str, given: str) -> Block:
     path, root = configuration(given)
     return parse(path, root=root, config_id=name)
-
-
-def _names(nodes: Sequence[NodeConf]) -> list[str]:
-    names = [name for name, _ in nodes]
-    if len({*names}) < len(names) or not 1 < len(names) <= _MOST_NODES:
-        raise UsageError(f"a rehearsal has 2 to {_MOST_NODES} nodes, each with a name of its own")
-    return names
 
 
 def _chosen(possible: list[Fault], words: Sequence[str], names: list[str], most: int) -> list[Fault]:
