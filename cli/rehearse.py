@@ -18,6 +18,7 @@ from rehearse.rows import lines
 from rehearse.search import search as search_changes
 from rehearse.services import notes, scripts_run, service_faults
 from rehearse.stage.apart import StageError
+from rehearse.stage.disk import disk_faults
 from rehearse.stage.perform import observe, perform
 from rehearse.stage.two import perform_two
 from rehearse.together import MOST_FAULTS, NO_PAIRS, two_at_a_time
@@ -108,7 +109,7 @@ def rehearse(
             writable(html)
         observed = [] if dry else observe(cluster, given, version)
         ran = scripts_run(cluster, observed)
-        possible = [*all_faults(cluster), *service_faults(cluster, observed)]
+        possible = [*all_faults(cluster), *service_faults(cluster, observed), *([] if dry else disk_faults(cluster))]
         chosen = _chosen(possible, faults, names, MOST_FAULTS if pairs else len(possible))
         rows = _predicted(cluster, chosen, confs) if dry else perform(cluster, given, chosen, version, observed)
         places = by_place(confs, said)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 POWER, STOP, KILL, FREEZE, DEAF = "power", "stop", "kill", "freeze", "filter"
 FAIL, HANG, START = "fail", "hang", "start"
+FULL = "full"  # /run: known to real runs alone
 # of a process or port that a script asks
 KILLED, STOPPED, HUNG = "killed", "stopped", "hung"
 CLOSED, FILTERED, MUTE = "closed", "filtered", "mute"
@@ -59,6 +60,7 @@ class Fault(NamedTuple):
 _PHRASES = {
     START: "all nodes start",
     POWER: "power off on {who}",
+    FULL: "disk full in /run on {who}",
     STOP: "keepalived stopped on {who}",
     KILL: "keepalived killed (-9) on {who}",
     FREEZE: "keepalived frozen (SIGSTOP) on {who}",

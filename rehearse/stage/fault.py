@@ -6,8 +6,9 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.cluster import FILE, INTERFACE, SCRIPT
-from rehearse.model.faults import DEAF, FREEZE, KILL, POWER, STOP
+from rehearse.model.faults import DEAF, FREEZE, FULL, KILL, POWER, STOP
 from rehearse.stage.breaks import break_part
+from rehearse.stage.disk import fill
 from rehearse.stage.wire import deafen, lose
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def hit(fault: dict[str, Any], nodes: Sequence[Node], vips: Sequence[str], *, br
             node.set_file(fault["name"], fault["value"] if broken else 0)
         elif fault["tracker"] == INTERFACE:
             node.link(fault["name"], up=not broken)
+        elif fault["kind"] == FULL:
+            fill(node, broken=broken)
         elif fault["kind"] == POWER:
             _power(node, vips, broken=broken)
         elif broken:

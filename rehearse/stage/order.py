@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rehearse.conf import configuration
 from rehearse.model.acts import file_value
 from rehearse.model.cluster import SCRIPT, links
-from rehearse.model.faults import FAIL, HANG, HANGS, START, Fault
+from rehearse.model.faults import FAIL, FULL, HANG, HANGS, START, Fault
 from rehearse.model.predict import predict
 from rehearse.stage.script import words
 from vipwarden.node.keepalived.lines import ConfError
@@ -197,7 +197,7 @@ def _timed(cluster: Cluster, fault: Fault, begun: int) -> dict[str, Any]:
     if fault.part:  # the model knows of its script alone
         kind = HANG if fault.kind in HANGS else FAIL
         return {**_timed(cluster, Fault(kind, fault.nodes, fault.tracker, fault.name), begun), **fault._asdict()}
-    rows = predict(cluster, [fault])
+    rows = predict(cluster, [fault]) if fault.kind != FULL else []
     slow = max((it.interval for node in cluster.nodes for it in node.instances), default=1000)
     delay = max((it.preempt_delay for node in cluster.nodes for it in node.instances), default=0)
     learns = [_learns(cluster, fault, mend=mend) for mend in (False, True)]
@@ -212,9 +212,10 @@ def _timed(cluster: Cluster, fault: Fault, begun: int) -> dict[str, Any]:
 
 
 def _learns(cluster: Cluster, fault: Fault, *, mend: bool) -> int:
-    scripts = [cluster.nodes[place].scripts.get(fault.name) for place in fault.nodes if fault.tracker == SCRIPT]
+    known = [(name, it) for place in fault.nodes for name, it in cluster.nodes[place].scripts.items()]
+    scripts = [it for name, it in known if fault.kind == FULL or (fault.tracker, fault.name) == (SCRIPT, name)]
     hangs = fault.kind == HANG and not mend
-    return max(((it.rise if mend else it.fall) * it.interval + it.timeout * hangs for it in scripts if it), default=0)
+    return max(((it.rise if mend else it.fall) * it.interval + it.timeout * hangs for it in scripts), default=0)
 
 
 def _last(row: Row, *, mend: bool) -> int:

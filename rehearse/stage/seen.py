@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.cluster import INTERFACE, written
-from rehearse.model.faults import DEAF, SCRIPT_ALONE
+from rehearse.model.faults import DEAF, FULL, SCRIPT_ALONE
 from rehearse.model.measure import Outcome, Phase, measured
 from rehearse.model.parts import parts, virtual_routers
 from rehearse.model.predict import Row
@@ -138,7 +138,7 @@ def depends(cluster: Cluster, router: list[tuple[int, int]], node: int, fault: F
 
 def _could(cluster: Cluster, fault: Fault, router: list[tuple[int, int]]) -> tuple[int, ...]:
     nodes = sorted({node for node, _ in router})
-    if fault.kind == DEAF:
+    if fault.kind in (DEAF, FULL):
         return tuple(nodes)
     spared = fault.tracker and fault.tracker != INTERFACE
     return tuple(

@@ -136,6 +136,22 @@ def test_a_second_fault_comes_while_the_first_lasts(nodes: list[str]) -> None:
         assert (it.mended_latest.owners, it.mended_latest.serving) == ((0,), (0,))
 
 
+def test_a_script_that_writes_to_a_full_run_fails(nodes: list[str], tmp_path: Path) -> None:
+    """The VIP moves where there is no room, and comes back."""
+    note = tmp_path / "root/etc/keepalived/note.sh"
+    note.write_text("#!/bin/sh\necho $$ >/run/note.new && mv /run/note.new /run/note\n", encoding="ascii")
+    note.chmod(0o755)
+    conf = tmp_path / "root/etc/keepalived/script.conf"
+    conf.write_text(_SCRIPT.replace("/nowhere/check web 'a b'", "/etc/keepalived/note.sh"), encoding="ascii")
+    ran = run(tmp_path, "vipwarden", "rehearse", *nodes[:2], "--faults", "disk full in /run", "--json")
+    assert ran.code == 0, ran.err
+    found = {it["fault"]: (it["during"], it["after"], it["verdict"]) for it in json.loads(ran.out)["faults"]}
+    assert found == {
+        "disk full in /run on lb1": (["lb2"], ["lb1"], "good"),
+        "disk full in /run on lb2": (["lb1"], ["lb1"], "good"),
+    }
+
+
 def test_more_vips_than_can_be_rehearsed_are_refused(nodes: list[str], tmp_path: Path) -> None:
     """The times would say nothing."""
     conf = tmp_path / "lb2.conf"
