@@ -61,6 +61,7 @@ def test_what_changes_changes_in_place(seen: Seen) -> None:
     seen(look, checks=checks)
 
 
+_READ = "choose(location.href, true)"  # it waits for a reading that is under way
 _KEPT = "[api.getBoundingClientRect().top, String(getSelection()), getSelection().anchorOffset]"
 
 
@@ -132,16 +133,14 @@ def test_a_clock_that_is_set_and_a_long_sleep_stop_nothing(seen: Seen) -> None:
     """The next reading comes within a minute, and nothing is older than it is."""
 
     async def look(tab: Tab, _: str, server: Server) -> None:
-        await tab.run("pause.click(); pause.click()")
-        await tab.until("document.documentElement.classList.contains('is-live')")
         await tab.run("window.asIs = Date.now; window.waits = []; window.later = setTimeout")
         await tab.run("setTimeout = (what, wait, ...more) => { waits.push(wait); return later(what, wait, ...more); }")
         await tab.run("window.jump = 0; Date.now = () => asIs() + (jump += 8 * 3600e3)")
-        await tab.run("refresh()")
+        await tab.run(_READ)
         assert 5000 <= max(await tab.run("waits")) <= 60_000  # milliseconds
         await tab.run("Date.now = () => asIs() - 86400e3")
         await server.cleanup()
-        await tab.run("refresh()")
+        await tab.run(_READ)
         await tab.until("document.getElementById('stale').textContent.includes('was true 0 s ago')")
         tab.said.clear()  # the browser tells of refused connections
 
@@ -156,14 +155,14 @@ def test_an_exporter_that_is_started_anew_goes_on_in_an_open_page(seen: Seen, tm
         await tab.run("choose('?find=shop', true)")
         await tab.until("document.getElementById('finding')?.textContent.includes('with shop')")
         await server.cleanup()
-        await tab.run("refresh(CHOICE)")
+        await tab.run(_READ)
         await tab.until("document.title.startsWith('? not current')")
         tab.said.clear()  # the browser tells of refused connections
         known = replace(nowhere(tmp_path / "anew"), listen=(Listen(url.split("/")[2]),))
         anew = await start(known)
         anew._answers.frame.sources = sample.node()
         try:
-            await tab.run("refresh(CHOICE)")
+            await tab.run(_READ)
             await tab.until("!document.title.startsWith('? not current') && document.getElementById('stale').hidden")
             assert await tab.run("stays && location.search === '?find=shop'")
             assert "with shop" in await tab.run("document.getElementById('finding').textContent")
