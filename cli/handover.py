@@ -26,6 +26,7 @@ _LOOK = 0.01  # seconds between two looks at the addresses
 _OBEY = 3.0  # seconds that keepalived may take to give the VIP up
 _AFTER = 1.5  # seconds for which the new owner is watched
 _SILENT = 4  # intervals of adverts without an advert: the owner is gone
+_PATIENT = 10  # seconds for the kernel to answer: what is under way is not given up for a busy machine
 _BACK = 10.0  # seconds in which this node has its VIP again
 _STOPPED = 10.0  # seconds by which the command may be late
 
@@ -195,6 +196,6 @@ class Move:
         return f"{peer} keeps {names}, by nopreempt or a higher priority; this node can take it again"
 
     def _holds(self) -> bool:
-        own = own_addresses()
+        own = own_addresses(_PATIENT)
         self._own = {one.address for one in own}
         return any(vip.is_held(own) for vip in self._of.vips)

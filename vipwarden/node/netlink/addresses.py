@@ -34,13 +34,14 @@ class Own:
         return f"Own({self.interface} {self.address}/{self.prefix})"
 
 
-def own_addresses() -> list[Own]:
+def own_addresses(timeout: float = _SECONDS) -> list[Own]:
     """Return every IPv4 and IPv6 address of this network namespace; raises AddressesError.
 
-    IPv6 addresses whose duplicate address detection failed are left out: the kernel does not use them.
+    IPv6 addresses whose duplicate address detection failed are left out: the kernel does not use them. It may take
+    ``timeout`` seconds: all namespaces wait for one lock (rtnl), which one that ends may hold for seconds.
     """
     try:
-        with Netlink(ROUTE, _SECONDS) as netlink:
+        with Netlink(ROUTE, timeout) as netlink:
             bodies = _dump(netlink)
     except TornError:
         raise AddressesError("the addresses of this node change too fast to be read") from None
