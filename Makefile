@@ -68,6 +68,11 @@ else
 	  $(BIN)/python -m pytest tests/rehearse/proof.py tests/rehearse/processes.py --timeout 1800 -rsP $(PYTEST)
 endif
 
+.PHONY: rehearse-ipvs
+# a rehearsal with real servers, in a guest of the lab: its kernel has IPVS
+rehearse-ipvs: guest
+	$(BIN)/python -m pytest tests/lab/rehearsed.py --timeout 600 $(PYTEST)
+
 # as many runs as an agent of 25 checks does in a day, and a million bad requests
 soak: setup
 	SOAK_CHECKS=2000000 SOAK_REQUESTS=1000000 $(BIN)/python -m pytest --timeout 7200 tests/agent/test_soak.py tests/agent/test_soak_doors.py

@@ -13,13 +13,14 @@ from rehearse.conf import cluster as cluster_of
 from rehearse.conf import configuration
 from rehearse.model.faults import faults as all_faults
 from rehearse.model.predict import predict
+from rehearse.real import Reals
 from rehearse.report import ExpectedError, as_json, as_text, differences, pairs_as_text
 from rehearse.rows import lines
 from rehearse.search import search as search_changes
 from rehearse.services import notes, scripts_run, service_faults
 from rehearse.stage.apart import StageError
 from rehearse.stage.disk import disk_faults
-from rehearse.stage.perform import observe, perform
+from rehearse.stage.perform import faults_behind, observe, on_stage, perform
 from rehearse.stage.two import perform_two
 from rehearse.together import MOST_FAULTS, NO_PAIRS, two_at_a_time
 from rehearse.unmodelled import unmodelled
@@ -109,9 +110,15 @@ def rehearse(
             writable(html)
         observed = [] if dry else observe(cluster, given, version)
         ran = scripts_run(cluster, observed)
-        possible = [*all_faults(cluster), *service_faults(cluster, observed), *([] if dry else disk_faults(cluster))]
+        behind = Reals() if dry else on_stage([conf for _, conf in confs])
+        possible = [
+            *all_faults(cluster),
+            *service_faults(cluster, observed),
+            *faults_behind(cluster, behind),
+            *([] if dry else disk_faults(cluster)),
+        ]
         chosen = _chosen(possible, faults, names, MOST_FAULTS if pairs else len(possible))
-        rows = _predicted(cluster, chosen, confs) if dry else perform(cluster, given, chosen, version, observed)
+        rows = _predicted(cluster, chosen, confs) if dry else perform(cluster, given, chosen, version, observed, behind)
         places = by_place(confs, said)
         found = lines(cluster, rows, places)
         run = None if dry else partial(perform_two, cluster, given, version, observed)
@@ -126,7 +133,9 @@ def rehearse(
         running = None if version is None else str(version)
         sys.stdout.write(as_json(found, both.lines if pairs else None, nodes=names, keepalived=running, **more))
     else:
-        sys.stdout.write(_as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in notes(ran)))
+        sys.stdout.write(
+            _as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in (*notes(ran), *behind.notes))
+        )
     if not expect:
         return BAD_CODE if any(line.verdict == BAD for line in (*found, *both.lines)) else GOOD
     try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rehearse.model.cluster import Cluster
-    from rehearse.model.measure import Noticed, Outcome, Phase
+    from rehearse.model.measure import Behind, Noticed, Outcome, Phase
     from rehearse.model.predict import Row
 
     Place = tuple[str, int]
@@ -59,6 +59,7 @@ class Line:
     mended: list[Moment]
     alone: list[str]
     asked: dict[str, dict[str, float]] = field(default_factory=dict)
+    behind: dict[str, object] = field(default_factory=dict)
 
     @property
     def moved(self) -> str:
@@ -79,6 +80,7 @@ class Entry(NamedTuple):
     broken: tuple[str, ...] = ()
     alone: tuple[str, ...] = ()
     noticed: Noticed | None = None
+    behind: Behind | None = None
 
 
 def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[str]] | None = None) -> list[Line]:
@@ -96,6 +98,7 @@ def lines(cluster: Cluster, rows: Iterable[Row], rules: Mapping[Place, Sequence[
                 row.fault.kind in BEYOND,
                 (row.fault.name,),
                 noticed=row.noticed,
+                behind=row.behind,
             )
             for row in rows
         ),
@@ -116,7 +119,14 @@ def merged(
             *(_pair(outcome.soonest, outcome.latest, name) for name in ("without", "two", "lost")),
             *(_pair(outcome.mended_soonest, outcome.mended_latest, name) for name in ("without", "two")),
         )
-        key = (it.fault, owners, tuple(round(it, 1) for pair in times for it in pair), said, it.alone)
+        key = (
+            it.fault,
+            owners,
+            tuple(round(it, 1) for pair in times for it in pair),
+            said,
+            it.alone,
+            it.behind and it.behind.service,
+        )
         known = found.get(key)
         if known is None:
             before, during, after = ([names[node] for node in nodes] for nodes in owners)
@@ -147,10 +157,14 @@ def merged(
 
 def _add(line: Line, cluster: Cluster, it: Entry, rules: Mapping[Place, Sequence[str]]) -> None:
     instances = [cluster.nodes[node].instances[number] for node, number in it.instances]
-    line.vips += dict.fromkeys(address for it in instances for address, _ in it.vips)
+    vips = dict.fromkeys(address for own in instances for address, _ in own.vips)
+    line.vips += vips if it.behind is None else [it.behind.service]
     line.instances += [it for it in dict.fromkeys(it.name for it in instances) if it not in line.instances]
     if it.noticed is not None:
         line.asked = _joined(line.asked, it.noticed)
+    if it.behind is not None:
+        gone, back = (None if ms is None else ms / 1000 for ms in (it.behind.gone, it.behind.back))
+        line.behind = {"real": it.behind.name, "gone": gone, "back": back, "others": it.behind.others}
     if rules and it.said.word == BAD:
         places = [it.place for it in instances]
         places += [link.place for own in instances for link in own.links if link.name in it.broken]

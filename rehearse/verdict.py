@@ -9,7 +9,7 @@ from rehearse.model.faults import DEAF, FREEZE, KILL, START
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rehearse.model.measure import Noticed, Outcome, Phase
+    from rehearse.model.measure import Behind, Noticed, Outcome, Phase
     from rehearse.model.predict import Row
 
 GOOD, BAD, OPEN = "good", "bad", "open"
@@ -29,6 +29,10 @@ class Verdict(NamedTuple):
 
 def verdict(row: Row, names: Sequence[str]) -> Verdict:
     """Return the worst verdict of all phases of a fault."""
+    if row.behind is not None:
+        found = _behind(row, row.behind)
+        if found.word != GOOD:
+            return found
     said = judged(row.outcome, names, is_start=row.fault.kind == START, noticed=row.noticed)
     phase = row.outcome.latest
     if phase.serving or not set(phase.owners) & set(row.silent):
@@ -49,6 +53,23 @@ def judged(
     if noticed is not None:
         found += _suffered(outcome, noticed, names)
     return next((it for word in (BAD, OPEN) for it in found if it.word == word), Verdict(GOOD, ""))
+
+
+def _behind(row: Row, real: Behind) -> Verdict:
+    """Judge what becomes of the clients of a virtual server when one of its real servers fails."""
+    asked = row.noticed
+    if asked is None:
+        return Verdict(OPEN, "no client asked")
+    during, after = asked.during, asked.after
+    if during.is_silent:
+        return Verdict(BAD, "all requests are lost") if real.others else Verdict(OPEN, "no real server is left")
+    if real.gone is None and during.lost:
+        return Verdict(BAD, f"{real.name} goes on getting connections: {during.lost} of {during.sent} are lost")
+    if after.is_silent or (real.gone is not None and real.back is None):
+        return Verdict(BAD, f"{_MENDED}{real.name} gets no connections again")
+    if real.gone is not None and real.gone > _LONG and during.lost:
+        return Verdict(OPEN, f"{real.name} gets connections for {real.gone / 1000:.0f} s")
+    return Verdict(GOOD, "")
 
 
 def _suffered(outcome: Outcome, noticed: Noticed, names: Sequence[str]) -> Iterator[Verdict]:

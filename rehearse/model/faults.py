@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 POWER, STOP, KILL, FREEZE, DEAF = "power", "stop", "kill", "freeze", "filter"
 FAIL, HANG, START = "fail", "hang", "start"
+REAL = "real"  # the tracker of a real server, which the model does not know
 FULL = "full"  # /run: known to real runs alone
 # of a process or port that a script asks
 KILLED, STOPPED, HUNG = "killed", "stopped", "hung"
 CLOSED, FILTERED, MUTE = "closed", "filtered", "mute"
+GONE = "gone"  # a host
 HANGS = (HANG, HUNG, FILTERED, MUTE)  # who asks waits
 MISSING, NO_INTERPRETER = "missing", "no interpreter"
 SCRIPT_ALONE = (MISSING, NO_INTERPRETER)  # its service is well
@@ -44,6 +46,8 @@ class Fault(NamedTuple):
             one, other = (names[node] for node in self.nodes)
             way = f"between {one} and {other}" if self.both else f"from {one} to {other}"
             return f"VRRP filtered {way} on {self.name}"
+        if self.tracker == REAL:
+            return f"{self.part}: {_OF_REALS[self.kind]}"
         if self.part:
             return f"{self.part} {MISSING if self.kind == NO_INTERPRETER else self.kind} on {who}"
         if self.kind in _PHRASES:
@@ -57,6 +61,7 @@ class Fault(NamedTuple):
         }[self.tracker]
 
 
+_OF_REALS = {CLOSED: "port closed", FILTERED: "port filtered", MUTE: "answers nothing", GONE: "host gone"}
 _PHRASES = {
     START: "all nodes start",
     POWER: "power off on {who}",

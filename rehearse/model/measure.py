@@ -77,6 +77,20 @@ class Asked(NamedTuple):
     is_wrong: bool
 
 
+class Behind(NamedTuple):
+    """A real server that a fault hits: in how many ms it gets no connections any more, and after the fault some again.
+
+    None where that does not happen. ``service`` is the virtual server, as ADDRESS:PORT; ``others`` of it get some while
+    the fault lasts.
+    """
+
+    service: str
+    name: str
+    gone: int | None
+    back: int | None
+    others: int
+
+
 class Noticed(NamedTuple):
     """What a client noticed before a fault, while it lasted, and after its end."""
 

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     from rehearse.model.cluster import Cluster
-    from rehearse.model.measure import Noticed, Outcome
+    from rehearse.model.measure import Behind, Noticed, Outcome
 
 
 class Row(NamedTuple):
     """A fault and its outcome for the instances (places of node and instance) of a virtual router.
 
     ``noticed`` is what a client saw in a real run, None where none asked; ``silent`` are the nodes whose script said
-    nothing of the fault.
+    nothing of the fault; ``behind`` is the real server that was hit.
     """
 
     fault: Fault
@@ -28,6 +28,7 @@ class Row(NamedTuple):
     outcome: Outcome
     noticed: Noticed | None = None
     silent: tuple[int, ...] = ()
+    behind: Behind | None = None
 
 
 def predict(cluster: Cluster, chosen: Iterable[Fault] | None = None, *, gap: int = 0) -> list[Row]:

@@ -22,11 +22,12 @@ _GATEWAYS, _HOSTS = 20, 64  # from the end of a network: its last addresses are 
 
 
 class Ask(NamedTuple):
-    """A VIP that is asked, and the instances of its virtual router."""
+    """A VIP that is asked, and the instances of its virtual router; ``port`` is that of a virtual server."""
 
     vip: str
     device: str
     router: Part
+    port: int = 0
 
 
 def asks(cluster: Cluster) -> list[Ask]:
@@ -41,16 +42,21 @@ def asks(cluster: Cluster) -> list[Ask]:
     return found[::step]
 
 
-def add_client(cluster: Cluster, order: dict[str, Any], faults: Sequence[Fault]) -> None:
+def add_client(cluster: Cluster, order: dict[str, Any], faults: Sequence[Fault], more: Sequence[Ask] = ()) -> None:
     """Add to an order what the client asks, its addresses, the routes to it, and which services go with each fault."""
-    found = asks(cluster)
+    found = [*asks(cluster), *more]
     nodes = order["nodes"]
     order["asks"] = [
-        {"vip": it.vip, "network": _network(nodes, cluster, it), "port": _PORT + number, "nodes": _places(it)}
+        {
+            "vip": it.vip,
+            "network": _network(nodes, cluster, it),
+            "port": it.port or _PORT + number,
+            "nodes": [] if it.port else _places(it),
+        }
         for number, it in enumerate(found)
     ]
     used = {ip_interface(it).ip for node in nodes for entries in node["addresses"].values() for it in entries}
-    used |= {ip_interface(it).ip for it in order["vips"]}
+    used |= {ip_interface(it).ip for it in (*order["vips"], *order["taken"])}
     order["clients"] = {}
     for node in nodes:
         node["routes"] = {name: [] for name in node["interfaces"]}
@@ -68,7 +74,7 @@ def add_client(cluster: Cluster, order: dict[str, Any], faults: Sequence[Fault])
         entry["sick"] = [
             [place, number, fault.kind in HANGS]
             for number, it in enumerate(found)
-            for place in fault.nodes
+            for place in (() if it.port else fault.nodes)
             if depends(cluster, it.router, place, fault)
         ]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
+import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rehearse.stage.loop import IN, open_in
@@ -11,6 +14,18 @@ if TYPE_CHECKING:
     from rehearse.stage.loop import Loop
 
 _BACKLOG = 128
+_ATTACH_FILTER, _DETACH_FILTER = 26, 27  # SO_ATTACH_FILTER, SO_DETACH_FILTER
+_NOTHING = struct.pack("=HBBI", 0x06, 0, 0, 0)  # of each packet
+
+
+def deafen(sock: socket.socket, *, broken: bool) -> None:
+    """Let a socket drop what comes in without a word, as a firewall does, or take it again."""
+    if broken:
+        code = ctypes.create_string_buffer(_NOTHING)
+        sock.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(code)))
+    else:
+        with suppress(OSError):  # it has none
+            sock.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
 
 
 class Listener:
@@ -30,7 +45,13 @@ class Listener:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             self._socket.bind(("::", self._port))
             self._socket.listen(_BACKLOG)
+        deafen(self._socket, broken=False)
         self._loop.watch(self._socket, IN, self._greet)
+
+    def filter(self) -> None:
+        """Drop what comes in."""
+        if self._socket is not None:
+            deafen(self._socket, broken=True)
 
     def mute(self) -> None:
         """Let the kernel take connections, and answer none."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rehearse.model.faults import REAL
 from rehearse.stage.breaks import noticed, restored
 from rehearse.stage.client import Client, Ears
 from rehearse.stage.fault import hit
@@ -21,6 +23,8 @@ from rehearse.stage.held import Held
 from rehearse.stage.loop import Loop
 from rehearse.stage.node import Node
 from rehearse.stage.observe import Observer
+from rehearse.stage.reals import RealServers, forward, leads
+from rehearse.stage.space import configure
 from rehearse.stage.watch import Watch
 
 if TYPE_CHECKING:
@@ -56,6 +60,7 @@ def stages(order: dict[str, Any]) -> list[list[Node]]:
                 f"link add q{number}-{network} type veth peer name n{network} netns c{number}",
                 f"link set q{number}-{network} master b{number}-{network} up",
             ]
+        links += [line for which, real in enumerate(order["reals"]) for line in leads(number, which, real)]
         made.append(nodes)
     subprocess.run(["ip", "-batch", "-"], input="\n".join(links) + "\n", text=True, check=True)
     return made
@@ -71,6 +76,8 @@ def set_up(node: Node) -> None:
         lines += [f"route replace {it} dev {name}" for it in node.given["routes"][name]]
     configure(node.space, lines)
     node.lay_out()
+    if node.given.get("virtual_servers"):
+        forward(node)
     node.hold()
 
 
@@ -100,16 +107,21 @@ def set_up_client(order: dict[str, Any], number: int) -> None:
     configure(f"c{number}", lines)
 
 
-def configure(space: str, lines: list[str]) -> None:
-    """Run commands of ip(8) in a network namespace."""
-    command = ["nsenter", f"--net=/run/netns/{space}", "ip", "-batch", "-"]
-    subprocess.run(command, input="\n".join([*lines, ""]).encode(), check=True, capture_output=True)
-
-
-def play(fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Client, loop: Loop) -> dict[str, float]:
+def play(
+    fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Client, behind: RealServers, loop: Loop
+) -> dict[str, float]:
     """Start the nodes, break, mend; return the times."""
+
+    def strike(*, broken: bool) -> None:
+        loop.ask(lambda: client.hit(fault["sick"], broken=broken))
+        if fault["tracker"] == REAL:
+            behind.hit(fault, broken=broken)
+        else:
+            hit(fault, nodes, vips, broken=broken)
+
     times = {"begun": time.monotonic()}
     loop.ask(client.begin)
+    loop.ask(behind.tables.begin)
     for node in nodes:
         node.start()
     time.sleep(fault["begin"])
@@ -122,14 +134,12 @@ def play(fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Clie
     for node in nodes:
         node.mark()
     times["hit"] = time.monotonic()
-    loop.ask(lambda: client.hit(fault["sick"], broken=True))
-    hit(fault, nodes, vips, broken=True)
+    strike(broken=True)
     _last(fault, nodes, times["hit"], lambda sick: loop.ask(lambda: client.hit(sick, broken=False)))
     for node in nodes:
         node.cut()
     times["mended"] = time.monotonic()
-    loop.ask(lambda: client.hit(fault["sick"], broken=False))
-    hit(fault, nodes, vips, broken=False)
+    strike(broken=False)
     if "first" in fault:
         hit(fault["first"], nodes, vips, broken=False)
     time.sleep(fault["after"])
@@ -191,15 +201,23 @@ def _detail(error: Exception) -> str:
     return detail.decode("utf-8", "replace") if isinstance(detail, bytes) else ""
 
 
-def main() -> None:
-    """Rehearse the faults, some at a time, or only look what the scripts ask."""
-    threading.excepthook = _fail
-    order = json.load(sys.stdin)
+def _order() -> dict[str, Any]:
+    """Return what is to be done, and provide for all stages: descriptors, a certificate, adverts in time."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     Path("/run/netns").mkdir(exist_ok=True)
     Held.certificate = certificate()
     urgent = ("chrt", "-f", "10")
     if not subprocess.run([*urgent, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
         Held.urgent = urgent
+    order: dict[str, Any] = json.load(sys.stdin)
+    return order
+
+
+def main() -> None:
+    """Rehearse the faults, some at a time, or only look what the scripts ask."""
+    threading.excepthook = _fail
+    order = _order()
     made = stages(order)
     late = threading.Timer(order["most"], os._exit, [_LATE])
     late.daemon = True
@@ -221,14 +239,15 @@ def main() -> None:
         with gate:
             fault, nodes = order["faults"][number], made[number]
             said: dict[str, Any] = {"fault": number}
-            client = Client(loop, ears, order, number)
+            client, behind = Client(loop, ears, order, number), RealServers(loop, order, number, Held.certificate)
             try:
                 for node in nodes:
                     set_up(node)
                 set_up_client(order, number)
+                behind.set_up()
                 time.sleep(_SETTLE)
-                said["times"] = play(fault, nodes, order["vips"], client, loop)
-                said["client"] = client.log
+                said["times"] = play(fault, nodes, order["vips"], client, behind, loop)
+                said |= {"client": client.log, "ipvs": behind.tables.log}
                 said["restored"] = [restored(node, fault, said["times"]["hit"]) for node in nodes]
                 said["silent"] = [place for place in fault["nodes"] if not noticed(nodes[place], fault)]
                 first = number * len(nodes)
@@ -236,6 +255,7 @@ def main() -> None:
             except (OSError, subprocess.SubprocessError) as error:
                 said["error"] = f"{error}: {_detail(error)}"
             loop.ask(client.end)
+            loop.ask(behind.end)
             said["logs"] = [node.said() for node in nodes if (node.folder / "log").exists()]
             for node in nodes:
                 node.end()

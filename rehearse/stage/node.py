@@ -111,14 +111,19 @@ class Node:
         for path in (self.root / "run").glob("keepalived*"):
             if path.is_file():
                 path.unlink()
+        command = ("keepalived", "-n", "-l", "-D", *self._only(), "-f", self.given["conf"])
         with (self.folder / "log").open("ab") as log:
             self._keepalived = subprocess.Popen(
-                [*self.held.urgent, *self.held.command("keepalived", "-n", "-l", "-D", "-P", "-f", self.given["conf"])],
+                [*self.held.urgent, *self.held.command(*command)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def _only(self) -> list[str]:
+        """Return the option for VRRP alone, where no real servers stand on the stage."""
+        return [] if self.given.get("virtual_servers") else ["-P"]
 
     def is_running(self) -> bool:
         """Return whether keepalived has not ended."""

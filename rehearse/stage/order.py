@@ -75,7 +75,8 @@ def order(
     for it in timed:  # a script that takes its time to say OK
         it["begin"] += slow
         it["after"] += slow
-    return {"nodes": nodes, "vips": vips, "faults": timed}
+    begin = _begin(cluster, begun) + slow
+    return {"nodes": nodes, "vips": vips, "faults": timed, "begin": begin, "reals": [], "taken": []}
 
 
 def _user(block: Block) -> list[str]:
@@ -175,10 +176,15 @@ def _free(place: int, number: int, name: str, conf: Block) -> str:
         for vip in _vips_of(block) if block.value("interface") == name else ():
             network = ip_interface(vip).network
             if ":" not in vip and network.num_addresses > 16:
-                taken = {ip_interface(it).ip for it in _vips(conf)}
+                taken = {ip_interface(it).ip for it in (*_vips(conf), *_reals(conf))}
                 hosts = [it for it in (network[-2 - number] for number in range(12)) if it not in taken]
                 return f"{hosts[-1 - place]}/{network.prefixlen}"  # later nodes are higher
     return f"{ip_network('198.18.0.0/15')[256 * number + place + 1]}/24"
+
+
+def _reals(conf: Block) -> Iterator[str]:
+    for block in conf.named("virtual_server"):
+        yield from filter(None, (plain_address(it.name) for it in block.named("real_server", "sorry_server")))
 
 
 def _vips(conf: Block) -> Iterator[str]:
@@ -193,19 +199,30 @@ def _vips_of(block: Block) -> Iterator[str]:
             yield f"{plain_address(address)}/{length or (128 if ':' in address else 32)}"
 
 
+def _slowest(cluster: Cluster) -> tuple[int, int]:
+    """Return the longest advert_int and preempt_delay in ms."""
+    every = [it for node in cluster.nodes for it in node.instances]
+    return max((it.interval for it in every), default=1000), max((it.preempt_delay for it in every), default=0)
+
+
+def _begin(cluster: Cluster, begun: int) -> float:
+    """Return after how many seconds the nodes have come to rest."""
+    slow, delay = _slowest(cluster)
+    return (begun + delay + 2 * slow + _MARGIN) / 1000
+
+
 def _timed(cluster: Cluster, fault: Fault, begun: int) -> dict[str, Any]:
     if fault.part:  # the model knows of its script alone
         kind = HANG if fault.kind in HANGS else FAIL
         return {**_timed(cluster, Fault(kind, fault.nodes, fault.tracker, fault.name), begun), **fault._asdict()}
     rows = predict(cluster, [fault]) if fault.kind != FULL else []
-    slow = max((it.interval for node in cluster.nodes for it in node.instances), default=1000)
-    delay = max((it.preempt_delay for node in cluster.nodes for it in node.instances), default=0)
+    slow, delay = _slowest(cluster)
     learns = [_learns(cluster, fault, mend=mend) for mend in (False, True)]
     down = 5 * slow + 1000
     return {
         **fault._asdict(),
         "value": _value(cluster, fault),
-        "begin": (begun + delay + 2 * slow + _MARGIN) / 1000,
+        "begin": _begin(cluster, begun),
         "during": (max([learns[0] + delay + down, *(_last(row, mend=False) for row in rows)]) + _MARGIN) / 1000,
         "after": (max([learns[1] + delay + down, *(_last(row, mend=True) for row in rows)]) + _MARGIN) / 1000,
     }

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.cluster import PROCESS
-from rehearse.model.faults import START
+from rehearse.model.faults import REAL, START
 from rehearse.progress import Progress
+from rehearse.real import Reals, real_faults, reals
 from rehearse.stage.apart import PROGRAMS, StageError, run
 from rehearse.stage.asked import add_client, asks
+from rehearse.stage.behind import add_reals, services
+from rehearse.stage.judged import judged
 from rehearse.stage.noticed import noticed
 from rehearse.stage.observe import OTHER, service
 from rehearse.stage.order import order
 from rehearse.stage.seen import rows, started
+from rehearse.stage.table import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,24 +39,46 @@ AROUND = 4  # seconds that a stage takes before and after
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin"
 
 
+def on_stage(confs: Sequence[Block]) -> Reals:
+    """Return the real servers that can stand on the stages, none where the kernel has no IPVS; raises ConfError."""
+    found = reals(confs)
+    if found.hosts and not Path(PATH).exists():
+        return Reals(notes=["virtual servers are left out: this kernel has no IPVS (modprobe ip_vs)"])
+    return found
+
+
+def faults_behind(cluster: Cluster, behind: Reals) -> list[Fault]:
+    """Return what can hit the real servers of the virtual servers whose VIP an instance has."""
+    return real_faults(behind, [service for service, _ in services(cluster, behind)])
+
+
 def perform(
     cluster: Cluster,
     confs: Sequence[tuple[str, str, Block]],
     faults: Sequence[Fault],
     version: tuple[int, ...] | None,
     observed: Sequence[dict[str, Any]] = (),
+    behind: Reals | None = None,
 ) -> list[Row]:
-    """Return a row for each fault and each virtual router that it can touch; raises StageError and ConfError.
+    """Return a row for each fault and each virtual router or server that it can touch; raises StageError and ConfError.
 
-    ``observed`` is what ``observe()`` returns: without it a switch stands in for all scripts.
+    ``observed`` is what ``observe()`` returns: without it a switch stands in for all scripts. ``behind`` is what
+    ``on_stage()`` returns.
     """
     _refuse(cluster)
     _refuse_faults(faults)
-    wanted = order(cluster, confs, faults, version, observed)
+    own = [it for it in faults if it.tracker != REAL]
+    wanted = order(cluster, confs, own, version, observed)
     wanted["together"] = many = together(cluster, observed)
-    played = [it for it in faults if it.kind != START]
-    add_client(cluster, wanted, played)
-    asked = asks(cluster)
+    played = [it for it in own if it.kind != START]
+    behind = behind or Reals()
+    asked_reals = services(cluster, behind)
+    asked = [*asks(cluster), *(ask for _, ask in asked_reals)]
+    wanted["taken"] = [*behind.hosts]
+    add_client(cluster, wanted, played, [ask for _, ask in asked_reals])
+    hits = [it for it in faults if it.tracker == REAL]
+    add_reals(wanted, cluster, behind, hits)
+    played += hits
     seconds = sum(it["begin"] + it["during"] + it["after"] + AROUND for it in wanted["faults"])
     left = max(seconds / many, *(it["begin"] + it["during"] + it["after"] + AROUND for it in wanted["faults"]))
     wanted["most"] = 3 * left + 120
@@ -63,9 +90,12 @@ def perform(
         if "times" not in said:
             logs = " ".join(line for log in said["logs"] for line in log.splitlines()[-8:])
             raise StageError(f"{played[number].kind}: {said.get('error', 'it did not come about')} {logs}")
-        found[number] = [
-            it._replace(noticed=noticed(cluster, asked, it, said)) for it in rows(cluster, played[number], said)
-        ]
+        if played[number].tracker == REAL:
+            found[number] = [*judged(cluster, asked, asked_reals, played[number], said)]
+        else:
+            found[number] = [
+                it._replace(noticed=noticed(cluster, asked, it, said)) for it in rows(cluster, played[number], said)
+            ]
         first = first or [
             row._replace(noticed=noticed(cluster, asked, row, said))
             for it in faults

@@ -30,7 +30,7 @@ def rows(cluster: Cluster, fault: Fault, said: dict[str, Any]) -> Iterator[Row]:
             continue
         for router in virtual_routers(cluster, part):
             silent = tuple(said["silent"]) if fault.part else ()
-            yield Row(fault, tuple(router), _outcome(cluster, fault, router, said), silent=silent)
+            yield Row(fault, tuple(router), outcome(cluster, fault, router, said), silent=silent)
 
 
 def started(cluster: Cluster, fault: Fault, said: dict[str, Any]) -> Iterator[Row]:
@@ -75,7 +75,8 @@ def _while(cluster: Cluster, first: Fault, router: list[tuple[int, int]], log: l
     return [it for place, it in enumerate(found) if not place or it[1:] != found[place - 1][1:]]
 
 
-def _outcome(cluster: Cluster, fault: Fault, router: list[tuple[int, int]], said: dict[str, Any]) -> Outcome:
+def outcome(cluster: Cluster, fault: Fault, router: list[tuple[int, int]], said: dict[str, Any]) -> Outcome:
+    """Return what becomes of a virtual router."""
     times = {name: round(1000 * it) for name, it in said["times"].items()}
     log = _log(cluster, fault, router, said, times)
     before = [it for it in log if it.time < times["hit"]][-1]
