@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from json import dumps
+from math import isfinite
 from time import localtime, mktime, strftime, strptime
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,10 @@ class When(float):
             return float.__new__(cls, text)
         try:
             if text.startswith("@"):
-                return float.__new__(cls, float(text[1:]))
+                found = float(text[1:])
+                if not isfinite(found):
+                    raise ValueError
+                return float.__new__(cls, found)
             day, _, of_day = text.replace("T", " ").rpartition(" ")
             if not day and ":" not in of_day:
                 day, of_day = of_day, "00:00"

@@ -104,6 +104,8 @@ def test_kind_and_name_and_time_choose(tmp_path: Path, pair: tuple[str, str]) ->
     [
         (["--kind", "nonsense"], "there is no kind 'nonsense'; there are address, agent,"),
         (["--since", "yesterday"], "a time is wanted, such as 03:00"),
+        (["--since", "@nan"], "a time is wanted"),
+        (["--until", "@1e999"], "a time is wanted"),
         (["--follow", "--explain"], "--follow is for the events of this node"),
     ],
 )

@@ -46,6 +46,12 @@ class Addresses:
 
     def run(self) -> None:
         """Hand over the VIPs that are there, and then each change, until the process ends."""
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - a thread that ends says nothing of itself
+            self._say(f"VIPs that come or go are not recorded any more: {error!r}")
+
+    def _run(self) -> None:
         self._look(first=True)
         while True:
             try:
