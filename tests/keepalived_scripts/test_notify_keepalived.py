@@ -123,12 +123,11 @@ def test_an_independent_reader_hears_everything_from_start_to_stop(cluster: Clus
     """Started before keepalived, over a reload and a restart of it, each with another FIFO."""
     cluster.configure(globally=f"vrrp_notify_fifo {cluster.own.folder}/fifo")
     with cluster.reader():
-        for _ in range(2):
+        for turn in (1, 2):
             with cluster.own.keepalived() as process:
                 cluster.must_be("MASTER")
                 process.send_signal(signal.SIGHUP)
-                cluster.own.must_come(lambda: cluster.own.times("Reloading") > 0)
-                time.sleep(0.5)
+                cluster.own.must_come(lambda turn=turn: cluster.own.times("Reload complete") == turn)  # type: ignore[misc]
                 cluster.mood(1)
                 cluster.must_be("FAULT")
                 cluster.mood(0)
@@ -152,8 +151,7 @@ def test_a_reader_that_keepalived_starts_hears_the_stop_as_well(cluster: Cluster
     with cluster.own.keepalived() as process:
         cluster.must_be("MASTER")
         process.send_signal(signal.SIGHUP)
-        cluster.own.must_come(lambda: cluster.own.times("Reloading") > 0)
-        time.sleep(0.5)
+        cluster.own.must_come(lambda: cluster.own.times("Reload complete") == 1)
         cluster.mood(1)
         cluster.must_be("FAULT")
         cluster.mood(0)
