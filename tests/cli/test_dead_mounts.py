@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import BIN, environment
+from tests.commands import BIN, environment, run
 from tests.servers.ports import free_ports
 from tests.servers.stuck import dead_mount
 
@@ -48,3 +48,17 @@ def test_a_reload_that_hangs_holds_up_no_end(tmp_path: Path, part: str) -> None:
                 assert process.wait(timeout=30) == 0
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("line", ["vipwarden status", "vipwarden status --prometheus", "check_verdict --all"])
+def test_the_state_of_the_node_is_shown_without_its_disk(tmp_path: Path, line: str) -> None:
+    """When it matters most; the maintenance is known from the copies of the records."""
+    env = environment(tmp_path) | {"VIPWARDEN_STATE_DIR": f"{tmp_path}/state"}
+    assert run(tmp_path, "chk_port", "-H", "127.0.0.1", "-p", "1", "--name", "web", env=env).code == 1
+    (tmp_path / "vipwarden.yaml").write_text("checks: {}\n")
+    start = ("maint", "start", "web", "--for", "1h", "--reason", "disks", "--config", f"{tmp_path}/vipwarden.yaml")
+    assert run(tmp_path, "vipwarden", *start, env=env).code == 0
+    with dead_mount(tmp_path / "state"):
+        done = run(tmp_path, *line.split(), env=env)
+    assert "web" in done.out, done
+    assert "prometheus" in line or ": disks" in done.out, done

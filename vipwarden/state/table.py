@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vipwarden.core.result import UNKNOWN
 from vipwarden.state import files, paths
-from vipwarden.state.maintained import read_all as maintained
+from vipwarden.state.maintained import read_copies
 from vipwarden.state.maintenance import chosen
 from vipwarden.state.standing import LEFT, PAST, STALE, standing
 from vipwarden.state.verdict import read_all
@@ -95,7 +95,7 @@ def _configured(folder: str) -> list[str]:
 
 def mark(verdicts: Iterable[Verdict]) -> None:
     """Note the maintenance of verdicts without a TTL, those of chk_ and check_ commands; the agent notes it itself."""
-    records = maintained()
+    records = read_copies()  # a disk that hangs holds up nobody who looks
     for verdict in verdicts:
         if not verdict.ttl and (record := chosen(records, verdict.name)) is not None:
             verdict.maintenance = record.text
