@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.cluster import INTERFACE, written
@@ -108,7 +109,7 @@ def _log(
     changes += [(round(1000 * said["restored"][node]), mark, "", False) for mark, node in again.items()]
     log = [Held(times["begun"], (), ())]
     lasts = False
-    for at, node, address, is_on in sorted(changes):
+    for at, node, address, is_on in sorted(changes, key=itemgetter(0, 1)):  # those of a node as they came
         if node < -1:
             sick.discard(again[node])
         elif node < 0:
