@@ -131,7 +131,7 @@ def rehearse(
     if json:
         more: dict[str, object] = {} if dry else {"scripts": [it._asdict() for it in ran]}
         running = None if version is None else str(version)
-        sys.stdout.write(as_json(found, both.lines if pairs else None, nodes=names, keepalived=running, **more))
+        sys.stdout.write(as_json(found, both if pairs else None, nodes=names, keepalived=running, **more))
     else:
         sys.stdout.write(
             _as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in (*notes(ran), *behind.notes))

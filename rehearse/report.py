@@ -151,9 +151,12 @@ def counts(found: Sequence[Line]) -> str:
     return f"{text}; {beyond} of the bad are beyond any keepalived.conf" if beyond else text
 
 
-def as_json(found: Sequence[Line], pairs: Sequence[Line] | None = None, **more: object) -> str:
+def as_json(found: Sequence[Line], pairs: Both | None = None, **more: object) -> str:
     """Return the tables as one JSON object."""
-    both = {} if pairs is None else {"pairs": [as_dict(line) for line in pairs]}
+    both: dict[str, object] = {}
+    if pairs is not None:
+        both["pairs"] = [as_dict(line) for line in pairs.lines]
+        both["pairs_left_out"] = {"void": pairs.void, "one_is_bad": pairs.old, "no_time": pairs.late}
     return json.dumps({**more, "faults": [as_dict(line) for line in found], **both}, indent=2) + "\n"
 
 

@@ -83,7 +83,7 @@ def steps(line: Line) -> Iterator[str]:
 
 def _parts(line: Line, size: Scale) -> Iterator[_Part]:
     first = size.place(0, mended=False)
-    if line.before:
+    if line.mended:  # else it is the start
         yield _Part(0, first, Moment(0, line.before, line.before))
     for is_mended, moments in ((False, line.broken[:_SHOWN]), (True, line.mended[:_SHOWN])):
         if not moments:

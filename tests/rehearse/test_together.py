@@ -127,6 +127,7 @@ def test_only_what_is_new_is_listed(capsys: pytest.CaptureFixture[str], tmp_path
     said = json.loads(out)
     assert code == 1
     assert {len(it["alone"]) for it in said["faults"]} == {0}
+    assert said["pairs_left_out"] == {"void": 63, "one_is_bad": 0, "no_time": 0}
     assert {len(it["alone"]) for it in said["pairs"]} == {2}
     ordered = "interface eth0 down on lb1, then keepalived frozen (SIGSTOP) on lb2"
     assert ordered in {it["fault"] for it in said["pairs"]}
