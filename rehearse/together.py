@@ -156,6 +156,7 @@ def entries(cluster: Cluster, single: Iterable[Row], rows: Iterable[RowOfTwo]) -
                 is_beyond=any(it.kind in BEYOND for it in two),
                 broken=tuple(it.name for it in two if it.name),
                 alone=tuple(alone[it, row.instances] for it in two),
+                noticed=row.noticed,
             )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rehearse.model.cluster import Cluster
     from rehearse.model.faults import Fault
-    from rehearse.model.measure import Outcome
+    from rehearse.model.measure import Noticed, Outcome
 
     Two = tuple[Fault, Fault]
 
@@ -26,11 +26,13 @@ class RowOfTwo(NamedTuple):
     """Two faults, and what the second does to the instances of a virtual router while the first lasts.
 
     ``outcome.before`` is what the first has left behind, once it has come to rest. Both end at the same moment.
+    ``noticed`` is what a client saw in a real run, None where none asked.
     """
 
     faults: Two
     instances: tuple[tuple[int, int], ...]
     outcome: Outcome
+    noticed: Noticed | None = None
 
 
 def pairs_of_faults(cluster: Cluster) -> list[Two]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rehearse.model.predict import Row
 from rehearse.model.two import RowOfTwo, predict_two
 from rehearse.progress import Progress
 from rehearse.stage.apart import StageError, run
-from rehearse.stage.asked import add_client
+from rehearse.stage.asked import add_client, asks
+from rehearse.stage.noticed import noticed
 from rehearse.stage.order import order
 from rehearse.stage.perform import AROUND, together
 from rehearse.stage.seen import rows_of_two
@@ -42,12 +44,16 @@ def perform_two(
     left = max(sum(spans) / many, *spans)
     wanted |= {"together": many, "most": 3 * left + 120}
     progress = Progress(len(twos), "pairs", left)
+    asked = asks(cluster)
     found: dict[int, list[RowOfTwo]] = {}
     for said in run(wanted):
         number = said["fault"]
         if "times" not in said:
             raise StageError(f"{twos[number]}: {said.get('error', 'it did not come about')}")
-        found[number] = list(rows_of_two(cluster, twos[number], said))
+        found[number] = [
+            row._replace(noticed=noticed(cluster, asked, Row(row.faults[1], row.instances, row.outcome), said))
+            for row in rows_of_two(cluster, twos[number], said)
+        ]
         progress.show(len(found))
     progress.end()
     if len(found) < len(twos):

@@ -17,6 +17,8 @@ from rehearse.conf import configuration
 from rehearse.model.cluster import SCRIPT
 from rehearse.model.faults import FAIL, STOP, Fault
 from rehearse.model.two import predict_two
+from rehearse.stage.apart import StageError
+from rehearse.stage.apart import run as run_stage
 from rehearse.stage.two import perform_two
 from rehearse.stage.watch import changes
 from tests.commands import BIN, environment, needs_namespaces, program, run
@@ -129,6 +131,8 @@ def test_a_second_fault_comes_while_the_first_lasts(nodes: list[str]) -> None:
     cluster = cluster_of([(name, conf) for name, _, conf in given], Version("2.2.7"))
     two = (Fault(FAIL, (0,), SCRIPT, "service"), Fault(STOP, (1,)))
     (seen,), (said,) = perform_two(cluster, given, Version("2.2.7"), [], [two]), predict_two(cluster, [two])
+    assert seen.noticed is not None
+    assert seen.noticed.during.is_silent
     for row in (seen, said):
         it = row.outcome
         assert (row.faults, row.instances, it.could) == (two, said.instances, ())
@@ -211,6 +215,13 @@ def _words(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
     except OSError:
         return ""
+
+
+def test_a_stage_that_does_not_end_is_ended(nodes: list[str]) -> None:
+    """Where it is stopped, say: after the time that it may take."""
+    assert nodes
+    with pytest.raises(StageError, match="the stage"):
+        list(run_stage({"most": -9.9, "faults": [], "nodes": []}))
 
 
 @pytest.mark.parametrize(
