@@ -94,4 +94,5 @@ def report(
     changed = f" As if {', '.join(map(str, what_if))}." if what_if else ""
     running = "keepalived (version not known)" if version is None else f"keepalived {version}"
     time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Report(names, means + changed, f"{running}, vipwarden {VERSION}", time, found, both, [*findings])
+    versions = f"{running}, vipwarden {VERSION}"
+    return Report(names, means + changed, versions, time, found, both, [*findings], is_changed=bool(what_if))

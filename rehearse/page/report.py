@@ -71,7 +71,10 @@ class Finding(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """What the page shows. ``means`` is how it was found out, ``versions`` are those of the programs."""
+    """What the page shows. ``means`` is how it was found out, ``versions`` are those of the programs.
+
+    With ``is_changed`` the doctor was not asked: the changes are in no file.
+    """
 
     nodes: list[str]
     means: str
@@ -80,6 +83,7 @@ class Report:
     lines: list[Line]
     both: Both
     findings: list[Finding] = field(default_factory=list)
+    is_changed: bool = False
 
 
 def page(report: Report) -> str:
@@ -107,7 +111,7 @@ def page(report: Report) -> str:
     left = len(report.lines) + len(news) - len(shown) - len(pairs)
     if left:
         add(main, "p", f"{left} more outcomes are left out here; --json has all.")
-    _findings(main, report.findings)
+    _findings(main, report.findings, is_changed=report.is_changed)
     add(add(body, "footer"), "p", _LEFT_OUT, class_="dim")
     return written(html)
 
@@ -175,11 +179,12 @@ def _timelines(main: Node, lines: Sequence[Line], nodes: Sequence[str]) -> None:
             number += 1
 
 
-def _findings(main: Node, findings: Sequence[Finding]) -> None:
+def _findings(main: Node, findings: Sequence[Finding], *, is_changed: bool) -> None:
     section = add(main, "section")
     add(section, "h2", "What the doctor says")
     if not findings:
-        add(section, "p", "Nothing about weights, handover and peers.")
+        asked = "Nothing about weights, handover and peers."
+        add(section, "p", "Not asked: the changes are in no file." if is_changed else asked)
     for it in findings:
         article = add(section, "article", class_=it.severity)
         badge = add(add(article, "p"), "span", it.severity, class_="badge")

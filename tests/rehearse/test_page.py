@@ -78,6 +78,15 @@ def test_a_page_has_the_table_the_timelines_and_the_findings(tmp_path: Path) -> 
     assert {str(it["href"])[1:] for name, it in read.elements if name == "a"} == ids
 
 
+def test_of_what_is_only_tried_the_doctor_says_nothing(tmp_path: Path) -> None:
+    """He reads files."""
+    nodes = [f"{name}={PAIRS}/dual-master/{name}.conf" for name in ("lb1", "lb2")]
+    _, read = report(tmp_path, *nodes, "--what-if", "weight=-60")
+    said = " ".join(read.texts)
+    assert "As if weight=-60." in said
+    assert "Not asked: the changes are in no file." in said
+
+
 def test_a_page_loads_nothing(tmp_path: Path) -> None:
     """Its policy allows its own style alone, by its digest."""
     text, read = report(tmp_path, *[f"{it}={PAIRS}/fault/{it}.conf" for it in ("lb1", "lb2")])
