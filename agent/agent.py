@@ -65,22 +65,15 @@ class Agent:
     ) -> None:
         self.runtime = runtime
         self.grace = grace
-        self.watches: Watches
         self.paths = AgentPaths(marks, say)
         self._say = say
         self._unsaid = unsaid
-        self._entries = entries
-        self._panics = panics
-        self._asks = asks
+        self._entries, self._panics, self._asks = entries, panics, asks
         self._record = Record(runtime, _HOUSEKEEPING)
         self._publisher = Publisher(runtime, say, self._record.event)
         self._meter = Meter()
         self._owner = manifest.word()
         self._wanted = doors, allow
-        self._listening: Listening
-        self._driver: Driver
-        self._turns: Turns
-        self._maintained: Maintained
         self._guard: Guard | None = None
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:

@@ -120,8 +120,7 @@ async def ipvs_service(
     wanted: dict[Key, str] = {one.key: one.text for one in service} | {key: _name(key) for key in sorry}
     ours = wanted or {key: _name(key) for key in known if not _is_path(key)}
     state, texts = OK, list[str]()
-    counts: dict[str, int] = {}
-    notes: list[str] = []
+    counts, notes = dict[str, int](), list[str]()
     for key, name in ours.items():
         if key not in known:
             state, texts = CRITICAL, [*texts, f"{name} is not there"]
@@ -137,8 +136,7 @@ async def ipvs_service(
         state = max(state, WARNING)
         texts.append(f"{conf} does not know {', '.join(strange[:_MOST_TOLD])}")
     if asks and (wrong := _wrong(running, sync, syncid)):
-        state = CRITICAL
-        texts.append(wrong)
+        state, texts = CRITICAL, [*texts, wrong]
     if not ours:
         state, texts = max(state, WARNING), [*texts, "the kernel has no virtual service"]
     told = "; ".join(texts[:_MOST_TOLD]) + (f" and {len(texts) - _MOST_TOLD} more" if texts[_MOST_TOLD:] else "")
