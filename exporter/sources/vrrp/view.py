@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.dump import Instance, Script
 
 _ROLES = (STATES[3], STATES[2], STATES[1], STATES[0], UNKNOWN)
+_DOWN, _NOT_READ = Mark("bad", "down"), Mark("unknown", "not read")
 _RUNS = ("", "running", "told to end", "killed")
 
 
@@ -29,20 +30,22 @@ class View:
         """Return the section, with the facts of vip: keepalived.conf and the kernel."""
         vrrp: Vrrp | None = look.facts("vrrp")
         if vrrp is None:
-            return Section({"vrrp": "", "scripts": "", "source": ""})
+            return Section({"vrrp": "", "scripts": "", "source": "", "mark": _NOT_READ})
         vips, checks = look.facts("vip"), look.facts("checks")
         known = _Keepalived(vrrp, vips)
         instances = look.room.listing(vrrp.instances, mark_of, known.names, known.instances.order(look.room))
         scripts = look.room.listing(vrrp.scripts, status, known.users, known.scripts.order(look.room))
+        is_down = bool(look.outcomes["vrrp"].failure) and vrrp.up is False
         values = {
+            "mark": _DOWN if is_down else _NOT_READ,
             "vrrp": known.instances.listing("vrrp", "VRRP instances", instances),
             "scripts": known.scripts.listing("script", "Scripts that keepalived runs", scripts),
             "source": "" if look.room.choices.is_narrow else _source(vrrp),
         }
         found = list(problems(vrrp, vips, checks.verdicts if checks else ()))
-        if is_down := bool(look.outcomes["vrrp"].failure) and vrrp.up is False:
+        if is_down:
             text = joined(known.abandoned(), look.outcomes["vrrp"].failure)
-            found.append(Problem(Mark("bad", "down"), "keepalived", text, "vrrp", GONE))
+            found.append(Problem(_DOWN, "keepalived", text, "vrrp", GONE))
         masters = sum(mark_of(instance).word == "MASTER" for instance in vrrp.instances)
         roles = [
             (mark, named([it.name for it in vrrp.instances if mark_of(it) == mark]))

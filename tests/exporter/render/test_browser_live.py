@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tests import commands
 from tests.exporter.render.browser import chromium, tab_of
-from tests.servers.haproxy import haproxy
+from tests.servers.haproxy import running as haproxy
 from tests.servers.keepalived import Space, ip, keepalived
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def test_a_server_that_goes_down_and_a_vip_that_moves_are_seen_without_a_reload(
         running = stack.enter_context(keepalived(tmp_path / "keepalived", CONF.format(folder=tmp_path)))
         stack.enter_context(web_server(tmp_path / "one", 8081))
         second = stack.enter_context(web_server(tmp_path / "two", 8082))
-        socket = stack.enter_context(haproxy(PROXIES))
+        socket, proxy = stack.enter_context(haproxy(PROXIES))
         stack.enter_context(exporter(tmp_path, running, socket))
         port = stack.enter_context(chromium())
 
@@ -125,6 +125,13 @@ def test_a_server_that_goes_down_and_a_vip_that_moves_are_seen_without_a_reload(
                 await tab.look(1280)
                 await tab.open(URL)
                 await _watch(tab, tmp_path, second)
+                running.kill()
+                await tab.until(_SAYS.format("✕ down keepalived 1 VIP is held without it: 192.0.2.9"))
+                proxy.kill()
+                await tab.until(_SAYS.format("✕ no answer HAProxy"))
+                assert await tab.run("document.title.startsWith('✕ keepalived down +1 ')")
+                assert "bad" in await tab.run("document.getElementById('summary').className")
+                await _pictures(tab, tmp_path, "dead")
                 assert not tab.said
                 assert tab.loads == 1
                 assert all(address.startswith(URL) for address in tab.asked)

@@ -63,6 +63,7 @@ def test_a_vip_that_a_dead_keepalived_left_behind_is_named(show: Shown) -> None:
     text = show(told).text
     assert "1 thing is wrong ✕ down keepalived 1 VIP is held without it: 192.0.2.9 · no keepalived runs" in text
     assert "192.0.2.9 ✕ VIP without keepalived VI_1: keepalived does not run" in text
+    assert "VRRP ✕ down no keepalived runs" in text.replace("vrrp", "VRRP")
 
 
 def test_the_vips_are_shown_with_their_reason(show: Shown) -> None:
