@@ -55,6 +55,16 @@ def test_what_is_handed_over_is_recorded(tmp_path: Path) -> None:
     assert waiting(run) == 0
 
 
+def test_a_folder_in_the_spool_keeps_nothing_behind_it(tmp_path: Path) -> None:
+    """It sorts before every event; each event behind it is recorded once."""
+    with recording(tmp_path) as run:
+        (run.spool / "0").mkdir()
+        (run.spool / LOST).mkdir()
+        give(run, range(10))
+        until(lambda: len(run.texts()) == 10 and waiting(run) == 1, run.process)
+    assert run.texts() == list(map(str, range(10)))
+
+
 def test_nobody_writes_where_no_recorder_has_been(tmp_path: Path) -> None:
     """The events of a node without one go nowhere, and cost no memory."""
     hand = Hand("test", str(tmp_path / "events"))

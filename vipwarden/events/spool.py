@@ -10,7 +10,6 @@ import os
 import select
 import stat
 from contextlib import suppress
-from itertools import islice
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -92,11 +91,13 @@ class Spool:
         ring(self.folder)
 
     def names(self) -> list[str]:
-        """Return the names of the oldest files; raises OSError."""
+        """Return the names of the oldest files, not of folders; raises OSError."""
         try:
-            return list(islice(files.names(self.folder), _MOST_FILES))
+            with os.scandir(self.folder) as found:
+                names = [it.name for it in found if it.name[0] != "." and not it.is_dir(follow_symlinks=False)]
         except FileNotFoundError:  # somebody has removed it
             return []
+        return sorted(names)[:_MOST_FILES]
 
     def lines(self, names: Sequence[str]) -> list[bytes]:
         """Return the lines of files, and what other users have sent; raises OSError."""
@@ -118,9 +119,9 @@ class Spool:
         path = f"{self.folder}/{LOST}"
         try:
             many = os.lstat(path).st_size
-        except FileNotFoundError:
+            os.unlink(path)  # noqa: PTH108
+        except (FileNotFoundError, IsADirectoryError):
             return lost
-        os.unlink(path)  # noqa: PTH108
         return [*lost, f"{many} events found no room in {self.folder}"]
 
     def refused(self) -> str:
