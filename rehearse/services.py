@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rehearse.model.cluster import SCRIPT
 from rehearse.model.faults import CLOSED, FILTERED, HUNG, KILLED, MISSING, MUTE, NO_INTERPRETER, STOPPED, Fault
-from rehearse.stage.netasks import PING, Ask
-from rehearse.stage.observe import OTHER
+from rehearse.stage.netasks import PING, SOCKET, Ask
 from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
@@ -91,19 +90,10 @@ def _parts(script: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
     for process in script["processes"]:
         yield from ((f"process {process}", kind) for kind in (KILLED, STOPPED, HUNG))
     for ask in (Ask(*it) for it in script["asks"]):
-        if ask.protocol == PING:
-            yield ask.text, FILTERED
+        if ask.protocol in (PING, SOCKET):
+            yield ask.text, FILTERED if ask.protocol == PING else CLOSED
         else:
             yield from ((ask.text, kind) for kind in (CLOSED, FILTERED, *((MUTE,) * (ask.protocol == "tcp"))))
     yield f"script {name}", MISSING
     if script["has_interpreter"]:
         yield f"interpreter of script {name}", NO_INTERPRETER
-
-
-def stand_in_ports(observed: dict[str, Any]) -> list[int]:
-    """Return the TCP ports of a node on which something answers for its scripts, those of known processes first."""
-    asks = [Ask(*it) for script in observed["scripts"].values() if script["as_it_is"] for it in script["asks"]]
-    services = sorted(observed["services"], key=lambda it: it["name"] == OTHER)
-    listens = [port for it in services for protocol, port in it["listens"] if protocol == "tcp"]
-    own = [it.port for it in asks if it.protocol == "tcp" and not it.address]
-    return [*dict.fromkeys((*(it for it in listens if it in own), *own))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import time
 from typing import TYPE_CHECKING
@@ -25,6 +26,15 @@ SPEAKS = (*_BANNERS, _MYSQL)  # ports on which the server speaks first
 _METHODS = (b"GET ", b"HEAD", b"POST", b"OPTI", b"PUT ")
 _MOST = 65536
 _NAME_IS_AT = "198.18.255.254"  # what every name is resolved to
+_COMMAND = re.compile(rb"\*[0-9]+\r\n((?:\$[0-9]+\r\n[^\r]*\r\n)+)")
+_INFO = b"redis_version:7.0.0\r\nrole:master\r\nconnected_slaves:0\r\nloading:0\r\n"
+_REDIS = {
+    b"PING": b"+PONG\r\n",
+    b"INFO": b"$%d\r\n%s\r\n" % (len(_INFO), _INFO),
+    b"ROLE": b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n",
+    b"AUTH": b"+OK\r\n",
+    b"SELECT": b"+OK\r\n",
+}
 _SSL_REQUEST = 80877103
 
 
@@ -67,14 +77,10 @@ def _http(data: bytes, words: Sequence[str]) -> bytes:
 
 def _line(data: bytes, words: Sequence[str]) -> bytes:
     """Answer as Redis does, else with the words that the script looks for."""
-    upper = data.upper()
-    if b"PING" in upper:
-        return b"+PONG\r\n"
-    if b"INFO" in upper or b"ROLE" in upper:
-        text = b"role:master\r\n"
-        return b"$%d\r\n%s\r\n" % (len(text), text)
-    if upper.startswith((b"*", b"AUTH", b"SELECT")):
-        return b"+OK\r\n"
+    commands = [it[1].split(b"\r\n")[1] for it in _COMMAND.finditer(data)] or data.split()[:1]
+    known = [_REDIS.get(it.upper()) for it in commands]
+    if data.startswith(b"*") or any(known):
+        return b"".join(it or b"+OK\r\n" for it in known)
     return "".join(f"{it}\r\n" for it in words or ["OK"]).encode()
 
 

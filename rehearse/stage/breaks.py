@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.faults import CLOSED, FILTERED, HUNG, KILLED, MUTE, STOPPED
+from rehearse.stage.view import inside
 
 if TYPE_CHECKING:
     from rehearse.stage.node import Node
@@ -24,6 +25,10 @@ def break_part(node: Node, fault: dict[str, Any], *, broken: bool) -> None:
             if kind == HUNG:
                 node.held.ask(f"signal {int(signal.SIGCONT)} {name}")
             node.held.ask(f"start {name}")
+    elif what == "socket":
+        place = inside(node.root, name)
+        away = place.with_name(f".{place.name}.away")
+        (place if broken else away).rename(away if broken else place)
     elif what in ("port", "address"):
         _filter(node, what, name, kind, broken=broken)
     else:

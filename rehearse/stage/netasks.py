@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _TABLE = "inet asks"
 _EPHEMERAL = 32768
-PING = "ping"
+PING, SOCKET = "ping", "socket"
 _FAMILIES = (
     ("four", "ipv4_addr", "ip", "icmp type echo-request"),
     ("six", "ipv6_addr", "ip6", "icmpv6 type echo-request"),
@@ -21,7 +21,7 @@ _FAMILIES = (
 
 
 class Ask(NamedTuple):
-    """What is asked: tcp, udp or ping; the address, empty where it is the node's own; the port."""
+    """What is asked: tcp, udp, ping or socket; the address, empty where it is the node's own, or path; the port."""
 
     protocol: str
     address: str
@@ -30,6 +30,8 @@ class Ask(NamedTuple):
     @property
     def text(self) -> str:
         """What it is in words."""
+        if self.protocol == SOCKET:
+            return f"socket {self.address}"
         if self.protocol == PING:
             return f"address {self.address}"
         place = f"[{self.address}]:" if ":" in self.address else f"{self.address}:" * bool(self.address)
@@ -44,6 +46,7 @@ def watch(node: Node, own: Iterable[str]) -> None:
     for name, kind, header, echo in _FAMILIES:
         here = [it for it in addresses if (":" in it) is (name == "six")]
         elements = f"elements = {{ {', '.join(here)} }};" if here else ""
+        absent = f"{header} daddr != @here{name} {header} daddr != @also{name}"
         noted = f"update @{name} {{ {header} daddr . meta l4proto . th dport }}"
         rules += [
             f"add set {_TABLE} {name} {{ type {kind} . inet_proto . inet_service; size 4096; flags dynamic; }}",
@@ -52,8 +55,9 @@ def watch(node: Node, own: Iterable[str]) -> None:
             f"{rule} tcp flags & (syn | ack) == syn {noted}",
             f"{rule} meta l4proto udp {noted}",
             f"{rule} {echo} update @pings{name} {{ {header} daddr }}",
-            f"{rule} {header} daddr != @here{name} meta l4proto tcp reject with tcp reset",
-            f"{rule} {header} daddr != @here{name} meta l4proto {{ udp, icmp, icmpv6 }} reject",
+            f"add set {_TABLE} also{name} {{ type {kind}; }}",
+            f"{rule} {absent} meta l4proto tcp reject with tcp reset",
+            f"{rule} {absent} meta l4proto {{ udp, icmp, icmpv6 }} reject",
         ]
     node.run("nft", ";".join(rules))
 
@@ -61,13 +65,18 @@ def watch(node: Node, own: Iterable[str]) -> None:
 def admit(node: Node, address: str) -> None:
     """Let an address be asked."""
     name = "six" if ":" in address else "four"
-    node.run("nft", f"add element {_TABLE} here{name} {{ {address} }}")
+    node.run("nft", f"add element {_TABLE} also{name} {{ {address} }}")
 
 
 def refuse(node: Node, address: str) -> None:
     """Let an address be refused again."""
     name = "six" if ":" in address else "four"
-    node.run("nft", f"delete element {_TABLE} here{name} {{ {address} }}")
+    node.run("nft", f"delete element {_TABLE} also{name} {{ {address} }}")
+
+
+def forget(node: Node) -> None:
+    """Begin anew to note what is asked."""
+    node.run("nft", ";".join(f"flush set {_TABLE} {kind}{name}" for name, *_ in _FAMILIES for kind in ("", "pings")))
 
 
 def seen(node: Node) -> set[Ask]:

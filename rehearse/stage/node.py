@@ -101,6 +101,7 @@ class Node:
         for address in self.given["remote"]:
             family = "-6" if ":" in address else "-4"
             self.run("ip", family, "route", "replace", "local", address, "dev", "lo")
+        self.run("sh", "-c", 'echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range')  # as systemd does
         if any(it.get("program") for it in self.given["services"]):
             bind = 'for it in ipv4 ipv6; do echo 1 >"/proc/sys/net/$it/ip_nonlocal_bind"; done'
             self.run("sh", "-c", bind)  # a server binds the VIP before it is there

@@ -6,19 +6,17 @@ Each is run with nothing there; what it asks is then stood in for, until it succ
 from __future__ import annotations
 
 import os
-import signal
+import shlex
 import subprocess
-import threading
 import time
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from rehearse.stage.held import below
-from rehearse.stage.netasks import PING, Ask, admit, refuse, seen, watch
-from rehearse.stage.view import inside, program, text, user_of
+from rehearse.stage.netasks import PING, SOCKET, Ask, admit, forget, refuse, seen, watch
+from rehearse.stage.trial import Trial
+from rehearse.stage.view import inside, program, text
 from rehearse.stage.wanted import NEVER, wanted
 
 if TYPE_CHECKING:
@@ -29,12 +27,10 @@ if TYPE_CHECKING:
 
 OTHER = "stand-in"  # the service of what no process is known for
 _ROUNDS = 5
-_LONGEST = 12.0  # seconds for one run of a script
 _PATIENCE = 8.0
 _AGAIN = 0.5
 _WARM = 2.0  # seconds in which a real server opens its ports
 _MOST_PORTS = 64
-_SAID = 2000
 _SERVERS = {  # those that are run with the configuration that is given
     "haproxy": ("/etc/haproxy/haproxy.cfg", ("haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg")),
     "nginx": ("/etc/nginx/nginx.conf", ("nginx", "-g", "daemon off;")),
@@ -58,7 +54,7 @@ class Observer:
         self._remote: list[str] = []
         self._at_peers: set[Ask] = set()
         self._admitted: set[str] = set()
-        self._cpu = 0.0
+        self._trial = Trial(node)
 
     def observe(self) -> dict[str, Any]:
         """Return what is known of each script, and the services and addresses that stand in for what they ask."""
@@ -110,15 +106,16 @@ class Observer:
         if missing:
             return {**found, "why": missing}
         wants = wanted(self._texts(argv))
-        before = seen(self._node)
+        forget(self._node)
         self._clear()
         begun = time.monotonic()
-        ok, why = self._run(name, argv)
+        ok, why = self._trial.run(name, argv)
         said_ok = ok
+        listed = {Ask("tcp", "", port) for port in wants.ports}
         asks: set[Ask] = set()
         processes: dict[str, str] = {}
         for number in range(_ROUNDS):
-            more = seen(self._node) - before - asks - self._behind
+            more = (seen(self._node) | listed) - asks - self._behind
             units = self._units(begun)
             fresh = {it: line for it, line in (wants.processes | units).items() if it not in processes}
             asks |= more
@@ -128,15 +125,17 @@ class Observer:
             if len(asks) > _MOST_PORTS:
                 return {**found, "why": f"it asks more than {_MOST_PORTS} ports"}
             self._prepare(asks, processes, wants)
-            ok, why = self._run(name, argv)
+            ok, why = self._trial.run(name, argv)
         begun = time.monotonic()
         while not ok and (asks or processes) and time.monotonic() - begun < _PATIENCE:
             time.sleep(_AGAIN)  # some say OK only after a while
-            ok, why = self._run(name, argv)
+            ok, why = self._trial.run(name, argv)
         found["slow"] = time.monotonic() - begun if ok else 0.0
+        if not processes:
+            asks |= {Ask(SOCKET, path, 0) for path in wants.sockets}
         known = sorted({self._named(it) for it in asks})
         found |= {"as_it_is": ok, "why": "" if ok else why, "processes": [*processes], "asks": [[*it] for it in known]}
-        return {**found, "says_ok": said_ok and bool(asks or processes), "cpu": self._cpu}
+        return {**found, "says_ok": said_ok and bool(asks or processes), "cpu": self._trial.cpu}
 
     def _missing(self, argv: list[str]) -> str:
         """Return why a script cannot be run at all, or nothing."""
@@ -151,7 +150,7 @@ class Observer:
 
     def _texts(self, argv: list[str]) -> list[str]:
         paths = [it for it in argv if it.startswith("/")]
-        return [" ".join(argv), *(text(self._node.root, it) for it in paths)]
+        return [shlex.join(argv), *(text(self._node.root, it) for it in paths)]
 
     def _units(self, begun: float) -> dict[str, str]:
         """Return the services that were asked of systemctl since then."""
@@ -199,8 +198,10 @@ class Observer:
 
     def _named(self, ask: Ask) -> Ask:
         """Return an ask without its address where it is the node's own."""
+        if ask.protocol in (PING, SOCKET) or not ask.address:
+            return ask
         is_own = ask.address in self._own or ip_address(ask.address).is_loopback
-        return ask._replace(address="") if is_own and ask.protocol != PING else ask
+        return ask._replace(address="") if is_own else ask
 
     def _listens(self, ask: Ask) -> bool:
         """Return whether a real server has this port."""
@@ -223,37 +224,3 @@ class Observer:
         self._node.held.serve([*self._services.values()])
         if any(it.get("program") for it in self._services.values()):
             time.sleep(_WARM)
-
-    @staticmethod
-    def _kill(pid: int, is_late: threading.Event) -> None:
-        is_late.set()
-        for it in below(pid):
-            with suppress(ProcessLookupError):
-                os.kill(it, signal.SIGKILL)
-
-    def _run(self, name: str, argv: list[str]) -> tuple[bool, str]:
-        """Run a script; return whether it succeeds, and what it printed if not."""
-        words = self._node.given["users"].get(name) or []
-        user = user_of(self._node.root, words)
-        if user is None:
-            return False, f"keepalived knows no user {' '.join(words)}"
-        seconds = min(max(2.0, self._node.given["timeouts"].get(name, 1.0)), _LONGEST)
-        with TemporaryFile(dir="/run") as output:
-            command = self._node.held.command(*argv, user=user or ())
-            ran = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
-            is_late = threading.Event()
-            late = threading.Timer(seconds, self._kill, (ran.pid, is_late))
-            late.start()
-            _, status, usage = os.wait4(ran.pid, 0)
-            late.cancel()
-            code = ran.returncode = os.waitstatus_to_exitcode(status)
-            self._cpu = usage.ru_utime + usage.ru_stime
-            if is_late.is_set():
-                return False, f"it does not end within {seconds:g} s"
-            output.seek(max(0, output.seek(0, 2) - _SAID))
-            lines = output.read().decode("utf-8", "replace").split("\n")
-        last = next((it.strip() for it in reversed(lines) if it.strip()), "")
-        ended = f"it exits with {code}" if code >= 0 else f"it is ended by signal {-code}"
-        return code == 0, ended + (f": {last[:160]}" if last else "")

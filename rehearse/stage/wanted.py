@@ -20,6 +20,9 @@ _PROCESSES = (
     rf"\bchk_process\s(?:[^|;&\n]*\s)?(?:-C|--command)[\s=]{_NAME}",
 )
 _PATTERN = re.compile(r"\b(?:pgrep|pkill)\s+(?:-\w+\s+)*-\w*f\w*\s+(['\"])([\w@+/][\w .:/@+=-]*)\1")
+_PORTS = re.compile(
+    r"\b(?:(?:ss|netstat)\s[^|;\n]*\|[^;\n]*?grep\s[^;\n]*?[:.]|lsof\s[^;\n]*?:)([0-9]{1,5})\b|\bfuser\s[^;\n]*?\b([0-9]{1,5})/tcp"
+)
 _SOCKET = re.compile(r"(/[\w./-]+\.sock(?:et)?)\b")
 _PIDFILE = re.compile(r"(/[\w./-]+\.pid)\b")
 _WORD = re.compile(r"\b[ef]?grep\s+(?:-(?!\w*v)\w+\s+)*(['\"]?)([\w .:/-]{1,60}?)\1(?=[\s|;&)`>]|$)", re.MULTILINE)
@@ -32,12 +35,16 @@ _MOST = 8
 
 
 class Wanted(NamedTuple):
-    """Names of processes, with the command line that is looked for where there is one; paths; words of an answer."""
+    """Names of processes, with the command line that is looked for where there is one; paths; words of an answer.
+
+    ``ports`` are those of which it is asked whether something listens there.
+    """
 
     processes: dict[str, str]
     sockets: list[str]
     pidfiles: list[str]
     words: list[str]
+    ports: list[int]
 
 
 def wanted(texts: Iterable[str]) -> Wanted:
@@ -50,13 +57,17 @@ def wanted(texts: Iterable[str]) -> Wanted:
     for _, line in _PATTERN.findall(text):
         name = re.split(r"[ :]", line)[0].rpartition("/")[2]
         processes[name] = line
+    pidfiles = [*dict.fromkeys(_PIDFILE.findall(text))][:_MOST]
+    if not processes:
+        processes = {it.rpartition("/")[2].removesuffix(".pid"): "" for it in pidfiles}
     names = [*processes][:_MOST]
     words = [*(it for _, it in _WORD.findall(text)), *(it for _, it in _EQUAL.findall(text))]
     return Wanted(
         {it: processes[it] for it in names},
         [*dict.fromkeys(_SOCKET.findall(text))][:_MOST],
-        [*dict.fromkeys(_PIDFILE.findall(text))][:_MOST],
+        pidfiles,
         [*dict.fromkeys(it for it in words if it not in processes)][:_MOST],
+        [*dict.fromkeys(port for it in _PORTS.findall(text) if 0 < (port := int(it[0] or it[1])) < 65536)][:_MOST],
     )
 
 
