@@ -19,6 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rehearse.stage.procs import CUT, comm, is_alive
+
 _CODE = str(Path(__file__).parents[2])
 _SERVICE = f"import sys; sys.path.insert(0, {_CODE!r}); from rehearse.stage.service import main; main()"
 _REQUEST = re.compile(r"([\w-]{1,20}) ([a-z-]{1,20}) ?(.{0,100})", re.ASCII)
@@ -26,7 +28,7 @@ _MOST_PROCESSES = 400
 _READY = 5.0  # seconds until a stand-in listens
 _ANSWER = 2.0
 _END = 3.0
-_TICK = 0.5
+_TICK, _SOON = 0.5, 0.1
 _GONE, _UNKNOWN = 3, 4  # exit codes of systemctl
 
 
@@ -38,6 +40,7 @@ class Holder:
         self._pipes = Path(given["root"], ".rehearse")
         self._services: dict[str, dict[str, Any]] = {}
         self._pids: dict[str, int] = {}
+        self._adopted: dict[str, int] = {}
         self._notes = os.open(given["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def hold(self) -> None:
@@ -48,9 +51,10 @@ class Holder:
         rest = b""
         while True:
             with suppress(BlockingIOError):
-                if select.select([pipe], [], [], _TICK)[0]:
+                if select.select([pipe], [], [], _TICK if len(self._pids) == len(self._services) else _SOON)[0]:
                     rest += os.read(pipe, 65536)
             self._reap()
+            self._adopt()
             *lines, rest = rest.split(b"\n")
             rest = rest[-4096:]
             for line in lines:
@@ -63,10 +67,12 @@ class Holder:
     def _do(self, verb: str, name: str) -> tuple[int, str]:
         """Return exit code and state."""
         word, _, given = name.partition(" ")
-        if verb not in ("set", "signal"):
+        if verb not in ("set", "clear", "signal"):
             self._note(name.removesuffix(".service"), "asked")
         if verb == "set":
             self._set()
+        elif verb == "clear":
+            self._clear()
         elif verb == "signal" and word.isdigit():
             self._signal(given, int(word))
         elif (name := self._known(name.removesuffix(".service"))) == "keepalived":
@@ -131,9 +137,14 @@ class Holder:
                 self._reap()
 
     def _signal(self, name: str, number: int) -> None:
+        if name not in self._pids:
+            return
+        pid = self._pids[name]
         with suppress(ProcessLookupError):
-            if name in self._pids:
-                os.killpg(self._pids[name], number)
+            if os.getpgid(pid) == pid:
+                os.killpg(pid, number)
+            else:
+                os.kill(pid, number)
 
     def _reap(self) -> None:
         with suppress(ChildProcessError):
@@ -141,6 +152,34 @@ class Holder:
                 for name in [it for it, own in self._pids.items() if own == pid]:
                     del self._pids[name]
                     self._note(name, "down")
+
+    def _adopt(self) -> None:
+        """Take note of a service that a script has started by itself, and of its end."""
+        for name, pid in [*self._adopted.items()]:
+            if comm(Path("/proc", str(pid))) != name[:CUT]:
+                del self._adopted[name]
+                if self._pids.get(name) == pid:
+                    self._pids.pop(name)
+                    self._note(name, "down")
+        missing = {it[:CUT]: it for it in self._services if it not in self._pids}
+        for path in Path("/proc").glob("[0-9]*") if missing else ():
+            name = missing.get(comm(path), "")
+            if name and is_alive(path):
+                self._adopted[name] = self._pids[name] = int(path.name)
+                self._note(name, "up")
+                del missing[name[:CUT]]
+
+    def _clear(self) -> None:
+        """End all processes of the node but this one."""
+        with suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        end = time.monotonic() + _END
+        while len([*Path("/proc").glob("[0-9]*")]) > 1 and time.monotonic() < end:
+            self._reap()
+            time.sleep(0.005)
+        self._reap()
+        self._pids.clear()
+        self._adopted.clear()
 
     def _note(self, name: str, what: str) -> None:
         os.write(self._notes, f"{time.monotonic()} {what} {name}\n".encode())
@@ -162,16 +201,10 @@ class Holder:
 
 def _keepalived(verb: str) -> tuple[int, str]:
     """Answer about keepalived itself, which may be stopped by its own script."""
-    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _comm(path) == "keepalived"]
+    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*") if comm(path) == "keepalived"]
     if verb in ("stop", "kill", "restart") and pids:
         os.kill(min(pids), signal.SIGTERM)
     return (0 if pids or verb not in ("is-active", "status") else _GONE), "active" if pids else "inactive"
-
-
-def _comm(path: Path) -> str:
-    with suppress(OSError):
-        return (path / "comm").read_text("utf-8", "replace").rstrip()
-    return ""
 
 
 def main() -> None:

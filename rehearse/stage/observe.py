@@ -14,7 +14,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rehearse.stage.held import below
 from rehearse.stage.netasks import PING, SOCKET, Ask, admit, forget, refuse, seen, watch
+from rehearse.stage.procs import CUT, comm
 from rehearse.stage.trial import Trial
 from rehearse.stage.view import inside, program, text
 from rehearse.stage.wanted import NEVER, wanted
@@ -110,7 +112,7 @@ class Observer:
         self._clear()
         begun = time.monotonic()
         ok, why = self._trial.run(name, argv)
-        said_ok = ok
+        said_ok = ok and not self._is_started(wants)
         listed = {Ask("tcp", "", port) for port in wants.ports}
         asks: set[Ask] = set()
         processes: dict[str, str] = {}
@@ -136,6 +138,12 @@ class Observer:
         known = sorted({self._named(it) for it in asks})
         found |= {"as_it_is": ok, "why": "" if ok else why, "processes": [*processes], "asks": [[*it] for it in known]}
         return {**found, "says_ok": said_ok and bool(asks or processes), "cpu": self._trial.cpu}
+
+    def _is_started(self, wants: Wanted) -> bool:
+        """Return whether the script has started by itself what it asks for."""
+        names = {it[:CUT] for it in wants.processes}
+        pids = below(self._node.held.first)
+        return any(comm(Path(f"/proc/{it}")) in names for it in pids) if names else False
 
     def _missing(self, argv: list[str]) -> str:
         """Return why a script cannot be run at all, or nothing."""
@@ -163,9 +171,11 @@ class Observer:
             self._route("delete", address)
             refuse(self._node, address)
         self._admitted.clear()
+        self._node.held.ask("clear")
         self._node.held.serve([])
 
     def _prepare(self, asks: set[Ask], processes: dict[str, str], wants: Wanted) -> None:
+        self._node.held.ask("clear")  # what the script has started by itself
         for name, line in processes.items():
             self._service(name)["line"] = line
         only = next(iter(processes)) if len(processes) == 1 else OTHER

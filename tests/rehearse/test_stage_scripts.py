@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.commands import needs_namespaces, program, run
+from tests.commands import BIN, environment, needs_namespaces, program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,9 +61,11 @@ def pair(tmp_path: Path) -> Any:
                 place.chmod(0o755)
             nodes.append(f"{name}={tmp_path / name}")
         chosen = [word for it in faults for word in ("--faults", it)]
-        ran = run(tmp_path, "vipwarden", "rehearse", *nodes, *chosen, "--json")
-        assert ran.code in (0, 1), ran.err
-        found: dict[str, Any] = json.loads(ran.out)
+        command = [BIN / "vipwarden", "rehearse", *nodes, *chosen, "--json"]
+        env = environment(tmp_path)
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=180)
+        assert ran.returncode in (0, 1), ran.stderr
+        found: dict[str, Any] = json.loads(ran.stdout)
         return found
 
     return rehearse
@@ -71,6 +74,10 @@ def pair(tmp_path: Path) -> Any:
 _PORT = "#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/8080\n"
 _PAGE = "#!/bin/sh\ncurl -sf -m 0.5 http://127.0.0.1:8081/ | grep -q healthy\n"
 _RESTARTS = "#!/bin/sh\nkillall -0 nginx 2>/dev/null || systemctl restart nginx\nexit 0\n"
+_STARTS = """#!/bin/sh
+killall -0 app || setsid /etc/keepalived/app >/dev/null 2>&1 &
+until killall -0 app; do sleep 0.1; done
+"""
 _EVIL = """#!/bin/sh
 touch {proof}
 reboot
@@ -98,6 +105,7 @@ def test_what_scripts_ask_breaks_in_each_way(pair: Any, tmp_path: Path) -> None:
             "port": f"{folder}/port.sh",
             "page": f"{folder}/page.sh",
             "restarts": f"{folder}/restarts.sh",
+            "starts": f"{folder}/starts.sh",
             "none": f"{folder}/none.sh",
             "evil": f"{folder}/evil.sh",
             "hangs": f"{folder}/hangs.sh",
@@ -106,10 +114,13 @@ def test_what_scripts_ask_breaks_in_each_way(pair: Any, tmp_path: Path) -> None:
             f"{folder}/port.sh": _PORT,
             f"{folder}/page.sh": _PAGE,
             f"{folder}/restarts.sh": _RESTARTS,
+            f"{folder}/starts.sh": _STARTS,
+            f"{folder}/app": "#!/bin/sh\nwhile :; do sleep 1; done\n",
             f"{folder}/evil.sh": _EVIL.format(proof=tmp_path / "proof"),
             f"{folder}/hangs.sh": _HANGS,
         },
         *("process haproxy killed on lb1", "process haproxy hung on lb1", "process nginx killed on lb1"),
+        "process app killed on lb1",
         *("port 8080 closed on lb1", "port 8080 mute on lb1", "port 8081 mute on lb1", "script port missing on lb1"),
     )
     said = [(it["script"], it["as_it_is"], it["says_ok"], it["asks"]) for it in found["scripts"] if it["node"] == "lb1"]
@@ -118,12 +129,13 @@ def test_what_scripts_ask_breaks_in_each_way(pair: Any, tmp_path: Path) -> None:
         ("port", True, False, ["port 8080"]),
         ("page", True, False, ["port 8081"]),
         ("restarts", True, True, ["process nginx"]),
+        ("starts", True, False, ["process app"]),
         ("none", False, False, []),
         ("evil", False, False, ["process sshd", "address 198.51.100.7"]),
         ("hangs", False, False, []),
     ]
     assert not (tmp_path / "proof").exists()
-    assert [found["scripts"][number]["why"] for number in (4, 5, 6)] == [
+    assert [found["scripts"][number]["why"] for number in (5, 6, 7)] == [
         f"there is no {folder}/none.sh in what is given",
         "it exits with 1: gone",
         "it does not end within 4 s",
@@ -134,6 +146,7 @@ def test_what_scripts_ask_breaks_in_each_way(pair: Any, tmp_path: Path) -> None:
         "process haproxy killed": (["lb2"], ["lb1"], "good"),
         "process haproxy hung": (["lb1"], ["lb1"], "bad"),  # for killall it is as good as any
         "process nginx killed": (["lb1"], ["lb1"], "good"),
+        "process app killed": (["lb1"], ["lb1"], "good"),
         "port 8080 closed": (["lb2"], ["lb1"], "good"),
         "port 8080 mute": (["lb1"], ["lb1"], "bad"),  # a connect is not enough
         "port 8081 mute": (["lb2"], ["lb1"], "good"),
@@ -142,3 +155,4 @@ def test_what_scripts_ask_breaks_in_each_way(pair: Any, tmp_path: Path) -> None:
     }
     assert lines["process haproxy hung"]["reason"].endswith("lb2 could serve; process says OK")
     assert 0 < lines["process nginx killed"]["lost"][1] < 5
+    assert 0 < lines["process app killed"]["lost"][1] < 5
