@@ -61,7 +61,7 @@ def pair(tmp_path: Path) -> Any:
                 place.chmod(0o755)
             nodes.append(f"{name}={tmp_path / name}")
         chosen = [word for it in faults for word in ("--faults", it)]
-        command = [BIN / "vipwarden", "rehearse", *nodes, *chosen, "--json"]
+        command = [str(BIN / "vipwarden"), "rehearse", *nodes, *chosen, "--json"]
         env = environment(tmp_path)
         ran = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=180)
         assert ran.returncode in (0, 1), ran.stderr
