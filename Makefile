@@ -64,7 +64,7 @@ ifdef RELEASE
 	@TARGET=rehearse-model PAIRS="$(PAIRS)" SEED="$(SEED)" PYTEST="$(PYTEST)" $(BIN)/python -m tests.releases $(RELEASE)
 else
 	@$(BIN)/python tests/programs.py test
-	REHEARSE_PAIRS=$(or $(PAIRS),400) REHEARSE_SEED=$(or $(SEED),0) \
+	REHEARSE_PAIRS=$(or $(PAIRS),320) REHEARSE_SEED=$(or $(SEED),0) \
 	  $(BIN)/python -m pytest tests/rehearse/proof.py tests/rehearse/processes.py --timeout 1800 -rsP $(PYTEST)
 endif
 
