@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Late = frozenset[int]  # the nodes that learn of a fault at the last moment
 
 _LINKWATCH = 1000  # ms for which the kernel may keep to itself that an interface runs (linkwatch_schedule_work())
+APART = 50  # ms between nodes that the same thing comes to
 _FAILED = 1  # what a track file says
 _LOWEST = 254  # and one whose values are priorities
 
@@ -37,6 +38,11 @@ def delay(cluster: Cluster, fault: Fault, place: int, late: Late, *, mend: bool 
     return node.processes.get(fault.name, 0) if fault.tracker == PROCESS and not mend else 0
 
 
+def _lag(fault: Fault, place: int, late: Late) -> int:
+    """Return how much later than the others a node of several learns of what has no delay of its own."""
+    return APART * (place in late and len(fault.nodes) > 1)
+
+
 def lates(fault: Fault) -> list[Late]:
     """Return which nodes may learn of it late: all, none, and each alone where it comes to several."""
     alone = [frozenset({node}) for node in fault.nodes] if fault.tracker and len(fault.nodes) > 1 else []
@@ -48,7 +54,8 @@ def begin(run: Run, fault: Fault, late: Late) -> None:
     first = fault.nodes[0]
     if fault.tracker:
         for node in fault.nodes:
-            _set(run, (node, fault.tracker, fault.name), delay(run.cluster, fault, node, late), broken=True)
+            after = delay(run.cluster, fault, node, late) or _lag(fault, node, late)
+            _set(run, (node, fault.tracker, fault.name), after, broken=True)
     elif fault.kind == DEAF:
         run.deaf |= _deaf(fault)
     elif fault.kind == POWER:
@@ -64,7 +71,7 @@ def end(run: Run, fault: Fault, late: Late) -> None:
     first = fault.nodes[0]
     if fault.tracker:
         for node in fault.nodes:
-            after = delay(run.cluster, fault, node, late, mend=True)
+            after = delay(run.cluster, fault, node, late, mend=True) or _lag(fault, node, late)
             _set(run, (node, fault.tracker, fault.name), after, broken=False)
     elif fault.kind == DEAF:
         run.deaf -= _deaf(fault)

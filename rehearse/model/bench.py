@@ -10,7 +10,7 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from rehearse.model.acts import begin, delay, end, lates
+from rehearse.model.acts import APART, begin, delay, end, lates
 from rehearse.model.cluster import INTERFACE
 from rehearse.model.faults import DEAF, START
 from rehearse.model.measure import Outcome, between, measured
@@ -81,7 +81,9 @@ class Bench:
 
         def mend() -> None:
             end(run, fault, late)
-            if before is not None:
+            if before is not None and before[1] and not late:  # who is first may count
+                run.at(run.now + APART, lambda: end(run, *before))
+            elif before is not None:
                 end(run, *before)
 
         return hit, self._phase(mend, fault, late, is_end=True)

@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from typing import Any
 from rehearse.stage.watch import Watch
 from tests.rehearse.late import Late
 from tests.rehearse.stands import FIRST, Node, lay_out, network
+
+_EVERY = 0.4  # seconds between the starts of two pairs: a keepalived that starts takes a processor for a tenth of one
 
 
 def rehearse(case: dict[str, Any], nodes: list[Node], late: Late) -> dict[str, Any]:
@@ -149,6 +152,8 @@ def _phase(spans: list[tuple[float, tuple[int, ...]]], start: float, until: floa
 def main() -> None:
     """Rehearse all cases at the same time."""
     cases = json.load(sys.stdin)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     in_guest = sys.argv[1:] == ["guest"]
     Path("/run/netns").mkdir(exist_ok=True)
     if in_guest:
@@ -175,7 +180,7 @@ def main() -> None:
     found: list[dict[str, Any]] = [{} for _ in cases]
 
     def one(number: int) -> None:
-        time.sleep(number * 0.05)
+        time.sleep(number * _EVERY)
         found[number] = rehearse(cases[number], pairs[number], late)
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(len(cases))]

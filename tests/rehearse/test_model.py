@@ -11,7 +11,11 @@ import pytest
 
 from rehearse.model.cluster import Group, Instance, Link, Node, Script
 from rehearse.model.faults import DEAF, FAIL, FREEZE, KILL, POWER, START, STOP, Fault, faults
+from rehearse.model.nodes import start
+from rehearse.model.parts import parts
 from rehearse.model.predict import predict
+from rehearse.model.run import Run
+from rehearse.model.trackers import change
 from tests.rehearse.make import instance, outcome, pair
 
 CHK = Link("script", "chk")
@@ -279,3 +283,34 @@ def test_a_thousand_members_of_one_group_end_in_bounded_time() -> None:
     found = outcome(type(pair(instance(1), instance(2)))(tuple(made)), DIES, 1)
     assert (found.latest.owners, found.latest.without) == ((1,), 609)
     assert time.process_time() - begun < 40  # 2 s where nothing else runs
+
+
+def test_who_is_first_decides_between_equals() -> None:
+    """Both may hold it after a fault on all nodes: each learns of its end at its own moment."""
+    node = instance(100, Link("file", "f"))
+    found = outcome(pair(node, node), Fault(FAIL, (0, 1), "file", "f"))
+    assert {found.mended_soonest.owners, found.mended_latest.owners} == {(0,), (1,)}
+
+
+def test_an_interface_keeps_its_weight_in_a_sync_group() -> None:
+    """It is tracked before the weight is taken away, and no FAULT (2.2.7 and 2.3.3)."""
+    groups = (Group("G", ("VI_51",)),)
+    down = Fault(FAIL, (0,), "interface", "eth9")
+    found = outcome(pair(instance(150, Link("interface", "eth9", -60)), instance(100), groups=groups), down)
+    assert (found.latest.owners, found.mended_latest.owners) == ((1,), (0,))
+    assert found.latest.without == 0
+
+
+@pytest.mark.parametrize(("is_old", "owners"), [(True, (1,)), (False, (0,))])
+def test_the_first_interface_that_comes_up_ends_fault_from_2_3_3_on(is_old: bool, owners: tuple[int, ...]) -> None:
+    """All share a flag; up to 2.3.2 they are counted."""
+    links = (Link("interface", "eth8"), Link("interface", "eth9"))
+    cluster = pair(instance(150, *links), instance(100), is_old=is_old)
+    part = parts(cluster)[0]
+    run = Run(cluster, part)
+    start(run, {0, 1})
+    run.settle()
+    for name, value in (("eth8", 0), ("eth9", 0), ("eth8", 1)):
+        change(run, (0, "interface", name), value)
+        run.settle()
+    assert run.log[0][-1].owners == owners
