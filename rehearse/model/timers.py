@@ -93,17 +93,17 @@ class Timers(ABC):
         self.since = self.acted = self.now
         steps = 0
         while self.pending or self.since + self.quiet >= self.now or self._awaited() >= self.now:
-            if self.since + self.quiet < self.now:
+            has_rest = self.since + self.quiet < self.now
+            is_long = self.now > max(self.acted, self._awaited()) + _LONGEST + 4 * self.quiet
+            if has_rest and steps <= _MOST_STEPS:
                 self._skip()
-            elif self.now > max(self.acted, self._awaited()) + _LONGEST + 4 * self.quiet:
-                return False
-            steps += 1
-            if not self.step():
-                break
-            if steps > _MOST_STEPS:
+            elif is_long or steps > _MOST_STEPS:
                 if not self.pending:
                     return False
                 self._skip(roughly=True)
+            steps += 1
+            if not self.step():
+                break
         return True
 
     def _awaited(self) -> int:
@@ -118,9 +118,10 @@ class Timers(ABC):
         ``roughly``: leave out all of them, where there are too many.
         """
         times = [time for time, _, router, _ in self._heap if router is None]
-        times += [it.delayed for it in self.routers if it.delayed > self.now]
-        times += [it.deadline for it in self.routers if it.waits and it.deadline > self.now]
-        times += [it.preempt_at for it in self.routers if it.preempt_at > self.now]
+        waits = () if roughly else self.routers
+        times += [it.delayed for it in waits if it.delayed > self.now]
+        times += [it.deadline for it in waits if it.waits and it.deadline > self.now]
+        times += [it.preempt_at for it in waits if it.preempt_at > self.now]
         rest = min(times, default=self.now) - self.now - (0 if roughly else 2 * self.quiet)
         round_trip = 1 if roughly else lcm(*{it.spec.interval for it in self.routers})
         whole = rest // round_trip * round_trip
