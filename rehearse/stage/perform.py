@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
 
 _TOGETHER = 10  # stages at a time: keepalived needs little, and its adverts have to come in time
+_EACH = 6  # on one processor
 _SHARE = 0.25  # of the processors, for scripts
 _MOST_FAULTS = 200
 _MOST_VIPS = 1000  # keepalived takes seconds to lay out more, and the times would say nothing
@@ -149,7 +150,9 @@ def together(cluster: Cluster, observed: Sequence[dict[str, Any]]) -> int:
         for name, it in seen["scripts"].items()
         if it["as_it_is"]
     )
-    return max(1, min(_TOGETHER, int(_SHARE * (os.cpu_count() or 1) / load))) if load else _TOGETHER
+    processors = os.cpu_count() or 1
+    most = min(_TOGETHER, _EACH * processors)
+    return max(1, min(most, int(_SHARE * processors / load))) if load else most
 
 
 def _listen(services: list[dict[str, Any]], protocol: str, port: int) -> None:
