@@ -51,6 +51,7 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Make a worker's node ready: its loopback, and a short folder in its own /tmp."""
+    os.umask(0o022)  # other users read what some tests write
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a shell's background, and inherited by what is started
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput") and os.environ.get("TESTS_APART"):
