@@ -85,11 +85,11 @@ def test_what_is_wrong_is_told(server: RawHttp, path: str, more: tuple[str, ...]
 )
 def test_a_server_that_does_not_end_meets_the_deadline(server: RawHttp, path: str, text: str) -> None:
     """It is told as expired, with how far it had come."""
-    result = ask(server, path, "-t", "0.2")
+    result = ask(server, path, "-t", "1")
     assert text in result.text
-    assert "within 0.2 s" in result.text
+    assert "within 1 s" in result.text
     assert (result.state, result.expired) == (CRITICAL, True)
-    assert result.metrics[0].value == pytest.approx(0.2, abs=0.1)
+    assert result.metrics[0].value > 0.9
 
 
 def test_any_of_several_digests_is_right(server: RawHttp) -> None:
