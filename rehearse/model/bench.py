@@ -80,11 +80,11 @@ class Bench:
         run.until_advert()
 
         def mend() -> None:
-            end(run, fault, late)
-            if before is not None and before[1] and not late:  # who is first may count
-                run.at(run.now + APART, lambda: end(run, *before))
-            elif before is not None:
-                end(run, *before)
+            if before is None:
+                end(run, fault, late)
+                return
+            for one, its_late in ((fault, late), before):  # who is first may count
+                run.at(run.now + APART * bool(its_late), partial(end, run, one, its_late))
 
         return hit, self._phase(mend, fault, late, is_end=True)
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rehearse.model.cluster import Link
+from rehearse.model.cluster import Link, Script
 from rehearse.model.faults import DEAF, FAIL, FREEZE, KILL, POWER, STOP, Fault
 from rehearse.model.two import pairs_of_faults, predict_two
 from tests.rehearse.make import instance, pair
@@ -66,3 +66,20 @@ def test_all_pairs_of_faults_take_less_than_two_seconds() -> None:
     begun = time.process_time()
     assert len(predict_two(pair(one, other))) > 700
     assert time.process_time() - begun < 20  # 0.4 s where nothing else runs
+
+
+def test_who_is_back_first_decides_between_equals() -> None:
+    """Keepalived that starts and an interface that comes up take their time: both outcomes are told."""
+    equal = pair(instance(100), instance(100))
+    (row,) = predict_two(equal, [(Fault(FAIL, (1,), "interface", "eth0"), Fault(KILL, (0,)))])
+    assert {row.outcome.mended_soonest.owners, row.outcome.mended_latest.owners} == {(0,), (1,)}
+
+
+def test_slow_scripts_of_two_nodes_come_to_an_end() -> None:
+    """Each takes days, while others send each 10 ms."""
+    one = instance(150, CHK, interval=10, version=3, preempt_delay=900_000)
+    slow = pair(one, instance(100, CHK, interval=10, version=3), Script(86_400_000, rise=9999, fall=9999))
+    begun = time.process_time()
+    (row,) = predict_two(slow, [(HERE, THERE)])
+    assert row.outcome.latest.owners == ()
+    assert time.process_time() - begun < 20  # 0.1 s where nothing else runs
