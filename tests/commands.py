@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 import pytest
 
@@ -77,6 +78,12 @@ def shell(folder: Path, line: str, *arguments: str, flags: Sequence[str] = (), n
     env["PATH"] = f"{BIN}:{env['PATH']}:/usr/sbin:/sbin"
     apart = (program("unshare"), *flags) if flags else ("/usr/bin/env",)
     return run(folder, *apart, "sh", "-ec", line, "sh", *arguments, env=env)
+
+
+def stop(process: subprocess.Popen[Any]) -> None:
+    """Stop a process as SIGSTOP does, and wait until it has stopped: before that it may still answer."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
 
 
 def program(name: str) -> str:

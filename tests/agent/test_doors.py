@@ -16,7 +16,7 @@ from agent.door import Door, Doors
 from agent.settings import plan
 from tests.agent.asking import ask, get
 from tests.agent.running import agent
-from tests.commands import program
+from tests.commands import program, stop
 from tests.servers.ports import free_ports
 from vipwarden.config.document import ConfigError
 from vipwarden.core.result import OK
@@ -102,7 +102,7 @@ def test_http_says_whether_a_check_is_healthy(tmp_path: Path) -> None:
         assert ask(port, b"GET /" + b"x" * 20000).startswith(b"HTTP/1.1 431 ")
         many = b"GET /check/web HTTP/1.1\r\n\r\n" * 20 + b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
         assert ask(port, many).count(b"HTTP/1.1 200 OK") == 20
-        running.process.send_signal(signal.SIGSTOP)
+        stop(running.process)
         with pytest.raises(TimeoutError):
             ask(port, b"GET /check/web HTTP/1.1\r\n\r\n", seconds=0.2)
         running.process.send_signal(signal.SIGCONT)

@@ -13,6 +13,7 @@ import pytest
 from checks.haproxy_backend import haproxy_backend
 from tests.agent.drive import Inside
 from tests.agent.scripted import states
+from tests.commands import stop
 from tests.drive import oneshot
 from tests.servers import haproxy, misbehaving
 from tests.servers.haproxy import command
@@ -174,8 +175,7 @@ def test_one_that_hangs_or_is_gone_is_critical() -> None:
     (front,) = free_ports(1)
     with haproxy.running(f"frontend www\n bind 127.0.0.1:{front}\n") as (path, process):
         assert ask("-s", path).state == OK
-        process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        stop(process)
         hung = ask("-s", path, "-t", "0.3")
         process.send_signal(signal.SIGCONT)
         assert ask("-s", path).state == OK

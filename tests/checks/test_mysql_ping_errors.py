@@ -16,7 +16,7 @@ from agent.driver import Driver
 from agent.run import Run
 from checks.mysql_ping import mysql_ping
 from tests.checks.mysql import ACCOUNTS, asleep, eventually
-from tests.commands import start
+from tests.commands import start, stop
 from tests.drive import oneshot
 from tests.servers.mariadb import FAR, MariaDB, mariadb
 from vipwarden.core.result import CRITICAL, OK
@@ -151,7 +151,7 @@ class TestConnectErrors:
 @contextmanager
 def stopped(server: MariaDB) -> Iterator[None]:
     """Let a server sleep."""
-    server.process.send_signal(signal.SIGSTOP)
+    stop(server.process)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from threading import Thread
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.commands import program
+from tests.commands import program, stop
 from tests.events.make import Heard, Said, until
 from tests.servers import haproxy
 from tests.servers.ports import free_ports
@@ -51,7 +51,7 @@ def test_servers_and_backends_of_haproxy() -> None:
             Said("haproxy", "be/one", "server", "MAINT", "UP"),
             Said("haproxy", "be", "backend", "DOWN", "UP"),
         }
-        process.send_signal(signal.SIGSTOP)
+        stop(process)
         assert heard.after(source.look) == [Said("source", "haproxy", state="failed")]
         assert heard.after(source.look) == []
         process.send_signal(signal.SIGCONT)

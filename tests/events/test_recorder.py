@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.commands import stop
 from tests.events.make import Recording, recording, until
 from vipwarden.events import recorder
 from vipwarden.events.hand import LOST, MOST_BYTES, MOST_FILES, Hand
@@ -81,7 +82,7 @@ def test_a_recorder_that_does_not_work_loses_nothing(tmp_path: Path, state: str)
             run.process.kill()
             run.process.wait()
         else:
-            run.process.send_signal(signal.SIGSTOP)
+            stop(run.process)
         assert give(run, range(300)) < 1
         assert waiting(run) > 0
         run.process.send_signal(signal.SIGCONT)
@@ -96,7 +97,7 @@ def test_a_recorder_that_does_not_work_loses_nothing(tmp_path: Path, state: str)
 def test_a_full_spool_counts_what_it_loses(tmp_path: Path) -> None:
     """The oldest events stay, which have the cause; their number is recorded."""
     with recording(tmp_path) as run:
-        run.process.send_signal(signal.SIGSTOP)
+        stop(run.process)
         give(run, range(MOST_FILES + 50))
         assert waiting(run) == MOST_FILES
         assert (run.spool / LOST).stat().st_size == 50

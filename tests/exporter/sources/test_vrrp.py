@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.render.exposition import render
 from exporter.sources.vip import source as vip
 from exporter.sources.vrrp import source as vrrp
-from tests.commands import needs_namespaces, program
+from tests.commands import needs_namespaces, program, stop
 from tests.exporter.sources.pair import EXCLUDED, SECOND, VIP, Node, pair, scraped, state
 from tests.servers.keepalived import ip, known, until
 
@@ -107,7 +107,7 @@ def test_a_killed_keepalived_leaves_its_vip_and_that_is_seen(tmp_path: Path) -> 
 def test_a_keepalived_that_hangs_is_down_until_it_goes_on(nodes: tuple[Node, Node]) -> None:
     """It takes signals and does nothing about them: what it said before is not told again."""
     one, left = nodes[0]
-    left.process.send_signal(signal.SIGSTOP)
+    stop(left.process)
     try:
         facts = vrrp.read(known(left, timeout=0.5))
         found = scraped(known(left, timeout=0.5), one)
