@@ -15,148 +15,23 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rehearse.model.faults import REAL
 from rehearse.stage.breaks import noticed, restored
+from rehearse.stage.build import certificate, set_up, set_up_client, stages
 from rehearse.stage.client import Client, Ears
-from rehearse.stage.fault import hit
 from rehearse.stage.held import Held
 from rehearse.stage.loop import Loop
-from rehearse.stage.node import Node
 from rehearse.stage.observe import Observer
-from rehearse.stage.reals import RealServers, forward, leads
-from rehearse.stage.space import configure
+from rehearse.stage.play import play
+from rehearse.stage.reals import RealServers
 from rehearse.stage.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FOLDER = Path("/run/rehearse")  # a tmpfs of this namespace
-_LOOK = 0.1  # seconds
+    from rehearse.stage.node import Node
+
 _LATE = 4  # exit code where something hangs
 _SETTLE = 2.0  # seconds until bridges pass what they get
-
-
-def stages(order: dict[str, Any]) -> list[list[Node]]:
-    """Make the networks of all faults, and the nodes in them."""
-    made, links = [], []
-    for number in range(max(1, len(order["faults"]))):
-        nodes = []
-        networks = {it for node in order["nodes"] for it in node["interfaces"].values()}
-        for network in networks:
-            links += [f"link add b{number}-{network} type bridge mcast_snooping 0", f"link set b{number}-{network} up"]
-        for place, given in enumerate(order["nodes"]):
-            space = f"s{number}-{place}"
-            links.append(f"netns add {space}")
-            for which, (name, network) in enumerate(given["interfaces"].items()):
-                port = f"p{number}-{place}-{which}"
-                links += [
-                    f"link add {port} type veth peer name {name} netns {space}",
-                    f"link set {port} master b{number}-{network} up",
-                ]
-            nodes.append(Node(given, space, _FOLDER / space))
-        links.append(f"netns add c{number}")
-        for network in order["clients"]:
-            links += [
-                f"link add q{number}-{network} type veth peer name n{network} netns c{number}",
-                f"link set q{number}-{network} master b{number}-{network} up",
-            ]
-        links += [line for which, real in enumerate(order["reals"]) for line in leads(number, which, real)]
-        made.append(nodes)
-    subprocess.run(["ip", "-batch", "-"], input="\n".join(links) + "\n", text=True, check=True)
-    return made
-
-
-def set_up(node: Node) -> None:
-    """Lay out its files, and give it its addresses."""
-    node.run("sh", "-c", "for it in all default; do echo 0 >/proc/sys/net/ipv6/conf/$it/accept_dad; done")
-    lines = ["link set lo up"]
-    for name in node.given["interfaces"]:
-        lines.append(f"link set {name} up")
-        lines += [f"address add {it} dev {name}{' nodad' * (':' in it)}" for it in node.given["addresses"][name]]
-        lines += [f"route replace {it} dev {name}" for it in node.given["routes"][name]]
-    configure(node.space, lines)
-    node.lay_out()
-    if node.given.get("virtual_servers"):
-        forward(node)
-    node.hold()
-
-
-def certificate() -> str:
-    """Make a certificate for stand-ins that are asked by TLS; return its path, or nothing."""
-    path = Path("/run/rehearse.pem")
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost"
-    command = ["openssl", *words.split(), "-keyout", f"{path}.key", "-out", f"{path}.crt"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    path.write_text("".join(Path(f"{path}.{it}").read_text("ascii") for it in ("key", "crt")), encoding="ascii")
-    return str(path)
-
-
-def set_up_client(order: dict[str, Any], number: int) -> None:
-    """Give the client its addresses, and its ways to the VIPs."""
-    lines = []
-    for network, addresses in order["clients"].items():
-        lines.append(f"link set n{network} up")
-        lines += [f"address add {it} dev n{network}{' nodad' * (':' in it)}" for it in addresses]
-    for it in order["asks"]:
-        own = next((own for own in order["clients"][str(it["network"])] if (":" in own) is (":" in it["vip"])), None)
-        if own is not None:
-            lines.append(f"route replace {it['vip']} dev n{it['network']} src {own.partition('/')[0]}")
-    configure(f"c{number}", lines)
-
-
-def play(
-    fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Client, behind: RealServers, loop: Loop
-) -> dict[str, float]:
-    """Start the nodes, break, mend; return the times."""
-
-    def strike(*, broken: bool) -> None:
-        loop.ask(lambda: client.hit(fault["sick"], broken=broken))
-        if fault["tracker"] == REAL:
-            behind.hit(fault, broken=broken)
-        else:
-            hit(fault, nodes, vips, broken=broken)
-
-    times = {"begun": time.monotonic()}
-    loop.ask(client.begin)
-    loop.ask(behind.tables.begin)
-    for node in nodes:
-        node.start()
-    time.sleep(fault["begin"])
-    ended = [node.given["name"] for node in nodes if not node.is_running()]
-    if ended:
-        raise OSError(f"keepalived has ended on {' and '.join(ended)}")
-    if "first" in fault:  # another fault, which lasts when this one comes
-        hit(fault["first"], nodes, vips, broken=True)
-        time.sleep(fault["first"]["during"])
-    for node in nodes:
-        node.mark()
-    times["hit"] = time.monotonic()
-    strike(broken=True)
-    _last(fault, nodes, times["hit"], lambda sick: loop.ask(lambda: client.hit(sick, broken=False)))
-    for node in nodes:
-        node.cut()
-    times["mended"] = time.monotonic()
-    strike(broken=False)
-    if "first" in fault:
-        hit(fault["first"], nodes, vips, broken=False)
-    time.sleep(fault["after"])
-    times["end"] = time.monotonic()
-    return times
-
-
-def _last(fault: dict[str, Any], nodes: list[Node], hit: float, mend: Callable[[list[Any]], None]) -> None:
-    """Wait for the end of a fault; where a script restarts its service, clients are served again."""
-    end = time.monotonic() + fault["during"]
-    again: set[int] = set()
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _LOOK) if fault["part"].startswith("process ") else left)
-        for place in {*fault["nodes"]} - again if left > _LOOK else ():
-            if restored(nodes[place], fault, hit) is not None:
-                again.add(place)
-                mend([it for it in fault["sick"] if it[0] == place])
 
 
 def _fail(error: threading.ExceptHookArgs) -> None:

@@ -1,0 +1,72 @@
+"""How does a fault come to nodes that have come to rest, and how does it end?"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from rehearse.model.faults import REAL
+from rehearse.stage.breaks import restored
+from rehearse.stage.fault import hit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rehearse.stage.client import Client
+    from rehearse.stage.loop import Loop
+    from rehearse.stage.node import Node
+    from rehearse.stage.reals import RealServers
+
+_LOOK = 0.1  # seconds
+
+
+def play(
+    fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Client, behind: RealServers, loop: Loop
+) -> dict[str, float]:
+    """Start the nodes, break, mend; return the times."""
+
+    def strike(*, broken: bool) -> None:
+        loop.ask(lambda: client.hit(fault["sick"], broken=broken))
+        if fault["tracker"] == REAL:
+            behind.hit(fault, broken=broken)
+        else:
+            hit(fault, nodes, vips, broken=broken)
+
+    times = {"begun": time.monotonic()}
+    loop.ask(client.begin)
+    loop.ask(behind.tables.begin)
+    for node in nodes:
+        node.start()
+    time.sleep(fault["begin"])
+    ended = [node.given["name"] for node in nodes if not node.is_running()]
+    if ended:
+        raise OSError(f"keepalived has ended on {' and '.join(ended)}")
+    if "first" in fault:  # another fault, which lasts when this one comes
+        hit(fault["first"], nodes, vips, broken=True)
+        time.sleep(fault["first"]["during"])
+    for node in nodes:
+        node.mark()
+    times["hit"] = time.monotonic()
+    strike(broken=True)
+    _last(fault, nodes, times["hit"], lambda sick: loop.ask(lambda: client.hit(sick, broken=False)))
+    for node in nodes:
+        node.cut()
+    times["mended"] = time.monotonic()
+    strike(broken=False)
+    if "first" in fault:
+        hit(fault["first"], nodes, vips, broken=False)
+    time.sleep(fault["after"])
+    times["end"] = time.monotonic()
+    return times
+
+
+def _last(fault: dict[str, Any], nodes: list[Node], hit: float, mend: Callable[[list[Any]], None]) -> None:
+    """Wait for the end of a fault; where a script restarts its service, clients are served again."""
+    end = time.monotonic() + fault["during"]
+    again: set[int] = set()
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _LOOK) if fault["part"].startswith("process ") else left)
+        for place in {*fault["nodes"]} - again if left > _LOOK else ():
+            if restored(nodes[place], fault, hit) is not None:
+                again.add(place)
+                mend([it for it in fault["sick"] if it[0] == place])
