@@ -16,7 +16,7 @@ from rehearse.model.predict import predict
 from rehearse.real import Reals
 from rehearse.report import ExpectedError, as_json, as_text, differences, pairs_as_text
 from rehearse.rows import lines
-from rehearse.search import search as search_changes
+from rehearse.search import proposed
 from rehearse.services import notes, scripts_run, service_faults
 from rehearse.stage.apart import StageError
 from rehearse.stage.disk import disk_faults
@@ -101,7 +101,7 @@ def rehearse(
     except ChangeError as error:
         raise UsageError(f"--what-if: {error}") from None
     if search:
-        sys.stdout.write(_proposed(cluster))
+        sys.stdout.write(proposed(cluster))
         return GOOD
     given = [(name, path, conf) for (name, path), (_, conf) in zip(nodes, confs, strict=True)]
     said = [] if what_if else findings(confs, version)
@@ -187,19 +187,6 @@ def _as_text(found: Sequence[Line], both: Both | None) -> str:
         return "There is no vrrp_instance: nothing moves.\n"
     colour = sys.stdout.isatty()
     return as_text(found, colour=colour) + (pairs_as_text(both, colour=colour) if both is not None else "")
-
-
-def _proposed(cluster: Cluster) -> str:
-    proposal = search_changes(cluster)
-    if not proposal.before:
-        return "No fault is bad that a keepalived.conf can help: nothing to change.\n"
-    if not proposal.changes:
-        return (
-            f"{proposal.before} outcomes are bad, and no change of weights, priorities or timers was found to help.\n"
-        )
-    words = " ".join(f"--what-if {it}" for it in proposal.changes)
-    left = "none" if not proposal.after else f"{proposal.after}"
-    return f"{proposal.before} outcomes are bad that a keepalived.conf can help; {left} with {words}\n"
 
 
 main = CommandLine("vipwarden rehearse", rehearse, refused=2)

@@ -79,8 +79,9 @@ def _node(name: str, conf: Block) -> tuple[Node, dict[str, str]]:
         block.name: max((milliseconds(it.name, 0) for it in block.named("terminate_delay", "delay")), default=0)
         for block in conf.named("vrrp_track_process")
     }
+    forbidden = frozenset(it.name for it in conf.named("vrrp_track_process") if it.value("quorum_max") == "0")
     delay = min(milliseconds(defs.value("vrrp_startup_delay"), 0), LONGEST_DELAY)
-    return Node(name, tuple(instances), tuple(groups), scripts, processes, delay), sources
+    return Node(name, tuple(instances), tuple(groups), scripts, processes, forbidden, delay), sources
 
 
 def _ordered(made: list[tuple[Node, dict[str, str]]]) -> Iterator[Node]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rehearse.change import Change, ChangeError, apply
 from rehearse.model.cluster import SCRIPT
-from rehearse.model.faults import faults
+from rehearse.model.faults import faults, is_unseen
 from rehearse.model.predict import predict
 from rehearse.verdict import BAD, BEYOND, verdict
+from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,24 @@ class Proposal(NamedTuple):
     changes: tuple[Change, ...]
     before: int
     after: int
+
+
+def proposed(cluster: Cluster) -> str:
+    """Return in words what helps, and what does not."""
+    found = search(cluster)
+    words = " ".join(f"--what-if {it}" for it in found.changes)
+    if not found.before:
+        said = "No fault is bad that a keepalived.conf can help: nothing to change.\n"
+    elif not words:
+        said = f"{found.before} outcomes are bad, and no change of weights, priorities or timers was found to help.\n"
+    else:
+        left = found.after or "none"
+        said = f"{found.before} outcomes are bad that a keepalived.conf can help; {left} with {words}\n"
+    unseen = dict.fromkeys(it.name for it in faults(cluster) if is_unseen(it))
+    if not unseen:
+        return said
+    names = one_line(", ".join(unseen), 300)
+    return f"{said}keepalived sees only that these run, and it takes a script that asks them to see a hang: {names}\n"
 
 
 def search(cluster: Cluster, seconds: float = _SECONDS) -> Proposal:
@@ -69,9 +88,9 @@ def search(cluster: Cluster, seconds: float = _SECONDS) -> Proposal:
 
 
 def bad(cluster: Cluster) -> int:
-    """Return how many faults are bad of those that a keepalived.conf can help, counted for each virtual router."""
+    """Return how many faults are bad of those that other values can help, counted for each virtual router."""
     names = [node.name for node in cluster.nodes]
-    wanted = [fault for fault in faults(cluster) if fault.kind not in BEYOND]
+    wanted = [fault for fault in faults(cluster) if fault.kind not in BEYOND and not is_unseen(fault)]
     return sum(verdict(row, names).word == BAD for row in predict(cluster, wanted))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rehearse.model.faults import DEAF, FREEZE, KILL, START
+from rehearse.model.faults import DEAF, FREEZE, KILL, START, is_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +35,8 @@ def verdict(row: Row, names: Sequence[str]) -> Verdict:
             return found
     said = judged(row.outcome, names, is_start=row.fault.kind == START, noticed=row.noticed)
     phase = row.outcome.latest
+    if phase.owners and not phase.serving and is_unseen(row.fault):
+        return said._replace(reason=f"{said.reason}; {row.fault.name} runs: only a script that asks it sees a hang")
     if phase.serving or not set(phase.owners) & set(row.silent):
         return said
     return said._replace(reason=f"{said.reason}; {row.fault.name} says OK")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rehearse.model.cluster import FILE, INTERFACE, PROCESS, SCRIPT
-from rehearse.model.faults import DEAF, FREEZE, HANG, KILL, POWER, STOP
+from rehearse.model.faults import DEAF, FREEZE, HANG, KILL, POWER, STOP, is_unseen
 from rehearse.model.nodes import die, freeze, live, start, stop, thaw
-from rehearse.model.trackers import change
+from rehearse.model.trackers import change, hang
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,8 @@ def delay(cluster: Cluster, fault: Fault, place: int, late: Late, *, mend: bool 
     if fault.tracker == INTERFACE and mend:
         return _LINKWATCH * (place in late)
     # check_process() takes a new program at once: fork_delay is for what a tracked process forks
-    return node.processes.get(fault.name, 0) if fault.tracker == PROCESS and not mend else 0
+    is_told = fault.tracker == PROCESS and not mend and not is_unseen(fault)
+    return node.processes.get(fault.name, 0) if is_told else 0
 
 
 def _lag(fault: Fault, place: int, late: Late) -> int:
@@ -55,7 +56,7 @@ def begin(run: Run, fault: Fault, late: Late) -> None:
     if fault.tracker:
         for node in fault.nodes:
             after = delay(run.cluster, fault, node, late) or _lag(fault, node, late)
-            _set(run, (node, fault.tracker, fault.name), after, broken=True)
+            _set(run, fault, node, after, broken=True)
     elif fault.kind == DEAF:
         run.deaf |= _deaf(fault)
     elif fault.kind == POWER:
@@ -72,7 +73,7 @@ def end(run: Run, fault: Fault, late: Late) -> None:
     if fault.tracker:
         for node in fault.nodes:
             after = delay(run.cluster, fault, node, late, mend=True) or _lag(fault, node, late)
-            _set(run, (node, fault.tracker, fault.name), after, broken=False)
+            _set(run, fault, node, after, broken=False)
     elif fault.kind == DEAF:
         run.deaf -= _deaf(fault)
     elif fault.kind == POWER:
@@ -88,7 +89,11 @@ def _deaf(fault: Fault) -> set[tuple[int, int, str]]:
     return {(first, other, fault.name)} | ({(other, first, fault.name)} if fault.both else set())
 
 
-def _set(run: Run, key: tuple[int, str, str], after: int, *, broken: bool) -> None:
+def _set(run: Run, fault: Fault, node: int, after: int, *, broken: bool) -> None:
+    key = (node, fault.tracker, fault.name)
+    if is_unseen(fault):
+        hang(run, key, broken=broken)
+        return
     value = int(not broken)
     if key[1] == FILE:
         value = file_value([link for _, link in run.tracked.get(key, ())]) if broken else 0

@@ -81,13 +81,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node: its name, its instances and groups, its scripts by name, and the delays of its processes in ms."""
+    """A node: its name, its instances and groups, its scripts by name, and the delays of its processes in ms.
+
+    ``forbidden`` are processes that must not run (quorum_max 0).
+    """
 
     name: str
     instances: tuple[Instance, ...]
     groups: tuple[Group, ...] = ()
     scripts: dict[str, Script] = field(default_factory=dict)
     processes: dict[str, int] = field(default_factory=dict)
+    forbidden: frozenset[str] = frozenset()
     startup_delay: int = 0
 
 

@@ -9,7 +9,7 @@ from rehearse.model.cluster import FILE, INTERFACE, PROCESS, SCRIPT, links, writ
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rehearse.model.cluster import Cluster, Node
+    from rehearse.model.cluster import Cluster, Instance, Link, Node
 
 POWER, STOP, KILL, FREEZE, DEAF = "power", "stop", "kill", "freeze", "filter"
 FAIL, HANG, START = "fail", "hang", "start"
@@ -55,7 +55,7 @@ class Fault(NamedTuple):
         hangs = self.kind == HANG
         return {
             SCRIPT: f"script {self.name} {'hangs' if hangs else 'fails'} on {who}",
-            PROCESS: f"process {self.name} ends on {who}",
+            PROCESS: f"process {self.name} {'hangs' if hangs else 'ends'} on {who}",
             FILE: f"file {self.name} reports a failure on {who}",
             INTERFACE: f"interface {self.name} down on {who}",
         }[self.tracker]
@@ -72,6 +72,18 @@ _PHRASES = {
 }
 
 
+def is_unseen(fault: Fault) -> bool:
+    """Return whether a process hangs that keepalived itself tracks: it sees that it runs."""
+    return (fault.kind, fault.tracker) == (HANG, PROCESS)
+
+
+def unseen(cluster: Cluster, node: Node, instance: Instance) -> list[Link]:
+    """Return the processes of which nobody sees that they hang: keepalived sees that they run, no check is tracked."""
+    entries = [it for it in written(cluster, node, instance) if not it.reverse]
+    checks = any(it.kind in (SCRIPT, FILE) for it in entries)
+    return [] if checks else [it for it in entries if it.kind == PROCESS]
+
+
 def faults(cluster: Cluster) -> list[Fault]:
     """Return the start of all nodes, then all single faults, those of the services first."""
     start = Fault(START, tuple(range(len(cluster.nodes))))
@@ -85,12 +97,13 @@ def _services(cluster: Cluster) -> Iterator[Fault]:
         holders: dict[str, list[int]] = {}
         for place, node in enumerate(cluster.nodes):
             for name in _tracked(cluster, node, kind):
-                holders.setdefault(name, []).append(place)
+                if kind != PROCESS or name not in node.forbidden:
+                    holders.setdefault(name, []).append(place)
         for name, places in holders.items():
             for place in places:
                 yield Fault(FAIL, (place,), kind, name)
-            if kind == SCRIPT:
-                for place in places:
+            for place in places:
+                if kind == SCRIPT or (kind == PROCESS and name in _unseen(cluster, cluster.nodes[place])):
                     yield Fault(HANG, (place,), kind, name)
             if len(places) > 1:
                 yield Fault(FAIL, tuple(places), kind, name)
@@ -123,6 +136,10 @@ def _nodes(cluster: Cluster) -> Iterator[Fault]:
         for place, node in enumerate(cluster.nodes):
             if node.instances:
                 yield Fault(kind, (place,))
+
+
+def _unseen(cluster: Cluster, node: Node) -> set[str]:
+    return {link.name for it in node.instances for link in unseen(cluster, node, it)}
 
 
 def _tracked(cluster: Cluster, node: Node, kind: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rehearse.model.adverts import receive
 from rehearse.model.cluster import INTERFACE, Link, links, meets, reaches, waits_forever, written
+from rehearse.model.faults import unseen
 from rehearse.model.parts import virtual_routers
 from rehearse.model.router import Router
 from rehearse.model.sync import OFF, Sync
@@ -36,6 +37,7 @@ class Run(Timers):
         super().__init__(cluster)
         self.tracked: dict[Key, list[tuple[Router, Link]]] = {}
         self.service: dict[Key, list[Router]] = {}
+        self.unseen: dict[Key, list[Router]] = {}
         self.values: dict[Key, int] = {}
         self.known: set[Key] = set()  # scripts that have had a result
         self.waiting: set[Router] = set()
@@ -62,6 +64,8 @@ class Run(Timers):
             for link in written(cluster, node, spec):
                 if not link.reverse:
                     self.service.setdefault((place, link.kind, link.name), []).append(router)
+            for link in unseen(cluster, node, spec):
+                self.unseen.setdefault((place, link.kind, link.name), []).append(router)
         self.syncs = list(syncs.values())
         which = {it: number for number, router in enumerate(virtual_routers(cluster, part)) for it in router}
         self.virtual = {router: which[it] for router, it in zip(self.routers, part, strict=True)}

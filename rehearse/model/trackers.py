@@ -37,6 +37,14 @@ def change(run: Run, key: Key, value: int, *, delay: int = 0) -> None:
         run.deliver()
 
 
+def hang(run: Run, key: Key, *, broken: bool) -> None:
+    """Let a process hang, or go on: its service goes with it, and keepalived learns nothing."""
+    run.since = run.now
+    for it in run.unseen.get(key, ()):
+        it.sick += 1 if broken else -1
+        run.note(it)
+
+
 def well(key: Key) -> int:
     """Return the value of a tracker where nothing is broken."""
     return int(key[1] != FILE)
