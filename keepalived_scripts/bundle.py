@@ -48,7 +48,7 @@ def commands(top: str) -> dict[str, tuple[str, ...]]:
     import posix
 
     checks = (name[:-3] for name in posix.listdir(f"{top}/checks") if name.endswith(".py") and name[0] != "_")
-    service = ("keepalived_scripts.service.main", "checks.process")
+    service = ("keepalived_scripts.service.main", "checks.process", "vipwarden.net.file")
     return {f"chk_{name}": ("keepalived_scripts.chk", f"checks.{name}") for name in checks} | {
         "chk_service": service,
         "chk_haproxy": (*service, "keepalived_scripts.service.stats"),

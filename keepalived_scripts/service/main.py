@@ -16,12 +16,9 @@ from keepalived_scripts.service.parts import Ask, ask
 from vipwarden.core.options import UsageError, complete, options, parse
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Result, State
 from vipwarden.net.blocking import end
+from vipwarden.net.stream import NetError
 from vipwarden.state import paths
 from vipwarden.state.clock import boot, monotonic, wall
-from vipwarden.state.maintained import read_all
-from vipwarden.state.maintenance import chosen
-from vipwarden.state.standing import standing
-from vipwarden.state.verdict import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
 
     from keepalived_scripts.service.parts import Part
 
-_LATELY = 60  # seconds after a healthy verdict in which a service may have fall and grace
 _FOR_THE_END = 0.35  # the part of the deadline for the rules and the record
 
 
@@ -59,7 +55,8 @@ class Service:
         if preset == "haproxy":
             from keepalived_scripts.service.stats import haproxy
 
-            self.parts += haproxy(values["conf"], values["socket"], values["host"], values["port"])
+            conf, seconds = values["conf"], values["timeout"] / 4
+            self.parts += haproxy(conf, values["socket"], values["host"], values["port"], seconds)
         self.parts += values["check"]
         if not self.parts:
             raise UsageError("nothing to check: give --command or --check")
@@ -126,18 +123,24 @@ def _judge(service: Service, lock: int, begun: float, until: float) -> Result:
     """Run the parts, apply the rules and carry out the consequence."""
     path = f"{paths.services()}/{service.key}"
     known = None
+    left = (until - begun) * _FOR_THE_END
     try:
-        before = known = memory.recall(path)
+        before = known = memory.recall(path, until - left - monotonic())
+    except NetError as error:
+        return Result(UNKNOWN, error.text, expired=True)
     except memory.LostError as error:
         service.log(CRITICAL, f"{error}; down until it has been good for {service.limits.good_for:g} s")
         before = memory.lost(service.limits)
-    no_restart = ""
-    if service.restart and (maintenance := chosen(read_all(), service.name)) is not None:
-        service.restart, no_restart = (), f"{maintenance.text}, so no restart"
-    result = ask(service.parts, until - (until - begun) * _FOR_THE_END)
+    result = ask(service.parts, until - left)
     _set_alarm(until)  # the checks have set their own
+    held = ""
+    if service.restart and result.state != OK:
+        from keepalived_scripts.service.held import no_restart
+
+        held = no_restart(service.name, left / 4)
+        service.restart = () if held else service.restart
     step, why = _follow(service, path, before, result, until)
-    reason = ": ".join(part for part in (step.reason, why, "" if result.state == OK else no_restart) if part)
+    reason = ": ".join(part for part in (step.reason, why, held) if part)
     text = result.text + (f" ({reason})" if reason else "")
     if step.memory != known:
         from keepalived_scripts.service.restart import Restart, record
@@ -163,7 +166,7 @@ def _follow(service: Service, path: str, before: rules.Memory, result: Result, u
     """Apply the rules; before a restart or a change of the verdict also ask for the state of the unit."""
     good, may = result.state == OK, bool(service.restart) and result.state == CRITICAL
     now, today = boot(), wall()
-    if not good and before.phase == rules.GOOD and not _was_healthy(service):
+    if not good and before.phase == rules.GOOD and not memory.was_healthy(paths.verdicts(), service.name):
         before = before.copy()
         before.phase = rules.DOWN
 
@@ -179,17 +182,11 @@ def _follow(service: Service, path: str, before: rules.Memory, result: Result, u
     return step(fate), why
 
 
-def _was_healthy(service: Service) -> bool:
-    """Return whether it was healthy lately; otherwise, as when keepalived starts, there is no VIP to keep."""
-    last = standing(read(f"{paths.verdicts()}/{paths.file_name(service.name)}"), _LATELY)
-    return last.is_valid and last.state in (OK, WARNING)
-
-
 def _fate(service: Service, path: str, before: rules.Memory, until: float) -> tuple[str, str]:
     """Return the state of the last restart and of the unit for rules.step(), and the text for it."""
     from keepalived_scripts.service.restart import failure, fate
 
-    why = failure(path, before.at) if before.tried else ""
+    why = failure(path, before.at, (until - monotonic()) / 2) if before.tried else ""
     if why:
         return rules.BROKEN, why
     return fate(service.unit, until, service.limits.grace) if service.unit else ("", "")

@@ -12,7 +12,9 @@ import posix
 import select
 
 from keepalived_scripts.service.rules import DOWN, GOOD, TRYING, Limits, Memory
-from vipwarden.core.result import UNKNOWN, Result
+from vipwarden.core.result import OK, UNKNOWN, WARNING, Result
+from vipwarden.net.oneshot import within
+from vipwarden.net.stream import NetError
 from vipwarden.state import files
 from vipwarden.state.clock import boot, boot_id, monotonic, wall
 from vipwarden.state.paths import file_name
@@ -21,6 +23,7 @@ from vipwarden.state.verdict import read
 
 _MAGIC = "vipwarden-service-1"
 _MOST = 8192
+_LATELY = 60  # seconds after a healthy verdict in which a service may have fall and grace
 _TURN = 0.01  # seconds between two tries to get the lock
 
 
@@ -64,12 +67,21 @@ def lock(folder: str, key: str, name: str, max_age: float, until: float) -> int:
         select.poll().poll(_TURN * 1000)
 
 
-def recall(path: str) -> Memory:
-    """Return the memory, a new memory if there is no file; raises LostError."""
+def was_healthy(folder: str, name: str) -> bool:
+    """Return whether a service was healthy lately; otherwise, as when keepalived starts, there is no VIP to keep."""
+    last = standing(read(f"{folder}/{file_name(name)}"), _LATELY)
+    return last.is_valid and last.state in (OK, WARNING)
+
+
+def recall(path: str, seconds: float) -> Memory:
+    """Return the memory, a new memory if there is no file; raises LostError, and NetError after so many seconds."""
     try:
-        return _memory(files.read(path, _MOST, closed=True).decode("ascii", "replace"))
+        data = within(seconds, path, lambda: files.read(path, _MOST, closed=True))
+        return _memory(data.decode("ascii", "replace"))
     except FileNotFoundError:
         return Memory()
+    except NetError:
+        raise
     except OSError as error:
         raise LostError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:

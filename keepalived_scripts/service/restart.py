@@ -17,6 +17,7 @@ from keepalived_scripts.service import memory
 from keepalived_scripts.service.rules import BROKEN, BUSY, STOPPED
 from vipwarden.core.result import one_line
 from vipwarden.core.syslog import ERROR, log
+from vipwarden.net.oneshot import within
 from vipwarden.state import files
 
 TYPE_CHECKING = False
@@ -101,10 +102,16 @@ def record(path: str, data: bytes, lock: int, until: float, restart: Restart | N
     return "" if reply == "recorded" else reply or f"{path} was not written"
 
 
-def failure(path: str, at: float) -> str:
-    """Return why the last restart of the memory at ``path``, begun at ``at``, failed; "" if it did not."""
+def failure(path: str, at: float, seconds: float) -> str:
+    """Return why the last restart of the memory at ``path``, begun at ``at``, failed; "" if it did not.
+
+    Also "" where the disk does not say it within so many seconds.
+    """
+    note = _note(path)
     try:
-        begun, _, reason = files.read(_note(path), 1000).decode("utf-8", "replace").partition(" ")
+        begun, _, reason = (
+            within(seconds, note, lambda: files.read(note, 1000)).decode("utf-8", "replace").partition(" ")
+        )
     except OSError:
         return ""
     return one_line(reason, 300) if begun == f"{at:.2f}" else ""

@@ -9,6 +9,7 @@ from keepalived_scripts.service.parts import Ask
 from vipwarden.core.options import UsageError
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Result, bug, one_line
 from vipwarden.net.blocking import BlockingNet, run
+from vipwarden.net.oneshot import within
 from vipwarden.net.stream import NetError
 from vipwarden.node.haproxy.conf import DEFAULT_SOCKETS, discover
 from vipwarden.node.haproxy.socket import HaproxyError
@@ -23,21 +24,24 @@ if TYPE_CHECKING:
 _MOST_ANSWER = 65536
 
 
-def haproxy(conf: str, socket: str | None, host: str, port: str | None) -> list[Part]:
+def haproxy(conf: str, socket: str | None, host: str, port: str | None, seconds: float) -> list[Part]:
     """Return the parts that show that HAProxy answers: its stats socket, if any, and the port, if given.
 
-    Raises UsageError without both.
+    The configuration is read for so many seconds at most. Raises UsageError without both.
     """
+    no_answer = ""
     try:
-        sockets = [socket] if socket is not None else discover(conf)
-    except HaproxyError:
-        sockets = []
+        sockets = [socket] if socket is not None else within(seconds, conf, lambda: _discovered(conf))
+    except NetError as error:
+        sockets, no_answer = [], error.text
     parts: list[Part] = [stats_socket(sockets)] if sockets else []
     if port is not None:
         try:
             parts.append(Ask(("port", "--host", host, "--port", port)))
         except ValueError as error:
             raise UsageError(str(error)) from None
+    if no_answer and not parts:
+        raise UsageError(no_answer)
     if not parts:
         usual = DEFAULT_SOCKETS[0]
         raise UsageError(
@@ -45,6 +49,13 @@ def haproxy(conf: str, socket: str | None, host: str, port: str | None) -> list[
             " mode 600 level user' to its global section, or give --port, which cannot tell a hung HAProxy"
         )
     return parts
+
+
+def _discovered(conf: str) -> list[str]:
+    try:
+        return discover(conf)
+    except HaproxyError:
+        return []
 
 
 def stats_socket(paths: Sequence[str]) -> Part:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import FAR, run, shell, start
+from tests.commands import FAR, environment, run, shell, start
 from tests.servers.stuck import dead_mount
 
 if TYPE_CHECKING:
@@ -125,3 +125,23 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     pidfile.unlink()
     pidfile.write_text(f"{os.getpid()}\n" + "x" * 100_000)
     assert run(tmp_path, *ask).code == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting is for root")
+@pytest.mark.parametrize(
+    ("command", "line", "text"),
+    [
+        ("chk_service", ("-C", "nobody", "--restart", "touch {tmp}/restarted"), "/dead/state/service/touch"),
+        ("chk_haproxy", ("--conf", "{dead}/file", "--command", "sh"), "/dead/file could not be read"),
+    ],
+)
+def test_a_service_is_not_held_up_by_its_disk(tmp_path: Path, command: str, line: tuple[str, ...], text: str) -> None:
+    """What it remembers, and where it is asked, may lie there: it fails in time, says why and restarts nothing."""
+    with dead(tmp_path) as places:
+        env = environment(tmp_path) | {"VIPWARDEN_STATE_DIR": places["dead"] + "/state"}
+        ran = run(tmp_path, command, *(word.format(**places) for word in line), "--timeout", "0.9", env=env)
+    assert ran.code == 1
+    assert text in ran.out + ran.err, ran
+    assert "is a mount dead?" in ran.out + ran.err
+    assert ran.seconds < FAR
+    assert not (tmp_path / "restarted").exists()

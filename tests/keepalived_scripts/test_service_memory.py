@@ -25,13 +25,13 @@ def test_what_was_written_is_recalled(tmp_path: Path) -> None:
     path = f"{tmp_path}/lib/service/haproxy"
     kept = Memory(TRYING, bad=2, tried=True, at=int(boot()), good=1, restarts=(1700000000.125, 1700000001.5))
     memory.write(path, memory.text_of(kept))
-    assert memory.recall(path) == kept
+    assert memory.recall(path, 60) == kept
     assert [name.name for name in (tmp_path / "lib/service").iterdir()] == ["haproxy"]
 
 
 def test_nothing_remembered_is_a_fresh_start(tmp_path: Path) -> None:
     """The first run ever."""
-    assert memory.recall(f"{tmp_path}/none") == Memory()
+    assert memory.recall(f"{tmp_path}/none", 60) == Memory()
 
 
 def _damage(path: Path, how: str) -> None:
@@ -72,7 +72,7 @@ def test_a_memory_that_cannot_be_trusted_is_lost(tmp_path: Path, how: str) -> No
     path.chmod(0o644)
     _damage(path, how)
     with pytest.raises(memory.LostError, match=str(path)):
-        memory.recall(str(path))
+        memory.recall(str(path), 60)
 
 
 def test_a_lost_memory_is_down_with_all_restarts_used_up() -> None:
@@ -88,7 +88,7 @@ def test_restarts_survive_a_reboot_and_stamps_since_boot_do_not(tmp_path: Path) 
     text = memory.text_of(Memory(DOWN, tried=True, at=5, good=6, restarts=(1700000000.0,))).decode()
     of_boot = text.split()[6]
     path.write_text(text.replace(of_boot, of_boot[::-1]))
-    assert memory.recall(str(path)) == Memory(DOWN, tried=True, restarts=(1700000000.0,))
+    assert memory.recall(str(path), 60) == Memory(DOWN, tried=True, restarts=(1700000000.0,))
 
 
 @given(
@@ -100,4 +100,4 @@ def test_no_content_makes_it_stumble(tmp_path_factory: pytest.TempPathFactory, d
     path.write_bytes(data)
     path.chmod(0o644)
     with contextlib.suppress(memory.LostError):
-        memory.recall(str(path))
+        memory.recall(str(path), 60)

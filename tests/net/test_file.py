@@ -47,7 +47,8 @@ def _mounts(tmp_path: Path) -> str:
         ("far/file", False),
         ("far", False),
         ("far/inner/file", False),
-        ("farther", False),  # it is not there: whoever reads it will say so
+        ("farther", True),  # it is not there, which is known at once
+        ("farther/file", True),
         ("disk/file", False),
         ("link/file", False),
         ("plain/link", False),

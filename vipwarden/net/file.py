@@ -39,7 +39,8 @@ def look(path: str, most: int) -> tuple[int, bytes]:
 def is_near(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
     """Return whether a file lies on the root file system, from which this command was loaded, or in memory.
 
-    ``mounts`` (proc(5)) lists what is mounted, without touching it. A path through a symbolic link is not near.
+    ``mounts`` (proc(5)) lists what is mounted, without touching it. A path through a symbolic link is not near. A file
+    that is missing is near where it would be: that it is missing is known at once.
     """
     steps = path.split("/")
     if path[:1] != "/" or _ODD.intersection(steps[1:]) or _ESCAPED.intersection(path):
@@ -47,10 +48,15 @@ def is_near(path: str, mounts: str = "/proc/self/mountinfo") -> bool:
     place = ""
     try:
         far = _far(mounts)
+    except (OSError, ValueError):
+        return False
+    try:
         for step in steps[1:]:
             place += "/" + step
             if place in far or posix.lstat(place).st_mode & _TYPE == _LINK:
                 return False
+    except FileNotFoundError:
+        return True
     except (OSError, ValueError):
         return False
     return True
@@ -84,7 +90,7 @@ def be_child(work: Callable[[], object], sink: int) -> NoReturn:
         try:
             result: Any = (0, work())
         except OSError as error:
-            result = (error.errno or _NO_ANSWER, None)
+            result = (error.errno or _NO_ANSWER, error.strerror)
         answer = marshal.dumps(result)
         while answer:
             answer = answer[posix.write(sink, answer) :]
@@ -96,5 +102,5 @@ def result_of(answer: bytes) -> object:
     """Return the result of a child; raises its OSError, and EIO where it died."""
     code, result = marshal.loads(answer) if answer else (_NO_ANSWER, None)  # noqa: S302 - from our own child
     if code:
-        raise OSError(code, posix.strerror(code))
+        raise OSError(code, result or posix.strerror(code))
     return result

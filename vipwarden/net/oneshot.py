@@ -1,4 +1,4 @@
-"""How does a command run a check? The part that all front ends share."""
+"""How does a command run a check, and read a file whose mount may be dead? The part that all front ends share."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from vipwarden.net.blocking import BlockingNet, run
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeVar
 
     from vipwarden.core.options import Option
     from vipwarden.core.registry import Check
     from vipwarden.core.result import Result
     from vipwarden.net.path import OwnPaths
+
+    T = TypeVar("T")
 
 
 def _paths() -> OwnPaths:
@@ -82,3 +85,18 @@ class Command:
                 paths.close()
         result.text = one_line(result.text)
         return result, monotonic() - begun
+
+
+def within(seconds: float, path: str, work: Callable[[], T]) -> T:
+    """Return the result of ``work``, which reads the file ``path``: data that marshal knows.
+
+    For what a command reads beside its check. Raises its OSError, and NetError (stuck) after so many seconds.
+    """
+    net = BlockingNet()
+    net.begin(max(0.0, seconds))
+    try:
+        net.at(path, work).send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise RuntimeError("it waited for something other than its Net")
