@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from json import dumps
 from typing import TYPE_CHECKING
 
 from cli.connections import CountError, is_known, places, until_gone
 from cli.duration import Duration  # noqa: TC001 - options() looks it up
-from cli.meant import as_json, covered, still_covers, sweep, target, user, valid
+from cli.meant import as_json, covered, listed, on_disk, still_covers, sweep, target, user, valid
 from cli.status import span
 from vipwarden.config.document import PATH
 from vipwarden.core.commandline import CommandLine, by_name
@@ -17,6 +18,7 @@ from vipwarden.core.options import File, UsageError
 from vipwarden.core.result import one_line
 from vipwarden.core.values import Seconds  # noqa: TC001 - options() looks it up
 from vipwarden.events.hand import Hand
+from vipwarden.net.stream import NetError
 from vipwarden.state.clock import wall
 from vipwarden.state.maintained import path, read_own, remove, write
 from vipwarden.state.maintenance import Maintenance
@@ -71,19 +73,19 @@ def start(
     except CountError as error:
         raise UsageError(f"--wait: {error}") from None
     known = bool(wanted) and is_known(wanted)
+    sweep()
     try:
-        sweep()
-        write(record)
+        on_disk(lambda: write(record))
     except OSError as error:
-        return _complain(f"{error.filename} cannot be written: {error.strerror}; nothing has begun")
+        so = "" if isinstance(error, TimeoutError) else "; nothing has begun"
+        return _complain(f"{error.filename} cannot be written: {error.strerror}{so}")
     _event(record, "begin", record.text)
     if os.geteuid():
         _complain("only checks of this user follow it, not those of root")
     _say(f"{record.what}: {record.text} ({len(names)} check{'s' * (len(names) != 1)})")
     if not wait:
         return _DONE
-    why = until_gone(entries, wanted, wait, known=known)
-    if why:
+    if why := until_gone(entries, wanted, wait, known=known):
         _complain(why)
         return _LEFT
     _say("no connections are left")
@@ -113,10 +115,10 @@ def end(
     who = one_line(by or user(), 100)
     sweep()
     asked = [r for r in valid() if (r.kind, r.name) == (kind, what) and (everybody or r.by == who)]
-    own = read_own()
+    own = valid(read_own)
     for record in (mine := [r for r in asked if r in own]):
         try:
-            remove(record)
+            on_disk(partial(remove, record))
         except OSError as error:
             return _complain(f"{error.filename or path(record)} cannot be removed: {error.strerror}")
         _event(record, "end", f"ended by {who}")
@@ -147,7 +149,9 @@ def list_(
     all: the maintenance of all checks of this node
     json: print one JSON object
     """
-    records = valid()
+    records, trouble = listed()
+    if trouble:
+        _complain(f"{trouble} These are the copies for commands")
     if asked := bool(name or host or all):
         kind, what = target(name, host, all)
         records = [record for record in records if still_covers(record, kind, what)]
@@ -172,9 +176,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(name: str, arguments: Sequence[str]) -> int:
-    if name in COMMANDS:
+    if name not in COMMANDS:
+        raise UsageError(f"there is no {name!r}; there are {', '.join(COMMANDS)}")
+    try:
         return COMMANDS[name](arguments)
-    raise UsageError(f"there is no {name!r}; there are {', '.join(COMMANDS)}")
+    except NetError as error:
+        return _complain(f"{error} Nothing has changed")
 
 
 def _event(record: Maintenance, state: str, text: str) -> None:

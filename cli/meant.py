@@ -5,21 +5,26 @@ from __future__ import annotations
 import os
 import pwd
 from contextlib import suppress
+from errno import ETIMEDOUT
 from typing import TYPE_CHECKING
 
 from agent.settings import plan
 from vipwarden.config.document import ConfigError, meant
 from vipwarden.core.options import UsageError
+from vipwarden.net.oneshot import within
+from vipwarden.net.stream import NetError
 from vipwarden.state import paths
 from vipwarden.state.clock import wall
-from vipwarden.state.maintained import read_all, remove, restore
-from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance
+from vipwarden.state.maintained import read_all, read_copies, remove, restore
+from vipwarden.state.maintenance import ALL, CHECK, HOST, Maintenance, decode, encode
 from vipwarden.state.verdict import read_all as read_verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from vipwarden.config.entry import Entry
+
+_READING, _WRITING = 5.0, 30.0  # seconds for the disk, which may be busy
 
 
 def target(name: str | None, host: str | None, everything: bool) -> tuple[str, str]:
@@ -58,9 +63,18 @@ def covered(record: Maintenance, config: str) -> tuple[list[Entry], list[str]]:
     return [entry for entry in entries if entry.name in names], names
 
 
-def valid() -> list[Maintenance]:
-    """Return the records that are valid now, in order."""
-    return sorted((r for r in read_all() if r.left > 0), key=lambda r: (r.kind, r.name, r.by))
+def valid(read: Callable[[], list[Maintenance]] = read_all) -> list[Maintenance]:
+    """Return the records that are valid now, in order; raises NetError where the disk does not answer."""
+    whole = within(_READING, _disk(), lambda: [encode(record) for record in read()])
+    return sorted((r for r in map(decode, whole) if r.left > 0), key=lambda r: (r.kind, r.name, r.by))
+
+
+def listed() -> tuple[list[Maintenance], str]:
+    """Return the same and "", or the copies of the records and why the disk could not be asked."""
+    try:
+        return valid(), ""
+    except NetError as error:
+        return valid(read_copies), str(error)
 
 
 def still_covers(record: Maintenance, kind: str, name: str) -> bool:
@@ -68,8 +82,25 @@ def still_covers(record: Maintenance, kind: str, name: str) -> bool:
     return record.kind == ALL or (record.kind, record.name) == (kind, name) or (kind == CHECK and record.covers(name))
 
 
+def _disk() -> str:
+    return paths.maintenance(root=True)
+
+
+def on_disk(work: Callable[[], None]) -> None:
+    """Write or remove a record; raises OSError, TimeoutError where the disk does not answer."""
+    try:
+        within(_WRITING, _disk(), work)
+    except NetError:
+        text = f"no answer within {_WRITING:g} s: is a mount dead? It may still be done when that answers"
+        raise TimeoutError(ETIMEDOUT, text, paths.maintenance()) from None
+
+
 def sweep() -> None:
-    """Remove the records that are over, and let the copies be what the others are."""
+    """Remove the records that are over, let the copies be what the others are; raises NetError."""
+    within(_READING, _disk(), _sweep)
+
+
+def _sweep() -> None:
     records = read_all()
     restore(records)
     for record in records:

@@ -50,6 +50,25 @@ def test_a_reload_that_hangs_holds_up_no_end(tmp_path: Path, part: str) -> None:
             process.kill()
 
 
+def test_maintenance_is_listed_from_the_copies_and_nothing_is_changed(tmp_path: Path) -> None:
+    """A disk that does not answer is named, within seconds."""
+    env = environment(tmp_path) | {"VIPWARDEN_STATE_DIR": f"{tmp_path}/state"}
+    (tmp_path / "vipwarden.yaml").write_text("checks: {web: {check: port, host: 127.0.0.1, port: 1}}\n")
+    begin = ["start", "web", "--for", "1h", "--reason", "disks", "--config", f"{tmp_path}/vipwarden.yaml"]
+    assert run(tmp_path, "vipwarden", "maint", *begin, env=env).code == 0
+    lines = [["list", "web"], ["end", "web"], [*begin, "--by", "bob"]]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env}
+    with dead_mount(tmp_path / "state"):
+        asked = [subprocess.Popen([BIN / "vipwarden", "maint", *line], **pipes) for line in lines]  # type: ignore[call-overload]
+        (listed, warned), (_, not_ended), (_, not_begun) = [process.communicate(timeout=60) for process in asked]
+    assert [process.returncode for process in asked] == [0, 1, 1]
+    assert listed.startswith("web: in maintenance until ")
+    for said in (warned, not_ended, not_begun):
+        assert f"vipwarden maint: {tmp_path}/state/maintenance could not be read within 5 s: is a mount dead?" in said
+    assert not_ended.endswith("Nothing has changed\n")
+    assert run(tmp_path, "vipwarden", "maint", "list", "--json", env=env).out.count('"web"') == 1
+
+
 @pytest.mark.parametrize("line", ["vipwarden status", "vipwarden status --prometheus", "check_verdict --all"])
 def test_the_state_of_the_node_is_shown_without_its_disk(tmp_path: Path, line: str) -> None:
     """When it matters most; the maintenance is known from the copies of the records."""

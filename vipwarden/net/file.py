@@ -90,7 +90,7 @@ def be_child(work: Callable[[], object], sink: int) -> NoReturn:
         try:
             result: Any = (0, work())
         except OSError as error:
-            result = (error.errno or _NO_ANSWER, error.strerror)
+            result = (error.errno or _NO_ANSWER, (error.strerror, error.filename))
         answer = marshal.dumps(result)
         while answer:
             answer = answer[posix.write(sink, answer) :]
@@ -102,5 +102,6 @@ def result_of(answer: bytes) -> object:
     """Return the result of a child; raises its OSError, and EIO where it died."""
     code, result = marshal.loads(answer) if answer else (_NO_ANSWER, None)  # noqa: S302 - from our own child
     if code:
-        raise OSError(code, result or posix.strerror(code))
+        text, path = result or ("", None)
+        raise OSError(code, text or posix.strerror(code), path)
     return result
