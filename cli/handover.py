@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
+from contextlib import closing
 from time import monotonic
 from typing import NamedTuple
 
@@ -69,11 +70,8 @@ def handover(
     try:
         if back:
             _end(instance)  # before anything that may fail
-        move = Move(Instance(conf, instance, pidfile or ""))
-        try:
+        with closing(Move(Instance(conf, instance, pidfile or ""))) as move:
             text = move.back(timeout or _BACK) if back else move.away(timeout, force=force)
-        finally:
-            move.close()
     except (HandoverError, BusyError, AddressesError, NoProcessError, CannotAskError, DumpError) as error:
         sys.stderr.write(f"vipwarden handover: {instance}: {error}\n")
         return 1
@@ -120,7 +118,7 @@ class Move:
         """Hand the VIPs over and return what came of it; raises HandoverError when this node may have them again."""
         names, interval = self._of.addresses, self._of.interval
         if not self._holds():
-            raise HandoverError(f"this node does not hold {names}")
+            raise HandoverError(f"this node does not hold {names}{self._of.handed_over}")
         if not force and not self._of.has_seen_a_peer():
             raise HandoverError(
                 "keepalived has seen no advert of a peer since its start: nobody may be there to take the VIP; "

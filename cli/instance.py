@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cli.status import span
 from doctor.tracking import files, group_of
 from vipwarden.config.document import meant
 from vipwarden.core.options import UsageError
@@ -13,7 +14,8 @@ from vipwarden.node.keepalived.find import find
 from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.process import CannotAskError
 from vipwarden.node.keepalived.vips import configured
-from vipwarden.state import handover
+from vipwarden.state import handover, paths
+from vipwarden.state.clock import wall
 
 if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
@@ -57,6 +59,16 @@ class Instance:
     def addresses(self) -> str:
         """Its VIPs in words."""
         return ", ".join(vip.address for vip in self.vips[:3])
+
+    @property
+    def handed_over(self) -> str:
+        """For how long it is handed over, and what ends that, to end a sentence with; "" where it is not."""
+        for it in handover.read_all(paths.runtime()):
+            if it.instance == self.name:
+                return (
+                    f": it is handed over for {span(max(0.0, wall() - it.since))}; --back lets this node have it again"
+                )
+        return ""
 
     def _must_track(self, block: Block) -> None:
         group = group_of(self._top, block)
