@@ -7,10 +7,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from vipwarden.core.values import is_address
-from vipwarden.net.net import numeric
+from vipwarden.net.address import numeric
 
 if TYPE_CHECKING:
-    from vipwarden.net.net import Address
+    from vipwarden.net.address import Address
 
 TTL = 5.0  # seconds between two looks for a change of the file
 _MOST_BYTES = 16 << 20

@@ -15,7 +15,7 @@ from agent import remembered
 from agent.hosts import TTL, Hosts
 from agent.resolver import NO_ANSWER, NOT_KNOWN, Resolver
 from vipwarden.core.values import is_address
-from vipwarden.net.net import Address, numeric
+from vipwarden.net.address import Address, numeric
 from vipwarden.state import paths
 
 if TYPE_CHECKING:

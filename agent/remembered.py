@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vipwarden.core.values import Host, is_address
-from vipwarden.net.net import numeric
+from vipwarden.net.address import numeric
 from vipwarden.state import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vipwarden.net.net import Address
+    from vipwarden.net.address import Address
 
 _MOST_BYTES = 16 << 20
 

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from agent.hosts import TTL
-from vipwarden.net.net import Address
+from vipwarden.net.address import Address
 
 if TYPE_CHECKING:
     import dns.asyncresolver

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from agent.away import Job
 from agent.events import NOTHING
-from vipwarden.net.net import Address, Net
+from vipwarden.net.net import Net
 from vipwarden.net.stream import NetError
 from vipwarden.node.keepalived.vips import plain_address
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.names import Names
     from vipwarden.core.registry import Check
     from vipwarden.core.result import Result
+    from vipwarden.net.address import Address
     from vipwarden.net.path import Paths
 
 T = TypeVar("T")

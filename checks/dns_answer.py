@@ -16,7 +16,8 @@ from vipwarden.protocol.dns.session import ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vipwarden.net.net import Address, Net
+    from vipwarden.net.address import Address
+    from vipwarden.net.net import Net
     from vipwarden.protocol.dns.message import Reply
 
 DOMAIN = Port(53)

@@ -13,7 +13,8 @@ from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vipwarden.net.net import Address, Attempt, Net
+    from vipwarden.net.address import Address
+    from vipwarden.net.net import Attempt, Net
 
 _MOST_PORTS = 1024
 _MOST_ANSWER = 65536

@@ -14,7 +14,8 @@ from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vipwarden.net.net import Address, Net
+    from vipwarden.net.address import Address
+    from vipwarden.net.net import Net
 
 _REFUSAL = 1.0  # seconds for an ICMP error, where no reply is expected
 _SPARE = 0.05  # of the time of an attempt by a path: to find out why nobody answered

@@ -22,7 +22,7 @@ from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, State
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOADS = "vipwarden.net.echo vipwarden.net.stamp"
+LOADS = "vipwarden.net.echo vipwarden.net.ping vipwarden.net.stamp"
 _RANGE = Path("/proc/sys/net/ipv4/ping_group_range")
 _NETWORK = """
 for kind in default all; do echo 0 >/proc/sys/net/ipv6/conf/$kind/accept_dad; done

@@ -25,7 +25,8 @@ CORE = """
     __future__ _socket select
     checks keepalived_scripts keepalived_scripts.chk
     vipwarden vipwarden.core vipwarden.core.options vipwarden.core.result vipwarden.core.values
-    vipwarden.net vipwarden.net.blocking vipwarden.net.net vipwarden.net.oneshot vipwarden.net.stream
+    vipwarden.net vipwarden.net.address vipwarden.net.blocking vipwarden.net.net vipwarden.net.oneshot
+    vipwarden.net.stream
     vipwarden.state vipwarden.state.clock vipwarden.state.files vipwarden.state.paths vipwarden.state.publish
     vipwarden.state.verdict
 """

@@ -16,8 +16,8 @@ from tests.agent.drive import alone, once
 from tests.commands import FAR
 from tests.servers import misbehaving as servers
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, Result
+from vipwarden.net.address import Address, addresses
 from vipwarden.net.blocking import BlockingNet, run
-from vipwarden.net.net import Address, Net, addresses
 from vipwarden.net.stream import NetError
 from vipwarden.net.tls import start_tls
 from vipwarden.net.trust import client_context
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from vipwarden.core.registry import Check
+    from vipwarden.net.net import Net
     from vipwarden.net.stream import Stream
 
     Work: TypeAlias = Callable[[Net], Awaitable[object]]

@@ -9,7 +9,8 @@ from _thread import _count, allocate_lock, start_new_thread
 from time import monotonic
 
 from vipwarden.core.result import UNKNOWN, Result
-from vipwarden.net.net import Address, Net, addresses, numeric
+from vipwarden.net.address import Address, addresses, numeric
+from vipwarden.net.net import Net
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import _socket
 from time import monotonic
 
-from vipwarden.net.net import KINDS, RECEIVE_ERRORS, bind, failure
+from vipwarden.net.address import bind
+from vipwarden.net.net import KINDS, RECEIVE_ERRORS, failure
 from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
-    from vipwarden.net.net import Address
+    from vipwarden.net.address import Address
     from vipwarden.net.stream import Clock
 
 _YIELD = 64  # datagrams

@@ -1,32 +1,24 @@
-"""Which addresses answer ICMP echo requests, and how fast? Asked by ping sockets, which need no rights.
-
-The kernel gives each such socket an identifier of its own, and passes on only the replies that carry it
-(net/ipv4/ping.c). RFC 792 and RFC 4443 have the messages.
-"""
+"""Which addresses answer ICMP echo requests, and how fast? Asked by ping sockets, which need no rights."""
 
 from __future__ import annotations
 
 import _socket
 import posix
 import select
-from sys import byteorder
 from time import monotonic, time
 
-from vipwarden.net.net import KINDS, RECEIVE_ERRORS, bind, failure
-from vipwarden.net.stamp import receive, stamp
+from vipwarden.net.net import RECEIVE_ERRORS
+from vipwarden.net.ping import MESSAGES, opened, refusal, send_failure
+from vipwarden.net.stamp import receive
 from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vipwarden.net.net import Address, Net
+    from vipwarden.net.address import Address
+    from vipwarden.net.net import Net
 
-_KINDS = {  # protocol, type of a request and of a reply
-    _socket.AF_INET: (_socket.IPPROTO_ICMP, 8, 0),
-    _socket.AF_INET6: (_socket.IPPROTO_ICMPV6, 128, 129),
-}
-_EACCES = 13
 _SIZE = 56  # bytes after the header, as ping sends them
 _TOKEN = 16  # of them, by which a reply is known to be one
 _TURN = 64  # packets, before other checks of the same loop run
@@ -82,7 +74,7 @@ class Echoes:
 
     def _open(self, family: int, source: str | None) -> None:
         try:
-            self._sockets[family] = _opened(family, source)
+            self._sockets[family] = opened(family, source)
         except NetError as error:
             for echo in self.echoes:
                 if echo.address.family == family:
@@ -134,7 +126,7 @@ class Echoes:
         if sock is None:
             return
         self._sequence = number = (self._sequence + 1) & _SEQUENCE
-        request = _KINDS[echo.address.family][1]
+        request = MESSAGES[echo.address.family][1]
         packet = bytes((request, 0, 0, 0, 0, 0)) + number.to_bytes(2, "big") + self._token
         echo.asked += 1
         for _ in range(2):
@@ -146,7 +138,7 @@ class Echoes:
                 if self._take_errors(sock):
                     continue  # it was that of an earlier request
                 if not isinstance(error, BlockingIOError):
-                    echo.error = _failure(echo.address, error)
+                    echo.error = send_failure(echo.address, error)
             return
 
     def _reply(self, data: bytes, sender: str, arrived: float) -> None:
@@ -157,7 +149,7 @@ class Echoes:
         echo, sent, begun = entry
         address = echo.address
         same = sender.partition("%")[0] == address.host.partition("%")[0]
-        if not same or data[0] != _KINDS[address.family][2]:
+        if not same or data[0] != MESSAGES[address.family][2]:
             return
         del self._pending[int.from_bytes(data[6:8], "big")]
         most = monotonic() - begun
@@ -179,7 +171,7 @@ class Echoes:
             entry = self._pending.pop(int.from_bytes(data[6:8], "big"), None)
             for level, kind, value in ancillary:
                 if entry is not None and (level, kind) in RECEIVE_ERRORS.values():
-                    entry[0].error = _refusal(entry[0].address, value)
+                    entry[0].error = refusal(entry[0].address, value)
 
     def close(self) -> None:
         """Close the sockets."""
@@ -193,41 +185,3 @@ class Echoes:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _opened(family: int, source: str | None) -> _socket.socket:
-    """Return a ping socket; raises NetError."""
-    sock = None
-    try:
-        kind = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
-        sock = _socket.socket(family, kind, _KINDS[family][0])
-        sock.setsockopt(*RECEIVE_ERRORS[family], 1)
-        stamp(sock)
-        if source is not None:
-            bind(sock, family, source)
-        done, sock = sock, None
-        return done
-    except NetError:
-        raise
-    except OSError as error:
-        advice = ""
-        if error.errno == _EACCES:
-            group = posix.getegid()
-            advice = f': its group {group} is not allowed to: sysctl -w net.ipv4.ping_group_range="0 2147483647"'
-        reason = f"{error.strerror or error.args[-1]}{advice}"
-        raise NetError("local", f"cannot send ICMP echo requests: {reason}") from None
-    finally:
-        if sock is not None:
-            sock.close()
-
-
-def _failure(address: Address, error: OSError) -> NetError:
-    return failure(address.host, KINDS.get(error.errno or 0, "unreachable"), error.strerror or str(error))
-
-
-def _refusal(address: Address, error: bytes) -> NetError:
-    """Return what a struct sock_extended_err says, and who says it."""
-    number = int.from_bytes(error[:4], byteorder)
-    offender = error[20:24] if address.family == _socket.AF_INET else error[24:40]
-    says = f", says {_socket.inet_ntop(address.family, offender)}" if any(offender) else ""
-    return failure(address.host, "unreachable", f"{posix.strerror(number)}{says}")

@@ -13,6 +13,7 @@ from sys import byteorder
 from time import monotonic
 
 from vipwarden.core.values import is_address
+from vipwarden.net.address import Address, bind, numeric
 from vipwarden.net.stream import Clock, NetError, Stream
 
 TYPE_CHECKING = False
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import TypeAlias, TypeVar
 
-    from vipwarden.net.path import Path, Paths
+    from vipwarden.net.path import Paths
 
     T = TypeVar("T")
-    Attempt: TypeAlias = Callable[["Address", int, str | None, float, bool, bool], Awaitable[Stream]]
+    Attempt: TypeAlias = Callable[[Address, int, str | None, float, bool, bool], Awaitable[Stream]]
 
 _EPERM, _ENOENT, _EAGAIN, _ENOMEM, _EACCES, _ENFILE, _EMFILE = 1, 2, 11, 12, 13, 23, 24
 _EAFNOSUPPORT, _EADDRNOTAVAIL, _ECONNRESET, _ENOBUFS, _ETIMEDOUT, _ECONNREFUSED, _EINPROGRESS = (
@@ -44,32 +45,6 @@ RECEIVE_ERRORS = {
     _socket.AF_INET6: (_socket.IPPROTO_IPV6, 25),  # IPV6_RECVERR
 }
 _SEVERITY = ("closed", "filtered", "unreachable", "local")
-
-
-class Address:
-    """One address of a host: a numeric IPv4 or IPv6 address, or the path of a unix socket.
-
-    With a ``path`` it is a VIP, and connections to it arrive at the real server of the path.
-    """
-
-    __slots__ = ("family", "host", "path", "rest")
-
-    def __init__(self, family: int, host: str, rest: tuple[int, ...] = (), path: Path | None = None) -> None:
-        self.family = family
-        self.host = host
-        self.rest = rest  # flow label and scope of an IPv6 address
-        self.path = path
-
-    def at(self, port: int) -> str | tuple[str | int, ...]:
-        """Return what connect() takes."""
-        return self.host if self.family == _socket.AF_UNIX else (self.host, port, *self.rest)
-
-    def name(self, port: int) -> str:
-        """Return the address as people write it, with the port."""
-        if self.family == _socket.AF_UNIX:
-            return self.host
-        name = f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
-        return name if self.path is None else f"{name} at {self.path.real}"
 
 
 class Net(Clock):
@@ -219,26 +194,3 @@ class Net(Clock):
 def failure(name: str, kind: str, reason: str) -> NetError:
     """Return what one address did in place of an answer."""
     return NetError(kind, f"{name} is {kind} ({reason})" if kind != "local" else f"cannot try {name}: {reason}")
-
-
-def numeric(host: str, family: int) -> list[Address]:
-    """Return the Address of a text that is_address() accepts; raises OSError where it is of the other family."""
-    return addresses(host.encode("ascii" if host.isascii() else "idna"), family, _socket.AI_NUMERICHOST)
-
-
-def addresses(host: bytes, family: int, flags: int = 0) -> list[Address]:
-    """Resolve by getaddrinfo(), which may block unless ``flags`` keep it from asking servers; raises OSError."""
-    unique: dict[tuple[object, ...], Address] = {}
-    for entry in _socket.getaddrinfo(host, 0, family, _socket.SOCK_STREAM, 0, flags):
-        where = entry[4]
-        unique.setdefault(where, Address(entry[0], str(where[0]), tuple(int(part) for part in where[2:])))
-    return list(unique.values())
-
-
-def bind(sock: _socket.socket, family: int, source: str) -> None:
-    """Bind a socket to a local address; raises NetError."""
-    try:
-        sock.bind((source, 0))
-    except OSError as error:
-        kind = "unreachable" if (":" in source) is (family == _socket.AF_INET) else "local"
-        raise NetError(kind, f"cannot use the source address {source}: {error.strerror or error.args[-1]}") from None

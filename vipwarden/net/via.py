@@ -5,7 +5,7 @@ from __future__ import annotations
 from _socket import AF_INET, AF_INET6
 from time import monotonic
 
-from vipwarden.net.net import Address
+from vipwarden.net.address import Address
 from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False

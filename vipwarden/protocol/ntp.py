@@ -16,7 +16,8 @@ from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vipwarden.net.net import Address, Net
+    from vipwarden.net.address import Address
+    from vipwarden.net.net import Net
 
 _REQUEST = bytes((0o43,)) + bytes(39)  # version 4, mode 3: client
 _SERVER = 4

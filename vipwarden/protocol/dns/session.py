@@ -9,7 +9,8 @@ from vipwarden.protocol.wire import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vipwarden.net.net import Address, Net
+    from vipwarden.net.address import Address
+    from vipwarden.net.net import Net
     from vipwarden.protocol.dns.message import Reply
 
 
