@@ -28,6 +28,7 @@ from vipwarden.state.clock import boot
 
 MOST_FILES = 1024
 MOST_BYTES = 16384  # of a file
+MOST_LOST = 1 << 20  # lost events that are counted: each takes a byte of /run
 BELL, DOOR, LOST = ".bell", ".door", ".lost"  # hidden: files.names() leaves them out
 _RING = posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC | posix.O_NOFOLLOW
 _COUNT = _RING | posix.O_CREAT | posix.O_APPEND
@@ -95,7 +96,9 @@ class Hand:
         try:
             count = posix.open(f"{self._folder}/{LOST}", _COUNT, 0o644)
             try:
-                self._lost -= posix.write(count, b"." * self._lost)
+                many = min(self._lost, max(0, MOST_LOST - posix.fstat(count).st_size))
+                written = posix.write(count, b"." * many)
+                self._lost = 0 if written == many else self._lost - written
             finally:
                 posix.close(count)
         except OSError:

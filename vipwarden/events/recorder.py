@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TOTALS = ".totals"  # in the folder of the segments
 _MOST_TOTALS = 4096
+_MOST_OWN = 1000  # lines of its own that wait for the disk
 _AGAIN = 1.0  # seconds until a disk that refuses is tried again
 _LONGEST = 120.0  # seconds until the spool is made anew where somebody has removed it
 
@@ -44,12 +45,15 @@ class Recorder:
         self._trouble = ""
         self._totals = Counter(dict.fromkeys(KINDS, 0) | _counted(segments.folder))
         self._number = 0
+        self._own: list[bytes] = []  # lines of the recorder itself that the disk does not have yet
         self._dropped = 0  # of those that are recorded
         self._roles = Roles()
 
     def run(self) -> None:
         """Record until end(), and then what is there."""
         self._tell("recorder", "start")
+        with suppress(OSError):  # said below
+            self._write([])
         self._publish()
         while not self.ending:
             seconds = _LONGEST if self._drain() else _AGAIN
@@ -76,27 +80,30 @@ class Recorder:
         while True:
             try:
                 names = self._spool.names()
-                for lost in self._spool.losses(last=self.ending):
+                for lost in self._spool.losses(last=self.ending) if not self._own or self.ending else ():
                     self._tell("events", "lost", lost)
                 lines = self._spool.lines(names)
-                if not names and not lines:
+                if not (names or lines or self._own):
                     return True
                 self._write(lines)
                 self._spool.done(names)
             except OSError as error:
                 self._complain(
-                    f"events wait in {self._spool.folder}: {self._segments.folder}: {error.strerror or error}"
+                    f"events wait in {self._spool.folder}: {error.filename or self._segments.folder}:"
+                    f" {error.strerror or error}"
                 )
                 return False
             self._complain("")
             self._publish()
 
     def _write(self, lines: list[bytes]) -> None:
-        """Write lines that are events; raises OSError, and then none is written."""
-        events = [(text, event) for text in lines if (event := decode(text)) is not None and event.kind in KINDS]
+        """Write lines that are events, and those of the recorder itself; raises OSError, and then none is written."""
+        whole = (text.strip() + b"\n" for text in lines + self._own)  # who leaves out the newline spoils no other line
+        events = [(text, event) for text in whole if (event := decode(text)) is not None and event.kind in KINDS]
         if not events:
             return
         self._segments.add(b"".join(text for text, _ in events))
+        self._own = []
         self._totals.update(event.kind for _, event in events)
         dropped = self._segments.dropped - self._dropped
         if dropped:
@@ -113,11 +120,10 @@ class Recorder:
             self._tell("vrrp", change.state, "by its VIPs; no notify handed it over", change.name, **words)
 
     def _tell(self, kind: str, state: str, text: str = "", name: str = "recorder", **words: Any) -> None:
-        """Record an event of the recorder itself; raises nothing."""
+        """Have an event of the recorder itself written with the next that come."""
         self._number += 1
-        with suppress(OSError):
-            self._segments.add(line("recorder", self._number, kind, name, state=state, text=text, **words))
-            self._totals[kind] += 1
+        if len(self._own) < _MOST_OWN:
+            self._own.append(line("recorder", self._number, kind, name, state=state, text=text, **words))
         if kind == "events":
             self._say(f"{state}: {text}")
 

@@ -42,7 +42,7 @@ class Roles:
 
     def take(self, event: Event) -> None:
         """Look at an event."""
-        if event.kind == "vrrp" and event.of == "INSTANCE":
+        if event.kind == "vrrp" and event.of == "INSTANCE" and event.by != "recorder":  # not what ripe() has yielded
             self._states[event.name] = event.state
             self._waiting.pop(event.name, None)
             if event.by == "notify":

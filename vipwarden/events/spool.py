@@ -14,7 +14,7 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from vipwarden.events.door import Doors
-from vipwarden.events.hand import BELL, LOST, MOST_BYTES, ring
+from vipwarden.events.hand import BELL, LOST, MOST_BYTES, MOST_LOST, ring
 from vipwarden.state import files
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Spool:
         self.folder = folder
         self._conf = conf
         self._sent: list[bytes] = []  # by other users
+        self._stuck: set[str] = set()  # files that are taken, and cannot be removed
         self._open()
 
     def _open(self) -> None:
@@ -94,21 +95,28 @@ class Spool:
         """Return the names of the oldest files, not of folders; raises OSError."""
         try:
             with os.scandir(self.folder) as found:
-                names = [it.name for it in found if it.name[0] != "." and not it.is_dir(follow_symlinks=False)]
+                names = {it.name for it in found if it.name[0] != "." and not it.is_dir(follow_symlinks=False)}
         except FileNotFoundError:  # somebody has removed it
             return []
-        return sorted(names)[:_MOST_FILES]
+        self._stuck &= names
+        return sorted(names - self._stuck)[:_MOST_FILES]
 
     def lines(self, names: Sequence[str]) -> list[bytes]:
         """Return the lines of files, and what other users have sent; raises OSError."""
         return [text for name in names for text in _lines(f"{self.folder}/{name}")] + self._sent
 
     def done(self, names: Sequence[str]) -> None:
-        """Remove files, and forget what other users have sent: the disk has it; raises OSError."""
+        """Remove files, and forget what other users have sent: the disk has it; raises OSError.
+
+        What cannot be removed is not taken again.
+        """
         self._sent = []
         self._doors.settled()
+        self._stuck.update(names)
         for name in names:
-            os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
+            self._stuck.discard(name)
 
     def losses(self, *, last: bool = False) -> list[str]:
         """Say what was lost since the last time, of users at most once a minute unless it is the ``last`` time.
@@ -122,7 +130,7 @@ class Spool:
             os.unlink(path)  # noqa: PTH108
         except (FileNotFoundError, IsADirectoryError):
             return lost
-        return [*lost, f"{many} events found no room in {self.folder}"]
+        return [*lost, f"{many}{' or more' * (many >= MOST_LOST)} events found no room in {self.folder}"]
 
     def refused(self) -> str:
         """Say who has sent and may not, empty where nobody has or it was said within a minute."""
