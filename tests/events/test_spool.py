@@ -33,7 +33,7 @@ class Node:
 
     def drain(self) -> bool:
         """Take what waits."""
-        return self.recorder._drain()  # noqa: SLF001
+        return self.recorder._drain()
 
     def texts(self, by: str = "test") -> list[str]:
         """Return the texts of what is recorded."""
