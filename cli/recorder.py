@@ -70,8 +70,8 @@ def recorder(
     given = {"keepalived_conf": keepalived_conf, "haproxy_conf": haproxy_conf, "haproxy": haproxy}
     try:
         work = start(most << 20, _settings(config, {name: value for name, value in given.items() if value}), _say)
-    except (BusyError, OSError) as error:
-        sys.stderr.write(f"vipwarden recorder: {error}\n")
+    except OSError as error:
+        sys.stderr.write(f"vipwarden recorder: {_why(error)}\n")
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: work.end())
@@ -100,10 +100,14 @@ def _settings(config: str | None, given: dict[str, Any]) -> Settings:
 
 
 def start(most: int, seen: Settings, say: Callable[[str], None]) -> Recorder:
-    """Return a recorder that is ready to run, whose node is watched already; raises BusyError and OSError."""
+    """Return a recorder that is ready to run, whose node is watched already; raises OSError, BusyError among it."""
     conf = seen.keepalived_conf
     segments = Segments(paths.history(), most)  # first: where another recorder writes, nothing is touched
-    work = Recorder(Spool(paths.events(), conf), segments, say)
+    try:
+        work = Recorder(Spool(paths.events(), conf), segments, say)
+    except OSError:
+        segments.close()  # another recorder may be able to
+        raise
     looks = Looks(Hand("recorder"), (Keepalived(conf), Haproxies(seen.haproxy_conf, seen.haproxy), Ipvs()), say)
     work.seen = looks.stir
     Thread(target=looks.run, daemon=True).start()
@@ -125,7 +129,7 @@ def recording(seen: Settings, say: Callable[[str], None]) -> Iterator[None]:
         yield
         return
     except OSError as error:
-        say(f"events are not recorded: {error.filename or ''}: {error.strerror or error}")
+        say(_why(error))
         yield
         return
     thread = Thread(target=work.run, daemon=True)
@@ -135,6 +139,19 @@ def recording(seen: Settings, say: Callable[[str], None]) -> Iterator[None]:
     finally:
         work.end()
         thread.join(_LAST)
+
+
+def _why(error: OSError) -> str:
+    """Say why nothing is recorded, and what to do."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        reason = f"{error.filename}: {reason}"
+    if isinstance(error, BusyError):
+        return reason
+    return (
+        f"events are not recorded: {reason}; the record is in {paths.history()} (by $VIPWARDEN_STATE_DIR), what waits"
+        f" for it in {paths.events()} (by $VIPWARDEN_RUNTIME_DIR): this user has to own both and write there"
+    )
 
 
 def _say(text: str) -> None:

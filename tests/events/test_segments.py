@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.events.make import some
 from vipwarden.events.read import read
-from vipwarden.events.segments import BusyError, Segments, lines, numbers, sound, surplus
+from vipwarden.events.segments import BusyError, Segments, sound, surplus
+from vipwarden.events.stored import lines, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.events.make import EPOCH, event
 from vipwarden.events.order import corrected, ordered
 from vipwarden.events.read import read
-from vipwarden.events.segments import Segments, paths
+from vipwarden.events.segments import Segments
 from vipwarden.events.since import begin
+from vipwarden.events.stored import paths
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.commands import CODE, needs_namespaces, program
 from tests.events.make import recording, until
-from vipwarden.events.segments import numbers
+from vipwarden.events.stored import numbers
 
 # a program that hands over so many events a second, in batches, for so many seconds
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.events.make import some
 from vipwarden.events.read import Tail
-from vipwarden.events.segments import Segments, numbers, path_of
+from vipwarden.events.segments import Segments
+from vipwarden.events.stored import numbers, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

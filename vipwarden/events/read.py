@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from vipwarden.events.event import MOST_LINE, decode
-from vipwarden.events.segments import MOST, lines, numbers, path_of, paths
+from vipwarden.events.segments import MOST
 from vipwarden.events.since import begin
+from vipwarden.events.stored import lines, numbers, path_of, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,31 +1,32 @@
 """Where do events lie? In segments of bounded size, appended whole; the oldest segment goes where there is no room.
 
-A segment is a file NUMBER.jsonl. One process writes them, under a lock. What a crash left behind of a line is cut off
-before the next is written.
+One process writes them, under a lock. What a crash left behind of a line is cut off before the next is written.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import suppress
 
 from vipwarden.events.event import MOST_LINE, decode
+from vipwarden.events.stored import blocks, path_of, sizes, taken
 from vipwarden.state import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
 MOST = 64 << 20  # bytes of all segments
 _PARTS = 16
 _LEAST = 1 << 16  # bytes of a segment
-_NO_SPACE = (28, 122, 27)  # ENOSPC, EDQUOT, EFBIG
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-_DIGITS, _END = 10, ".jsonl"  # of the names of segments
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_MOST_TORN = 1 << 20  # bytes at the end of a segment in which its last event is looked for
 
 
-class BusyError(Exception):
+class BusyError(OSError):
     """Another process writes here."""
 
 
@@ -33,38 +34,49 @@ class Segments:
     """The segments in a folder, of ``most`` bytes at most; ``dropped`` counts events that a full disk has cost."""
 
     def __init__(self, folder: str, most: int = MOST) -> None:
-        """Open them and mend the end of the last; raises OSError and BusyError."""
+        """Open them and mend the end of the last; raises OSError, BusyError among it."""
         self.folder = folder
         self.dropped = 0
         self._most = most
         self._part = 0  # bytes of the segment that is written
         self._out = -1
-        files.ready(folder)
-        self._lock = files.lock(f"{folder}/.lock")
+        self._lock = -1
+        self._number = 0
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._sizes = {number: os.stat(path_of(self.folder, number)).st_size for number in numbers(folder)}  # noqa: PTH116
-            self._number = max(self._sizes, default=0)
-            if self._number:
+            self._claim()
+            if self._number in self._sizes:
                 self._mend()
-        except OSError as error:
-            os.close(self._lock)
-            if isinstance(error, BlockingIOError):
-                raise BusyError(f"another recorder writes in {folder}") from None
+        except OSError:
+            self.close()
             raise
 
     def close(self) -> None:
         """Write no more."""
         self._leave()
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _claim(self) -> None:
+        """Take the lock of the folder as it is now, and see what is there; raises OSError, BusyError among it."""
+        self.close()
+        files.ready(self.folder)
+        self._lock = files.lock(f"{self.folder}/.lock")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise BusyError(errno.EBUSY, f"another recorder writes in {self.folder}") from None
+        self._sizes = sizes(self.folder)
+        self._number = max(self._number, *taken(self.folder), 0)
 
     def add(self, data: bytes) -> None:
         """Append whole lines and wait until the disk has them; raises OSError, and then nothing is written.
 
         Where the disk is full the oldest segments make room, down to the last.
         """
-        if self._out >= 0 and not os.fstat(self._out).st_nlink:
-            self._begin_anew()
+        if self._lock < 0 or (self._out >= 0 and not self._is_ours()):
+            self._claim()
         if self._out >= 0 and self._sizes[self._number] + len(data) > self._part:
             self._leave()
         for number in surplus(self._sizes, len(data), self._most):
@@ -83,7 +95,7 @@ class Segments:
     def _append(self, data: bytes) -> None:
         if self._out < 0:
             self._number += 1
-            self._out = os.open(path_of(self.folder, self._number), _APPEND, 0o644)
+            self._out = os.open(path_of(self.folder, self._number), _APPEND | os.O_CREAT | os.O_EXCL, 0o644)
             self._sizes[self._number] = 0
             self._part = self._room()
             files.sync(path_of(self.folder, self._number))
@@ -106,25 +118,28 @@ class Segments:
         return max(_LEAST, min(self._most, sum(self._sizes.values()) + disk.f_bavail * disk.f_frsize) // _PARTS)
 
     def _remove(self, number: int) -> int:
-        """Remove a segment and return how many events it had; raises OSError."""
+        """Remove a segment and return how many events that cost; what cannot be removed counts no more."""
         if number == self._number:
             self._leave()
         path = path_of(self.folder, number)
         count = 0
-        with suppress(FileNotFoundError):  # somebody has removed it
-            with open(path, "rb") as segment:  # noqa: PTH123
-                while piece := segment.read(1 << 20):
-                    count += piece.count(b"\n")
-            os.unlink(path)  # noqa: PTH108
         del self._sizes[number]
+        with suppress(OSError):  # a part of the disk that cannot be read
+            count = sum(piece.count(b"\n") for piece in blocks(path))
+        try:
+            os.unlink(path)  # noqa: PTH108
+        except OSError:  # somebody has removed it, or made it immutable
+            return 0
         return count
 
-    def _begin_anew(self) -> None:
-        """Go on where somebody has removed the segments, or the folder with them; raises OSError."""
-        self._leave()
-        files.ready(self.folder)
-        there = numbers(self.folder)
-        self._sizes = {number: size for number, size in self._sizes.items() if number in there}
+    def _is_ours(self) -> bool:
+        """Return whether the segment that is written is still there, as it was left."""
+        try:
+            there = os.stat(path_of(self.folder, self._number), follow_symlinks=False)  # noqa: PTH116
+        except OSError:
+            return False
+        own = os.fstat(self._out)
+        return (there.st_dev, there.st_ino, own.st_size) == (own.st_dev, own.st_ino, self._sizes[self._number])
 
     def _leave(self) -> None:
         if self._out >= 0:
@@ -132,30 +147,18 @@ class Segments:
             self._out = -1
 
     def _mend(self) -> None:
-        """Cut off what is torn at the end of the last segment, and go on in it."""
-        self._out = os.open(path_of(self.folder, self._number), _APPEND, 0o644)
-        with open(path_of(self.folder, self._number), "rb") as segment:  # noqa: PTH123
-            size = sound(segment.read())
+        """Cut off what is torn at the end of the last segment, and go on in it; leave it where all of that is torn."""
+        path = path_of(self.folder, self._number)
+        size = self._sizes[self._number]
+        begin = max(0, size - _MOST_TORN)
+        end = sound(b"".join(blocks(path, begin)))
+        if begin and not end:  # readers leave it out
+            return
+        self._out = os.open(path, _APPEND)
         self._part = self._room()
-        if size != self._sizes[self._number]:
-            os.ftruncate(self._out, size)
-            self._sizes[self._number] = size
-
-
-def numbers(folder: str) -> list[int]:
-    """Return the numbers of the segments in a folder, the oldest first; raises OSError."""
-    names = (name.removesuffix(_END) for name in files.names(folder) if name.endswith(_END))
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) == _DIGITS)
-
-
-def paths(folder: str) -> list[str]:
-    """Return the paths of the segments in a folder, the oldest first; raises OSError."""
-    return [path_of(folder, number) for number in numbers(folder)]
-
-
-def path_of(folder: str, number: int) -> str:
-    """Return the path of a segment."""
-    return f"{folder}/{number:0{_DIGITS}d}{_END}"
+        if begin + end != size:
+            os.ftruncate(self._out, begin + end)
+            self._sizes[self._number] = begin + end
 
 
 def sound(data: bytes) -> int:
@@ -179,15 +182,3 @@ def surplus(sizes: Mapping[int, int], coming: int, most: int) -> list[int]:
         left -= sizes[number]
         gone.append(number)
     return gone
-
-
-def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the whole lines of data that comes in pieces; what is longer than a line may be is left out."""
-    rest = b""
-    for block in blocks:
-        *whole, rest = (rest + block).split(b"\n")
-        yield from (line for line in whole if line)
-        if len(rest) > MOST_LINE:
-            rest = b"!"  # which makes no event of what follows
-    if rest:
-        yield rest
