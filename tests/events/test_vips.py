@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.commands import needs_namespaces, program
+from tests.commands import needs_namespaces, program, stop
 from tests.events.make import recording, until
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# a program that hands over so many events a second, in batches, for so many seconds
 
 
 def test_a_transition_without_notify_is_told_by_the_vips(tmp_path: Path) -> None:
@@ -64,3 +63,31 @@ def test_vips_that_come_and_go_are_seen_at_once(tmp_path: Path) -> None:
     vips = [it for it in run.events() if it.kind == "vip"]
     assert {(it.name, it.of, it.text) for it in vips} == {("198.18.0.1", "VI_1", "on lo")}
     assert "198.18.0.2" in [it.name for it in run.events() if it.kind == "address"]
+
+
+def test_more_changes_than_the_kernel_keeps_for_a_reader(tmp_path: Path) -> None:
+    """The last of them are left out, a VIP's among them: it is as the kernel has it, and later changes are seen."""
+    needs_namespaces()
+    (tmp_path / "keepalived.conf").write_text(
+        "vrrp_instance VI_1 {\n interface lo\n virtual_ipaddress {\n  198.18.0.1/32\n  198.18.0.2/32\n }\n}\n"
+    )
+    others = [f"10.0.{place // 250}.{place % 250}" for place in range(3000)]
+    with recording(tmp_path, before=[program("unshare"), "-n", "--"]) as run:
+
+        def change(*changes: tuple[str, str]) -> None:
+            inside = [program("nsenter"), "-t", str(run.process.pid), "-n", program("ip"), "-batch", "-"]
+            lines = "".join(f"address {verb} {address}/32 dev lo\n" for verb, address in changes)
+            subprocess.run(inside, input=lines, text=True, check=True)
+
+        def vips() -> list[tuple[str, str]]:
+            return [(it.name[-1], it.state) for it in run.events() if it.kind == "vip"]
+
+        change(("add", "198.18.0.2"))
+        until(lambda: vips() == [("2", "held")], run.process)
+        stop(run.process)
+        change(("add", "198.18.0.1"), *(("add", it) for it in others), ("del", "198.18.0.1"), ("del", "198.18.0.2"))
+        run.process.send_signal(signal.SIGCONT)
+        until(lambda: sorted(vips()[1:]) == [("1", "gone"), ("1", "held"), ("2", "gone")], run.process)
+        assert vips().index(("1", "held")) < vips().index(("1", "gone"))
+        change(("add", "198.18.0.1"))
+        until(lambda: vips()[4:] == [("1", "held")], run.process)

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from vipwarden.events.event import GONE, HELD
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from vipwarden.events.hand import Hand
 
 _GROUPS = 0x10 | 0x100  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
-_ROOM = 1 << 20  # bytes of the socket: thousands of VIPs move at once
+_ROOM = 1 << 20  # bytes of the socket, of which net.core.rmem_max may leave room for some hundred changes at once
 _MOST_BYTES = 1 << 16
+_AGAIN = 1.0  # seconds until addresses that could not be read are read again
 
 
 class Addresses:
@@ -33,6 +35,7 @@ class Addresses:
         self._hand = hand
         self._conf = conf
         self._say = say
+        self._trouble = False
         self._stamp: tuple[int, ...] = ()
         self._instances: dict[str, str] = {}
         self._held: dict[tuple[int, str], str] = {}  # interfaces, by their index and the address
@@ -52,29 +55,59 @@ class Addresses:
             self._say(f"VIPs that come or go are not recorded any more: {error!r}")
 
     def _run(self) -> None:
-        self._look(first=True)
+        due: float | None = 0.0  # when to compare with what the kernel holds
+        is_first = True
         while True:
+            if due is not None and monotonic() >= due:
+                due = None if self._look(first=is_first) else monotonic() + _AGAIN
+                is_first = is_first and due is not None
+            self._socket.settimeout(None if due is None else _AGAIN)
             try:
-                data, sender = self._socket.recvfrom(_MOST_BYTES)
+                self._take(*self._socket.recvfrom(_MOST_BYTES))
+            except TimeoutError:
+                continue
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                self._look()  # more changes than the socket holds
-                continue
-            for kind, place in changes(data if sender[0] == 0 else b""):
-                if kind != ADDED:
-                    self._leave(place)
-                elif place not in self._held:  # else its lifetime or its flags have changed
-                    self._come(place, _interface(place[0]))
+                self._empty()
+                due = 0.0
             self._hand.flush()
 
-    def _look(self, *, first: bool = False) -> None:
-        """Compare what was known with what the kernel holds."""
+    def _empty(self) -> None:
+        """Take what the socket held when it was full: until it is empty the kernel leaves out more, and says nothing.
+
+        What was left out is newer than all of that, so the comparison comes after it.
+        """
+        self._socket.setblocking(False)
+        while True:
+            try:
+                self._take(*self._socket.recvfrom(_MOST_BYTES))
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+
+    def _take(self, data: bytes, sender: tuple[int, int]) -> None:
+        """Hand over what a message of the kernel says has changed."""
+        for kind, place in changes(data if sender[0] == 0 else b""):
+            if kind != ADDED:
+                self._leave(place)
+            elif place not in self._held:  # else its lifetime or its flags have changed
+                self._come(place, _interface(place[0]))
+
+    def _look(self, *, first: bool = False) -> bool:
+        """Compare what was known with what the kernel holds; return whether it could be read."""
         try:
             there = {(socket.if_nametoindex(own.interface), own.address): own.interface for own in own_addresses()}
         except (AddressesError, OSError) as error:
-            self._say(f"addresses that come or go may be missed: {error}")
-            return
+            if not self._trouble:
+                self._say(f"addresses that come or go are seen late: {error}; it is tried again every second")
+            self._trouble = True
+            return False
+        if self._trouble:
+            self._say("addresses that come or go are seen at once again")
+        self._trouble = False
         if first:  # but for VIPs, what was there before is no news
             instances = self._names()
             self._held = {place: name for place, name in there.items() if place[1] not in instances}
@@ -84,6 +117,7 @@ class Addresses:
             if place not in self._held:
                 self._come(place, name, before=HELD if first else "")
         self._hand.flush()
+        return True
 
     def _come(self, place: tuple[int, str], interface: str, before: str = "") -> None:
         self._held[place] = interface
