@@ -1,11 +1,12 @@
-"""Which problems has a HAProxy? One cause is one problem: a host, a backend, or a server."""
+"""Which problems has a HAProxy? One cause is one problem: many backends, a host, a backend, or a server."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from exporter.render.model import BACKEND, CHECK, GONE, HALF, SERVER, SPARE, Problem, is_wrong, joined, named
+from exporter.render.model import BACKEND, CHECK, FEW_TOLD, GONE, HALF, SERVER, SPARE, Problem, is_wrong, joined, named
 from exporter.render.words import SEVERITY, Mark, amount, count, number, span, things
 from exporter.sources.haproxy.lines import backend_mark, frontend_mark, is_half, is_up, last_check, near_limit
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from exporter.sources.haproxy.lines import InstanceLines, Line
     from exporter.sources.haproxy.source import Instance
 
+_MANY = 8  # backends without a server: as many problems are open
 _NEAR = 0.8  # of a limit of connections
 _OLD = 600  # seconds that a worker may finish its connections after a reload
 
@@ -46,10 +48,16 @@ def problems(instance: Instance, lines: InstanceLines, choice: Choice) -> Iterat
             yield Problem(mark, f"frontend {line['pxname']}{of}", text, line.key, rank)
     by_design = {line.counted[1] for line in lines.backends if choice.is_down_by_design(line["pxname"])}
     hosts = _lost_hosts([line for line in lines.all_servers if line.counted[1] not in by_design])
+    told = {line.key for lost in hosts.values() for line in lost}
+    dead = _many_dead(lines)
+    own: set[bytes] = set()
+    if dead and (len(hosts) > FEW_TOLD or any(line.key not in told for line in _wrong(dead))):
+        yield _of_many(dead, lines, of)
+        own = {line.counted[1] for line in dead}
+        hosts = {host: lost for host, lost in hosts.items() if any(line.counted[1] not in own for line in lost)}
     for host, lost in hosts.items():
         yield _of_host(host, lost, of)
-    told = {line.key for lost in hosts.values() for line in lost}
-    for line in lines.backends:
+    for line in (line for line in lines.backends if line.counted[1] not in own):
         yield from _of_backend(line, of, told, by_design=line.counted[1] in by_design)
 
 
@@ -63,6 +71,33 @@ def _of_process(instance: Instance, name: str) -> Iterator[Problem]:
     if process is not None and process.old_age is not None and process.old_age > _OLD:
         text = f"{things(process.old_workers, 'worker')} from before a reload, the oldest for {span(process.old_age)}"
         yield Problem(Mark("warn", "old workers"), name, text, "haproxy")
+
+
+def _many_dead(lines: InstanceLines) -> list[Line]:
+    """Return the backends without a server if they are many, and at least half of all."""
+    serving = [line for line in lines.backends if lines.servers(line)]
+    dead = [line for line in serving if is_wrong(backend_mark(line, half=False))]
+    return dead if len(dead) > _MANY and 2 * len(dead) >= len(serving) else []
+
+
+def _wrong(backends: Sequence[Line]) -> Iterator[Line]:
+    return (line for backend in backends for line in backend.lines.servers(backend) if is_wrong(line.mark))
+
+
+def _of_many(dead: Sequence[Line], lines: InstanceLines, of: str) -> Problem:
+    """Return the problem of many backends: a link, a route or a release is the cause."""
+    results = Counter(joined(line["check_status"].removeprefix("* "), last_check(line)[1]) for line in _wrong(dead))
+    result, times = max(results.items(), key=itemgetter(1), default=("", 0))
+    why = f"{result} ({count(times)} times)" if times > 1 else result
+    text = joined(f"no server is up in {named([line['pxname'] for line in dead])}", why, _queue(*dead))
+    serving = sum(bool(lines.servers(line)) for line in lines.backends)
+    number_ = f"all {count(serving)}" if len(dead) == serving else f"{count(len(dead))} of {count(serving)}"
+    return Problem(Mark("bad", "DOWN"), f"{number_} backends{of}", text, dead[0].key, BACKEND)
+
+
+def _queue(*backends: Line) -> str:
+    waiting = sum(number(line["qcur"]) for line in backends)
+    return f"{things(waiting, 'request waits', 'requests wait')} for a server" if waiting else ""
 
 
 def _lost_hosts(servers: Sequence[Line]) -> dict[str, list[Line]]:
@@ -92,8 +127,7 @@ def _of_backend(backend: Line, of: str, told: set[str], *, by_design: bool) -> I
     name, servers = backend["pxname"], backend.lines.servers(backend)
     where, mark = f"backend {name}{of}", backend_mark(backend, half=False)
     wrong = [line for line in servers if is_wrong(line.mark)]
-    waiting = number(backend["qcur"])
-    queue = f"{things(waiting, 'request waits', 'requests wait')} for a server" if waiting else ""
+    queue = _queue(backend)
     if is_wrong(mark):
         if not wrong or any(line.key not in told for line in wrong):
             results = sorted({joined(*last_check(line)) for line in wrong if line.mark.tone == "bad"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.render.model import Problem, joined
+from exporter.render.model import CHECK, Problem, joined
 from exporter.render.words import Mark, moment
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from exporter.peers import Sight
     from vipwarden.node.keepalived.vips import Vip
 
+SPLIT = "split brain"
 _ALONE = (
     "Only peers or Prometheus see split brain (alert VipSplitBrain), a VIP that no node holds (VipWithoutOwner) and "
     "keepalived down on another node (KeepalivedDown)."
@@ -34,7 +35,7 @@ class Cluster:
         if not self._peers:
             return ""
         if self._holders(vip):
-            return "split brain" if is_held else ""
+            return SPLIT if is_held else ""
         return "" if is_held or self._unknown else "no owner"
 
     def owners(self, vip: Vip, *, is_held: bool) -> str:
@@ -55,7 +56,7 @@ class Cluster:
             if peer.failure:
                 what = "tells no VIPs" if peer.answers else "does not answer"
                 text = f"{what} since {moment(peer.since)}: {peer.failure}"
-                yield Problem(Mark("unknown", "not read"), f"peer {peer.name}", text, "vip")
+                yield Problem(Mark("unknown", "not read"), f"peer {peer.name}", text, "vip", CHECK)
 
     def note(self) -> str:
         """Return what this page cannot see, and when the peers were read."""

@@ -10,7 +10,7 @@ from exporter.render.model import ADDRESS, FEW_TOLD, MINOR, Cell, Column, Proble
 from exporter.render.rates import Lasting
 from exporter.render.table import Table
 from exporter.render.words import Mark, count, number, span
-from exporter.sources.vip.cluster import Cluster
+from exporter.sources.vip.cluster import SPLIT, Cluster
 from exporter.sources.vip.states import MASTER, STATES, Keepalived, statuses, tracked, unlike_configured
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class View:
         reasons = _Reasons(vips, vrrp)
         cluster = Cluster(look.settings.node, look.peers)
         apart = {vip: word for vip, held in vips.held if (word := cluster.contradiction(vip, is_held=held))}
-        wrong = apart | dict(reasons.contradictions())
+        split = {vip: word for vip, word in apart.items() if word == SPLIT}  # also where keepalived is dead
+        wrong = apart | dict(reasons.contradictions()) | split
         ages = self._contradictions.take(look.outcomes["vip"].when, [_place(vip) for vip in wrong])
         rows: list[_Shown] = []
         lost: dict[_Cause, list[_Shown]] = {}  # what is wrong has one cause by instance

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from exporter.peers import Sight
+
 VIP = Vip("VI_1", "51", "eth0", "192.0.2.9")
 
 
@@ -64,6 +66,6 @@ class Shown:
         self._settings = nowhere(folder)
         self._view = Writer()
 
-    def __call__(self, told: Sequence[Outcome], find: str = "", **choices: str) -> Page:
+    def __call__(self, told: Sequence[Outcome], find: str = "", *, peers: Sequence[Sight] = (), **choices: str) -> Page:
         """Return the page of these outcomes."""
-        return Page(self._view.write(told, self._settings, Choices(find, **choices)).decode())
+        return Page(self._view.write(told, self._settings, Choices(find, **choices), peers).decode())

@@ -1,0 +1,74 @@
+"""What is first where several things break at once?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.peers import Sight
+from exporter.sources.vip.source import Vips
+from tests.exporter import sample
+from tests.exporter.render.reading import VIP, outcomes, vrrp
+
+if TYPE_CHECKING:
+    from tests.exporter.render.reading import Shown
+
+HELD = Sight("lb2", {(VIP.address, VIP.vrid): True}, since=1.0)
+SILENT = Sight("lb3", failure="no route to host", since=1.0)
+
+
+def in_order(text: str, *parts: str) -> None:
+    """Assert that a text has these parts in this order."""
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_a_peer_that_took_over_from_a_dead_keepalived_makes_it_a_split_brain(show: Shown) -> None:
+    """Clients reach either node then. A peer that is not read comes before warnings: it may be dead."""
+    facts = {"vip": Vips([(VIP, True)], []), "vrrp": vrrp(None, up=False), "checks": sample.checks()}
+    for when in (100.0, 113.0):
+        failures = {"vrrp": "no keepalived runs"}
+        given = [replace(it, failure=failures.get(it.source.name, "")) for it in outcomes(when, **facts)]
+        text = show(given, peers=[HELD, SILENT]).text
+    in_order(
+        text,
+        "✕ down keepalived 1 VIP is held without it",
+        "✕ split brain VIP 192.0.2.9 also held by lb2 · VI_1: keepalived does not run",
+        "✕ CRITICAL orders_db",
+        "? not read peer lb3 does not answer since",
+        "! WARNING replica_db",
+        "192.0.2.9 ✕ split brain",
+    )
+
+
+def lines(backends: int, *, up: int = 0, hosts: int = 1000) -> list[str]:
+    """Return so many backends of two servers each, the first of them up."""
+    found = []
+    for one in range(backends):
+        state = "UP" if one < up else "DOWN"
+        for number in (1, 2):
+            address = f"198.18.{(2 * one + number) % hosts}.1:80"
+            found.append(sample.server(f"be-{one}", number, state, **{**sample.DOWN, "addr": address}))
+        found.append(sample.row(f"be-{one}", "BACKEND", 1, state, qcur=1))
+    return found
+
+
+def test_many_backends_without_a_server_are_one_problem(show: Shown) -> None:
+    """A link is the cause, not a hundred backends; the headline has room for what else is wrong."""
+    empty = [sample.server("spare", 1, "MAINT"), sample.row("spare", "BACKEND", 1, "DOWN")]
+    text = show(outcomes(haproxy=sample.haproxy(lines(99) + empty), checks=sample.checks())).text
+    why = "no server is up in be-0, be-1, be-2 and 97 more · L4CON · Connection refused (198 times) · 99 requests wait"
+    in_order(text, f"4 things are wrong ✕ DOWN all 100 backends {why}", "✕ CRITICAL orders_db")
+    text = show(outcomes(haproxy=sample.haproxy(lines(100, up=2)))).text
+    assert "3 things are wrong ✕ DOWN 98 of 100 backends no server is up in be-2, be-3, be-4 and 95 more" in text
+    assert "! queue backend be-0 1 request waits for a server" in text
+    text = show(outcomes(haproxy=sample.haproxy(lines(8)))).text
+    assert "8 things are wrong ✕ DOWN backend be-0" in text
+
+
+def test_all_backends_of_a_few_hosts_are_told_by_host(show: Shown) -> None:
+    """Those are the cause; many hosts are not."""
+    text = show(outcomes(haproxy=sample.haproxy(lines(20, hosts=2)))).text
+    assert "2 things are wrong ✕ DOWN host 198.18.1.1 all its servers in 20 backends are DOWN" in text
+    text = show(outcomes(haproxy=sample.haproxy(lines(20, hosts=8)))).text
+    assert "1 thing is wrong ✕ DOWN all 20 backends" in text
