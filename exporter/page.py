@@ -18,7 +18,7 @@ from markupsafe import Markup
 from exporter.registry import FOLDER
 from exporter.render.model import ALL, CHECK, MOST_ROWS, Problem, Room, Section, severity
 from exporter.render.table import NOTHING
-from exporter.render.words import SEVERITY, SIGNS, Mark, count, moment, plain, things
+from exporter.render.words import SEVERITY, SIGNS, Mark, count, moment, plain, things, zone
 from exporter.source import Look
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Page:
         """Return the HTML as the reader chose."""
         room = Room(choices)
         look = Look(outcomes, settings, room, peers)
+        when = now()
         problems: list[Problem] = []
         parts: list[Section] = []
         written: list[tuple[str, str, Markup]] = []
@@ -93,7 +94,8 @@ class Page:
             chips=list(_chips(room)),
             hidden=room.hidden,
             shown=room.shown,
-            time=moment(now()),
+            time=moment(when),
+            zone=zone(when),
             first_problems=_FIRST_PROBLEMS,
             most_problems=MOST_PROBLEMS,
             most_rows=MOST_ROWS,

@@ -68,6 +68,12 @@ def moment(epoch: float) -> str:
         return "?"
 
 
+def zone(epoch: float) -> str:
+    """Return how far local time is from UTC at a time in seconds of the epoch: UTC, +08:00."""
+    offset = strftime("%z", localtime(epoch))
+    return f"{offset[:3]}:{offset[3:]}" if offset.strip("+-0") else "UTC"
+
+
 def count(value: float) -> str:
     """Return a number with thin spaces between thousands, from ten million with a prefix."""
     for unit, size, least in (("P", 1e15, 1e15), ("T", 1e12, 1e12), ("G", 1e9, 1e9), ("M", 1e6, 1e7)):

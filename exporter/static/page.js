@@ -3,6 +3,7 @@
 const EVERY = 5000; // milliseconds; more where an answer takes long
 const OLD = 3 * EVERY;
 const LONGEST = 12 * EVERY; // whatever the clock does while the machine sleeps
+const SOON = 500; // for a page that was not looked at for longer
 const MOST_SAID = 4;
 const CHOICE = "a choice of the reader";
 const byId = (id) => document.getElementById(id);
@@ -11,6 +12,7 @@ const find = byId("find");
 let timer = 0;
 let typing = 0;
 let running = false;
+let wantsLogin = false; // a browser asks its user at each answer
 let read = Date.now();
 let title = document.title;
 let known = { address: "", version: "", lines: [] }; // the page as it was sent, line by line
@@ -55,6 +57,7 @@ function morph(old, fresh) {
   for (const next of [...fresh.childNodes]) {
     while (at && at.id && !wanted.has(at.id)) at = drop(at);
     const match = next.id ? known.get(next.id) : at;
+    known.delete(next.id); // a name that comes twice is two rows
     if (match && sameKind(match, next)) {
       if (match === at) at = at.nextSibling;
       else old.insertBefore(match, at);
@@ -81,7 +84,7 @@ function states(root) {
       found.set(one.id, { one, what: "", state: one.querySelector("h2").textContent.trim() });
       continue;
     }
-    const name = one.querySelector("th, h4").firstChild.textContent.trim();
+    const name = one.querySelector("th, h4").firstChild?.textContent.trim() ?? "";
     const group = one.nodeName === "TR" ? one.closest("details.group")?.querySelector("h4").textContent.trim() : "";
     const state = one.querySelector(".badge").lastChild.textContent.trim();
     found.set(one.id, { one, what: group ? `${group} ${name}` : name, state });
@@ -124,12 +127,18 @@ function show(fresh) {
   }
 }
 
+function ago(seconds) {
+  return seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
+}
+
+// Says that what is below is old. A listener hears it once: the age, which grows, is only seen.
 function age(why) {
   const seconds = Math.max(0, Math.round((Date.now() - read) / 1000)); // a clock may be set back
-  const stale = byId("stale");
-  const text = `${why} What is below was true ${seconds} s ago.`;
-  if (why && stale.textContent !== text) stale.textContent = text;
-  stale.hidden = !why;
+  const [text, grows] = byId("stale").children;
+  const said = `${why} What is below was ${byId("read").textContent.toLowerCase()}`;
+  if (why && text.textContent !== said) text.textContent = said;
+  grows.textContent = `, ${ago(seconds)} ago`;
+  byId("stale").hidden = !why;
   document.title = why ? `? not current: ${title}` : title;
   document.documentElement.classList.toggle("is-old", Boolean(why));
   document.documentElement.classList.toggle("is-live", !why && !isPaused());
@@ -139,29 +148,40 @@ function age(why) {
 async function page() {
   // not by location.href, which may hold a name and a password
   const where = new URL(location.pathname + location.search, location.origin);
+  wantsLogin = false;
   const address = where.href;
   if (known.address === address) where.searchParams.set("version", known.version);
   asking = new AbortController();
   setTimeout((it) => it.abort(), 4 * EVERY, asking);
   const answer = await fetch(where, { cache: "no-store", signal: asking.signal });
+  wantsLogin = answer.status === 401;
+  if (wantsLogin) throw "The exporter wants a user and a password: reload this page.";
   if (!answer.ok) throw `The exporter answers ${answer.status} ${answer.statusText}.`;
   const isWhole = answer.headers.get("Content-Type").startsWith("text/html");
   const lines = isWhole
     ? (await answer.text()).split("\n")
     : (await answer.json()).flatMap((part) => (Array.isArray(part) ? known.lines.slice(part[0], part[0] + part[1]) : part));
+  const fresh = new DOMParser().parseFromString(lines.join("\n"), "text/html");
+  if (lines.at(-1) !== "</html>" || !fresh.getElementById("read")) {
+    throw "The answer is not the whole page of a node: reload to see what it is.";
+  }
   known = { address, version: answer.headers.get("Page-Version"), lines };
-  return new DOMParser().parseFromString(lines.join("\n"), "text/html");
+  return fresh;
 }
 
 async function refresh(isChoice) {
   if (running || document.hidden || (isPaused() && isChoice !== CHOICE)) return;
   running = true;
   clearTimeout(timer);
-  const begun = Date.now();
-  const late = setTimeout(() => age("The exporter is slow to answer."), OLD);
+  const begun = performance.now();
+  const isLeft = Math.abs(Date.now() - read) > LONGEST + OLD; // such as by a machine that slept
+  const late = setTimeout(() => age("The exporter has not answered yet."), isLeft ? SOON : OLD);
+  let answered = 0;
   let why = "";
   try {
-    show(await page());
+    const fresh = await page();
+    answered = performance.now();
+    show(fresh);
     read = Date.now();
   } catch (error) {
     why = error === CHOICE ? "" : typeof error === "string" ? error : "The exporter does not answer.";
@@ -169,8 +189,11 @@ async function refresh(isChoice) {
   clearTimeout(late);
   age(why);
   running = false;
-  const pace = 10 * (Date.now() - begun);
-  if (!document.hidden) timer = setTimeout(refresh, Math.min(LONGEST, Math.max(EVERY, pace)));
+  const done = performance.now();
+  answered ||= done;
+  // an answer may wait for a program that hangs; what takes long to show is work of this machine
+  const pace = Math.max(EVERY, 2 * (answered - begun), 10 * (done - answered));
+  if (!document.hidden && !wantsLogin) timer = setTimeout(refresh, Math.min(LONGEST, pace));
 }
 
 function isPaused() {

@@ -160,6 +160,25 @@ def test_rows_are_dense_and_their_heads_stay_in_sight(seen: Seen) -> None:
     seen(look)
 
 
+def test_nothing_that_sticks_hides_what_a_link_of_the_headline_leads_to(seen: Seen) -> None:
+    """The row of a server below the heads of its group, wide and narrow; nor is it hidden that the page is old."""
+    lines = [sample.server("web", one, "DOWN" if one == 11 else "UP") for one in range(24)]
+    lines.append(sample.row("web", "BACKEND", 1, "UP"))
+    at = "document.elementFromPoint({0}.left + 60, {0}.top + 6)"
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        link = "[...document.querySelectorAll('.problems a')].find((one) => one.textContent.includes('web-11'))"
+        for width in (1280, 390):
+            await tab.look(width, 500, motion="reduce")
+            await tab.run(f"{link}.click(); window.row = document.querySelector(':target'); 0")
+            assert await tab.run(f"row.contains({at.format('row.getBoundingClientRect()')})")
+            stale = "document.getElementById('stale')"
+            assert await tab.run(f"age('Old.'); {stale}.contains({at.format(stale + '.getBoundingClientRect()')})")
+            await tab.run("age(''); location.hash = ''")
+
+    seen(look, haproxy=lambda: sample.haproxy(lines))
+
+
 def test_without_motion_there_is_none(seen: Seen) -> None:
     """For who has asked for it."""
 

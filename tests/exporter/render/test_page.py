@@ -8,9 +8,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
-from exporter.render.words import amount, count, moment, size, span, speed, things
 from tests.exporter.render.reading import Page
 from tests.exporter.running import ask, nowhere
 from tests.servers.haproxy import haproxy, wait_for
@@ -183,29 +180,3 @@ def test_what_is_looked_for_is_shown_alone_and_as_text(tmp_path: Path) -> None:
     assert '<section id="haproxy"' not in found.html
     assert "0 rows with <b> " in hostile.text
     assert not [tag for tag, _ in hostile.tags if tag == "b"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.25, "0.2 s"), (59, "59 s"), (61, "1 min"), (7300, "2 h"), (200000, "2 d"), (-1, "?")]
-)
-def test_times_are_in_their_largest_unit(seconds: float, text: str) -> None:
-    """Rounded down."""
-    assert span(seconds) == text
-
-
-def test_numbers_are_written_for_people() -> None:
-    """Grouped, with decimal prefixes, and a dash for what is no number."""
-    assert count(1234567) == "1\u202f234\u202f567"
-    assert [size(value) for value in (0, 999, 1500, 123456, 5e15)] == ["0 B", "999 B", "1.5 kB", "123 kB", "5000 TB"]
-    assert [amount(text) for text in ("12", "", None, "-1", "x")] == ["12", "-", "-", "-", "-"]
-    assert amount("1500", size) == "1.5 kB"
-    assert [count(value) for value in (9_999_999, 10_000_000, 2e9, 3.14e12)] == [
-        "9\u202f999\u202f999",
-        "10.0 M",
-        "2.0 G",
-        "3.1 T",
-    ]
-    assert [speed(value) for value in (None, 0.0, 0.25, 12.5, 12345)] == ["-", "0/s", "0.2/s", "12/s", "12\u202f345/s"]
-    assert speed(1500, size) == "1.5 kB/s"
-    assert [things(number, "thing") for number in (0, 1, 2)] == ["0 things", "1 thing", "2 things"]
-    assert moment(1e30) == "?"
