@@ -75,6 +75,11 @@ def error(request: BaseRequest, status: int, text: str, headers: Mapping[str, st
     return Answer(status, html.encode(), HTML, {**FRESH, **(headers or {})})
 
 
+def busy(request: BaseRequest) -> Answer:
+    """Return the error for one request too many."""
+    return error(request, 503, "Too many ask at the same time.", {"Retry-After": "1"})
+
+
 def deadline(header: str | None) -> float:
     """Return the seconds that X-Prometheus-Scrape-Timeout-Seconds leaves for reading, or inf."""
     try:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from exporter.frame import families
 from exporter.http.accept import preferred
-from exporter.http.answer import FRESH, HTML, Answer, all_of, deadline, error, file, packed
+from exporter.http.answer import FRESH, HTML, Answer, all_of, busy, deadline, error, file, packed
 from exporter.http.counts import READ_AT
 from exporter.peers import Peers
 from exporter.render.changes import Versions
 from exporter.render.choices import Choices
 from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
+from exporter.tasks import shared
 from vipwarden.core.result import one_line
 from vipwarden.core.thread import in_thread
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 HEALTHY = b"vipwarden is healthy\n"  # whose digest the default check of `vipwarden run` compares
 READING = ("/", "/metrics", "/events", "/api/events")  # paths that read sources
+PAGES = 4  # for each page that may be written at once, so many scrapes may
 _FORMATS = (
     (("text/plain", "0.0.4"), CONTENT_TYPE),
     (("application/openmetrics-text", "1.0.0"), OPENMETRICS_TYPE),
@@ -47,6 +49,7 @@ class Answers:
         # apart: no page delays a scrape; one at a time: each takes memory while it is written
         self._lanes = {"page": asyncio.Lock(), "metrics": asyncio.Lock()}
         self._view: Page | None = None
+        self._pages: dict[Choices, asyncio.Task[tuple[Collected, bytes]]] = {}
         self._versions = Versions()
         self._peers = Peers()
         self._others: Peers | None = None  # asked for their events
@@ -99,8 +102,21 @@ class Answers:
         return await packed(request, Answer(200, body, kind), collected, form, lane)
 
     async def _page(self, request: BaseRequest) -> Answer:
+        choices, lane = Choices.of(request.query), self._lanes["page"]
+        if choices not in self._pages and len(self._pages) >= max(1, self.frame.settings.max_scrapes // PAGES):
+            return busy(request)
+        collected, body = await asyncio.shield(shared(self._pages, choices, partial(self._written, choices, lane)))
+        version = await collected.written(("version", choices), lambda _: self._versions.note(body), lane)
+        kind, form, answer = HTML, ("page", choices, ""), body
+        if self._versions.knows(base := request.query.get("version", "")):
+            kind, form = "application/json", ("changes", choices, base)
+            answer = await collected.written(form, lambda _: self._versions.changes(base, body), lane)
+        whole = Answer(200, answer, kind, {"Page-Version": version.decode()})
+        return await packed(request, whole, collected, form, lane)
+
+    async def _written(self, choices: Choices, lane: asyncio.Lock) -> tuple[Collected, bytes]:
+        """Read and write a page: who asks meanwhile gets the same, so many lookers cost little more than one."""
         settings = self.frame.settings
-        choices = Choices.of(request.query)
         peers = self._peers.look(settings.peers, settings.peer_access, self._identity()) if settings.peers else []
 
         def write(collected: Collected) -> bytes:
@@ -110,17 +126,8 @@ class Answers:
                 self._view = Page()
             return self._view.write(collected, settings, choices, peers)
 
-        collected, lane = await self.frame.collect(sparing=True), self._lanes["page"]
-        body = await collected.written(("page", choices), write, lane)
-        version = await collected.written(("version", choices), lambda _: self._versions.note(body), lane)
-        kind = HTML
-        form: tuple[object, ...] = ("page", choices)
-        base = request.query.get("version", "")
-        if self._versions.knows(base):
-            kind, form = "application/json", ("changes", choices, base)
-            whole = body
-            body = await collected.written(form, lambda _: self._versions.changes(base, whole), lane)
-        return await packed(request, Answer(200, body, kind, {"Page-Version": version.decode()}), collected, form, lane)
+        collected = await self.frame.collect(sparing=True)
+        return collected, await collected.written(("page", choices), write, lane)
 
     async def _events(self, request: BaseRequest) -> Answer:
         from exporter import timeline  # noqa: PLC0415 - scrapes need no events

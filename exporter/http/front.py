@@ -11,8 +11,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.http.aiohttp_server import Response, StreamResponse
-from exporter.http.answer import error
-from exporter.http.answers import READING
+from exporter.http.answer import busy, error
+from exporter.http.answers import PAGES, READING
 from exporter.http.auth import CHALLENGE
 from exporter.http.connection import HEADERS, Connection
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 18
 MOST_BODIES = 8
-_PAGES = 4  # for each page that may be written at once, so many scrapes may
+_SHARED = ("/", "/metrics")  # who asks at the same time gets the same
 
 
 class Front:
@@ -69,8 +69,8 @@ class Front:
         if not is_known:
             return error(request, 401, "A name and a password are wanted.", {"WWW-Authenticate": CHALLENGE})
         most = self._answers.frame.settings.max_scrapes
-        if self._reading[request.path] >= (most if request.path == "/metrics" else max(1, most // _PAGES)):
-            return error(request, 503, "Too many ask at the same time.", {"Retry-After": "1"})
+        if self._reading[request.path] >= (most if request.path in _SHARED else max(1, most // PAGES)):
+            return busy(request)
         return None
 
     @contextmanager

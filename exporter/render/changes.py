@@ -11,7 +11,7 @@ from array import array
 from hashlib import blake2b
 from threading import Lock
 
-_MOST_VERSIONS = 32
+_MOST_VERSIONS = 128  # of the last ten seconds, however many look
 _MOST_NAME = 32  # characters
 
 

@@ -230,3 +230,28 @@ def test_searches_of_the_page_keep_no_scrape_out(tmp_path: Path, monkeypatch: py
 
     known = nowhere(tmp_path, max_scrapes=Many("16"))
     assert serving(known, work) == ([200] * 3, 6, [200] * 4)
+
+
+def test_many_who_look_at_one_page_have_it_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slowly: who comes meanwhile gets the same, and none is refused."""
+    begun, go_on, written = threading.Event(), threading.Event(), []
+
+    def slowly(*_: object) -> bytes:
+        begun.set()
+        assert go_on.wait(20)
+        written.append(1)
+        return b"page"
+
+    monkeypatch.setattr(Page, "write", slowly)
+
+    def work(port: int) -> tuple[list[int], int]:
+        with ExitStack() as stack:
+            lookers = [stack.enter_context(closing(connect(port))) for _ in range(6)]
+            for number, one in enumerate(lookers):
+                one.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                assert number or begun.wait(20)
+            assert not [one for one in lookers if _refused(one)]
+            go_on.set()
+            return [status(rest(one)) for one in lookers], len(written)
+
+    assert serving(nowhere(tmp_path, max_scrapes=Many("16")), work) == ([200] * 6, 1)

@@ -51,7 +51,7 @@ def test_one_percent_of_change_is_few_bytes() -> None:
 def test_old_versions_are_forgotten() -> None:
     """Of an unknown one the answer is the whole page."""
     versions = Versions()
-    names = [versions.note(str(number).encode()).decode() for number in range(100)]
+    names = [versions.note(str(number).encode()).decode() for number in range(200)]
     assert [versions.knows(name) for name in (names[0], names[-1], "", "x" * 10_000)] == [False, True, False, False]
     assert applied([], versions.changes(names[0], b"a\nb")) == ["a", "b"]
 
