@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,7 +15,8 @@ from vipwarden.events.event import KINDS, Event
 from vipwarden.events.explain import clock, said
 from vipwarden.events.merge import about, merged
 from vipwarden.events.order import corrected, ordered
-from vipwarden.events.read import Tail, last, there
+from vipwarden.events.read import there
+from vipwarden.events.tail import FIRST, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 MOST = 1000  # events in an answer
 MOST_WAIT = 30.0  # seconds of a long poll
-_MOST_ANSWER = 8 << 20  # bytes of a peer's answer, or of what is read after a place: MOST of the longest lines
-_MOST_READ = 20_000  # of the last events, from which those that are wanted are taken
+_MOST_ANSWER = 8 << 20  # bytes of a peer's answer, or of what is read: MOST of the longest lines
+_USUAL = 1 << 19  # bytes that have MOST events of usual length
 
 
 class Wanted(NamedTuple):
@@ -76,10 +78,13 @@ def _number(query: Mapping[str, str], name: str) -> float:
 def look(folders: Sequence[str], ask: Wanted) -> Found:
     """Read what is wanted, the last MOST of it; raises OSError, and ValueError for a place that is none."""
     folder = there(folders)
-    tail = Tail(folder, ask.after)  # first: what comes meanwhile is read twice, rather than never
-    most = _MOST_READ if ask.kinds or ask.name else MOST
-    events = corrected(ordered(tail.more(_MOST_ANSWER) if ask.after else last(folder, most)))
-    return Found([event for event in events if ask.fits(event)][-MOST:], tail.place)
+    os.stat(folder)  # noqa: PTH116 - else it would count as empty
+    for most in (_USUAL, _MOST_ANSWER):
+        tail = Tail(folder, ask.after or FIRST)
+        events = [event for event in corrected(ordered(tail.more(most))) if ask.fits(event)]
+        if len(events) >= MOST or not tail.missed:
+            break
+    return Found(events[-MOST:], tail.place)
 
 
 def as_json(found: Found, settings: Settings) -> bytes:

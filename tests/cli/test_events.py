@@ -7,12 +7,10 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.events import When
 from tests.commands import BIN, CODE, environment, run
 from tests.events.make import EPOCH, event, jsonl, recording, vrrp
 from vipwarden.events.hand import Hand
@@ -146,15 +144,21 @@ def test_it_follows(tmp_path: Path) -> None:
             follow.communicate(timeout=60)
 
 
-def test_a_time_of_day_is_the_last_that_has_been() -> None:
-    """Of today, else of yesterday."""
-    now = time.time()
-    for text in ("00:00", "12:30", "23:59:59.5"):
-        when = When(text)
-        assert now - 90_000 < when <= now
-        assert time.strftime("%H:%M", time.localtime(when)) == text[:5]
-    assert time.strftime("%Y-%m-%d %H:%M", time.localtime(When("2026-01-31 03:00"))) == "2026-01-31 03:00"
-    assert When("@1700000000.5") == 1700000000.5
+def test_a_file_without_events_is_named(tmp_path: Path, pair: tuple[str, str]) -> None:
+    """Whether it is empty, or something else than a record."""
+    (tmp_path / "empty").touch()
+    (tmp_path / "other.gz").write_bytes(bytes(range(256)) * 1000)
+    done = run(tmp_path, "vipwarden", "events", pair[0], str(tmp_path / "empty"), str(tmp_path / "other.gz"))
+    assert (done.code, len(done.out.splitlines())) == (0, 4)
+    assert done.err.splitlines() == [f"{tmp_path}/{name}: no event is recorded there" for name in ("empty", "other.gz")]
+
+
+def test_a_full_disk_is_said(tmp_path: Path, pair: tuple[str, str]) -> None:
+    """Nobody takes a part for the whole."""
+    line = f"{BIN}/vipwarden events {pair[0]} > /dev/full"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, env=environment(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == "vipwarden events: cannot write the events: No space left on device\n"
 
 
 def test_pipes_are_files_as_well(tmp_path: Path, pair: tuple[str, str]) -> None:

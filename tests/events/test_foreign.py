@@ -11,9 +11,10 @@ import pytest
 
 from tests.commands import BIN, environment, needs_namespaces, run, shell
 from tests.events.make import some
-from vipwarden.events.read import Tail, read
+from vipwarden.events.read import read
 from vipwarden.events.segments import BusyError, Segments
 from vipwarden.events.stored import numbers, path_of
+from vipwarden.events.tail import Tail
 
 
 def texts(folder: Path) -> list[str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from math import inf
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.events.make import EPOCH, event
+from vipwarden.events.merge import merged
 from vipwarden.events.order import corrected, ordered
 from vipwarden.events.read import read
 from vipwarden.events.segments import Segments
-from vipwarden.events.since import begin
+from vipwarden.events.since import window
 from vipwarden.events.stored import paths
 
 if TYPE_CHECKING:
@@ -29,8 +33,10 @@ BOOTS = st.lists(
 )
 
 
-@given(BOOTS, st.floats(0, 1))
-def test_nothing_of_the_time_is_left_out(boots: list[tuple[int, float, float]], part: float) -> None:
+@given(BOOTS, st.floats(0, 1), st.floats(0, 1) | st.none())
+def test_nothing_of_the_time_is_left_out(
+    boots: list[tuple[int, float, float]], part: float, share: float | None
+) -> None:
     """Whatever steps and boots there were."""
     with TemporaryDirectory() as folder:
         segments = Segments(f"{folder}/state/events", 1 << 20)
@@ -46,9 +52,12 @@ def test_nothing_of_the_time_is_left_out(boots: list[tuple[int, float, float]], 
         whole = corrected(ordered(events))
         times = sorted(it.time for it in whole)
         since = times[int(part * (len(times) - 1))]
-        wanted = [it.n for it in whole if it.time >= since]
-        found = corrected(ordered(read(segments.folder, since)))
-        assert [it.n for it in found if it.time >= since] == wanted
+        until = inf if share is None else since + share * (times[-1] - since)
+        wanted = {it.n: it.time for it in whole if since <= it.time <= until}
+        found, _ = merged([read(segments.folder, since, until)])
+        known = {it.n: it.time for it in found if since - 1 <= it.time <= until + 1}
+        assert wanted.keys() <= known.keys()
+        assert all(abs(known[number] - time) < 1 for number, time in wanted.items())
 
 
 def test_of_a_large_record_the_end_alone_is_read(tmp_path: Path) -> None:
@@ -59,8 +68,44 @@ def test_of_a_large_record_the_end_alone_is_read(tmp_path: Path) -> None:
     segments.close()
     whole = paths(segments.folder)
     for since in (EPOCH + 24 * 3600 - 300, EPOCH + 12 * 3600 + 7.5):
-        parts = begin(whole, since)
+        parts, _ = window(whole, since)
         first = next(iter(read(segments.folder, since)))
         assert first.time <= since - 60
         assert since - first.time < 120 + 0.001 * 86400 + 2 * 65536 / 300 + 60
-        assert parts[0][1] or len(parts) < len(whole)
+        assert parts[0].at or len(parts) < len(whole)
+
+
+def test_of_a_large_record_the_middle_alone_is_read(tmp_path: Path) -> None:
+    """With the last event of the boot, by which clocks that were stepped later are right."""
+    segments = Segments(str(tmp_path / "state" / "events"), 64 << 20)
+    for hour in range(24):
+        ahead = 3600.0 if hour > 20 else 0.0
+        batch = (event(hour * 3600.0 + it, text="x" * 100, ahead=ahead).as_line() for it in range(3600))
+        segments.add(b"".join(batch))
+    segments.close()
+    noon = EPOCH + 3600 + 12 * 3600
+    found, _ = merged([read(segments.folder, noon, noon + 60)])
+    assert [it.boot for it in found if noon <= it.time <= noon + 60] == [12 * 3600 + float(it) for it in range(61)]
+    assert len(found) < 3000
+
+
+def test_of_too_much_the_last_is_read(tmp_path: Path) -> None:
+    """And that is said; of a pipe as well, whose size nobody knows."""
+    path = tmp_path / "events"
+    path.write_bytes(b"".join(event(float(it)).as_line() for it in range(2000)))
+    said: list[str] = []
+    found = read(str(path), most=100_000, cut=lambda: said.append("cut"))
+    assert [it.boot for it in found] == [float(it) for it in range(2000)][-len(found) :]
+    assert 100 < len(found) < 1000
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=lambda: pipe.write_bytes(path.read_bytes()))
+    writer.start()
+    assert [it.n for it in read(str(pipe), most=100_000, cut=lambda: said.append("cut"))][-5:] == [
+        it.n for it in found[-5:]
+    ]
+    writer.join(60)
+    assert said == ["cut", "cut"]
+    chosen = read(str(path), EPOCH + 500, EPOCH + 510, whole=True, most=300_000, cut=lambda: said.append("cut"))
+    assert {it.boot for it in chosen} >= {float(it) for it in range(500, 511)}
+    assert said == ["cut", "cut"]

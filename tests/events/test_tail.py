@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.events.make import some
-from vipwarden.events.read import Tail
 from vipwarden.events.segments import Segments
 from vipwarden.events.stored import numbers, path_of
+from vipwarden.events.tail import Tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,3 +81,24 @@ def test_a_place_that_is_far_away_costs_no_more_than_is_asked_for(folder: Path, 
     found = [int(it.text) for it in Tail(str(folder), place).more(10_000)]
     assert 10 < len(found) < 100
     assert found == list(range(1000))[-len(found) :]
+
+
+def test_a_reader_that_was_late_learns_that_it_missed_something(folder: Path) -> None:
+    """It was stopped, and meanwhile its segment has made room; or more has come than it wants."""
+    segments = Segments(str(folder), 1 << 20)
+    segments.add(some(1))
+    late, early = Tail(str(folder)), Tail(str(folder))
+    for begin in range(1, 8001, 100):
+        segments.add(some(100, begin))
+        assert [int(it.text) for it in early.more()] == [*range(begin, begin + 100)]
+        assert not early.missed
+    assert numbers(str(folder))[0] > 1
+    found = [int(it.text) for it in late.more()]
+    assert late.missed
+    assert found == [*range(found[0], 8001)]
+    assert late.more() == []
+    assert not late.missed
+    segments.add(some(100, 8001))
+    assert len(late.more(10_000)) < 100
+    assert late.missed
+    segments.close()

@@ -36,13 +36,18 @@ def _by_node(nodes: Sequence[Iterable[Event]]) -> dict[str, list[Event]]:
     for events in nodes:
         parts: dict[str, dict[object, Event]] = {}
         for event in events:
-            parts.setdefault(event.node, {}).setdefault((event.bid, event.boot, event.pid, event.n), event)
+            parts.setdefault(event.node, {}).setdefault(identity(event), event)
         for name, part in parts.items():
             own = _own_name(name, part.values(), found)
             for key, event in part.items():
                 event.node = own
                 found.setdefault(own, {}).setdefault(key, event)
     return {name: corrected(ordered(events.values())) for name, events in found.items()}
+
+
+def identity(event: Event) -> object:
+    """Return what no other event of its node has."""
+    return event.bid, event.boot, event.pid, event.n
 
 
 def _own_name(name: str, events: Collection[Event], known: Mapping[str, Mapping[object, Event]]) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections import deque
+from math import inf
 from typing import TYPE_CHECKING
 
-from vipwarden.events.event import MOST_LINE, decode
+from vipwarden.events.event import decode
 from vipwarden.events.segments import MOST
-from vipwarden.events.since import begin
-from vipwarden.events.stored import lines, numbers, path_of, paths
+from vipwarden.events.since import Part, window
+from vipwarden.events.stored import blocks, lines, path_of, sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vipwarden.events.event import Event
 
-_BLOCK = 1 << 18
+_WORDS = ("bid", "node", "by", "kind", "name", "of", "state", "before")  # of which many events have the same
 
 
 def there(folders: Sequence[str]) -> str:
@@ -23,109 +25,90 @@ def there(folders: Sequence[str]) -> str:
     return next(filter(os.path.isdir, folders), folders[-1])
 
 
-def read(place: str, since: float = 0.0) -> list[Event]:
+def read(
+    place: str,
+    since: float = 0.0,
+    until: float = inf,
+    *,
+    whole: bool = False,
+    most: int = MOST,
+    cut: Callable[[], object] = lambda: None,
+) -> list[Event]:
     """Return the events of a folder of segments or of one file, in the order of writing; raises OSError.
 
-    A line that was written twice, as after a crash, counts once; what is no event is left out. With ``since``, in
-    seconds of the epoch, many earlier events of a folder are left out.
+    A line that was written twice, as after a crash, counts once; what is no event is left out. With ``since`` and
+    ``until``, in seconds of the epoch, many other events are left out; with ``whole`` only where there are more than
+    ``most`` bytes. Of more than ``most`` bytes the last are read, and ``cut`` is called.
     """
-    known: dict[bytes, None] = {}
-    parts = [(place, 0)]
-    if os.path.isdir(place):  # noqa: PTH112
-        parts = begin(paths(place), since) if since else [(path, 0) for path in paths(place)]
-    for path, at in parts:
+    parts = _parts(place)
+    ends: list[Event] = []
+    size = sum(part.end or 0 for part in parts)
+    if (since or until < inf) and size > (most if whole else 0):
+        parts, ends = window([part.path for part in parts], since, until)
+    kept = _Kept(most)
+    for part in _last_of(parts, most, kept):
         try:
-            known.update(dict.fromkeys(lines(_blocks(path, at))))
+            kept.take(lines(blocks(*part)))
         except FileNotFoundError:
-            if path == place:
+            if part.path == place:
                 raise
             continue  # an old segment that has just made room
-    return [event for line in known if (event := decode(line)) is not None]
+    if kept.is_cut:
+        cut()
+    return kept.events(ends if until < inf else [])
 
 
-def last(folder: str, most: int) -> list[Event]:
-    """Return the last ``most`` events of a folder of segments, in the order of writing; raises OSError."""
-    known: list[bytes] = []
-    for path in reversed(paths(folder)):
-        known = [*lines(_blocks(path)), *known]
-        if len(known) >= most:
+def _parts(place: str) -> list[Part]:
+    """Return the segments of a folder, or a file, which may be a pipe."""
+    if os.path.isdir(place):  # noqa: PTH112
+        return [Part(path_of(place, number), 0, size) for number, size in sizes(place).items()]
+    return [Part(place, 0, os.path.getsize(place) if os.path.isfile(place) else None)]  # noqa: PTH113, PTH202
+
+
+def _last_of(parts: Sequence[Part], most: int, kept: _Kept) -> list[Part]:
+    """Return the last ``most`` bytes of parts of known sizes."""
+    found: list[Part] = []
+    for part in reversed(parts):
+        size = part.end - part.at if part.end is not None else 0
+        found.insert(0, part if size <= most else part._replace(at=part.at + size - most))
+        most -= size
+        if most < 0:
+            kept.is_cut = True
             break
-    return [event for line in dict.fromkeys(known[-most:]) if (event := decode(line)) is not None]
+    return found
 
 
-class Tail:
-    """The events that are recorded from a place on."""
+class _Kept:
+    """The last ``most`` bytes of events, each once."""
 
-    def __init__(self, folder: str, place: str = "") -> None:
-        """Begin at a place, by default behind the last event; raises OSError, and ValueError for what is no place."""
-        self._folder = folder
-        self._number = 0
-        self._at = 0
-        self._inode = 0  # 0: not known, as of a place that was given
-        if place:
-            number, _, at = place.partition("-")
-            if not (place.isascii() and number.isdigit() and at.isdigit() and len(place) <= 40):
-                raise ValueError("this is no place in the record of events")
-            self._number, self._at = int(number), int(at)
-            return
-        for self._number in numbers(folder)[-1:]:
-            with open(path_of(folder, self._number), "rb") as segment:  # noqa: PTH123
-                status = os.fstat(segment.fileno())
-                segment.seek(max(0, status.st_size - MOST_LINE))
-                torn = len(segment.read().rpartition(b"\n")[2])
-                self._at, self._inode = status.st_size - torn, status.st_ino
+    def __init__(self, most: int) -> None:
+        self.is_cut = False
+        self._most = most
+        self._size = 0
+        self._known: set[int] = set()
+        self._events: deque[tuple[int, int, Event]] = deque()  # with their keys and sizes
+        self._words: dict[str, str] = {}  # each once: many events have the same
 
-    @property
-    def place(self) -> str:
-        """Where it goes on: behind the last whole line."""
-        return f"{self._number}-{self._at}"
+    def take(self, lines: Iterable[bytes]) -> None:
+        """Take lines."""
+        for text in lines:
+            key = hash(text)
+            if key in self._known or (event := decode(text)) is None:
+                continue
+            for name in _WORDS:
+                word = getattr(event, name)
+                setattr(event, name, self._words.setdefault(word, word))
+            self._known.add(key)
+            self._events.append((key, len(text), event))
+            self._size += len(text)
+            while self._size > self._most:
+                key, size, _ = self._events.popleft()
+                self._known.discard(key)
+                self._size -= size
+                self.is_cut = True
 
-    def more(self, most: int = MOST) -> list[Event]:
-        """Return what has come since the last time, of the last ``most`` bytes; raises OSError.
-
-        Nothing comes from a folder that somebody has removed, until it is there again.
-        """
-        try:
-            there = numbers(self._folder)
-        except FileNotFoundError:
-            return []
-        if there and self._number > there[-1]:  # it was removed, and begun anew
-            self._number, self._at, self._inode = there[0], 0, 0
-        blocks: list[bytes] = []
-        for number in (it for it in there if it >= self._number):
-            if number != self._number:
-                self._number, self._at, self._inode = number, 0, 0
-            blocks.append(self._rest())
-        size = 0
-        found: list[Event] = []
-        for block in reversed(blocks):
-            size += len(block)
-            lines = block[max(0, size - most) :].split(b"\n")
-            found[:0] = [event for line in lines if (event := decode(line)) is not None]
-            if size >= most:
-                break
-        return found
-
-    def _rest(self) -> bytes:
-        """Return the whole lines of a segment that have come since the last time; raises OSError."""
-        try:
-            with open(path_of(self._folder, self._number), "rb") as segment:  # noqa: PTH123
-                status = os.fstat(segment.fileno())
-                if status.st_size < self._at or self._inode not in (0, status.st_ino):  # another file of this name
-                    self._at = 0
-                self._inode = status.st_ino
-                segment.seek(self._at)
-                data = segment.read()
-        except FileNotFoundError:
-            return b""
-        whole = data[: data.rfind(b"\n") + 1]
-        self._at += len(whole)
-        return whole
-
-
-def _blocks(path: str, at: int = 0) -> Iterator[bytes]:
-    with open(path, "rb") as segment:  # noqa: PTH123
-        if at:  # else it may be a pipe
-            segment.seek(at)
-        while block := segment.read(_BLOCK):
-            yield block
+    def events(self, ends: Iterable[Event]) -> list[Event]:
+        """Return them, and behind them the ends of their boots, which may be among them."""
+        found = [event for _, _, event in self._events]
+        boots = {event.bid for event in found}
+        return found + [event for event in ends if event.bid in boots]

@@ -1,66 +1,92 @@
-"""Where in the segments does a time begin? What is before it need not be read.
+"""Where in the segments does a time begin and end? What is before and after it need not be read.
 
-Segments are in the order of writing, and events are written within seconds. So the last event of each segment and a
-bisection within a segment tell where to begin. Times are those of the wall clock as it was after the last step.
+Segments are in the order of writing, and events are written within seconds. So the first and last event of each segment
+and a bisection within a segment tell where to begin and end. Times are those of the wall clock as it was after the last
+step of a boot: its last event counts, wherever that is.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
 
 from vipwarden.events.event import MOST_LINE, decode
 from vipwarden.events.order import SLEW, STEP
+from vipwarden.events.stored import blocks, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vipwarden.events.event import Event
 
-_EARLY = 120.0  # seconds: written late, and causes of what is asked for
+_APART = 120.0  # seconds: written late, and causes and consequences of what is asked for
 _FEW = 1 << 16  # bytes: less is not worth a look
+
+
+class Part(NamedTuple):
+    """A part of a file, from an offset to another; to its end where that is None."""
+
+    path: str
+    at: int = 0
+    end: int | None = None
 
 
 class Clocks:
     """The time of an event by the wall clock at the end of its boot; asked from the last event to the first."""
 
     def __init__(self) -> None:
-        self._ends: dict[str, Event] = {}  # the last event of each boot
+        self.ends: dict[str, Event] = {}  # the last event of each boot
 
     def is_before(self, event: Event, since: float) -> bool:
         """Return whether an event, and what was written before it, was before a time for sure."""
-        end = self._ends.setdefault(event.bid, event)
+        time, doubt = self._time(event)
+        return time + doubt < since
+
+    def is_after(self, event: Event, until: float) -> bool:
+        """Return whether an event, and what was written after it, was after a time for sure."""
+        time, doubt = self._time(event)
+        return time - doubt > until
+
+    def _time(self, event: Event) -> tuple[float, float]:
+        end = self.ends.setdefault(event.bid, event)
         passed = max(0.0, end.boot - event.boot)
-        return end.wall - passed + STEP + SLEW * passed + _EARLY < since
+        return end.wall - passed, STEP + SLEW * passed + _APART
 
 
-def begin(paths: Sequence[str], since: float) -> list[tuple[str, int]]:
-    """Return the segments that may hold events of a time or later, and from which offset on."""
+def window(paths: Sequence[str], since: float, until: float = inf) -> tuple[list[Part], list[Event]]:
+    """Return the parts of segments that may hold events from a time to another, and the last event of each boot."""
     clocks = Clocks()
     found = []
     for path in reversed(paths):
         with suppress(FileNotFoundError), open(path, "rb") as segment:  # noqa: PTH123
             file, size = segment.fileno(), os.fstat(segment.fileno()).st_size
             first, last = _first(file, 0), _last(file, size)
-            if first is None or last is None or first.bid != last.bid:
-                found.append((path, 0))  # of several boots, whose clocks may have been wrong
-            elif not clocks.is_before(last, since):
-                found.append((path, _bisect(file, size, lambda it: clocks.is_before(it, since))))
-    return found[::-1]
+            if first is None or last is None or first.bid != last.bid:  # of several boots
+                ends = {it.bid: it for line in lines(blocks(path)) if (it := decode(line)) is not None}
+                clocks.ends = ends | clocks.ends
+                found.append(Part(path, 0, size))
+            elif not clocks.is_before(last, since) and not clocks.is_after(first, until):
+                at, _ = _bisect(file, size, lambda it: clocks.is_before(it, since))
+                _, end = _bisect(file, size, lambda it: not clocks.is_after(it, until))
+                found.append(Part(path, at, min(size, end + MOST_LINE)))
+    return found[::-1], list(clocks.ends.values())
 
 
-def _bisect(file: int, size: int, is_before: Callable[[Event], bool]) -> int:
-    """Return an offset in a segment of one boot before which all is before a time."""
+def _bisect(file: int, size: int, is_early: Callable[[Event], bool]) -> tuple[int, int]:
+    """Return two offsets in a segment of one boot: before the first all is early, behind the second nothing is."""
     low, high = 0, size
     while high - low > _FEW:
         middle = (low + high) // 2
         event = _first(file, middle)
-        if event is not None and is_before(event):
+        if event is None:
+            return low, high
+        if is_early(event):
             low = middle
         else:
             high = middle
-    return low
+    return low, high
 
 
 def _first(file: int, at: int) -> Event | None:
