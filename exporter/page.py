@@ -20,9 +20,10 @@ from exporter.render.model import ALL, CHECK, MOST_ROWS, Problem, Room, Section,
 from exporter.render.table import NOTHING
 from exporter.render.words import SEVERITY, SIGNS, Mark, count, moment, plain, things, zone
 from exporter.source import Look
+from vipwarden.core.result import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from exporter.peers import Sight
     from exporter.render.choices import Choices
@@ -51,10 +52,11 @@ _MOST_STATES = 12
 
 
 class Page:
-    """Writes pages; keeps the views, which remember earlier pages."""
+    """Writes pages; keeps the views, which remember earlier pages; ``note`` is Frame.note()."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[..., None] = lambda *_: None) -> None:
         self._views: dict[str, View | None] = {}
+        self._note = note
 
     def write(
         self, outcomes: Sequence[Outcome], settings: Settings, choices: Choices = ALL, peers: Sequence[Sight] = ()
@@ -70,11 +72,16 @@ class Page:
             name, section = outcome.source.name, Section({})
             title = outcome.source.title or name
             if view := self._view(name):
-                room.section, before = title, room.shown
-                section = view.show(look)
+                room.section, before, bug = title, room.shown, ""
+                try:
+                    section = view.show(look)
+                    if section.values and (room.shown > before or not choices.is_narrow):
+                        written.append((name, title, _written(outcome, section, choices)))
+                except Exception as error:  # noqa: BLE001 - a bug in one view must not cost the others their sections
+                    bug = one_line(f"{type(error).__name__}: {error}")
+                    problems.append(Problem(Mark("unknown", "not shown"), title, bug, "summary", CHECK))
+                self._note(name, bug, "page of ")
                 parts.append(section)
-                if section.values and (room.shown > before or not choices.is_narrow):
-                    written.append((name, title, _written(outcome, section, choices)))
             problems += section.problems
             if outcome.failure and not section.tells_failure:
                 problems.append(Problem(Mark("unknown", "not read"), title, outcome.failure, name, CHECK))

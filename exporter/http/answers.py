@@ -123,7 +123,7 @@ class Answers:
             if self._view is None:
                 from exporter.page import Page  # noqa: PLC0415 - scrapes need no templates
 
-                self._view = Page()
+                self._view = Page(self.frame.note)
             return self._view.write(collected, settings, choices, peers)
 
         collected = await self.frame.collect(sparing=True)

@@ -60,6 +60,11 @@ def span(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
+def lasting(since: float, now: float) -> str:
+    """Return how long something has lasted, ``?`` if by a clock that was set back it is yet to begin."""
+    return span(max(0.0, now - since) if now - since > -1 else -1)
+
+
 def moment(epoch: float) -> str:
     """Return a time in seconds of the epoch as local date and time."""
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.render.model import CHECK, FEW_TOLD, MINOR, Cell, Column, Problem, Row, Section, is_wrong, key, named
 from exporter.render.table import Table
-from exporter.render.words import SEVERITY, Mark, count, moment, size, span
+from exporter.render.words import SEVERITY, Mark, count, lasting, moment, size, span
 from vipwarden.core.result import one_line
 from vipwarden.state.standing import FUTURE, STALE, standing
 from vipwarden.state.verdict import PANIC
@@ -96,7 +96,7 @@ def _last_words(item: Item) -> Cell:
 
 
 def _since(item: Item) -> Cell:
-    return Cell(span(max(0.0, time() - item[0].since)), moment(item[0].since))
+    return Cell(lasting(item[0].since, time()), moment(item[0].since))
 
 
 def _measured(metric: Metric) -> str:

@@ -58,7 +58,7 @@ class _Reading:
 
 def _numbers(table: Table, kind: str, columns: Sequence[str]) -> array[int]:
     """Return the sums of columns, NOTHING for rows that have no number in any."""
-    most = _DIGITS if kind == "i" else 2 * _DIGITS
+    most = _DIGITS if kind == "i" else 2 * _DIGITS - 1  # a sum of two is an int of its size as well
     first, *others = (
         [int(value) if value.isdigit() and len(value) < most else NOTHING for value in table.column(name)]
         for name in columns

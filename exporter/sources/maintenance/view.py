@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.render.model import Cell, Column, Row, Section, key, named
 from exporter.render.table import Table
-from exporter.render.words import Mark, moment, span
+from exporter.render.words import Mark, lasting, moment, span
 from vipwarden.state.clock import wall
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class View:
 
 
 def _handed(handover: Handover) -> str:
-    what = f"{handover.instance} is handed over to a peer for {span(max(0.0, wall() - handover.since))}"
+    what = f"{handover.instance} is handed over to a peer for {lasting(handover.since, wall())}"
     return f"{what}; vipwarden handover {handover.instance} --back ends it"
 
 

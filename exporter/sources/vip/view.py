@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exporter.render.model import ADDRESS, FEW_TOLD, MINOR, Cell, Column, Problem, Row, Section, joined, key, named
 from exporter.render.rates import Lasting
 from exporter.render.table import Table
-from exporter.render.words import Mark, count, number, span
+from exporter.render.words import Mark, count, lasting, number
 from exporter.sources.vip.cluster import SPLIT, Cluster
 from exporter.sources.vip.states import MASTER, STATES, Keepalived, statuses, tracked, unlike_configured
 
@@ -134,7 +134,7 @@ class _Reasons:
                 return f"{vip.instance}: keepalived does not run"
             return f"{vip.instance}, whose state is not known"
         since = self._instances[vip.instance].changed
-        lasts = f" for {span(max(0.0, time() - since))}" if since else ""
+        lasts = f" for {lasting(since, time())}" if since and since < time() else ""
         return f"{vip.instance} is {STATES[state].word}{lasts}"
 
     def because(self, name: str) -> str:

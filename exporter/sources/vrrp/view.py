@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.render.model import GONE, Cell, Column, Problem, Row, Section, joined, key, named
 from exporter.render.table import Table
-from exporter.render.words import SEVERITY, Mark, count, moment, span, things
+from exporter.render.words import SEVERITY, Mark, count, lasting, moment, things
 from exporter.sources.vip.states import STATES, status, statuses, tracked, unlike_configured
 from exporter.sources.vrrp.problems import UNKNOWN, key_of, mark_of, problems
 
@@ -137,7 +137,7 @@ def _priority(it: Instance) -> Cell:
 
 
 def _since(it: Instance) -> Cell:
-    return Cell(span(max(0.0, time() - it.changed)), moment(it.changed)) if it.changed else Cell("-")
+    return Cell(lasting(it.changed, time()), moment(it.changed)) if it.changed else Cell("-")
 
 
 def _counted(head: str, name: str) -> Column[Instance]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from time import time
 from typing import TYPE_CHECKING
 
+from exporter.page import Page
 from exporter.peers import Sight
+from exporter.sources.checks.source import Checks
 from exporter.sources.vip.source import Vips
 from tests.exporter import sample
 from tests.exporter.render.reading import VIP, outcomes, vrrp
+from vipwarden.core.result import Result, State
+from vipwarden.state.clock import boot
+from vipwarden.state.verdict import Verdict
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.exporter.render.reading import Shown
 
 HELD = Sight("lb2", {(VIP.address, VIP.vrid): True}, since=1.0)
@@ -72,3 +81,30 @@ def test_all_backends_of_a_few_hosts_are_told_by_host(show: Shown) -> None:
     assert "2 things are wrong ✕ DOWN host 198.18.1.1 all its servers in 20 backends are DOWN" in text
     text = show(outcomes(haproxy=sample.haproxy(lines(20, hosts=8)))).text
     assert "1 thing is wrong ✕ DOWN all 20 backends" in text
+
+
+def test_a_clock_that_was_set_back_makes_nothing_begin_just_now(show: Shown) -> None:
+    """What began at a time to come has lasted nobody knows how long."""
+    known = vrrp(2)
+    known.instances[0].changed = time() + 3600
+    verdict = Verdict("web", "port", Result(State.OK, "open"), time() + 3600, boot(), 0.1)
+    text = show(outcomes(vip=Vips([(VIP, True)], []), vrrp=known, checks=Checks([verdict]))).text
+    assert "VI_1 is MASTER priority" in text
+    assert re.search(r"✓ MASTER 150 of 150 \? \d{4}-", text)
+    assert re.search(r"web port ✓ OK open \? \d{4}-", text)
+
+
+def test_a_bug_in_one_view_costs_its_own_section_alone(show: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says so, and the log of the exporter once."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    noted: list[tuple[str, ...]] = []
+    monkeypatch.setattr(show, "_view", Page(lambda *it: noted.append(it)))
+    monkeypatch.setattr("exporter.sources.checks.view.View.show", broken)
+    text = show(outcomes(vip=Vips([(VIP, True)], []), vrrp=vrrp(2), checks=sample.checks())).text
+    assert "1 thing is wrong ? not shown checks ZeroDivisionError: by nought" in text
+    assert "192.0.2.9 ✓ held here" in text
+    assert ("checks", "ZeroDivisionError: by nought", "page of ") in noted
+    assert ("vip", "", "page of ") in noted

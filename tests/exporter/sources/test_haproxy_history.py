@@ -47,6 +47,16 @@ def test_samples_are_taken_every_half_minute_and_kept_for_a_quarter_of_an_hour()
     assert past.gauge(B, SESSIONS) == []
 
 
+def test_numbers_without_measure_have_no_past() -> None:
+    """Whatever a HAProxy tells, its other series are there: 2⁶³ is no counter, nor is a sum of two a larger one."""
+    history = History()
+    for when, digits in ((0, 18), (30, 19), (60, 40)):
+        most = "9" * digits
+        past = history.take(when, table(server(1, scur=most, stot=most, econ=most, eresp=most), server(2)))
+    assert past.gauge(A, SESSIONS) == []
+    assert past.gauge(A, ERRORS) == [(28, 2 * (10**18 - 1))]
+
+
 def test_rows_that_come_go_and_move_keep_their_own_past() -> None:
     """And a gap stays one."""
     history = History()
