@@ -11,6 +11,7 @@ const pause = byId("pause");
 const find = byId("find");
 let timer = 0;
 let typing = 0;
+let choices = location.search;
 let running = false;
 let wantsLogin = false; // a browser asks its user at each answer
 let read = Date.now();
@@ -135,7 +136,7 @@ function ago(seconds) {
 function age(why) {
   const seconds = Math.max(0, Math.round((Date.now() - read) / 1000)); // a clock may be set back
   const [text, grows] = byId("stale").children;
-  const said = `${why} What is below was ${byId("read").textContent.toLowerCase()}`;
+  const said = `${why} What is below was r${byId("read").textContent.slice(1)}`;
   if (why && text.textContent !== said) text.textContent = said;
   grows.textContent = `, ${ago(seconds)} ago`;
   byId("stale").hidden = !why;
@@ -214,6 +215,7 @@ document.addEventListener("visibilitychange", () => {
 // Choices are words of the address. The server makes the page of them; nothing is chosen here.
 async function choose(address, isTyped) {
   history[isTyped ? "replaceState" : "pushState"](null, "", address);
+  choices = location.search;
   asking.abort(CHOICE);
   while (running) await new Promise(requestAnimationFrame);
   await refresh(CHOICE);
@@ -244,6 +246,7 @@ document.addEventListener("click", (event) => {
   choose(link.href, false).then(() => (find.value = new URLSearchParams(location.search).get("find") ?? ""));
 });
 addEventListener("popstate", () => {
+  if (location.search === choices) return; // a link to a row
   find.value = new URLSearchParams(location.search).get("find") ?? "";
   choose(location.href, true);
 });

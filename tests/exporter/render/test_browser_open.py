@@ -113,6 +113,9 @@ def test_the_page_says_when_it_is_paused_old_or_left_alone(seen: Seen) -> None:
         await tab.run("document.getElementById('pause').click()")
         asked = tab.asked.count(url)
         await tab.run("refresh()")
+        await tab.run("document.querySelector('.problems a').click()")
+        await tab.until("document.querySelector('main :target')")
+        await tab.run("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
         assert tab.asked.count(url) == asked
         await tab.run("document.getElementById('pause').click()")
         await tab.until("document.documentElement.classList.contains('is-live')")
