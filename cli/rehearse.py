@@ -20,7 +20,8 @@ from rehearse.search import proposed
 from rehearse.services import notes, scripts_run, service_faults
 from rehearse.stage.apart import StageError
 from rehearse.stage.disk import disk_faults
-from rehearse.stage.perform import faults_behind, observe, on_stage, perform
+from rehearse.stage.perform import faults_behind, observe, on_stage
+from rehearse.stage.steps import clock_faults, played
 from rehearse.stage.two import perform_two
 from rehearse.together import MOST_FAULTS, NO_PAIRS, two_at_a_time
 from rehearse.unmodelled import unmodelled
@@ -54,6 +55,7 @@ def rehearse(
     dry: bool = False,
     faults: tuple[str, ...] = (),
     pairs: bool = False,
+    step_clock: bool = False,
     what_if: tuple[WhatIf, ...] = (),
     search: bool = False,
     expect: File | None = None,
@@ -75,6 +77,7 @@ def rehearse(
     dry: compute it by a model, without root and keepalived
     faults: text that a fault must contain, such as "power" or "on lb1"
     pairs: two faults at a time as well, the second while the first lasts
+    step_clock: step the clock of this machine as well, for virtual machines that do nothing else
     what_if: [NODE:][NAME.]KEY=VALUE, a change to try, such as weight=-60
     search: look for the smallest change that makes every fault good
     expect: file that an earlier run with --json wrote; the exit code says whether all is as it was
@@ -84,6 +87,8 @@ def rehearse(
     """
     if not dry and (what_if or search):
         raise UsageError("--what-if and --search are for --dry: the configurations are run as they are")
+    if dry and step_clock:
+        raise UsageError("--step-clock is for real runs: a step changes nothing of what --dry computes")
     nodes = [node, *peer]
     names = names_of(nodes)
     try:
@@ -108,6 +113,7 @@ def rehearse(
     try:
         if html:
             writable(html)
+        steps = clock_faults(cluster) if step_clock else []
         observed = [] if dry else observe(cluster, given, version)
         ran = scripts_run(cluster, observed)
         behind = Reals() if dry else on_stage([conf for _, conf in confs])
@@ -116,9 +122,10 @@ def rehearse(
             *service_faults(cluster, observed),
             *faults_behind(cluster, behind),
             *([] if dry else disk_faults(cluster)),
+            *steps,
         ]
         chosen = _chosen(possible, faults, names, MOST_FAULTS if pairs else len(possible))
-        rows = _predicted(cluster, chosen, confs) if dry else perform(cluster, given, chosen, version, observed, behind)
+        rows = _predicted(cluster, chosen, confs) if dry else played(cluster, given, chosen, version, observed, behind)
         places = by_place(confs, said)
         found = lines(cluster, rows, places)
         run = None if dry else partial(perform_two, cluster, given, version, observed)
@@ -136,15 +143,9 @@ def rehearse(
         sys.stdout.write(
             _as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in (*notes(ran), *behind.notes))
         )
-    if not expect:
-        return BAD_CODE if any(line.verdict == BAD for line in (*found, *both.lines)) else GOOD
-    try:
-        differing = differences(found, both.lines, wanted_text)
-    except ExpectedError as error:
-        sys.stderr.write(f"vipwarden rehearse: {expect}: {one_line(str(error))}\n")
-        return UNREADABLE
-    sys.stderr.writelines(f"{it}\n" for it in differing)
-    return BAD_CODE if differing else GOOD
+    if expect:
+        return _compared(found, both, expect, wanted_text)
+    return BAD_CODE if any(line.verdict == BAD for line in (*found, *both.lines)) else GOOD
 
 
 def _parse(name: str, given: str) -> Block:
@@ -180,6 +181,17 @@ def _slurp(path: str) -> str:
     except OSError as error:
         raise ConfError(f"cannot read {path}: {error.strerror}") from None
     return data.decode("utf-8", "replace")
+
+
+def _compared(found: list[Line], both: Both, expect: str, wanted: str) -> int:
+    """Return the exit code, and say what is not as expected."""
+    try:
+        differing = differences(found, both.lines, wanted)
+    except ExpectedError as error:
+        sys.stderr.write(f"vipwarden rehearse: {expect}: {one_line(str(error))}\n")
+        return UNREADABLE
+    sys.stderr.writelines(f"{it}\n" for it in differing)
+    return BAD_CODE if differing else GOOD
 
 
 def _as_text(found: Sequence[Line], both: Both | None) -> str:

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from rehearse.model.cluster import INTERFACE
-from rehearse.model.faults import DEAF, FREEZE, FULL, KILL, POWER, START, STOP
+from rehearse.model.faults import DEAF, FREEZE, KILL, POWER, START, STOP, UNKNOWN
 from rehearse.model.two import go_together, predict_two
 from rehearse.progress import Progress
 from rehearse.report import Both
@@ -88,7 +88,7 @@ def pairs(faults: Sequence[Fault]) -> tuple[list[Two], int]:
 
     What breaks of a script is in no pair: that the script fails stands for it.
     """
-    single = [it for it in faults if it.kind not in (START, FULL) and not it.part]
+    single = [it for it in faults if it.kind not in (START, *UNKNOWN) and not it.part]
     chosen = [(one, other) for one in single for other in single if one != other and _is_worth(one, other)]
     return chosen, (len(single) * (len(single) - 1) - len(chosen)) // 2
 

@@ -34,6 +34,8 @@ def verdict(row: Row, names: Sequence[str]) -> Verdict:
         if found.word != GOOD:
             return found
     said = judged(row.outcome, names, is_start=row.fault.kind == START, noticed=row.noticed)
+    if row.failed and said.word != GOOD:
+        return said._replace(reason=f"{said.reason}; {' and '.join(row.failed)} failed")
     phase = row.outcome.latest
     if phase.owners and not phase.serving and is_unseen(row.fault):
         return said._replace(reason=f"{said.reason}; {row.fault.name} runs: only a script that asks it sees a hang")

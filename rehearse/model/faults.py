@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 POWER, STOP, KILL, FREEZE, DEAF = "power", "stop", "kill", "freeze", "filter"
 FAIL, HANG, START = "fail", "hang", "start"
 REAL = "real"  # the tracker of a real server, which the model does not know
-FULL = "full"  # /run: known to real runs alone
+FULL = "full"  # /run
+FORWARD, BACK = "forward", "back"  # the clock
+UNKNOWN = (FULL, FORWARD, BACK)  # to the model: it is scripts that these break
 # of a process or port that a script asks
 KILLED, STOPPED, HUNG = "killed", "stopped", "hung"
 CLOSED, FILTERED, MUTE = "closed", "filtered", "mute"
@@ -66,6 +68,8 @@ _PHRASES = {
     START: "all nodes start",
     POWER: "power off on {who}",
     FULL: "disk full in /run on {who}",
+    FORWARD: "clock stepped forward on {who}",
+    BACK: "clock stepped back on {who}",
     STOP: "keepalived stopped on {who}",
     KILL: "keepalived killed (-9) on {who}",
     FREEZE: "keepalived frozen (SIGSTOP) on {who}",

@@ -20,7 +20,8 @@ class Row(NamedTuple):
     """A fault and its outcome for the instances (places of node and instance) of a virtual router.
 
     ``noticed`` is what a client saw in a real run, None where none asked; ``silent`` are the nodes whose script said
-    nothing of the fault; ``behind`` is the real server that was hit.
+    nothing of the fault; ``behind`` is the real server that was hit; ``failed`` are the scripts that failed by a fault
+    that the model does not know.
     """
 
     fault: Fault
@@ -29,6 +30,7 @@ class Row(NamedTuple):
     noticed: Noticed | None = None
     silent: tuple[int, ...] = ()
     behind: Behind | None = None
+    failed: tuple[str, ...] = ()
 
 
 def predict(cluster: Cluster, chosen: Iterable[Fault] | None = None, *, gap: int = 0) -> list[Row]:

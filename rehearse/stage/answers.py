@@ -36,6 +36,7 @@ _REDIS = {
     b"SELECT": b"+OK\r\n",
 }
 _SSL_REQUEST = 80877103
+_BEGUN = time.time() - time.monotonic()  # the clock of a time server is not stepped with that of the node
 
 
 def talk(conn: socket.socket, port: int, words: Sequence[str]) -> None:
@@ -63,7 +64,7 @@ def datagram(data: bytes, port: int) -> bytes:
     if port == 53 and len(data) > 16:
         return _dns(data)
     if port == 123 and len(data) >= 48:
-        now = time.time() + 2208988800
+        now = _BEGUN + time.monotonic() + 2208988800
         stamp = struct.pack(">II", int(now), int(now % 1 * 2**32))
         return struct.pack(">BBbb", 0x24, 2, 0, -20) + bytes(8) + b"\x7f\0\0\1" + stamp + data[40:48] + stamp + stamp
     return data

@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROGRAMS = ("unshare", "setpriv", "nsenter", "ip", "nft", "mount", "chroot", "chrt", "prlimit", "mkfifo", "keepalived")
@@ -29,8 +29,8 @@ class StageError(Exception):
     """The stage did not come about, or ended before its time."""
 
 
-def run(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what was seen of each fault as soon as it is through; raises StageError."""
+def run(order: dict[str, Any], *files: int) -> Generator[dict[str, Any]]:
+    """Yield what was seen of each fault as soon as it is through; raises StageError. It inherits the open ``files``."""
     command = [
         *("setpriv", "--pdeathsig", "KILL", "unshare", *_SPACES, "--", "sh", "-ec", _INSIDE, "sh"),
         *(
@@ -48,6 +48,7 @@ def run(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
             text=True,
             cwd="/",
             env={"PATH": _PATH},
+            pass_fds=files,
         )
         over = threading.Timer(order["most"] + _LATE, stage.kill)  # it ends itself by then, unless it is stopped
         over.daemon = True

@@ -66,13 +66,18 @@ def _place(what: str, name: str) -> tuple[str, str, str]:
 
 def noticed(node: Node, fault: dict[str, Any]) -> bool:
     """Return whether keepalived has logged a failure of the script while the fault lasted."""
+    return any(name in failed(node) for name in (fault["name"], *fault["also"]))
+
+
+def failed(node: Node) -> list[str]:
+    """Return the scripts whose failure keepalived has logged while the fault lasted."""
     words = (
         "VRRP_Script({}) failed",
         "VRRP_Script({}) timed out",
         "Script `{}` now returning",
         "Script `{}` timed out",
     )
-    return any(it.format(name) in node.during for name in (fault["name"], *fault["also"]) for it in words)
+    return [name for name in node.given["scripts"] if any(it.format(name) in node.during for it in words)]
 
 
 def restored(node: Node, fault: dict[str, Any], hit: float) -> float | None:

@@ -6,8 +6,9 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.cluster import FILE, INTERFACE, SCRIPT
-from rehearse.model.faults import DEAF, FREEZE, FULL, KILL, POWER, STOP
+from rehearse.model.faults import BACK, DEAF, FORWARD, FREEZE, FULL, KILL, POWER, STOP
 from rehearse.stage.breaks import break_part
+from rehearse.stage.clock import step
 from rehearse.stage.disk import fill
 from rehearse.stage.wire import deafen, lose
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from rehearse.stage.node import Node
 
+_HOUR = 3600  # seconds
+_STEPS = {FORWARD: _HOUR, BACK: -_HOUR}
 _SIGNALS = {STOP: signal.SIGTERM, KILL: signal.SIGKILL, FREEZE: signal.SIGSTOP}
 
 
@@ -25,6 +28,9 @@ def hit(fault: dict[str, Any], nodes: Sequence[Node], vips: Sequence[str], *, br
     if fault["kind"] == DEAF:
         for sender, receiver in [hits, hits[::-1]][: 1 + fault["both"]]:
             deafen(fault["name"], sender, receiver, broken=broken)
+        return
+    if fault["kind"] in _STEPS:
+        step(fault["clock"], _STEPS[fault["kind"]] if broken else 0, fault["during"])
         return
     for node in hits:
         if fault["part"]:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rehearse.stage.breaks import noticed, restored
+from rehearse.stage.breaks import failed, noticed, restored
 from rehearse.stage.build import certificate, set_up, set_up_client, stages
 from rehearse.stage.client import Client, Ears
 from rehearse.stage.held import Held
@@ -125,6 +125,7 @@ def main() -> None:
                 said |= {"client": client.log, "ipvs": behind.tables.log}
                 said["restored"] = [restored(node, fault, said["times"]["hit"]) for node in nodes]
                 said["silent"] = [place for place in fault["nodes"] if not noticed(nodes[place], fault)]
+                said["failed"] = sorted({name for node in nodes for name in failed(node)})
                 first = number * len(nodes)
                 said["seen"] = [list(it) for it in watch.seen[first : first + len(nodes)]]
             except (OSError, subprocess.SubprocessError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +61,19 @@ def perform(
     version: tuple[int, ...] | None,
     observed: Sequence[dict[str, Any]] = (),
     behind: Reals | None = None,
+    clock: int | None = None,
 ) -> list[Row]:
     """Return a row for each fault and each virtual router or server that it can touch; raises StageError and ConfError.
 
     ``observed`` is what ``observe()`` returns: without it a switch stands in for all scripts. ``behind`` is what
-    ``on_stage()`` returns.
+    ``on_stage()`` returns. With a ``clock``, the socket of ``kept_clock()``, each fault has the machine to itself.
     """
     _refuse(cluster)
     _refuse_faults(faults)
     own = [it for it in faults if it.tracker != REAL]
     wanted = order(cluster, confs, own, version, observed)
-    wanted["together"] = many = together(cluster, observed)
+    wanted["together"] = many = 1 if clock is not None else together(cluster, observed)
+    wanted["faults"] = [it | {"clock": clock} for it in wanted["faults"]]
     played = [it for it in own if it.kind != START]
     behind = behind or Reals()
     asked_reals = services(cluster, behind)
@@ -86,24 +89,25 @@ def perform(
     progress = Progress(len(played), "faults", left)
     found: dict[int, list[Row]] = {}
     first: list[Row] = []
-    for said in run(wanted):
-        number = said["fault"]
-        if "times" not in said:
-            logs = " ".join(line for log in said["logs"] for line in log.splitlines()[-8:])
-            raise StageError(f"{played[number].kind}: {said.get('error', 'it did not come about')} {logs}")
-        if played[number].tracker == REAL:
-            found[number] = [*judged(cluster, asked, asked_reals, played[number], said)]
-        else:
-            found[number] = [
-                it._replace(noticed=noticed(cluster, asked, it, said)) for it in rows(cluster, played[number], said)
+    with closing(run(wanted, *(() if clock is None else (clock,)))) as stage:
+        for said in stage:
+            number = said["fault"]
+            if "times" not in said:
+                logs = " ".join(line for log in said["logs"] for line in log.splitlines()[-8:])
+                raise StageError(f"{played[number].kind}: {said.get('error', 'it did not come about')} {logs}")
+            if played[number].tracker == REAL:
+                found[number] = [*judged(cluster, asked, asked_reals, played[number], said)]
+            else:
+                found[number] = [
+                    it._replace(noticed=noticed(cluster, asked, it, said)) for it in rows(cluster, played[number], said)
+                ]
+            first = first or [
+                row._replace(noticed=noticed(cluster, asked, row, said))
+                for it in faults
+                if it.kind == START
+                for row in started(cluster, it, said)
             ]
-        first = first or [
-            row._replace(noticed=noticed(cluster, asked, row, said))
-            for it in faults
-            if it.kind == START
-            for row in started(cluster, it, said)
-        ]
-        progress.show(len(found))
+            progress.show(len(found))
     progress.end()
     if len(found) < len(played):
         raise StageError(f"{len(played) - len(found)} of {len(played)} faults did not come to their end")

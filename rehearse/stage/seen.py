@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.cluster import INTERFACE, written
-from rehearse.model.faults import DEAF, FULL, SCRIPT_ALONE
+from rehearse.model.faults import DEAF, SCRIPT_ALONE, UNKNOWN
 from rehearse.model.measure import Outcome, Phase, measured
 from rehearse.model.parts import parts, virtual_routers
 from rehearse.model.predict import Row
@@ -31,7 +31,8 @@ def rows(cluster: Cluster, fault: Fault, said: dict[str, Any]) -> Iterator[Row]:
             continue
         for router in virtual_routers(cluster, part):
             silent = tuple(said["silent"]) if fault.part else ()
-            yield Row(fault, tuple(router), outcome(cluster, fault, router, said), silent=silent)
+            failed = tuple(said["failed"]) if fault.kind in UNKNOWN else ()
+            yield Row(fault, tuple(router), outcome(cluster, fault, router, said), silent=silent, failed=failed)
 
 
 def started(cluster: Cluster, fault: Fault, said: dict[str, Any]) -> Iterator[Row]:
@@ -140,7 +141,7 @@ def depends(cluster: Cluster, router: list[tuple[int, int]], node: int, fault: F
 
 def _could(cluster: Cluster, fault: Fault, router: list[tuple[int, int]]) -> tuple[int, ...]:
     nodes = sorted({node for node, _ in router})
-    if fault.kind in (DEAF, FULL):
+    if fault.kind in (DEAF, *UNKNOWN):
         return tuple(nodes)
     spared = fault.tracker and fault.tracker != INTERFACE
     return tuple(

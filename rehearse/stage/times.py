@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearse.model.acts import file_value
 from rehearse.model.cluster import SCRIPT
-from rehearse.model.faults import FAIL, FULL, HANG, HANGS, Fault
+from rehearse.model.faults import FAIL, HANG, HANGS, UNKNOWN, Fault
 from rehearse.model.predict import predict
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def timed(cluster: Cluster, fault: Fault, begun: int) -> dict[str, Any]:
     if fault.part:  # the model knows of its script alone
         kind = HANG if fault.kind in HANGS else FAIL
         return {**timed(cluster, Fault(kind, fault.nodes, fault.tracker, fault.name), begun), **fault._asdict()}
-    rows = predict(cluster, [fault]) if fault.kind != FULL else []
+    rows = predict(cluster, [fault]) if fault.kind not in UNKNOWN else []
     slow, delay = _slowest(cluster)
     learns = [_learns(cluster, fault, mend=mend) for mend in (False, True)]
     down = 5 * slow + 1000
@@ -48,7 +48,7 @@ def timed(cluster: Cluster, fault: Fault, begun: int) -> dict[str, Any]:
 
 def _learns(cluster: Cluster, fault: Fault, *, mend: bool) -> int:
     known = [(name, it) for place in fault.nodes for name, it in cluster.nodes[place].scripts.items()]
-    scripts = [it for name, it in known if fault.kind == FULL or (fault.tracker, fault.name) == (SCRIPT, name)]
+    scripts = [it for name, it in known if fault.kind in UNKNOWN or (fault.tracker, fault.name) == (SCRIPT, name)]
     hangs = fault.kind == HANG and not mend
     return max(((it.rise if mend else it.fall) * it.interval + it.timeout * hangs for it in scripts), default=0)
 
