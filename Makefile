@@ -69,9 +69,9 @@ else
 endif
 
 .PHONY: rehearse-ipvs
-# a rehearsal with real servers, in a guest of the lab: its kernel has IPVS
+# rehearsals in a guest of the lab: with real servers, as its kernel has IPVS, and with steps of its clock
 rehearse-ipvs: guest
-	$(BIN)/python -m pytest tests/lab/rehearsed.py --timeout 600 $(PYTEST)
+	$(BIN)/python -m pytest tests/lab/rehearsed.py tests/lab/stepped.py --timeout 600 $(PYTEST)
 
 # as many runs as an agent of 25 checks does in a day, and a million bad requests
 soak: setup

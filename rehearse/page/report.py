@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 1000
 _MOST_VIPS = 50
-_LEFT_OUT = (
-    "Left out: a clock that is stepped. The kernel has no namespace for it, and keepalived's timers run by the "
-    "monotonic clock, which a step does not touch."
-)
 _LEGEND = (
     ("held", "holds the VIP, its service is well"),
     ("sick", "holds it without its service"),
@@ -112,7 +108,6 @@ def page(report: Report) -> str:
     if left:
         add(main, "p", f"{left} more outcomes are left out here; --json has all.")
     _findings(main, report.findings, is_changed=report.is_changed)
-    add(add(body, "footer"), "p", _LEFT_OUT, class_="dim")
     return written(html)
 
 
