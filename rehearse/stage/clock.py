@@ -16,7 +16,7 @@ import struct
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,8 @@ _TIMEX = 512  # bytes: more than struct timex has anywhere
 _CODE = str(Path(__file__).parents[2])
 _KEEPER = f"import sys; sys.path.insert(0, {_CODE!r}); from rehearse.stage.clock import main; main()"
 _LATE = 30  # seconds for which a stage on a busy machine may be late
-_ANSWER = 20.0
+_ANSWER, _END = 20.0, 60.0
+_NAME = "\0vipwarden-rehearse-clock"
 _MOST = 100  # bytes
 _TRIES = 8
 _NEAR = 50_000  # ns
@@ -110,26 +111,33 @@ def refusal() -> str:
 
 @contextmanager
 def kept_clock() -> Iterator[int]:
-    """Give the socket by which a stage may step the clock; at the end the clock is right."""
-    own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    null = subprocess.DEVNULL
-    with own:
-        with other:
-            keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _KEEPER, str(other.fileno())],
-                stdin=null,
-                stdout=null,
-                stderr=null,
-                cwd="/",
-                pass_fds=[other.fileno()],
-                start_new_session=True,
-            )
+    """Give the socket by which stages may step the clock; at the end the clock is right. Raises StageError."""
+    with ExitStack() as held:
+        alone = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        try:
+            alone.bind(_NAME)  # free when the last process that has it has ended
+        except OSError as error:
+            raise StageError(f"--step-clock: another rehearsal steps the clock of this machine ({error})") from None
+        own, other = map(held.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        null = subprocess.DEVNULL
+        keeper = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _KEEPER, str(other.fileno())],
+            stdin=null,
+            stdout=null,
+            stderr=null,
+            cwd="/",
+            pass_fds=[other.fileno(), alone.fileno()],
+            start_new_session=True,
+        )
+        other.close()
         try:
             yield own.fileno()
         finally:
             own.close()
-            if keeper.wait():
-                raise StageError("the clock of this machine may be wrong by an hour: it could not be set right")
+            with suppress(subprocess.TimeoutExpired):
+                keeper.wait(_END)
+            if keeper.returncode != 0:
+                raise StageError("the clock of this machine may be wrong by an hour: who keeps it did not set it right")
 
 
 def step(asked: int, seconds: int, lasts: float) -> None:

@@ -45,11 +45,11 @@ def played(
     """Return the rows of ``perform()``; the clock is stepped when all other faults have ended."""
     steps = [it for it in faults if it.kind in _STEPS]
     others = [it for it in faults if it.kind not in _STEPS]
+    if not steps:
+        return perform(cluster, confs, others, version, observed, behind)
     rows: list[Row] = []
-    if not steps or any(it.kind != START for it in others):
-        rows = perform(cluster, confs, others, version, observed, behind)
-        others = []
-    if steps:  # with the start, where it is seen with nothing else
-        with kept_clock() as clock:
-            rows += perform(cluster, confs, [*others, *steps], version, observed, behind, clock)
-    return rows
+    with kept_clock() as clock:
+        if any(it.kind != START for it in others):
+            rows = perform(cluster, confs, others, version, observed, behind)
+            others = []  # else the start is seen with the steps
+        return rows + perform(cluster, confs, [*others, *steps], version, observed, behind, clock)

@@ -28,14 +28,23 @@ _HOUR = 3600
 _NODES = [f"{name}={CODE}/docs/rehearse/fault/{name}.conf" for name in ("lb1", "lb2")]
 _WITHOUT = ("--bounding-set=-sys_time", "--inh-caps=-sys_time")
 _STEP = """
+import os
 from pathlib import Path
+from rehearse.stage import clock as module
+from rehearse.stage.apart import StageError
 from rehearse.stage.clock import kept_clock, step
 rights = int(Path("/proc/self/status").read_text().partition("CapEff:")[2].split()[0], 16)
 assert not rights & 1 << 25
+module._NAME += str(os.getpid())
 with kept_clock() as clock:
     try:
         step(clock, 3600, 1)
     except OSError as error:
+        print(error)
+    try:
+        with kept_clock():
+            pass
+    except StageError as error:
         print(error)
 """
 
@@ -165,4 +174,5 @@ def test_without_the_right_nothing_is_run_and_nothing_stepped(tmp_path: Path) ->
     asked = [*without, sys.executable, "-c", _STEP]
     said = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=CODE, timeout=60).stdout
     assert said.startswith("the clock was not stepped: ")
+    assert "--step-clock: another rehearsal steps the clock" in said
     assert abs(time.time() - time.monotonic() - begun) < _HOUR / 2
