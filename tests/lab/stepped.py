@@ -21,6 +21,7 @@ global_defs {{
 vrrp_script fresh {{
     script "/etc/keepalived/fresh.sh"
     interval 1
+    timeout 10
 }}
 vrrp_instance AGED {{
     interface eth0
