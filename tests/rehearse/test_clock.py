@@ -117,6 +117,16 @@ def test_whoever_asked_for_it_is_gone() -> None:
     assert (clock.by, clock.is_stepped) == (0, False)
 
 
+def test_whoever_asked_for_it_was_killed_before_the_answer() -> None:
+    """The kernel reports an answer that nobody has read as an error."""
+    clock = Untrue()
+    with kept(clock) as own:
+        own.send(b"3600 600")
+        assert select.select([own], [], [], 30)[0]
+        assert clock.by == _HOUR
+    assert clock.by == 0
+
+
 def test_whoever_asked_for_it_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is set right when the time for it is over, and can be stepped again."""
     monkeypatch.setattr("rehearse.stage.clock._LATE", 0)
