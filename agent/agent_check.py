@@ -46,10 +46,10 @@ class AgentCheck:
         return self._line(name, f"{peer} {door.address.port} {file_name(name)}"), False
 
     def _line(self, name: str, who: str) -> bytes:
-        found = self._spoken(name)
-        if found is None:
+        answer = self._spoken(name)
+        if answer is None:
             return _encoded(f"down #no check {name} is configured")
-        said = found[1]
+        said = answer[1]
         words = ["up" if said.verdict else "down"]
         if said.verdict and said.percent is not None:
             words.append(f"{min(said.percent, _HIGHEST)}%")

@@ -86,11 +86,11 @@ class Client:
     def _say(self, *, lingers: bool = False) -> bool:
         """Answer the requests that are whole; return whether the client's end is awaited. Raises OSError."""
         while not self._out and not self._is_leaving:
-            found = self._answer(self.door, self.peer, self._data)
-            if found is None:
+            answer = self._answer(self.door, self.peer, self._data)
+            if answer is None:
                 return False
             self.answered += 1
-            self._out, stays = found
+            self._out, stays = answer
             self._is_leaving = not stays
             lingers = lingers or stays is None
             if self._send() and self._is_leaving and lingers:

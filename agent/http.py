@@ -66,10 +66,10 @@ class Http:
             return 405, "GET, HEAD and OPTIONS are answered.\n", ""
         path = target.partition("?")[0]
         name = unquote(path[len(_PREFIX) :]) if path.startswith(_PREFIX) else ""
-        found = self._spoken(name) if name else None
-        if found is None:
+        answer = self._spoken(name) if name else None
+        if answer is None:
             return 404, "There is no such check: ask for /check/NAME, with a NAME of vipwarden status.\n", ""
-        watch, said = found
+        watch, said = answer
         status = 200 if said.healthy else 503
         if json:
             body = {

@@ -124,15 +124,15 @@ class Panic:
         if self.since is not None:
             return self._look_at_panic(now)
         limit = min(self.rule.window, self.left(now))
-        told = [name for name, at in self.held.items() if now - at >= limit]
+        due = [name for name, at in self.held.items() if now - at >= limit]
         if self._round and not self._may_be_shared(self._opened):
-            told += [name for name in self._round if name not in told]
-        for name in told:
+            due += [name for name in self._round if name not in due]
+        for name in due:
             del self.held[name]
             self._round.discard(name)
         if self.held and not self._round:  # those that came during the round
             self._opened, self._round = now, set(self.held)
-        return told
+        return due
 
     def _look_at_panic(self, now: float) -> list[str]:
         is_low = not self._is_shared(len(self._fault))
@@ -142,9 +142,9 @@ class Panic:
         self._spent = self.rule.longest - self.left(now)
         self.since = self._low = None
         self._round.clear()
-        told = list(self.held)
+        due = list(self.held)
         self.held.clear()
-        return told
+        return due
 
     def _forget(self, now: float) -> None:
         """Forget failures that came before the window, and a fault that is over."""

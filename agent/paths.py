@@ -26,9 +26,9 @@ class AgentPaths(paths.Paths):
         """Remove what was left by an agent or a command that was killed."""
         try:
             must_exist("/proc/net/ip_vs")  # to ask by netlink could load the module
-            for found in Control().clear():
-                reals = ", ".join(server.real for server in found.servers)
-                self._say(f"removed the path of mark {found.mark} to {reals}, whose program has ended")
+            for service in Control().clear():
+                reals = ", ".join(server.real for server in service.servers)
+                self._say(f"removed the path of mark {service.mark} to {reals}, whose program has ended")
         except IpvsError as error:
             if any(entry.values.get("via") for entry in entries):
                 self._say(f"no paths for checks with via: {error}")

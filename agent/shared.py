@@ -91,15 +91,15 @@ class Shared:
         """Return the members whose failure has to be told now; to be called soon after each fail(), and by wakes()."""
         self._forget(now)
         limit = self.left(now)
-        told = []
+        due = []
         for name, at in self.held.items():
             opinion = self._opinion(name, at)
             waits = opinion is None and now - at < min(self.rule.window, limit)
             if limit <= 0 or not (opinion or waits or (opinion is None and name in self._shared)):
-                told.append(name)
+                due.append(name)
             elif opinion:
                 self._shared.add(name)
-        for name in told:
+        for name in due:
             del self.held[name]
             self._shared.discard(name)
         if self._shared and self.since is None:
@@ -107,7 +107,7 @@ class Shared:
         elif not self._shared and self.since is not None:
             self._spent = self.rule.longest - limit
             self.since = None
-        return told
+        return due
 
     def _forget(self, now: float) -> None:
         """Forget a fault that is over."""

@@ -107,9 +107,9 @@ class Told:
             state = self.kept
         else:
             return self._health
-        told = Health(1, 1, self._health.worst)
-        told.state = state
-        return told
+        verdict = Health(1, 1, self._health.worst)
+        verdict.state = state
+        return verdict
 
     def _hold(self) -> State | None:
         if self._held is None:

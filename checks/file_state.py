@@ -95,9 +95,9 @@ async def file_state(
 
 def _look(file: str, regex: Regex | None, absent: Regex | None) -> tuple[int, int, int, float, list[str]]:
     """Return mode, owner, size, time of the last change and what is wrong with the content; raises OSError."""
-    found = posix.stat(file)
+    status = posix.stat(file)
     faults = []
-    if (regex or absent) and found.st_mode & _TYPE == _REGULAR:
+    if (regex or absent) and status.st_mode & _TYPE == _REGULAR:
         from vipwarden.net.file import look
 
         content = look(file, _MOST_SEARCHED)[1][:_MOST_SEARCHED]
@@ -105,7 +105,7 @@ def _look(file: str, regex: Regex | None, absent: Regex | None) -> tuple[int, in
             faults.append(f"regex missed in {len(content)} B")
         if absent and (match := absent.compile().search(content)):
             faults.append(f"--absent matched {one_line(match[0].decode('utf-8', 'replace'), 60)!r}")
-    return found.st_mode, found.st_uid, found.st_size, found.st_mtime, faults
+    return status.st_mode, status.st_uid, status.st_size, status.st_mtime, faults
 
 
 def _age(seconds: float) -> str:

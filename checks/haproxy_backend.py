@@ -96,9 +96,9 @@ async def haproxy_backend(
     except OSError as error:
         return Result(UNKNOWN, f"cannot read {conf}: {error.strerror}; --socket names a stats socket without it")
     named = {*backend, *frontend}
-    one = f" {min(named)} -1 -1" if len(named) == 1 else ""  # a large HAProxy has megabytes to tell of the others
+    only = f" {min(named)} -1 -1" if len(named) == 1 else ""  # a large HAProxy has megabytes to tell of the others
     try:
-        answer = await report(net, sources, commands=f"show info;show stat{one}")
+        answer = await report(net, sources, commands=f"show info;show stat{only}")
     except HaproxyError as error:
         state = UNKNOWN if isinstance(error, HaproxyRightError) else CRITICAL
         return Result(state, f"HAProxy: {error}", expired=net.remaining() <= 0)
@@ -166,17 +166,17 @@ def _judged(
     statuses = {row["pxname"]: row.get("status", "") for row in answer.of(FRONTEND)}
     everything = not backend and not frontend
     missing = [name for name in backend if name not in known] + [name for name in frontend if name not in statuses]
-    asked = [one for name, one in backends.items() if name in backend or (everything and one.servers)]
+    asked = [proxy for name, proxy in backends.items() if name in backend or (everything and proxy.servers)]
     shut = [name for name, status in statuses.items() if (everything or name in frontend) and status != "OPEN"]
     state, texts = OK, []
-    for one in asked:
-        its = judge(one.usable, warning, critical)
+    for proxy in asked:
+        its = judge(proxy.usable, warning, critical)
         state = max(state, its)
         if its != OK:
-            texts.append(f"{one}, range {critical if critical.alerts(one.usable) else warning}")
-        if queue is not None and queue.alerts(one.queued):
+            texts.append(f"{proxy}, range {critical if critical.alerts(proxy.usable) else warning}")
+        if queue is not None and queue.alerts(proxy.queued):
             state = CRITICAL
-            texts.append(f"{one.queued} requests wait for a server of {one.name}, range {queue}")
+            texts.append(f"{proxy.queued} requests wait for a server of {proxy.name}, range {queue}")
     for name in shut:
         full = statuses[name] == "FULL"  # as many sessions as maxconn allows
         state = max(state, WARNING if full else CRITICAL)
@@ -194,11 +194,11 @@ def _judged(
     metrics = [Metric("backends", len(asked), minimum=0)]
     if asked:
         metrics += [
-            Metric("up", min(one.usable for one in asked), warn=warning, crit=critical, minimum=0),
-            Metric("down", sum(len(one.down) for one in asked), minimum=0),
-            Metric("queue", max(one.queued for one in asked), crit=queue, minimum=0),
+            Metric("up", min(proxy.usable for proxy in asked), warn=warning, crit=critical, minimum=0),
+            Metric("down", sum(len(proxy.down) for proxy in asked), minimum=0),
+            Metric("queue", max(proxy.queued for proxy in asked), crit=queue, minimum=0),
         ]
-    notes = [one_line(f"{one.name}/{server}", 120) for one in asked for server in one.down]
+    notes = [one_line(f"{proxy.name}/{server}", 120) for proxy in asked for server in proxy.down]
     return Result(state, one_line("; ".join(texts[:_MOST_TOLD])) + more, metrics, notes=notes[:_MOST_NOTES])
 
 

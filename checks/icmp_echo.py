@@ -78,28 +78,28 @@ async def icmp_echo(
     if source is not None:
         net.watch_addresses((source,))
     pinged = [_Host(name) for name in hosts]
-    for index, it in enumerate(pinged):
+    for index, target in enumerate(pinged):
         net.share(len(hosts) - index + 1)  # a name that cannot be resolved leaves time for the rest
-        await it.resolve(net, family(ipv4, ipv6))
+        await target.resolve(net, family(ipv4, ipv6))
     net.share(1)
     try:
-        with Echoes(net, [echo for it in pinged for echo in it.echoes], source, lost_after) as echoes:
+        with Echoes(net, [echo for target in pinged for echo in target.echoes], source, lost_after) as echoes:
             await echoes.ask(count, pause)
     except NetError as error:
         return error.result(host)
-    for it in pinged:
-        it.judge(loss_warning, loss_critical, warning, critical)
-    pinged.sort(key=lambda it: (it.state, it.loss, it.mean))
+    for target in pinged:
+        target.judge(loss_warning, loss_critical, warning, critical)
+    pinged.sort(key=lambda target: (target.state, target.loss, target.mean))
     last = pinged[(needed or len(pinged)) - 1]
-    text = "; ".join(it.text for it in pinged)
+    text = "; ".join(target.text for target in pinged)
     metrics = [Metric("loss", last.loss, "%", warn=loss_warning, crit=loss_critical, minimum=0, maximum=100)]
     if last.loss < 100:
         metrics.append(Metric("rtt", last.mean, "s", warn=warning, crit=critical, minimum=0))
     if also:
-        many = sum(it.loss < 100 for it in pinged)
+        many = sum(target.loss < 100 for target in pinged)
         metrics.append(Metric("answering", many, minimum=0, maximum=len(pinged)))
         text = f"{many} of {len(pinged)} hosts answer{'s' * (many == 1)}, {needed or len(pinged)} needed: {text}"
-    notes = [_note(echo) for it in pinged for echo in it.echoes]
+    notes = [_note(echo) for target in pinged for echo in target.echoes]
     return Result(last.state, one_line(text), metrics, notes=notes, expired=last.is_silent)
 
 

@@ -116,8 +116,8 @@ async def ipvs_service(
         return Result(CRITICAL if isinstance(error, IpvsMissingError) else UNKNOWN, str(error))
     except OSError as error:
         return Result(UNKNOWN, f"cannot read {conf}: {error.strerror}")
-    known = {(one.proto, one.address, one.port, one.mark): one for one in services}
-    wanted: dict[Key, str] = {one.key: one.text for one in service} | {key: _name(key) for key in sorry}
+    known = {(virtual.proto, virtual.address, virtual.port, virtual.mark): virtual for virtual in services}
+    wanted: dict[Key, str] = {virtual.key: virtual.text for virtual in service} | {key: _name(key) for key in sorry}
     ours = wanted or {key: _name(key) for key in known if not _is_path(key)}
     state, texts = OK, list[str]()
     counts, notes = dict[str, int](), list[str]()
@@ -139,15 +139,15 @@ async def ipvs_service(
         state, texts = CRITICAL, [*texts, wrong]
     if not ours:
         state, texts = max(state, WARNING), [*texts, "the kernel has no virtual service"]
-    told = "; ".join(texts[:_MOST_TOLD]) + (f" and {len(texts) - _MOST_TOLD} more" if texts[_MOST_TOLD:] else "")
+    text = "; ".join(texts[:_MOST_TOLD]) + (f" and {len(texts) - _MOST_TOLD} more" if texts[_MOST_TOLD:] else "")
     metrics = [Metric("services", len(known), minimum=0)]
     if counts:
         metrics.append(Metric("weighted", min(counts.values()), warn=warning, crit=critical, minimum=0))
     if conf is not None:
         metrics.append(Metric("unknown", len(strange), minimum=0))
-    told = told or f"{len(ours)} virtual services, each with {min(counts.values(), default=0)} real servers or more"
+    text = text or f"{len(ours)} virtual services, each with {min(counts.values(), default=0)} real servers or more"
     notes += [f"sync daemon: {daemon}" for daemon in running]
-    return Result(state, told, metrics, notes=notes[:_MOST_NOTES])
+    return Result(state, text, metrics, notes=notes[:_MOST_NOTES])
 
 
 def _configured(path: str) -> tuple[dict[Key, set[tuple[str, int]]], str]:
@@ -179,11 +179,11 @@ def _weighted(service: Service, sorry: set[tuple[str, int]], name: str, notes: l
 
 def _wrong(running: list[Daemon], state: str | None, syncid: int | None) -> str:
     """Return what is wrong with the sync daemons."""
-    told = ", ".join(map(str, running)) or "none"
+    names = ", ".join(map(str, running)) or "none"
     if state is not None and not any(state in ("any", daemon.state) for daemon in running):
-        return f"no sync daemon runs{f' as {state}' if state != 'any' else ''} (running: {told})"
+        return f"no sync daemon runs{f' as {state}' if state != 'any' else ''} (running: {names})"
     if syncid is not None and (not running or any(daemon.syncid != syncid for daemon in running)):
-        return f"the sync daemon has not syncid {syncid} (running: {told})"
+        return f"the sync daemon has not syncid {syncid} (running: {names})"
     return ""
 
 

@@ -174,10 +174,10 @@ async def _password(
         from vipwarden.protocol.postgres.passfile import password
 
         raw, exposed = await read(net, passfile)
-        found = password(raw.decode("utf-8", "surrogateescape"), host, port, database, user)
-        if found is None:
+        secret = password(raw.decode("utf-8", "surrogateescape"), host, port, database, user)
+        if secret is None:
             raise ValueError(f"{passfile} has no line for {host}:{port}:{database}:{user}")
-        return found, [f"{passfile} holds a password and others can read it: chmod 600 it"] if exposed else []
+        return secret, [f"{passfile} holds a password and others can read it: chmod 600 it"] if exposed else []
     given = posix.environ.get(b"PGPASSWORD")
     return (given.decode("utf-8", "surrogateescape") if given is not None else None), []
 

@@ -83,7 +83,7 @@ async def tls(
                 metrics = [_left(first, days)]
                 if judges is not None:
                     path = verify(encrypted.chain(), judges, name, stream.name)
-                    first = min(certificates(path, stream.name), key=lambda one: one.until)
+                    first = min(certificates(path, stream.name), key=lambda certificate: certificate.until)
                     metrics = [_left(first, days)]
             except NetError:
                 await upgrade.leave()
@@ -119,5 +119,5 @@ def _judged(
 
 
 def _left(certificate: Certificate, days: tuple[Range | None, Range | None]) -> Metric:
-    warning, critical = (None if one is None else one.times(DAY) for one in days)
+    warning, critical = (None if limit is None else limit.times(DAY) for limit in days)
     return Metric("left", certificate.until - time(), "s", warn=warning, crit=critical)

@@ -81,18 +81,18 @@ def _one(folder: str, name: str, data: bytes, valid: float | None) -> Result:
     from vipwarden.state.standing import GONE, LEFT, PAST, standing
     from vipwarden.state.verdict import decode
 
-    found: Verdict | None = None
+    last: Verdict | None = None
     try:
-        found = decode(name, data)
+        last = decode(name, data)
     except ValueError:
         pass
-    now = standing(found, valid or 0)
-    if found is None or now.word == GONE:
+    now = standing(last, valid or 0)
+    if last is None or now.word == GONE:
         return Result(UNKNOWN, f"the verdict {one_line(name)} in {folder} is torn")
-    age = f"asked {found.age:.1f} s ago by {found.check}"
+    age = f"asked {last.age:.1f} s ago by {last.check}"
     if now.word in (PAST, LEFT):
-        return Result(UNKNOWN, f"no verdict for {int(found.age)} s; it was {now.state}: {now.text}", notes=[age])
-    return Result(now.state, now.text, found.result.metrics if now.is_valid else (), notes=[age])
+        return Result(UNKNOWN, f"no verdict for {int(last.age)} s; it was {now.state}: {now.text}", notes=[age])
+    return Result(now.state, now.text, last.result.metrics if now.is_valid else (), notes=[age])
 
 
 def _table(folder: str) -> list[Line]:

@@ -102,7 +102,7 @@ async def vip_owner(
 def _holding(own: Sequence[Own], address: str) -> str:
     """Return the interface that holds it; on lo it is a real server's."""
     raw = _raw(address)
-    return next((it.interface for it in own if _raw(it.address) == raw and it.interface != "lo"), "")
+    return next((entry.interface for entry in own if _raw(entry.address) == raw and entry.interface != "lo"), "")
 
 
 def _around(own: Sequence[Own], address: str) -> str:
@@ -110,16 +110,16 @@ def _around(own: Sequence[Own], address: str) -> str:
     raw = _raw(address)
     bits = 8 * len(raw)
     best = ("", -1)
-    for it in own:
-        other = _raw(it.address)
-        shift = bits - it.prefix
+    for entry in own:
+        other = _raw(entry.address)
+        shift = bits - entry.prefix
         is_in = (
             len(other) == len(raw)
             and other != raw
             and int.from_bytes(other, "big") >> shift == int.from_bytes(raw, "big") >> shift
         )
-        if is_in and it.interface != "lo" and it.prefix > best[1]:
-            best = it.interface, it.prefix
+        if is_in and entry.interface != "lo" and entry.prefix > best[1]:
+            best = entry.interface, entry.prefix
     return best[0]
 
 

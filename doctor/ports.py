@@ -53,10 +53,10 @@ def port_range_narrow(case: Case) -> Findings:
 def port_taken(case: Case) -> Findings:
     """Ports that HAProxy is to bind, and another program listens on."""
     wanted = [bind for section in case.haproxy for bind in binds(section) if bind.port.isdigit()]
-    found = list(_listeners(case.host)) if wanted else []
-    owners = _owners(case.host, {inode for _, _, inode in found}) if found else {}
+    listening = list(_listeners(case.host)) if wanted else []
+    owners = _owners(case.host, {inode for _, _, inode in listening}) if listening else {}
     for bind in wanted:
-        for address, port, inode in found:
+        for address, port, inode in listening:
             names = owners.get(inode, set())
             is_other = bool(names) and not any(name.startswith(_RIGHT) for name in names)
             if is_other and port == int(bind.port) and _overlaps(bind, address):

@@ -32,11 +32,11 @@ class Gateway(NamedTuple):
 
 def report(director: str) -> tuple[int, list[str]]:
     """Return the exit code and the lines to print; raises OSError."""
-    found = gateways(socket.AF_INET6 if ":" in director else socket.AF_INET)
-    if not found:
+    routes = gateways(socket.AF_INET6 if ":" in director else socket.AF_INET)
+    if not routes:
         return STOPPED, ["there is no default route: replies to clients of other networks are lost"]
-    used = [gateway for gateway in found if gateway.metric == found[0].metric]
-    lines = [f"{_kind(gateway in used, len(used))} leads to {_told(gateway)}" for gateway in found]
+    used = [gateway for gateway in routes if gateway.metric == routes[0].metric]
+    lines = [f"{_kind(gateway in used, len(used))} leads to {_told(gateway)}" for gateway in routes]
     others = [gateway for gateway in used if gateway.address != director]
     if len(others) == len(used):
         return STOPPED, [*lines, f"replies do not go through {director}: clients drop what another address sends"]
