@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from doctor.case import Case, Findings, rule
@@ -19,6 +20,7 @@ _KNOWN = frozenset({
     "q1w2e3", "qwe123", "qwerty", "redhat", "root", "root123", "secret", "stats", "statistics", "superman", "test",
     "test123", "user", "welcome", "yourpassword", "yourpasswd", "mypassword", "password_here",
 })  # fmt: skip
+_ENDS = {"deny", "reject", "auth", "silent-drop", "tarpit"}  # of a request
 
 
 def _stats(case: Case) -> Iterator[tuple[Section, Bind]]:
@@ -26,15 +28,21 @@ def _stats(case: Case) -> Iterator[tuple[Section, Bind]]:
     for section in case.haproxy:
         words = ("enable", "uri", "auth", "admin", "realm", "scope")
         if any(any(section.all_starting("stats", word)) for word in words) and section.kind in ("listen", "frontend"):
-            bind = next((bind for bind in binds(section) if not bind.is_loopback), None)
+            bind = next((bind for bind in binds(section) if _is_open(bind)), None)
             if bind is not None:
                 yield section, bind
 
 
+def _is_open(bind: Bind) -> bool:
+    """Return whether other nodes can connect, without a certificate."""
+    options = dict(pairwise(bind.line.words))
+    return not (bind.is_loopback or options.get("interface") == "lo" or options.get("verify") == "required")
+
+
 def _has_rule(section: Section) -> bool:
-    """Return whether rules besides stats auth limit access."""
-    rules, ends = ("http-request", "stats", "tcp-request"), {"deny", "reject", "auth", "silent-drop"}
-    return any(line.words[0] in rules and ends & set(line.words[1:]) and "if" in line.words for line in section.lines)
+    """Return whether rules besides stats auth limit access; for whom, their conditions say."""
+    kinds = (("http-request",), ("tcp-request",), ("stats", "http-request"))
+    return any(_ENDS & set(line.words[1:3]) for kind in kinds for line in section.all_starting(*kind))
 
 
 @rule("haproxy-stats-password", ERROR)
@@ -47,7 +55,8 @@ def haproxy_stats_password(case: Case) -> Findings:
                 what = f"{section.kind} {section.name}: a well-known password opens its statistics on port {bind.port}"
                 consequence = "Who reaches the port sees all servers, and with stats admin disables them."
                 fix = "Bind it to 127.0.0.1, or choose another password and http-request deny unless { src ... }."
-                yield Finding(case.haproxy_conf, line.number, what, consequence, fix)
+                severity = WARNING if _has_rule(section) else ""
+                yield Finding(case.haproxy_conf, line.number, what, consequence, fix, severity=severity)
 
 
 @rule("haproxy-stats-open", WARNING)

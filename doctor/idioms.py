@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from doctor.case import Case, Findings, rule
 from doctor.commands import CHECKER, NOTIFY, TRACK
 from doctor.finding import ERROR, WARNING, Finding
+from doctor.shell import MOST_LINE, code_of, lines_of
 from doctor.tracking import number
 from vipwarden.core.result import one_line
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from doctor.commands import Command
     from doctor.program import Program
 
-_MOST_BYTES, _MOST_LINE = 65536, 1000
+_MOST_BYTES = 65536
 _FOLDER = "/usr/libexec/keepalived"
 _DAEMONS = {
     "haproxy": ("chk_haproxy", "chk_process and chk_port stay healthy while HAProxy is stopped"),
@@ -50,19 +51,18 @@ class Line:
 
 
 def _lines(case: Case) -> Iterator[Line]:
-    """Yield the commands and the lines of their scripts, each script once, without comments."""
+    """Yield the commands and the lines that their scripts run, each script once."""
     seen = {""}
     for command in case.commands:
-        yield Line(command, command.line[:_MOST_LINE], "", 0)
+        yield Line(command, command.line[:MOST_LINE], "", 0)
     for program in case.programs:
         for path in (program.real, _read_by_shell(program)):
             head = b"" if path in seen else case.host.read(path, _MOST_BYTES) or b""
             seen.add(path)
             if b"\0" in head or not (head.startswith(b"#!") or path != program.real):
                 continue
-            for index, text in enumerate(head.decode("utf-8", "replace").splitlines(), 1):
-                if text.strip() and not text.lstrip().startswith("#"):
-                    yield Line(program.command, text[:_MOST_LINE], path, index)
+            for index, text in lines_of(head.decode("utf-8", "replace")):
+                yield Line(program.command, text, path, index)
 
 
 def _read_by_shell(program: Program) -> str:
@@ -74,7 +74,7 @@ def _read_by_shell(program: Program) -> str:
 
 def _matching(case: Case, pattern: str, *, notify: bool = True) -> Iterator[tuple[Line, re.Match[str]]]:
     for line in _lines(case):
-        match = re.search(pattern, line.text)
+        match = re.search(pattern, code_of(line.text))
         if match is not None and (notify or line.command.kind != NOTIFY):
             yield line, match
 
@@ -117,7 +117,7 @@ def idiom_stops_keepalived(case: Case) -> Findings:
     """Scripts that stop keepalived to release the VIP."""
     pattern = (
         _START + r"(?:systemctl\s+(?:-\S+\s+)*(?:stop|kill|disable)\s+keepalived|service\s+keepalived\s+stop"
-        r"|init\.d/keepalived\s+stop|(?:killall|pkill)\s+(?:-\S+\s+)*keepalived)\b"
+        r"|init\.d/keepalived\s+stop|(?:killall|pkill)\s+(?:-\S+\s+)*keepalived)(?:\.service)?(?![\w-])"
     )
     for line, _ in _matching(case, pattern):
         yield line.finding(

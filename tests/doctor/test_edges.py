@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from doctor.finding import ERROR, WARNING
 from doctor.report import examine
 from tests.doctor.node import SH, Node, instance, misc, script, service, tracked
 from tests.doctor.rule_cases import FILE, FIREWALLD, SCRIPT, STATS, haproxy, track_file
@@ -150,6 +151,16 @@ def test_what_haproxy_binds(line: str, wanted: list[tuple[str, str]]) -> None:
         ("defaults\n stats auth admin:123456\nfrontend f\n bind :80\n", "haproxy-stats-password"),
         (STATS.format(bind="*:1", auth="stats admin if TRUE"), "haproxy-stats-open"),
         (STATS.format(bind="*:1", auth="http-request deny if !{ src 192.0.2.0/24 }"), ""),
+        (STATS.format(bind="*:1", auth="http-request deny unless { src 192.0.2.0/24 }"), ""),
+        (STATS.format(bind="*:1", auth="http-request allow if LOCALHOST\n http-request deny"), ""),
+        (STATS.format(bind="*:1", auth="http-request silent-drop unless LOCALHOST"), ""),
+        (STATS.format(bind="*:1", auth="http-request auth realm x unless { http_auth(u) }"), ""),
+        (STATS.format(bind="*:1", auth="stats http-request auth unless { http_auth(u) }"), ""),
+        (STATS.format(bind="*:1", auth="tcp-request connection reject unless { src 192.0.2.0/24 }"), ""),
+        (STATS.format(bind="*:1", auth="http-request set-header x deny"), "haproxy-stats-open"),
+        (STATS.format(bind="*:1 ssl crt a ca-file b verify required", auth="stats uri /"), ""),
+        (STATS.format(bind="*:1 ssl crt a ca-file b verify optional", auth="stats uri /"), "haproxy-stats-open"),
+        (STATS.format(bind="*:1 interface lo", auth="stats uri /"), ""),
         (STATS.format(bind="127.0.0.1:1", auth="stats auth admin:admin"), ""),
         ("frontend f\n bind :80\n", ""),
         ("global\n stats socket [::]:9999\n", "haproxy-socket-open"),
@@ -159,6 +170,14 @@ def test_what_haproxy_binds(line: str, wanted: list[tuple[str, str]]) -> None:
 def test_what_haproxy_opens_to_the_world(tmp_path: Path, text: str, rule: str) -> None:
     """Usual passwords, none at all, and sockets on the network."""
     assert {found for found in rules(haproxy(text), tmp_path) if found.startswith("haproxy")} == ({rule} - {""})
+
+
+def test_a_known_password_behind_a_rule_is_a_warning(tmp_path: Path) -> None:
+    """It is not open to the world."""
+    for limit, severity in (("log global", ERROR), ("http-request deny unless LOCALHOST", WARNING)):
+        text = STATS.format(bind="*:1", auth=f"{limit}\n stats auth admin:admin")
+        (finding,) = [it for it in haproxy(text).examine(tmp_path) if it.rule == "haproxy-stats-password"]
+        assert finding.severity == severity
 
 
 def test_lines_of_every_kind_of_section_are_its_own() -> None:
