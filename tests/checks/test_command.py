@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # modules that chk_command loads beside its own file and what every chk_ command loads
 LOADS = """
-    vipwarden.core.perfdata vipwarden.core.words vipwarden.net.file vipwarden.node vipwarden.node.process
-    vipwarden.node.process.program
+    vipwarden.core.perfdata vipwarden.core.words vipwarden.net.file vipwarden.net.left vipwarden.node
+    vipwarden.node.process vipwarden.node.process.program
 """
 DRIVERS = pytest.mark.parametrize("ask", [oneshot, resident])
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +20,6 @@ from tests.servers.stuck import dead_mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COMMANDS = {
     "pidfile": ("process", "-C", "init", "--pidfile", "{dead}/file"),
@@ -68,9 +71,40 @@ def test_a_file_that_never_answers_is_left_behind(tmp_path: Path, which: str) ->
     assert (keepalived.code, nagios.code) == (1, 3)
     for ran in (keepalived, nagios):
         # the second is for a machine so busy that it wakes nobody in time
-        said = ("could not be read within 0.5 s: is a mount dead?", "did not end within its 0.5 s")
+        tried = "could not be read within 0.5 s" if ran is keepalived else "is still being read by an earlier run (pid "
+        said = (tried, "did not end within its 0.5 s")
         assert any(text in ran.out for text in said), ran.out
         assert ran.seconds < FAR
+
+
+def running(name: str) -> list[str]:
+    """Return the processes that have a name in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if name.encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting is for root")
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("chk_file_state -f {dead}/file -t 0.3", "/chk_file_state\0-f\0{dead}"),
+        ("chk_command --run '{tmp}/look {dead}/file' -t 0.3", "{tmp}/look\0"),
+    ],
+)
+def test_many_runs_leave_one_process_behind(tmp_path: Path, line: str, name: str) -> None:
+    """Else a dead disk would use up the processes that keepalived may have, and no script could run any more."""
+    (tmp_path / "look").symlink_to(str(shutil.which("cat")))
+    with dead(tmp_path) as places:
+        ran = [run(tmp_path, *shlex.split(line.format(**places))) for _ in range(4)]
+        left = running(name.format(**places))
+    assert {it.code for it in ran} == {1}
+    assert f"(pid {left[0]})" in ran[3].out
+    assert len(left) == 1
+    assert run(tmp_path, "chk_file_state", "-f", __file__).code == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting is for root")

@@ -54,7 +54,10 @@ class BlockingNet(Net):
         if _count():  # a child would inherit the locks of other threads
             return await self.beside(what, work)
         from vipwarden.net.file import be_child, result_of
+        from vipwarden.net.left import leave, left
 
+        if pid := left(what):
+            raise self.stuck(what, pid)
         source, sink = posix.pipe()
         try:
             child = posix.fork()
@@ -73,7 +76,8 @@ class BlockingNet(Net):
                 ended = not more
         finally:
             posix.close(source)
-            _reap(child, ended)
+            if not _reap(child, ended):
+                leave(what, child)
         if not ended:
             raise self.stuck(what)
         result: T = result_of(answer)  # type: ignore[assignment]
@@ -137,14 +141,17 @@ class _Thread:
         return self._results[0]
 
 
-def _reap(child: int, ended: bool) -> None:
-    """Reap a child that has ended; kill any other and do not wait, as it may be stuck in the kernel."""
+def _reap(child: int, ended: bool) -> bool:
+    """Reap a child that has ended; kill any other and do not wait, as it may be stuck in the kernel.
+
+    Return whether it has ended.
+    """
     try:
         if not ended:
             posix.kill(child, _signal.SIGKILL)
-        posix.waitpid(child, 0 if ended else posix.WNOHANG)
+        return posix.waitpid(child, 0 if ended else posix.WNOHANG)[0] > 0
     except OSError:
-        pass  # SIGCHLD is ignored, so the kernel has reaped it
+        return True  # SIGCHLD is ignored, so the kernel has reaped it
 
 
 class Ended(BaseException):

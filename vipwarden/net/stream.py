@@ -75,9 +75,11 @@ class Clock:
         """Return the error of a run that met its deadline; ``what`` names what it waited for."""
         return NetError("expired", f"{what} within {self.timeout:.3g} s")
 
-    def stuck(self, what: str) -> NetError:
-        """Return the error of a run that met its deadline while it read the file ``what``."""
-        return NetError("stuck", f"{what} could not be read within {self.timeout:.3g} s: is a mount dead?")
+    def stuck(self, what: str, pid: int = 0) -> NetError:
+        """Return the error of a run that met its deadline while it read the file ``what``, or an earlier one's PID."""
+        waits = f"is still being read by an earlier run (pid {pid})"
+        text = waits if pid else f"could not be read within {self.timeout:.3g} s"
+        return NetError("stuck", f"{what} {text}: is a mount dead?")
 
     def wait(self, sock: _socket.socket, write: bool, until: float) -> Awaitable[bool]:
         """Wait until the socket can be read (or written); False where the monotonic time ``until`` comes first."""

@@ -11,6 +11,7 @@ import posix
 import select
 from time import monotonic
 
+from vipwarden.net.left import leave, left
 from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
@@ -51,9 +52,8 @@ async def run(net: Net, words: Sequence[str]) -> Ended:
     """
     _reap()
     _keep_descriptors()
-    for pid, left in _left.items():
-        if left == tuple(words):
-            raise NetError("stuck", f"its last copy (pid {pid}) was killed and has not ended yet: is a mount dead?")
+    if pid := next((pid for pid, killed in _left.items() if killed == tuple(words)), 0) or left(_key(words)):
+        raise NetError("stuck", f"its last copy (pid {pid}) was killed and has not ended yet: is a mount dead?")
     mode, _ = await net.file(words[0], 1)  # an exec() on a dead mount would hold up the whole agent
     if mode & _TYPE != _FILE or not mode & _MAY_RUN:
         raise OSError(13, "it is no program")
@@ -205,11 +205,17 @@ class _Program:
             _left[self.pid] = self._words
             self._code = 255
             _reap()
+            if self.pid in _left:
+                leave(_key(self._words), self.pid)
         self._epoll.close()
         for descriptor in (*self._pipes, self.pidfd):
             if descriptor >= 0:
                 posix.close(descriptor)
         self._pipes, self.pidfd = {}, -1
+
+
+def _key(words: Sequence[str]) -> str:
+    return f"program {' '.join(words)}"
 
 
 def _reap() -> None:
