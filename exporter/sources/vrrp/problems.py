@@ -11,7 +11,7 @@ from vipwarden.core.result import OK
 from vipwarden.state.standing import standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from exporter.sources.vip.source import Vips
     from exporter.sources.vrrp.series import Vrrp
@@ -32,10 +32,13 @@ def key_of(it: Instance) -> str:
     return key("vrrp", it.name, it.interface, it.vrid)
 
 
-def problems(vrrp: Vrrp, vips: Vips | None, verdicts: Iterable[Verdict]) -> Iterator[Problem]:
+def problems(
+    vrrp: Vrrp, vips: Vips | None, verdicts: Iterable[Verdict], handed: Container[str] = ()
+) -> Iterator[Problem]:
     """Yield the scripts that are BAD with what follows, and instances in FAULT or with a lower priority.
 
-    A script is also the cause of a FAULT of another member of the sync group.
+    A script is also the cause of a FAULT of another member of the sync group. What a maintenance makes BAD is no
+    problem, nor is the FAULT of instances that are ``handed`` over to a peer.
     """
     bad = _bad(vrrp, vips)
     groups = vips.groups if vips else []
@@ -48,6 +51,8 @@ def problems(vrrp: Vrrp, vips: Vips | None, verdicts: Iterable[Verdict]) -> Iter
         mine = {group for group, name in groups if name == it.name}
         others = {name for group, name in groups if group in mine} if is_fault else set()
         causes = bad[it.name] or {cause for name in others for cause in bad.get(name, ())}
+        if not causes and is_fault and any(name in handed for name in (it.name, *others)):
+            continue
         for cause in causes & set(effects):
             effects[cause].append(f"{it.name} {'is in FAULT' if is_fault else f'has {lower}'}")
         if not causes and is_fault:
@@ -56,10 +61,10 @@ def problems(vrrp: Vrrp, vips: Vips | None, verdicts: Iterable[Verdict]) -> Iter
             yield Problem(Mark("warn", "lower priority"), f"VRRP {it.name}", lower, key_of(it))
     for interface, found in faults.items():
         yield _fault(interface, found)
-    standings = {verdict.name: standing(verdict) for verdict in verdicts}
+    standings = {verdict.name: (standing(verdict), verdict.maintenance) for verdict in verdicts}
     for script in vrrp.scripts:
-        if script.status == 0:
-            now = standings.get(vips.verdicts.get(script.name, "") if vips else "")
+        now, is_meant = standings.get(vips.verdicts.get(script.name, "") if vips else "", (None, ""))
+        if script.status == 0 and not (is_meant and now and now.is_valid):
             why = now.text if now is not None and now.state != OK else "its last run failed"
             text = joined(named(effects[script.name]), why)
             yield Problem(status(script), f"script {script.name}", text, key("script", script.name), CHECK)

@@ -31,7 +31,7 @@ class View:
         vrrp: Vrrp | None = look.facts("vrrp")
         if vrrp is None:
             return Section({"vrrp": "", "scripts": "", "source": "", "mark": _NOT_READ})
-        vips, checks = look.facts("vip"), look.facts("checks")
+        vips, checks, kept = look.facts("vip"), look.facts("checks"), look.facts("maintenance")
         known = _Keepalived(vrrp, vips)
         instances = look.room.listing(vrrp.instances, mark_of, known.names, known.instances.order(look.room))
         scripts = look.room.listing(vrrp.scripts, status, known.users, known.scripts.order(look.room))
@@ -42,7 +42,8 @@ class View:
             "scripts": known.scripts.listing("script", "Scripts that keepalived runs", scripts),
             "source": "" if look.room.choices.is_narrow else _source(vrrp),
         }
-        found = list(problems(vrrp, vips, checks.verdicts if checks else ()))
+        handed = [it.instance for it in kept.handovers] if kept else []
+        found = list(problems(vrrp, vips, checks.verdicts if checks else (), handed))
         if is_down:
             text = joined(known.abandoned(), look.outcomes["vrrp"].failure)
             found.append(Problem(_DOWN, "keepalived", text, "vrrp", GONE))

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 
 from exporter.page import Page
 from exporter.peers import Sight
+from exporter.source import Outcome
 from exporter.sources.checks.source import Checks
+from exporter.sources.maintenance.source import SOURCE as MAINTENANCE
+from exporter.sources.maintenance.source import Records
 from exporter.sources.vip.source import Vips
 from tests.exporter import sample
 from tests.exporter.render.reading import VIP, outcomes, vrrp
 from vipwarden.core.result import Result, State
+from vipwarden.node.keepalived.dump import Script
 from vipwarden.state.clock import boot
+from vipwarden.state.handover import Handover
 from vipwarden.state.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -108,3 +113,28 @@ def test_a_bug_in_one_view_costs_its_own_section_alone(show: Shown, monkeypatch:
     assert "192.0.2.9 ✓ held here" in text
     assert ("checks", "ZeroDivisionError: by nought", "page of ") in noted
     assert ("vip", "", "page of ") in noted
+
+
+def test_what_is_meant_is_no_problem_until_it_is_forgotten(show: Shown) -> None:
+    """The FAULT of an instance that is handed over, a script that a maintenance makes BAD; not what fails beside it."""
+    known = vrrp(3)
+    known.instances += [replace(known.instances[0], name=name) for name in ("VI_2", "VI_3")]
+    known.scripts = [Script("web"), Script("disk")]
+    known.scripts[0].status = known.scripts[1].status = 0
+    verdict = Verdict("web", "port", Result(State.CRITICAL, "closed"), time(), boot(), 0.1)
+    verdict.maintenance = "drain"
+    groups = [("G", "VI_1"), ("G", "VI_2")]
+    vips = Vips([], groups, [("VI_3", "web")], verdicts={"web": "web"})
+
+    def page(hours: float) -> str:
+        handed = Records([], [Handover("VI_1", time() - 3600 * hours)])
+        given = outcomes(vip=vips, vrrp=known, checks=Checks([verdict]))
+        given.append(Outcome(MAINTENANCE, 0.001, handed))
+        return show(given).text
+
+    text = page(0.5)
+    assert "✕ FAULT VI_1, VI_2, VI_3 ‖ handed over VI_1 1 thing is wrong ✕ BAD script disk its last run failed" in text
+    assert "VI_1 is handed over to a peer for 30 min; vipwarden handover VI_1 --back ends it" in text
+    assert "! handed over VRRP VI_1 for 2 h: this node cannot take the VIPs if the peer fails" in page(2)
+    verdict.maintenance = ""
+    assert "✕ BAD script web VI_3 is in FAULT · closed" in page(0.5)
