@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.render.model import BACKEND, Cell, Column, Group, Problem, Row, key, named
 from exporter.render.table import Table, drawn
 from exporter.render.words import Mark, count, size, speed, things
 from exporter.sources.ipvs.history import ACTIVE, CONNECTIONS, LIVE, WHOLE, name
+from vipwarden.core.result import OK
+from vipwarden.state.standing import standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from exporter.render.history import Past
     from exporter.render.model import Room
     from exporter.render.rates import Growth
     from vipwarden.node.ipvs.read import Server, Service
+    from vipwarden.state.verdict import Verdict
 
     Endpoint = tuple[str, str]
     Ticks = Mapping[Hashable, Sequence[tuple[int, bytes]]]
 
 WRITE = (count, count, count, size, size)  # of each of COUNTERS
 COUNTED = ("Connections", "Packets in", "Packets out", "Received", "Sent")
-_LIVE, _QUIET = Mark("good", "live"), Mark("warn", "weight 0")
+_LIVE, _QUIET, _KEPT = Mark("good", "live"), Mark("warn", "weight 0"), Mark("maint", "weight 0")
+_CHECKED = re.compile(r"[^@]+@\[?([^]@]+?)\]?(?:@.+)?:([0-9]+)")  # NAME@ADDRESS:PORT or NAME@ADDRESS@VIP:PORT
+
+
+def causes(verdicts: Iterable[Verdict]) -> dict[Endpoint, bool]:
+    """Return the real servers whose own checks are not OK or, True, in maintenance: of these is the weight 0."""
+    known: dict[Endpoint, bool] = {}
+    for verdict in verdicts:
+        if (match := _CHECKED.fullmatch(verdict.name)) and (verdict.maintenance or standing(verdict).state != OK):
+            known[match[1], match[2]] = known.get((match[1], match[2]), False) or bool(verdict.maintenance)
+    return known
 
 
 class Known:
-    """A virtual service with its sums."""
+    """A virtual service with its sums; ``causes`` are those of weights of 0."""
 
-    def __init__(self, service: Service, growth: Growth, hour: Past, ticks: Ticks) -> None:
+    def __init__(
+        self, service: Service, growth: Growth, hour: Past, ticks: Ticks, causes: Mapping[Endpoint, bool]
+    ) -> None:
         self.service = service
         self.growth = growth
         self.name = title(service)
         self._key = name(service)
         self._hour = hour
         self._ticks = ticks
+        self.causes = causes
         self.servers = [_Item(self, server) for server in service.servers]
         weights = [item.server.weight for item in self.servers if item.server.weight > 0]
         self.live, self.total, self.is_even = len(weights), sum(weights), len(set(weights)) < 2
@@ -79,14 +96,13 @@ class Known:
         return Group(place, self.mark, self.name, text, facts, rows, is_open, share)
 
     def problems(self) -> Iterator[Problem]:
-        """Yield that no real server is live, or which of them get no new connections."""
+        """Yield that no real server is live, or which get no new connections, though no check says why."""
         number = len(self.servers)
         if not self.live:
             text = f"{things(number, 'real server')}, none of them with a weight above 0"
             row = key("ipvs", self.name)
             yield Problem(self.mark, f"IPVS {self.name}", text if number else "no real servers", row, BACKEND)
-        elif self.live < number:
-            quiet = [item.name for item in self.servers if item.server.weight <= 0]
+        elif quiet := [it.name for it in self.servers if it.server.weight <= 0 and it.endpoint not in self.causes]:
             mark = Mark("warn", f"{count(len(quiet))} of {count(number)} at weight 0")
             yield Problem(mark, f"IPVS {self.name}", named(quiet), key("ipvs", self.name))
 
@@ -121,7 +137,9 @@ def _endpoint(address: str, port: int) -> str:
 
 
 def _mark(item: _Item) -> Mark:
-    return _LIVE if item.server.weight > 0 else _QUIET
+    if item.server.weight > 0:
+        return _LIVE
+    return _KEPT if item.service.causes.get(item.endpoint) else _QUIET
 
 
 def rated(number: int, rate: float | None, write: Callable[[float], str]) -> Cell:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from exporter.render.model import Section
 from exporter.render.rates import Rates
 from exporter.render.words import span
-from exporter.sources.ipvs.services import COUNTED, TABLE, WRITE, Known, rated, title
+from exporter.sources.ipvs.services import COUNTED, TABLE, WRITE, Known, causes, rated, title
 from exporter.sources.ipvs.source import past
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ class View:
         growth = self._rates.take(look.outcomes["ipvs"].when, _counters(facts))
         hour = past(look.settings)
         ticks = hour.ticks(look.outcomes["ipvs"].when)
-        known = [Known(service, growth, hour, ticks) for service in facts.services]
+        checks = look.facts("checks")
+        because = causes(checks.verdicts if checks else ())
+        known = [Known(service, growth, hour, ticks, because) for service in facts.services]
         totals = map(rated, _totals(facts), growth.of(""), WRITE)
         order: Callable[[Known], float] = Known.rank
         if TABLE.order(look.room):

@@ -138,3 +138,18 @@ def test_what_is_meant_is_no_problem_until_it_is_forgotten(show: Shown) -> None:
     assert "! handed over VRRP VI_1 for 2 h: this node cannot take the VIPs if the peer fails" in page(2)
     verdict.maintenance = ""
     assert "✕ BAD script web VI_3 is in FAULT · closed" in page(0.5)
+
+
+def test_a_real_server_without_weight_is_told_by_its_check(show: Shown) -> None:
+    """Once: by the check that is not OK, or not at all in maintenance. What nobody explains is a warning."""
+    servers = [("198.51.100.21", 0, 1), ("198.51.100.22", 0, 1), ("2001:db8::1", 0, 1), ("198.51.100.24", 5, 1)]
+    table = sample.ipvs(0, [sample.service("192.0.2.10", 80, servers, 0)])
+    bad = Result(State.CRITICAL, "closed")
+    names = ("web@198.51.100.21:80", "web@[2001:db8::1]@192.0.2.10:80")
+    verdicts = [Verdict(name, "port", bad, time(), boot(), 0.1) for name in names]
+    verdicts[0].maintenance = "drain"
+    text = show(outcomes(ipvs=table, checks=Checks(verdicts))).text
+    assert "2 things are wrong" in text
+    in_order(text, f"✕ CRITICAL {names[1]} closed", "! 1 of 4 at weight 0 IPVS TCP 192.0.2.10:80 198.51.100.22:80")
+    assert "198.51.100.21:80 Route ‖ weight 0" in text
+    assert "198.51.100.22:80 Route ! weight 0" in text
