@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _FEW_ITEMS = 4  # of a cell; more are folded
 _MOST_TICKS = 20
+_LONG = 24  # characters of a name that may not have room in a line
 _OF_CELLS = ("word", "text", "bytes", "check")  # classes that cells have as well as heads; others are numbers
 NOTHING = frozenset(("0", "-", "0/s", "0 B", "0 B/s", "none"))  # texts that say that there is nothing to see
 
@@ -121,7 +122,9 @@ class Table(Generic[Item]):
 
     def _line(self, item: Item) -> str:
         row = self._row(item)
-        begin = f'<tr id="{row.key}" class="{row.mark.tone}"><th scope="row">{escape(row.name)}{_small(row.under)}</th>'
+        wraps = ' class="long"' if len(row.name) > _LONG else ""  # else rows of one begin would all look the same
+        head = f'<th scope="row"{wraps}>{escape(row.name)}{_small(row.under)}</th>'
+        begin = f'<tr id="{row.key}" class="{row.mark.tone}">{head}'
         state = f"<td>{badge(row.mark)}{_small(row.since)}{_ticks(row.ticks) if row.ticks else ''}</td>"
         cells = "".join([_cell(starts, cell(item)) for starts, cell in self._cells])
         return f"{begin}{state}{cells}</tr>\n"

@@ -87,10 +87,18 @@ def count(value: float) -> str:
     return f"{value:,.0f}".replace(",", "\u202f")
 
 
+def short(value: float) -> str:
+    """Return a number for a narrow column, where a cut one would be another number: 9 999, 54 k, 1.2 M."""
+    for unit, size, least in (("P", 1e15, 1e15), ("T", 1e12, 1e12), ("G", 1e9, 1e9), ("M", 1e6, 1e6), ("k", 1e3, 1e4)):
+        if value >= least:
+            return f"{value / size:.0f} {unit}" if value >= 9.95 * size else f"{value / size:.1f} {unit}"
+    return count(value)
+
+
 def size(value: float) -> str:
     """Return bytes with a decimal prefix."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB", "EB"):
+        if value < 1000 or unit == "EB":
             break
         value /= 1000
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.render.model import Cell, Column
-from exporter.render.words import amount, count, number, span
+from exporter.render.words import amount, count, number, short, span
 from exporter.sources.haproxy.lines import is_up
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ RATE, REQUESTS, ERRORS_OF = sum_of("rate"), sum_of("req_rate"), sum_of("econ", "
 def number_column(head: str, *columns: str, look: str = "number") -> Column[Line]:
     """Return the column of a sum."""
     value = sum_of(*columns)
-    return Column(head, look, lambda line: Cell(count(value(line)) if any(line[it] for it in columns) else "-"), value)
+    write = short if look == "number" else count
+    return Column(head, look, lambda line: Cell(write(value(line)) if any(line[it] for it in columns) else "-"), value)
 
 
 def mark_of(line: Line) -> Mark:
@@ -51,8 +52,8 @@ def rate_of(line: Line, name: str) -> str:
 
 def gauge(line: Line, now: str, most: str, limit: str = "") -> Cell:
     """Return a gauge, its maximum since HAProxy's start and, if there is one, its limit."""
-    top = f" / {amount(line[limit])}" if limit and number(line[limit]) else ""
-    return Cell(amount(line[now]), f"/ {amount(line[most])}{top}" if line[most] else "")
+    top = f" / {amount(line[limit], short)}" if limit and number(line[limit]) else ""
+    return Cell(amount(line[now], short), f"/ {amount(line[most], short)}{top}" if line[most] else "")
 
 
 def last_session(line: Line) -> str:
@@ -63,4 +64,4 @@ def last_session(line: Line) -> str:
 def downtime(line: Line) -> Cell:
     """Return how often a server went down, and for how long."""
     lost = f"/ {span(number(line['downtime']))}" if number(line["downtime"]) else ""
-    return Cell(amount(line["chkdown"]), lost)
+    return Cell(amount(line["chkdown"], short), lost)

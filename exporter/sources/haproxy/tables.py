@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.render.model import Cell, Column, Group, Row, is_wrong, joined
 from exporter.render.table import Table, drawn
-from exporter.render.words import SEVERITY, Mark, amount, count, number, size, speed
+from exporter.render.words import SEVERITY, Mark, amount, count, number, short, size, speed
 from exporter.sources.haproxy.cells import (
     ERRORS_OF,
     RATE,
@@ -183,7 +183,7 @@ class Tables:
         return cell._replace(line=self._past.outline(line.counted[1:], TOTAL, speed, is_rate=True))
 
     def _errors(self, line: Line) -> Cell:
-        number_ = count(ERRORS_OF(line)) if line["econ"] or line["eresp"] else "-"
+        number_ = short(ERRORS_OF(line)) if line["econ"] or line["eresp"] else "-"
         return Cell(number_, line=self._past.outline(line.counted[1:], ERRORS, speed, is_rate=True))
 
     def _check(self, line: Line) -> Cell:

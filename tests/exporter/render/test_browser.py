@@ -179,6 +179,32 @@ def test_nothing_that_sticks_hides_what_a_link_of_the_headline_leads_to(seen: Se
     seen(look, haproxy=lambda: sample.haproxy(lines))
 
 
+def test_long_names_and_large_numbers_are_told_apart(seen: Seen) -> None:
+    """A name that is cut is that of the next row, and the begin of a number is another number."""
+    columns = ("qcur", "qmax", "scur", "smax", "slim", "econ", "eresp", "hrsp_5xx", "wretr", "dreq", "chkdown", "rate")
+    large = dict.fromkeys(columns, 98765432) | {"bin": 10**16, "bout": 10**18, "downtime": 10**7}
+    lines = [sample.server(f"backend-of-customer-{one:05}", one, "UP", **large) for one in range(3)]
+    lines += [sample.row(f"backend-of-customer-{one:05}", "BACKEND", 1, "UP", **large) for one in range(3)]
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        for width in (1280, 1900, 390):
+            await tab.look(width, motion="reduce")
+            assert await tab.run("document.querySelectorAll('.servers tbody th').length") == 3
+            await tab.run("document.querySelectorAll('#haproxy details').forEach((one) => { one.open = true; })")
+            assert await tab.run(_HALF) == []
+
+    seen(look, haproxy=lambda: sample.haproxy(lines))
+
+
+# a cell whose first text has no room, with an ellipsis where more follows
+_HALF = """[...document.querySelectorAll('.servers tbody :is(th, td)')].filter((one) => {
+  if (one.firstChild?.nodeType !== 3 || one.matches('.check')) return false;
+  const text = document.createRange(), own = one.getBoundingClientRect();
+  text.selectNode(one.firstChild);
+  return text.getBoundingClientRect().right > own.right - (one.children.length && one.matches('td') ? 8 : 0) + 1;
+}).map((one) => one.outerHTML)"""
+
+
 def test_without_motion_there_is_none(seen: Seen) -> None:
     """For who has asked for it."""
 

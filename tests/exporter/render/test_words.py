@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.render.words import amount, count, moment, size, span, speed, things, zone
+from exporter.render.words import amount, count, moment, short, size, span, speed, things, zone
 from tests.exporter.render.reading import outcomes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def test_times_are_in_their_largest_unit(seconds: float, text: str) -> None:
 def test_numbers_are_written_for_people() -> None:
     """Grouped, with decimal prefixes, and a dash for what is no number."""
     assert count(1234567) == "1\u202f234\u202f567"
-    assert [size(value) for value in (0, 999, 1500, 123456, 5e15)] == ["0 B", "999 B", "1.5 kB", "123 kB", "5000 TB"]
+    assert [size(value) for value in (0, 999, 1500, 123456, 5e15)] == ["0 B", "999 B", "1.5 kB", "123 kB", "5.0 PB"]
     assert [amount(text) for text in ("12", "", None, "-1", "x")] == ["12", "-", "-", "-", "-"]
     assert amount("1500", size) == "1.5 kB"
     assert [count(value) for value in (9_999_999, 10_000_000, 2e9, 3.14e12)] == [
@@ -40,6 +40,9 @@ def test_numbers_are_written_for_people() -> None:
     assert speed(1500, size) == "1.5 kB/s"
     assert [things(number, "thing") for number in (0, 1, 2)] == ["0 things", "1 thing", "2 things"]
     assert moment(1e30) == "?"
+    numbers = (0, 999, 9_999, 10_000, 54_321, 999_499, 1_234_567, 12_345_678, 9.4e17)
+    wanted = ["0", "999", "9\u202f999", "10 k", "54 k", "999 k", "1.2 M", "12 M", "940 P"]
+    assert [short(value) for value in numbers] == wanted
 
 
 @pytest.mark.parametrize(("name", "wanted"), [("UTC0", "UTC"), ("AAA-5:30", "UTC+05:30"), ("AAA3:30", "UTC-03:30")])
