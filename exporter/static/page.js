@@ -120,7 +120,10 @@ function show(fresh) {
   morph(node, fresh.getElementById("node"));
   morph(byId("sections"), fresh.getElementById("sections"));
   byId("read").replaceChildren(...fresh.getElementById("read").childNodes);
-  tell(before, states(node));
+  const [who, answers] = [document, fresh].map((it) => it.querySelector(".who"));
+  if (who.isEqualNode(answers)) tell(before, states(node));
+  else byId("said").textContent = `${answers.querySelector("h1").textContent} answers here now`; // by an address that moved
+  morph(who, answers);
   if (focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true }); // was moved
   if (!isCollapsed && anchorNode.isConnected && focusNode.isConnected) {
     const within = (one, offset) => Math.min(offset, one.nodeValue?.length ?? one.childNodes.length);
