@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.events.make import event, vrrp
 from vipwarden.events.explain import as_text, chains
@@ -84,3 +87,124 @@ def test_a_check_that_recovers_explains_who_preempts() -> None:
     )
     assert [it.name for it in chain.events] == ["haproxy", "VI_1", "VI_1"]
     assert chain.without is None
+
+
+def vip(at: float, state: str, node: str = "lb1") -> Event:
+    """Return an event of the VIP."""
+    return event(at, "vip", "192.0.2.1", of="VI_1", state=state, node=node, bid=node)
+
+
+def check(at: float, name: str, before: str, state: str, node: str = "lb1") -> Event:
+    """Return an event of a check."""
+    return event(at, "check", name, before=before, state=state, node=node, bid=node)
+
+
+def other(at: float, kind: str, state: str, node: str = "lb1", name: str = "") -> Event:
+    """Return an event of another kind."""
+    return event(at, kind, name or kind, state=state, node=node, bid=node)
+
+
+def taken(at: float, node: str = "lb2") -> list[Event]:
+    """Return what a node records that takes the VIP over."""
+    return [vrrp(at, "BACKUP", "MASTER", node=node), vip(at + 0.01, "held", node)]
+
+
+KILLED = [check(11.5, "haproxy", "OK", "CRITICAL"), vrrp(11.8, "MASTER", "FAULT"), vip(11.81, "gone"), *taken(12.4)]
+FLAPS = [("OK", "CRITICAL"), ("CRITICAL", "OK")] * 3
+
+
+@pytest.mark.parametrize(
+    "nearby",
+    [
+        pytest.param([check(5, "disk", "OK", "CRITICAL")], id="a check that moves nothing"),
+        pytest.param([check(9, "disk", "OK", "CRITICAL"), check(10, "disk", "CRITICAL", "OK")], id="it was over"),
+        pytest.param([check(4 + at, "web", *how) for at, how in enumerate(FLAPS)], id="it flaps"),
+        pytest.param([check(4 + at, "web", *how, node="lb2") for at, how in enumerate(FLAPS)], id="it flaps elsewhere"),
+        pytest.param([other(9, "agent", "stop"), other(10, "agent", "start")], id="a restart of the agent"),
+        pytest.param(
+            [other(9, "maintenance", "begin"), other(10, "maintenance", "end")], id="a maintenance that is over"
+        ),
+        pytest.param([other(9, "maintenance", "begin", "lb2")], id="a maintenance of the other node"),
+        pytest.param([other(11, "ipvs", "weight 0"), other(11, "haproxy", "DOWN")], id="a real server"),
+    ],
+)
+def test_what_happened_nearby_is_no_cause(nearby: list[Event]) -> None:
+    """Nor does it make the outage longer."""
+    (chain,) = chains(corrected([*nearby, *KILLED]))
+    assert [it.name for it in chain.events] == ["haproxy", "VI_1", "192.0.2.1", "VI_1", "192.0.2.1"]
+    assert chain.without == pytest.approx(0.91)
+
+
+def test_what_leads_to_each_other_is_one_cause() -> None:
+    """The process ends, the agent stands still, its check sees it late, and then knows less."""
+    before = [
+        other(9.2, "process", "ended", name="haproxy"),
+        other(11.4, "agent", "stall"),
+        KILLED[0],
+        check(11.6, "haproxy", "CRITICAL", "UNKNOWN"),
+    ]
+    (chain,) = chains(corrected([*before, *KILLED[1:]]))
+    assert [it.state for it in chain.events[:4]] == ["ended", "stall", "CRITICAL", "FAULT"]
+    assert chain.without == pytest.approx(3.21)
+
+
+def test_a_maintenance_of_both_nodes_is_an_outage() -> None:
+    """Nobody takes the VIP until one of them ends: both changes say for how long."""
+    events = [
+        other(10, "maintenance", "begin", "lb2"),
+        vrrp(10.3, "BACKUP", "FAULT", node="lb2"),
+        other(20, "maintenance", "begin"),
+        vrrp(20.5, "MASTER", "FAULT"),
+        vip(20.51, "gone"),
+        other(60, "maintenance", "end", "lb2"),
+        vrrp(60.5, "FAULT", "BACKUP", node="lb2"),
+    ]
+    (chain,) = chains(corrected(list(events)))
+    assert [(it.node, it.state) for it in chain.events] == [("lb1", "begin"), ("lb1", "FAULT"), ("lb1", "gone")]
+    assert chain.without == inf
+    assert "no node has taken the VIP" in list(as_text(chain))[-1]
+    first, second = chains(corrected([*events, *taken(64)]))
+    assert first.without == second.without == pytest.approx(43.5)
+    assert [(it.kind, it.state) for it in second.events[:2]] == [("maintenance", "end"), ("vrrp", "BACKUP")]
+
+
+def test_a_hand_over_that_fails_in_the_middle() -> None:
+    """It is the cause; what fails at the peer stands where it happened."""
+    events = [
+        other(10, "handover", "begin"),
+        vrrp(10.2, "MASTER", "FAULT"),
+        vip(10.21, "gone"),
+        check(10.4, "haproxy", "OK", "CRITICAL", "lb2"),
+        vrrp(10.6, "BACKUP", "FAULT", node="lb2"),
+        vrrp(15.2, "FAULT", "BACKUP"),
+        *taken(19, "lb1"),
+    ]
+    (chain,) = chains(corrected(events))
+    assert [it.kind for it in chain.events[:4]] == ["handover", "vrrp", "vip", "check"]
+    assert chain.without == pytest.approx(8.8)
+
+
+def test_where_the_record_does_not_show_who_held_the_vip_no_time_is_claimed() -> None:
+    """A node that lost its power records nothing more; of one node alone the other's VIPs are not known."""
+    power = [check(5, "haproxy", "", "OK"), *taken(13.2)]
+    (chain,) = chains(corrected(power))
+    assert chain.without is None
+    alone = [vip(1, "held"), vrrp(10, "MASTER", "BACKUP"), vip(10.01, "gone"), *taken(12, "lb1")]
+    (chain,) = chains(corrected(alone))
+    assert chain.without is None
+
+
+def test_a_vip_that_goes_to_and_fro_is_without_a_node_only_between() -> None:
+    """A restart of keepalived: the peer has it for a while, and nobody waits for its return."""
+    events = [
+        vip(10, "gone"),
+        vrrp(10.01, "MASTER", "STOP"),
+        other(10.5, "process", "ended", name="keepalived"),
+        *taken(10.6),
+        vrrp(12.1, "", "BACKUP"),
+        *taken(15.5, "lb1"),
+        vrrp(15.515, "MASTER", "BACKUP", node="lb2"),
+        vip(15.52, "gone", "lb2"),
+    ]
+    (chain,) = chains(corrected(events))
+    assert chain.without == pytest.approx(0.61)

@@ -6,19 +6,22 @@ nothing related came any more.
 
 from __future__ import annotations
 
+from math import inf
 from time import localtime, strftime
 from typing import TYPE_CHECKING, NamedTuple
 
 from vipwarden.events.event import HELD
+from vipwarden.events.outage import gaps, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from vipwarden.events.event import Event
 
 BEFORE = 15.0  # seconds from a cause to the change of MASTER: three adverts of 4 s, and a few bad runs
 _AFTER = 5.0  # seconds from one consequence to the next
 _SOON = 0.5  # seconds after which trouble, or its end, is no part of what has settled
+_LASTING = ("process", "restart")  # a daemon that has ended has done its harm, although another has started since
 _MOVES = ("vrrp", "vip")
 MASTER = "MASTER"
 _GOOD = ("OK", "WARNING")
@@ -37,7 +40,10 @@ _WORSE = {
 
 
 class Chain(NamedTuple):
-    """Events that belong together, by time; ``without`` is for how many seconds no node served, None if unknown."""
+    """Events that belong together, by time.
+
+    ``without`` is for how many seconds no node served: None if unknown, infinite where no node ever did again.
+    """
 
     events: list[Event]
     without: float | None
@@ -50,15 +56,37 @@ class Chain(NamedTuple):
 
 def chains(events: Sequence[Event]) -> list[Chain]:
     """Return the chains among events that stand in the order of their times."""
-    found: list[list[Event]] = []
+    found: list[Chain] = []
+    lost = gaps(events)
     end = 0
     for place, event in enumerate(events):
         if place < end or not _is_master_change(event):
             continue
-        causes = [it for it in events[end:place] if event.time - it.time <= BEFORE and _may_cause(it, event)]
+        causes = _causes(events[end:place], event)
         end = _last(events, place)
-        found.append(causes + [it for it in events[place:end] if _belongs(it)])
-    return [Chain(chain, _without(chain)) for chain in found]
+        chain = causes + [it for it in events[place:end] if _belongs(it)]
+        found.append(Chain(chain, without(chain, causes, lost)))
+    return found
+
+
+def _causes(events: Sequence[Event], change: Event) -> list[Event]:
+    """Return what may have caused a change of MASTER, of the events before it.
+
+    Trouble that was over by then has not, nor what came some time before the first of those that follow each other.
+    """
+    causes: list[Event] = []
+    over: set[tuple[str, ...]] = set()
+    for event in reversed(events):
+        if change.time - event.time > BEFORE:
+            break
+        of_what = event.node, event.kind, event.of, event.name
+        if of_what not in over and _may_cause(event, change):
+            if causes and causes[-1].time - event.time > _AFTER:
+                break
+            causes.append(event)
+        elif event.kind not in _LASTING and (event.kind != "check" or is_trouble(event) is not None):
+            over.add(of_what)
+    return causes[::-1]
 
 
 def _is_master_change(event: Event) -> bool:
@@ -69,9 +97,12 @@ def _may_cause(event: Event, change: Event) -> bool:
     """Return whether an event may have caused a change of MASTER.
 
     A node loses it by its own trouble, or as another recovers; a node gains it by the trouble of another, or recovers.
+    A node that fails does that by itself.
     """
     trouble = is_trouble(event)
     is_own, gains = event.node == change.node, change.state == MASTER
+    if change.state in _FAILED and not is_own:
+        return False
     return trouble is not None and trouble is (is_own is not gains)
 
 
@@ -87,6 +118,8 @@ def is_trouble(event: Event) -> bool | None:
         return event.state == "DOWN" if down else None
     if event.kind == "source" and event.of:  # a collector of the exporter, whose user causes nothing
         return None
+    if event.kind == "maintenance" and event.state == "end":
+        return False
     return True if event.state in _WORSE.get(event.kind, ()) else None
 
 
@@ -109,18 +142,6 @@ def _belongs(event: Event) -> bool:
     return event.kind in _MOVES or is_trouble(event) is not None
 
 
-def _without(chain: Iterable[Event]) -> float | None:
-    """Return the seconds from the first failure, or the loss of the VIP, until the VIP was held again."""
-    lost: float | None = None
-    without: float | None = None
-    for event in chain:
-        if event.kind in ("check", "haproxy", "process", "vip") and is_trouble(event) and lost is None:
-            lost = event.time
-        elif event.kind == "vip" and event.state == "held" != event.before:
-            without = 0.0 if lost is None else event.time - lost
-    return without
-
-
 def as_text(chain: Chain) -> Iterator[str]:
     """Yield the lines of a chain: its cause with the time, and then how many seconds later each event was."""
     first = chain.events[0]
@@ -128,7 +149,10 @@ def as_text(chain: Chain) -> Iterator[str]:
         when = clock(event.time) if event is first else f"+{max(0.0, event.time - first.time):.2f} s"
         yield f"{when:>12}  {event.node:<12} {said(event)}"
     if chain.without is not None:
-        yield f"{'':>12}  {', '.join(chain.instances)}: clients were without for about {chain.without:.1f} s"
+        words = f"were without for about {chain.without:.1f} s"
+        if chain.without == inf:
+            words = "are without since then: no node has taken the VIP in this record"
+        yield f"{'':>12}  {', '.join(chain.instances)}: clients {words}"
 
 
 def said(event: Event) -> str:
