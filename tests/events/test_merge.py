@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.events.make import event, vrrp
+from tests.events.make import EPOCH, event, vrrp
 from vipwarden.events.clocks import Bound, agreed
-from vipwarden.events.merge import merged
+from vipwarden.events.merge import about, merged
 
 if TYPE_CHECKING:
     from vipwarden.events.event import Event
@@ -187,3 +187,56 @@ def test_hundreds_of_vips_that_flap_take_no_time() -> None:
     offset = offsets["lb2"]
     assert offset is not None
     assert abs(offset.seconds - 3) < 0.2
+
+
+def wrong_by(whole: list[Event]) -> float:
+    """Return by how many seconds the worst time of a node is wrong; EPOCH + boot is the truth."""
+    return max(abs(it.time - EPOCH - it.boot) for it in whole)
+
+
+FAILURES = [(20_000.0 + 7_000 * place, how) for place, how in enumerate(["FAULT", "preempted", "STOP"] * 5)]
+
+
+@pytest.mark.parametrize("rate", [20e-6, -20e-6, 100e-6])
+def test_a_clock_that_drifts_is_right_all_along(rate: float) -> None:
+    """Nobody corrects it: after a week it is ahead by a minute."""
+    one, two = history(FAILURES, 3.0, 0.01, 0.6)
+    for it in two:
+        it.wall += rate * it.boot
+    whole, offsets = merged([one, two])
+    assert wrong_by(whole) < 0.2
+    assert "and at the end" in about(offsets)[0]
+
+
+def test_each_boot_has_its_own_difference() -> None:
+    """A clock without a battery; a boot of which nothing is known is taken to be as that before."""
+    one, two = history(FAILURES, 3.0, 0.01, 0.6)
+    third = len(two) // 3
+    for it in two[third:]:
+        it.wall += 40
+        it.bid = "later"
+    two += [event(one[-1].boot + at, node="lb2", bid="last", ahead=43.0) for at in (100.0, 200.0)]
+    assert wrong_by(merged([one, two])[0]) < 0.2
+
+
+def test_a_boot_with_a_single_change_is_as_the_others() -> None:
+    """The other node had lost its power, and recorded nothing: what it did hours ago has nothing to do with it."""
+    one, two = history(FAILURES, 3.0, 0.01, 0.6)
+    alone = vrrp(one[-1].boot + 5000, "BACKUP", "MASTER", node="lb2", ahead=3.0)
+    alone.bid = "later"
+    assert wrong_by(merged([one, [*two, alone]])[0]) < 0.2
+
+
+def test_many_nodes_and_boots_take_no_time() -> None:
+    """As a container has another name at each start; and whatever somebody writes."""
+    names = [event(float(at), "vip", "a", of="V", node=f"c{at % 3000}", bid=f"b{at}") for at in range(20_000)]
+    begun = time.process_time()
+    _, offsets = merged([names])
+    states = ("held", "gone")
+    one, two = (
+        [event(at, "vip", "a", of="V", node=node, bid=f"{node}{at // 4}", state=states[at % 2]) for at in range(20_000)]
+        for node in ("a", "b")
+    )
+    merged([one, two, [event(it.boot, "process", node="b", bid=it.bid, state="ended") for it in two]])
+    assert time.process_time() - begun < 8
+    assert about(offsets)[-1] == "2984 more nodes: their clocks are not compared with that of c0"

@@ -10,6 +10,8 @@ twice.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from math import inf
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,23 +49,30 @@ class Bound(NamedTuple):
 
 
 class Offset(NamedTuple):
-    """A clock is ahead of the reference by ``seconds``, give or take ``error``; ``pairs`` of events say so."""
+    """A clock is ahead of the reference by ``seconds``, give or take ``error``; ``pairs`` of events say so.
+
+    At the end of the record by ``last`` seconds, where that differs.
+    """
 
     seconds: float
     error: float
     pairs: int
+    last: float | None = None
 
 
-def offset_of(reference: Sequence[Event], other: Sequence[Event]) -> Offset | None:
-    """Return by how much the clock of ``other`` is ahead; None where what they share says too little."""
-    ours, theirs = _changes(reference), _changes(other)
+def offset_of(reference: Sequence[Event], other: Sequence[Event], enough: float = _ENOUGH) -> Offset | None:
+    """Return by how much the clock of ``other`` is ahead; None where what they share says too little.
+
+    For ``enough`` of the changes of one of them, a part of 1, the difference has to be right.
+    """
+    ours, theirs = changes(reference), changes(other)
     troubled = _troubled(reference) | _troubled(other)
     strangers = _strangers(reference, other)
     names = [name for name in ours.keys() & theirs.keys() if name not in strangers]
     bounds: list[tuple[Bound, Event, Event]] = []
     names = names[: _MOST_PAIRS // 4]
     most = int((_MOST_PAIRS / max(1, len(names))) ** 0.5)
-    ours, theirs = ({name: changes[name][-most:] for name in names} for changes in (ours, theirs))
+    ours, theirs = ({name: part[name][-most:] for name in names} for part in (ours, theirs))
     for name in names:
         for mine in ours[name]:
             for its in theirs[name]:
@@ -76,10 +85,10 @@ def offset_of(reference: Sequence[Event], other: Sequence[Event]) -> Offset | No
     fitting = [(mine, its) for bound, mine, its in bounds if bound.low <= far and near <= bound.high]
     # changes without a partner speak against it, but for those that the shorter record does not have
     parts = [
-        len({pair[side] for pair in fitting}) / sum(len(changes[name]) for name in names)
-        for side, changes in enumerate((ours, theirs))
+        len({pair[side] for pair in fitting}) / sum(len(part[name]) for name in names)
+        for side, part in enumerate((ours, theirs))
     ]
-    return offset if max(parts) >= _ENOUGH else None
+    return offset if max(parts) >= enough else None
 
 
 def _strangers(reference: Sequence[Event], other: Sequence[Event]) -> set[str]:
@@ -97,14 +106,14 @@ def _vips(events: Sequence[Event]) -> dict[str, set[str]]:
     return found
 
 
-def _changes(events: Sequence[Event]) -> Mapping[str, list[Event]]:
+def changes(events: Iterable[Event]) -> Mapping[str, list[Event]]:
     """Return the changes into and out of MASTER by instance, and of VIPs by address, the last of each."""
     found: dict[str, list[Event]] = {}
     for event in events:
         is_change = event.kind == "vrrp" and event.of == "INSTANCE" and "MASTER" in (event.state, event.before)
         if is_change or (event.kind == "vip" and event.before != event.state):
             found.setdefault(f"{event.kind} {event.name}", []).append(event)
-    return {name: changes[-_MOST:] for name, changes in found.items()}
+    return {name: part[-_MOST:] for name, part in found.items()}
 
 
 def _troubled(events: Iterable[Event]) -> set[Event]:
@@ -116,7 +125,14 @@ def _troubled(events: Iterable[Event]) -> set[Event]:
             gone += [event] if event.state == GONE else []
         elif is_trouble(event):
             times.setdefault(event.node, []).append(event.time)
-    return {it for it in gone if any(-_ENDS < it.time - time < BEFORE for time in times.get(it.node, ()))}
+    for found in times.values():
+        found.append(inf)
+    return {it for it in gone if _next(times.get(it.node, [inf]), it.time - BEFORE) < it.time + _ENDS}
+
+
+def _next(times: Sequence[float], time: float) -> float:
+    """Return the first of times that is after another."""
+    return times[bisect_right(times, time)]
 
 
 def _bounds(mine: Event, its: Event, troubled: Container[Event]) -> list[Bound]:

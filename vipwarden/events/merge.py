@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vipwarden.core.result import one_line
-from vipwarden.events.clocks import Offset, offset_of
+from vipwarden.events.clocks import Offset
+from vipwarden.events.drift import apart
 from vipwarden.events.order import corrected, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from vipwarden.events.event import Event
+
+
+_MOST_NODES = 16  # whose clocks are compared
 
 
 def merged(nodes: Sequence[Iterable[Event]]) -> tuple[list[Event], dict[str, Offset | None]]:
@@ -22,11 +26,14 @@ def merged(nodes: Sequence[Iterable[Event]]) -> tuple[list[Event], dict[str, Off
     whole: list[Event] = []
     offsets: dict[str, Offset | None] = {}
     for name, events in _by_node(nodes).items():
-        offset = offset_of(whole, events) if whole else Offset(0.0, 0.0, 0)
-        offsets[name] = offset
-        for event in events:
-            event.time -= offset.seconds if offset else 0.0
-        whole = sorted(whole + events, key=lambda event: event.time) if whole else events
+        if not offsets:
+            offsets[name] = Offset(0.0, 0.0, 0)
+        else:
+            offsets[name] = apart(whole, events) if len(offsets) < _MOST_NODES else None
+        whole += events
+        if len(offsets) < _MOST_NODES:
+            whole.sort(key=lambda event: event.time)
+    whole.sort(key=lambda event: event.time)
     return whole, offsets
 
 
@@ -71,14 +78,23 @@ def about(offsets: Mapping[str, Offset | None]) -> list[str]:
     lines = []
     names = {node: one_line(node, 60) for node in offsets}
     first = next(iter(names.values()), "")
-    for node, offset in list(offsets.items())[1:]:
+    for node, offset in list(offsets.items())[1:_MOST_NODES]:
         if offset is None:
-            why = "no advert that both saw is recorded"
+            why = "the record has no change of MASTER or of a VIP that both saw within a day of their clocks"
             lines.append(f"{names[node]}: its clock is not compared with that of {first}: {why}")
         else:
-            word = "ahead of" if offset.seconds > 0 else "behind"
             lines.append(
-                f"{names[node]}: its clock is {abs(offset.seconds):.2f} s {word} that of {first}, give or take"
-                f" {offset.error:.2f} s, by {offset.pairs} changes that both saw; corrected"
+                f"{names[node]}: its clock is {_ahead(offset)} that of {first}, give or take {offset.error:.2f} s,"
+                f" by {offset.pairs} changes that both saw; corrected"
             )
+    if len(offsets) > _MOST_NODES:
+        lines.append(f"{len(offsets) - _MOST_NODES} more nodes: their clocks are not compared with that of {first}")
     return lines
+
+
+def _ahead(offset: Offset) -> str:
+    word = "ahead of" if offset.seconds > 0 else "behind"
+    if offset.last is None:
+        return f"{abs(offset.seconds):.2f} s {word}"
+    then = "ahead of" if offset.last > 0 else "behind"
+    return f"{abs(offset.seconds):.2f} s {word}, and at the end {abs(offset.last):.2f} s {then}"
