@@ -29,7 +29,7 @@ SOCKET = "vipwarden-exporter.socket"
 CODE = "/usr/lib/vipwarden/code"
 TRACK = "/run/vipwarden/track/web"
 CONFIG = """\
-checks: {web: {check: port, interval: 0.2, timeout: 0.2, host: 127.0.0.1, port: 8080}}
+checks: {web: {check: port, interval: 2, timeout: 2, host: 127.0.0.1, port: 8080}}
 exporter: {listen: "127.0.0.1:9877"}
 """
 KEEPALIVED = """\
