@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# what a notify script could reach the machine by
-_WITHOUT = "-sys_admin,-sys_module,-sys_boot,-sys_rawio,-sys_time,-sys_ptrace,-sys_chroot,-mknod"
+# what keepalived and servers need: by any other right a script could reach the machine, its clock, its kernel's log
+_RIGHTS = (
+    "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_broadcast"
+    ",+net_admin,+net_raw,+ipc_lock,+ipc_owner,+lease,+audit_write,+sys_nice,+sys_resource"
+)
 _CODE = str(Path(__file__).parents[2])
 _HOLDER = f"import sys; sys.path.insert(0, {_CODE!r}); from rehearse.stage.holder import main; main()"
 # processes of the node see each other; settings of the machine are read only, those of the network are its own
@@ -28,6 +31,7 @@ mount --bind /proc/sys/net "$1/proc/sys/net"
 shift
 exec "$@"
 """
+PRIORITY = 10  # of the real-time class: the least that comes before all else
 _END = 60
 _ANSWER = 10.0  # seconds
 _MOST_MEMORY = 4 << 30  # bytes of a process
@@ -93,7 +97,7 @@ class Held:
 
     @staticmethod
     def _limits() -> tuple[str, ...]:
-        return ("setpriv", f"--bounding-set={_WITHOUT}", f"--inh-caps={_WITHOUT}")
+        return ("setpriv", f"--bounding-set={_RIGHTS}", "--inh-caps=-all")
 
     def serve(self, services: list[dict[str, Any]]) -> None:
         """Have these services from now on."""
@@ -143,7 +147,11 @@ class Held:
 
 def below(pid: int) -> list[int]:
     """Return the processes that a process has started, and theirs."""
+    return [it for child in children(pid) for it in (child, *below(child))]
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
     with suppress(OSError):
-        children = [int(it) for it in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
-        return [it for child in children for it in (child, *below(child))]
+        return [int(it) for it in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
     return []

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rehearse.stage.breaks import failed, noticed, restored
 from rehearse.stage.build import certificate, set_up, set_up_client, stages
 from rehearse.stage.client import Client, Ears
-from rehearse.stage.held import Held
+from rehearse.stage.held import PRIORITY, Held
 from rehearse.stage.loop import Loop
 from rehearse.stage.observe import Observer
 from rehearse.stage.play import play
@@ -82,7 +82,7 @@ def _order() -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     Path("/run/netns").mkdir(exist_ok=True)
     Held.certificate = certificate()
-    urgent = ("chrt", "-f", "10")
+    urgent = ("chrt", "-f", str(PRIORITY))
     if not subprocess.run([*urgent, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
         Held.urgent = urgent
     order: dict[str, Any] = json.load(sys.stdin)

@@ -19,6 +19,7 @@ from rehearse.model.faults import FAIL, STOP, Fault
 from rehearse.model.two import predict_two
 from rehearse.stage.apart import StageError
 from rehearse.stage.apart import run as run_stage
+from rehearse.stage.held import Held
 from rehearse.stage.two import perform_two
 from rehearse.stage.watch import changes
 from tests.commands import BIN, environment, needs_namespaces, program, run
@@ -248,3 +249,20 @@ def test_what_keepalived_runs_cannot_write_to_the_machine(nodes: list[str], tmp_
     ran = run(tmp_path, "vipwarden", "rehearse", *nodes[:2], "--faults", "stopped on lb1")
     assert (ran.code, ran.out) == (3, "")
     assert "'a/b' is no name of an interface" in ran.err
+
+
+def test_scripts_have_no_right_by_which_they_reach_the_machine() -> None:
+    """Not its clock, devices, modules, files by their handles, nor its kernel's log."""
+    if os.geteuid() != 0:
+        pytest.skip("only root has rights to lose")
+    for name in ("setpriv", "prlimit"):
+        program(name)
+    command = Held("none", Path("/")).command("grep", "Cap", "/proc/self/status")
+    command = command[command.index("setpriv") :]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+    rights = {line.partition(":")[0]: int(line.split()[1], 16) for line in said.splitlines()}
+    reached = (2, 16, 17, 18, 19, 21, 22, 25, 27, 34)  # dac_read_search ... syslog, of <linux/capability.h>
+    for name in ("CapBnd", "CapPrm"):
+        assert not any(rights[name] >> it & 1 for it in reached)
+        assert rights[name] >> 12 & 1  # net_admin
+    assert not rights["CapInh"]
