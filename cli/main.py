@@ -67,8 +67,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def entry() -> None:
     """Run the command and leave with its code."""
-    if sys.stdout is None:  # closed by the caller, who wants the code alone
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the end
+    for name in ("stdout", "stderr"):  # closed by the caller, who wants the code alone
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - until the end
     try:
         code = main(sys.argv[1:])
         _flush()
@@ -76,11 +77,15 @@ def entry() -> None:
         code = 130
     except BrokenPipeError:
         os._exit(141)  # a plain exit would try to write it once more
+    except OSError:
+        _flush("\n")  # where it is the answer that has no room, it ends here
+        raise
     sys.exit(code)
 
 
-def _flush() -> None:
+def _flush(last: str = "") -> None:
     try:
+        sys.stdout.write(last)
         sys.stdout.flush()
     except BrokenPipeError:
         raise

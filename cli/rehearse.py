@@ -11,10 +11,11 @@ from cli.rehearsed import by_place, findings, report, writable, write_page
 from rehearse.change import ChangeError, apply
 from rehearse.conf import cluster as cluster_of
 from rehearse.conf import configuration
+from rehearse.expected import ExpectedError, differences, expected
 from rehearse.model.faults import faults as all_faults
 from rehearse.model.predict import predict
 from rehearse.real import Reals
-from rehearse.report import ExpectedError, as_json, as_text, differences, pairs_as_text
+from rehearse.report import as_json, as_text, pairs_as_text
 from rehearse.rows import lines
 from rehearse.search import proposed
 from rehearse.services import notes, scripts_run, service_faults
@@ -95,8 +96,13 @@ def rehearse(
         confs = [(name, _parse(name, path)) for name, path in nodes]
         version = keepalived_version or installed()
         cluster = cluster_of(confs, version)
-        _refuse_too_many(cluster)
-        wanted_text = _slurp(expect) if expect else ""
+        _refuse(cluster, confs)
+        wanted_then = expected(_slurp(expect), names) if expect else None
+        if html:
+            writable(html)
+    except ExpectedError as error:
+        sys.stderr.write(f"vipwarden rehearse: {expect}: {one_line(str(error), 300)}; nothing was run\n")
+        return UNREADABLE
     except ConfError as error:
         sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 300)}\n")
         return UNREADABLE
@@ -111,8 +117,6 @@ def rehearse(
     given = [(name, path, conf) for (name, path), (_, conf) in zip(nodes, confs, strict=True)]
     said = [] if what_if else findings(confs, version)
     try:
-        if html:
-            writable(html)
         steps = clock_faults(cluster) if step_clock else []
         observed = [] if dry else observe(cluster, given, version)
         ran = scripts_run(cluster, observed)
@@ -143,9 +147,11 @@ def rehearse(
         sys.stdout.write(
             _as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in (*notes(ran), *behind.notes))
         )
-    if expect:
-        return _compared(found, both, expect, wanted_text)
-    return BAD_CODE if any(line.verdict == BAD for line in (*found, *both.lines)) else GOOD
+    if wanted_then is None:
+        return BAD_CODE if any(line.verdict == BAD for line in (*found, *both.lines)) else GOOD
+    differing = differences(found, both.lines, wanted_then)
+    sys.stderr.writelines(f"{it}\n" for it in differing)
+    return BAD_CODE if differing else GOOD
 
 
 def _parse(name: str, given: str) -> Block:
@@ -163,8 +169,10 @@ def _chosen(possible: list[Fault], words: Sequence[str], names: list[str], most:
     return chosen
 
 
-def _refuse_too_many(cluster: Cluster) -> None:
-    for node in cluster.nodes:
+def _refuse(cluster: Cluster, confs: Sequence[tuple[str, Block]]) -> None:
+    for node, (_, conf) in zip(cluster.nodes, confs, strict=True):
+        if not node.instances:
+            raise ConfError(f"{conf.path} of {node.name} has no vrrp_instance, nor what it includes: no VIP can move")
         if len(node.instances) > _MOST_INSTANCES:
             raise ConfError(f"{node.name} has {len(node.instances)} instances: at most {_MOST_INSTANCES} are rehearsed")
 
@@ -183,20 +191,7 @@ def _slurp(path: str) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _compared(found: list[Line], both: Both, expect: str, wanted: str) -> int:
-    """Return the exit code, and say what is not as expected."""
-    try:
-        differing = differences(found, both.lines, wanted)
-    except ExpectedError as error:
-        sys.stderr.write(f"vipwarden rehearse: {expect}: {one_line(str(error))}\n")
-        return UNREADABLE
-    sys.stderr.writelines(f"{it}\n" for it in differing)
-    return BAD_CODE if differing else GOOD
-
-
 def _as_text(found: Sequence[Line], both: Both | None) -> str:
-    if not found:
-        return "There is no vrrp_instance: nothing moves.\n"
     colour = sys.stdout.isatty()
     return as_text(found, colour=colour) + (pairs_as_text(both, colour=colour) if both is not None else "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import combining, east_asian_width
 
 from rehearse.rows import as_dict
 from rehearse.verdict import BAD, GOOD, OPEN
@@ -25,10 +26,6 @@ _LEGEND = (
     "well. What lasts is in the verdict."
 )
 _REAL_LEGEND = "requests = of those that clients sent to the VIP while the fault lasted, these were lost."
-
-
-class ExpectedError(Exception):
-    """The file of what was expected cannot be read."""
 
 
 class Both(NamedTuple):
@@ -83,16 +80,21 @@ def is_news(line: Line) -> bool:
 
 def _table(found: Sequence[Line], *, colour: bool) -> list[str]:
     rows = cells(found)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)][:-1]
     table = []
     for number, row in enumerate(rows):
-        start = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        start = "  ".join(cell + " " * (width - _columns(cell)) for cell, width in zip(row, widths, strict=False))
         word = row[-1]
         if colour and number:
             line = found[number - 1]
             word = word.replace(line.verdict, f"\x1b[1;{_COLOURS[line.verdict]}m{line.verdict}\x1b[0m", 1)
         table.append(f"{start}  {word}")
     return table
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(1 + (east_asian_width(it) in "WF") for it in text if not combining(it))
 
 
 def cells(found: Sequence[Line]) -> list[tuple[str, ...]]:
@@ -158,37 +160,3 @@ def as_json(found: Sequence[Line], pairs: Both | None = None, **more: object) ->
         both["pairs"] = [as_dict(line) for line in pairs.lines]
         both["pairs_left_out"] = {"void": pairs.void, "one_is_bad": pairs.old, "no_time": pairs.late}
     return json.dumps({**more, "faults": [as_dict(line) for line in found], **both}, indent=2) + "\n"
-
-
-def differences(found: Sequence[Line], pairs: Sequence[Line], text: str) -> list[str]:
-    """Return what is not as in the JSON of an earlier run: owners and verdicts, not times; raises ExpectedError.
-
-    A file without pairs expects none in particular.
-    """
-    try:
-        whole = json.loads(text)
-        expected = {
-            (it["fault"], vip): ([*it["during"]], [*it["after"]], str(it["verdict"]))
-            for it in (*whole["faults"], *whole.get("pairs", ()))
-            for vip in it["vips"]
-        }
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ExpectedError(f"it is not what rehearse --json writes ({type(error).__name__}: {error})") from None
-    own = {
-        (line.fault, vip): (line.during, line.after, line.verdict)
-        for line in (*found, *(pairs if "pairs" in whole else ()))
-        for vip in line.vips
-    }
-    said = []
-    for key in sorted({*expected, *own}):
-        fault, vip = key
-        one, other = expected.get(key), own.get(key)
-        if one is None or other is None:
-            said.append(f"{fault}: {vip}: {'not expected' if one is None else 'expected, and does not come up'}")
-        elif one != other:
-            was, is_now = (
-                f"{' and '.join(it[0]) or 'nobody'}, then {' and '.join(it[1]) or 'nobody'}, {it[2]}"
-                for it in (one, other)
-            )
-            said.append(f"{fault}: {vip}: expected {was}; it is {is_now}")
-    return [one_line(it, 300) for it in said]

@@ -91,7 +91,7 @@ def page(report: Report) -> str:
     header = add(body, "header")
     add(header, "h1", title)
     add(header, "p", f"{report.means} {report.versions}. {report.time}", class_="dim")
-    add(header, "p", counts(report.lines) if report.lines else "There is no vrrp_instance: nothing moves.")
+    add(header, "p", counts(report.lines))
     if report.both.lines:
         add(header, "p", counts_of_pairs(report.both))
     main = add(body, "main")

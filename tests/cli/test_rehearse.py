@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.rehearse import main
-from tests.commands import CODE
+from tests.commands import CODE, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,8 +196,46 @@ def test_huge_configurations_end_in_bounded_time(
     assert time.process_time() - begun < 60  # 3 s where nothing else runs
 
 
-def test_a_node_without_instances_has_nothing_to_rehearse(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """It says so."""
-    (tmp_path / "keepalived.conf").write_text("global_defs {\n}\n", encoding="ascii")
-    words = [f"lb1={tmp_path}", f"lb2={tmp_path}"]
-    assert rehearse(capsys, *words) == (0, "There is no vrrp_instance: nothing moves.\n", "")
+@pytest.mark.parametrize("text", [b"", b"global_defs {\n}\n", "vrrp_instance V {".encode("utf-16"), b"listen web\n"])
+def test_a_node_without_instances_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: bytes) -> None:
+    """Another file than was meant must not pass for a pair whose faults are all open to choice."""
+    path = tmp_path / "keepalived.conf"
+    path.write_bytes(text)
+    for words in ([f"lb1={path}", nodes("fault")[1]], [nodes("fault")[0], f"lb2={tmp_path}"]):
+        code, out, err = rehearse(capsys, *words)
+        assert (code, out) == (3, "")
+        assert f"{path} of lb{1 + ('docs' in words[0])} has no vrrp_instance" in err
+
+
+def test_what_was_expected_is_read_before_anything_runs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Also where it is of other nodes, and of any JSON."""
+    path = tmp_path / "expected.json"
+    path.write_text(rehearse(capsys, *nodes("fault"), "--json")[1], encoding="utf-8")
+    other = ["x" + it[3:] for it in nodes("fault")[:1]] + nodes("fault")[1:]
+    code, out, err = rehearse(capsys, *other, "--expect", str(path))
+    assert (code, out) == (3, "")
+    assert "it is of the nodes lb1, lb2, not of x, lb2; nothing was run" in err
+    line = {"fault": 5, "vips": ["x", None], "during": [1], "after": [None], "verdict": None}
+    path.write_text(json.dumps({"faults": [line]}), encoding="utf-8")
+    code, _, err = rehearse(capsys, *nodes("fault"), "--expect", str(path))
+    assert (code, "5: x: expected, and does not come up" in err) == (1, True)
+
+
+def test_columns_are_even_whatever_the_names_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """A Chinese character takes two columns, an accent none."""
+    one, other = (it.partition("=")[2] for it in nodes("fault"))
+    _, out, _ = rehearse(capsys, f"主机一={one}", f"e\u0301={other}", "--faults", "power")
+    head, *rows = out.splitlines()[:3]
+    wide = [sum(2 if it > "\u2fff" else it != "\u0301" for it in row.partition("192.0.2.10")[0]) for row in rows]
+    assert wide == [head.index("VIP")] * 2
+
+
+def test_an_answer_without_room_is_no_verdict(tmp_path: Path) -> None:
+    """However long it is; and who closes the errors asks for the code alone."""
+    faults = [*nodes("fast"), "--faults", "power"]
+    for words in (["--json"], ["--json", *faults[2:]]):
+        script = 'exec vipwarden rehearse --dry "$@" >/dev/full'
+        ran = shell(tmp_path, script, *nodes("fast"), *words)
+        assert (ran.code, ran.err) == (3, "vipwarden: cannot write the answer: No space left on device\n")
+    script = 'exec vipwarden rehearse --dry "$@" 2>&-'
+    assert shell(tmp_path, script, *faults).code == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import subprocess
 from base64 import b64encode
 from hashlib import sha256
@@ -146,8 +148,23 @@ def test_what_a_killed_run_has_left_is_swept(tmp_path: Path) -> None:
     assert sorted(it.name for it in tmp_path.iterdir()) == sorted([*names[1:], "report.html"])
 
 
-def test_a_page_without_instances_is_a_page(tmp_path: Path) -> None:
-    """It says that nothing moves."""
-    (tmp_path / "keepalived.conf").write_text("global_defs {\n}\n", encoding="ascii")
-    _, read = report(tmp_path, f"lb1={tmp_path}", f"lb2={tmp_path}")
-    assert "There is no vrrp_instance: nothing moves." in read.texts
+@pytest.mark.parametrize("kind", ["device", "link", "pipe"])
+def test_only_a_plain_file_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """Root could else lose /dev/stdout."""
+    place = tmp_path / "page"
+    if kind == "link":
+        place.symlink_to("/dev/stdout")
+    elif kind == "pipe":
+        os.mkfifo(place)
+    elif os.geteuid() == 0:
+        try:
+            os.mknod(place, stat.S_IFCHR, os.makedev(1, 7))
+        except PermissionError:
+            pytest.skip("no devices here")
+    else:
+        pytest.skip("only root may make a device")
+    before = place.lstat()
+    nodes = [f"{name}={PAIRS}/fault/{name}.conf" for name in ("lb1", "lb2")]
+    assert main(["--dry", *nodes, "--html", str(place)]) == 3
+    assert f"--html {place}: it is no plain file; nothing was run" in capsys.readouterr().err
+    assert os.path.samestat(place.lstat(), before)
