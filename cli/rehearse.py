@@ -10,7 +10,7 @@ from cli.nodes import NodeConf, WhatIf, names_of
 from cli.rehearsed import by_place, findings, report, writable, write_page
 from rehearse.change import ChangeError, apply
 from rehearse.conf import cluster as cluster_of
-from rehearse.conf import configuration
+from rehearse.conf import parsed
 from rehearse.expected import ExpectedError, differences, expected
 from rehearse.model.faults import faults as all_faults
 from rehearse.model.predict import predict
@@ -31,7 +31,6 @@ from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File, UsageError
 from vipwarden.core.result import one_line
 from vipwarden.net.file import look
-from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.node.keepalived.version import Version, installed
 
@@ -93,7 +92,7 @@ def rehearse(
     nodes = [node, *peer]
     names = names_of(nodes)
     try:
-        confs = [(name, _parse(name, path)) for name, path in nodes]
+        confs = [(name, parsed(name, path)) for name, path in nodes]
         version = keepalived_version or installed()
         cluster = cluster_of(confs, version)
         _refuse(cluster, confs)
@@ -152,11 +151,6 @@ def rehearse(
     differing = differences(found, both.lines, wanted_then)
     sys.stderr.writelines(f"{it}\n" for it in differing)
     return BAD_CODE if differing else GOOD
-
-
-def _parse(name: str, given: str) -> Block:
-    path, root = configuration(given)
-    return parse(path, root=root, config_id=name)
 
 
 def _chosen(possible: list[Fault], words: Sequence[str], names: list[str], most: int) -> list[Fault]:

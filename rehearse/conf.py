@@ -40,13 +40,18 @@ def configuration(given: str) -> tuple[str, str]:
     raise ConfError(f"{given} has no keepalived.conf: looked for {', '.join(_PLACES)}")
 
 
+def parsed(name: str, given: str) -> Block:
+    """Return the configuration of a node by its file or folder; raises ConfError.
+
+    keepalived takes lines with ``@ID`` by the name of the node up to its first dot.
+    """
+    path, root = configuration(given)
+    return parse(path, root=root, config_id=name.partition(".")[0])
+
+
 def read(nodes: Sequence[tuple[str, str]], version: Version | None) -> Cluster:
     """Return the cluster of pairs of node and file or folder; raises ConfError."""
-    confs = []
-    for name, given in nodes:
-        path, root = configuration(given)
-        confs.append((name, parse(path, root=root, config_id=name)))
-    return cluster(confs, version)
+    return cluster([(name, parsed(name, given)) for name, given in nodes], version)
 
 
 def cluster(nodes: Sequence[tuple[str, Block]], version: Version | None) -> Cluster:

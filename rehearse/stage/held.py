@@ -23,12 +23,13 @@ _RIGHTS = (
 _CODE = str(Path(__file__).parents[2])
 _HOLDER = f"import sys; sys.path.insert(0, {_CODE!r}); from rehearse.stage.holder import main; main()"
 # processes of the node see each other; settings of the machine are read only, those of the network are its own
-_INSIDE = """mount -t proc proc /proc && mount -t proc proc "$1/proc"
+_INSIDE = """printf %s "$2" >/proc/sys/kernel/hostname
+mount -t proc proc /proc && mount -t proc proc "$1/proc"
 for it in sys sysrq-trigger; do
     [ ! -e "$1/proc/$it" ] || { mount --bind "$1/proc/$it" "$1/proc/$it" && mount -o remount,bind,ro "$1/proc/$it"; }
 done
 mount --bind /proc/sys/net "$1/proc/sys/net"
-shift
+shift 2
 exec "$@"
 """
 PRIORITY = 10  # of the real-time class: the least that comes before all else
@@ -48,8 +49,9 @@ class Held:
     urgent: tuple[str, ...] = ()
     certificate = ""
 
-    def __init__(self, space: str, folder: Path) -> None:
+    def __init__(self, space: str, folder: Path, name: str = "") -> None:
         self._space = space
+        self._name = name
         self._folder = folder
         self._root = folder / "root"
         self._process: subprocess.Popen[bytes] | None = None
@@ -59,7 +61,7 @@ class Held:
         """Start it, and by it the services; raises OSError."""
         self._write(services)
         command = ("nsenter", f"--net=/run/netns/{self._space}", "unshare", "--pid", "--ipc", "--uts", "--fork")
-        own = ("--kill-child", "--mount", "sh", "-ec", _INSIDE, "sh", str(self._root))
+        own = ("--kill-child", "--mount", "sh", "-ec", _INSIDE, "sh", str(self._root), self._name)
         given = {name: str(self._folder / name) for name in ("root", "services", "notes")}
         given |= {"log": str(self._folder / "services.log"), "certificate": self.certificate}
         with (self._folder / "services.log").open("ab") as log:
@@ -116,8 +118,9 @@ class Held:
             os.close(control)
             end = time.monotonic() + _ANSWER
             while time.monotonic() < end:
-                if data := os.read(answer, 200):
-                    return data.decode()
+                with suppress(BlockingIOError):  # the other side has opened it, and not yet written
+                    if data := os.read(answer, 200):
+                        return data.decode()
                 time.sleep(0.01)
         finally:
             os.close(answer)

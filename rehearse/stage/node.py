@@ -6,18 +6,17 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rehearse.stage.held import PRIORITY, Held, below, children
-from rehearse.stage.procs import comm
+from rehearse.stage.held import Held, below
 from rehearse.stage.script import change, prepare, run_as_they_are, stand_in
+from rehearse.stage.urgent import hurry
 from rehearse.stage.view import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 _MOUNTS = (
     ("dev", ("-t", "tmpfs", "dev")),
@@ -29,8 +28,6 @@ _MOUNTS = (
 _DEVICES = ("null", "zero", "random", "urandom")
 _END = 60  # seconds after which what hangs is given up
 _MOST_LOG = 1 << 20
-_BEGINS, _SOON = 2.0, 0.1  # seconds in which the processes of keepalived begin
-_URGENT = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
 
 
 class Node:
@@ -41,7 +38,7 @@ class Node:
         self.space = space
         self.folder = folder
         self.root = folder / "root"
-        self.held = Held(space, folder)
+        self.held = Held(space, folder, given["name"])
         self._keepalived: subprocess.Popen[bytes] | None = None
         self._begun = 0
         self.during = ""
@@ -120,27 +117,14 @@ class Node:
         command = ("keepalived", "-n", "-l", "-D", *self._only(), "-f", self.given["conf"])
         with (self.folder / "log").open("ab") as log:
             self._keepalived = subprocess.Popen(
-                self.held.command(*command),
+                [*self.held.urgent, *self.held.command(*command)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
         if self.held.urgent:
-            threading.Thread(target=self._hurry, args=(self._keepalived,), daemon=True).start()
-
-    @staticmethod
-    def _hurry(keepalived: subprocess.Popen[bytes]) -> None:
-        """Let its processes come before all else, for their adverts have to be in time; their scripts do not."""
-        end = time.monotonic() + _BEGINS
-        while keepalived.poll() is None and time.monotonic() < end:
-            time.sleep(_SOON)
-            for first in children(keepalived.pid):
-                own = [it for it in (first, *children(first)) if comm(Path(f"/proc/{it}")).startswith("keepalived")]
-                with suppress(OSError):
-                    for it in own:
-                        if os.sched_getscheduler(it) == os.SCHED_OTHER:
-                            os.sched_setscheduler(it, _URGENT, os.sched_param(PRIORITY))
+            threading.Thread(target=hurry, args=(self._keepalived,), daemon=True).start()
 
     def _only(self) -> list[str]:
         """Return the option for VRRP alone, where no real servers stand on the stage."""

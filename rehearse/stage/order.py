@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rehearse.conf import configuration
-from rehearse.model.faults import START
+from rehearse.model.faults import START, Fault
 from rehearse.model.predict import predict
 from rehearse.stage.networks import addresses, interfaces, networks
 from rehearse.stage.script import words
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rehearse.model.cluster import Cluster
-    from rehearse.model.faults import Fault
+    from rehearse.model.predict import Row
     from vipwarden.node.keepalived.conf import Block
 
+_HEAD_START = 0.3  # seconds
 _NOTHING: dict[str, list[Any]] = {"as_it_is": [], "services": [], "remote": []}
 
 
@@ -37,7 +39,7 @@ def order(
     """
     numbers = networks(cluster)
     used = addresses(cluster, confs, numbers)
-    nodes = []
+    nodes: list[dict[str, Any]] = []
     for place, (name, given, conf) in enumerate(confs):
         node = cluster.nodes[place]
         path, root = configuration(given)
@@ -66,15 +68,32 @@ def order(
                 },
             }
         )
-    begun = max((row.outcome.latest.last for row in predict(cluster) if row.fault.kind == START), default=0)
+    starts = predict(cluster, [Fault(START, tuple(range(len(cluster.nodes))))])
+    begun = max((row.outcome.latest.last for row in starts), default=0)
+    first = _first(cluster, starts)
+    for place, entry in enumerate(nodes):
+        entry["later"] = 0.0 if first in (None, place) else _HEAD_START
     vips = sorted({vip for node in cluster.nodes for it in node.instances for vip, _ in it.vips})
     played = [timed(cluster, it, begun) for it in faults if it.kind != START]
     slow = max((it["slow"] for node in observed for it in node["scripts"].values()), default=0)
     for it in played:  # a script that takes its time to say OK
         it["begin"] += slow
         it["after"] += slow
-    first = begin(cluster, begun) + slow
-    return {"nodes": nodes, "vips": vips, "faults": played, "begin": first, "reals": [], "taken": []}
+    at_rest = begin(cluster, begun) + slow
+    return {"nodes": nodes, "vips": vips, "faults": played, "begin": at_rest, "reals": [], "taken": []}
+
+
+def _first(cluster: Cluster, starts: Sequence[Row]) -> int | None:
+    """Return which node starts before the others where milliseconds would decide who holds a VIP from then on.
+
+    So it is where priorities are equal or nobody preempts. Nothing where they decide nothing.
+    """
+    owners: Counter[int] = Counter()
+    for row in starts:
+        routers = [cluster.nodes[node].instances[number] for node, number in row.instances]
+        if any(it.nopreempt for it in routers) or len({it.priority for it in routers}) < len(routers):
+            owners.update(row.outcome.latest.owners)
+    return owners.most_common(1)[0][0] if owners else None
 
 
 def _user(block: Block) -> list[str]:

@@ -35,7 +35,8 @@ def play(
     times = {"begun": time.monotonic()}
     loop.ask(client.begin)
     loop.ask(behind.tables.begin)
-    for node in nodes:
+    for node in sorted(nodes, key=lambda it: float(it.given["later"])):
+        time.sleep(max(0.0, times["begun"] + node.given["later"] - time.monotonic()))
         node.start()
     time.sleep(fault["begin"])
     ended = [node.given["name"] for node in nodes if not node.is_running()]

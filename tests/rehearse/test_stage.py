@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from rehearse.model.two import predict_two
 from rehearse.stage.apart import StageError
 from rehearse.stage.apart import run as run_stage
 from rehearse.stage.held import Held
+from rehearse.stage.order import order
 from rehearse.stage.two import perform_two
 from rehearse.stage.watch import changes
 from tests.commands import BIN, environment, needs_namespaces, program, run
@@ -251,6 +253,24 @@ def test_what_keepalived_runs_cannot_write_to_the_machine(nodes: list[str], tmp_
     assert "'a/b' is no name of an interface" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("more", "priorities", "later"),
+    [("", (100, 150), [0, 0]), ("nopreempt", (100, 150), [0.3, 0]), ("", (100, 100), [0, 0.3])],
+)
+def test_who_holds_a_vip_first_is_no_chance(
+    tmp_path: Path, more: str, priorities: tuple[int, int], later: list[float]
+) -> None:
+    """Where milliseconds would decide it, and nothing would change it later, the owner that the model says starts."""
+    confs = []
+    for name, priority in zip(("lb1", "lb2"), priorities, strict=True):
+        path = tmp_path / f"{name}.conf"
+        text = f"vrrp_instance V {{\n interface eth0\n virtual_router_id 5\n priority {priority}\n {more}\n}}\n"
+        path.write_text(text, encoding="ascii")
+        confs.append((name, str(path), parse(str(path))))
+    cluster = cluster_of([(name, conf) for name, _, conf in confs], None)
+    assert [it["later"] for it in order(cluster, confs, [], None)["nodes"]] == later
+
+
 def test_scripts_have_no_right_by_which_they_reach_the_machine() -> None:
     """Not its clock, devices, modules, files by their handles, nor its kernel's log."""
     if os.geteuid() != 0:
@@ -266,3 +286,24 @@ def test_scripts_have_no_right_by_which_they_reach_the_machine() -> None:
         assert not any(rights[name] >> it & 1 for it in reached)
         assert rights[name] >> 12 & 1  # net_admin
     assert not rights["CapInh"]
+
+
+def test_an_answer_may_come_late(tmp_path: Path) -> None:
+    """A pipe that is open has nothing to read until the other side writes."""
+    pipes = tmp_path / "root/.rehearse"
+    (pipes / "answers").mkdir(parents=True)
+    os.mkfifo(pipes / "control")
+
+    def answer(control: int) -> None:
+        who = os.read(control, 200).split()[0].decode()
+        out = os.open(pipes / "answers" / who, os.O_WRONLY)
+        time.sleep(0.1)
+        os.write(out, b"0 active\n")
+        os.close(out)
+
+    control = os.open(pipes / "control", os.O_RDWR)
+    with ThreadPoolExecutor() as pool:
+        done = pool.submit(answer, control)
+        assert Held("none", tmp_path).ask("is-active web") == "0 active\n"
+        done.result()
+    os.close(control)

@@ -88,7 +88,7 @@ ping -qc1 198.51.100.7
 echo gone
 exit 1
 """
-_CALM = "#!/bin/sh\nchrt -p $$ | grep -q SCHED_OTHER || systemctl stop keepalived\n"
+_CALM = "#!/bin/sh\nsleep 0.5\nchrt -p $$ | grep -q SCHED_OTHER || systemctl stop keepalived\n"
 _HANGS = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n"
 
 
