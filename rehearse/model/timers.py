@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 120_000  # ms after which a run that does not come to rest is given up
 _MOST_STEPS = 10_000  # and events: adverts each 10 ms, and others each four minutes
+_MOST_EACH = 100  # of a router where there are many
 
 
 class Timers(ABC):
@@ -68,36 +69,45 @@ class Timers(ABC):
 
     def step(self) -> bool:
         """Go on to the next event and do it; false where nothing is left to come."""
+        if not self._is_due():
+            return False
+        time, _, router, action = heappop(self._heap)
+        self.now = max(time, self.now)
+        if router is not None:
+            del self._armed[router]
+            router.timeout()
+        elif action is not None:
+            action()
+        if not (self._is_due() and self._heap[0][0] <= self.now and self._heap[0][2] is not None):
+            self.deliver()  # no advert is so fast that it stops a timer which ends in the same millisecond
+        return True
+
+    def _is_due(self) -> bool:
+        """Return whether the first event is to be done; what has lost its meaning is left out."""
         while self._heap:
-            time, _, router, action = heappop(self._heap)
-            if router is not None:
-                if self._armed.get(router) != time:
-                    continue  # an earlier one took its place
+            time, _, router, _ = self._heap[0]
+            if router is None:
+                return True
+            is_armed = self._armed.get(router) == time  # else an earlier one took its place
+            if is_armed and router.state in (BACKUP, MASTER) and not router.frozen and router.deadline <= time:
+                return True
+            heappop(self._heap)
+            if is_armed:
                 del self._armed[router]
-                if router.state not in (BACKUP, MASTER) or router.frozen:
-                    continue
-                if router.deadline > time:
+                if router.state in (BACKUP, MASTER) and not router.frozen:
                     self.arm(router)
-                    continue
-                self.now = time
-                router.timeout()
-            elif action is not None:
-                self.now = max(time, self.now)
-                action()
-            self.deliver()
-            return True
         return False
 
     def settle(self) -> bool:
         """Go on until nothing has changed for longer than any timer lasts; false where that never comes."""
         self.since = self.acted = self.now
-        steps = 0
+        steps, most = 0, max(_MOST_STEPS, _MOST_EACH * len(self.routers))
         while self.pending or self.since + self.quiet >= self.now or self._awaited() >= self.now:
             has_rest = self.since + self.quiet < self.now
-            is_long = self.now > max(self.acted, self._awaited()) + _LONGEST + 4 * self.quiet
-            if has_rest and steps <= _MOST_STEPS:
+            late = self.now - _LONGEST - 4 * self.quiet
+            if has_rest and steps <= most:
                 self._skip()
-            elif is_long or steps > _MOST_STEPS:
+            elif steps > most or (late > self.acted and late > self._awaited()):
                 if not self.pending:
                     return False
                 self._skip(roughly=True)

@@ -71,6 +71,16 @@ def test_without_a_word_the_vip_stays() -> None:
         assert found.mended_latest.owners == (0,)
 
 
+def test_of_equals_that_go_at_the_same_moment_the_higher_address_wins() -> None:
+    """Both become MASTER before either hears the other: at the start, and when the one before them is gone."""
+    two = pair(instance(100), instance(100))
+    third = Node("lb3", (replace(two.nodes[0].instances[0], source=2),), scripts=two.nodes[0].scripts)
+    cluster = replace(two, nodes=(*two.nodes, third))
+    assert outcome(two, STARTS).latest.owners == (1,)
+    assert outcome(cluster, Fault(START, (0, 1, 2))).latest.owners == (2,)
+    assert outcome(cluster, Fault(POWER, (2,))).latest.owners == (1,)
+
+
 @pytest.mark.parametrize(
     ("script", "least", "most"), [(Script(fall=3), 2000, 3000), (Script(2000, fall=2), 2000, 4000), (Script(), 0, 1000)]
 )
