@@ -78,9 +78,13 @@ class Timers(ABC):
             router.timeout()
         elif action is not None:
             action()
-        if not (self._is_due() and self._heap[0][0] <= self.now and self._heap[0][2] is not None):
+        if not self._is_one_of_many():
             self.deliver()  # no advert is so fast that it stops a timer which ends in the same millisecond
         return True
+
+    def _is_one_of_many(self) -> bool:
+        """Return whether another timer ends in this millisecond."""
+        return self._is_due() and self._heap[0][0] <= self.now and self._heap[0][2] is not None
 
     def _is_due(self) -> bool:
         """Return whether the first event is to be done; what has lost its meaning is left out."""
@@ -148,7 +152,7 @@ class Timers(ABC):
         heapify(self._heap)
 
     def until_advert(self) -> None:
-        """Go on until a MASTER has just sent an advert, where there is one."""
+        """Go on until a MASTER has just sent an advert, and others of the same millisecond; where there is a MASTER."""
         for _ in range(4 * len(self.routers) + 4):
             masters = [it for it in self.routers if it.state == MASTER and not it.frozen]
             if not masters:
@@ -157,5 +161,7 @@ class Timers(ABC):
             while first.state == MASTER and first.deadline != self.now + first.spec.interval:
                 if not self.step():
                     return
+            while self._is_one_of_many() and self.step():
+                pass
             if first.state == MASTER:
                 return

@@ -81,6 +81,15 @@ def test_of_equals_that_go_at_the_same_moment_the_higher_address_wins() -> None:
     assert outcome(cluster, Fault(POWER, (2,))).latest.owners == (1,)
 
 
+@pytest.mark.parametrize("name", ["eth0", "eth1"])
+def test_a_fault_just_after_an_advert_is_after_those_of_the_whole_group(name: str) -> None:
+    """They are sent in the same millisecond."""
+    both: tuple[dict[str, Any], ...] = ({"name": "OUT", "vrid": 1}, {"name": "IN", "vrid": 2, "interface": "eth1"})
+    one, other = (tuple(instance(it, **{"vips": (), **more}) for more in both) for it in (150, 100))
+    found = outcome(pair(one, other, groups=(Group("G", ("OUT", "IN")),)), Fault(FAIL, (0,), "interface", name), 1)
+    assert (found.soonest.without, found.latest.without) == (2610, 3609)
+
+
 @pytest.mark.parametrize(
     ("script", "least", "most"), [(Script(fall=3), 2000, 3000), (Script(2000, fall=2), 2000, 4000), (Script(), 0, 1000)]
 )
