@@ -37,6 +37,7 @@ from vipwarden.node.keepalived.version import Version, installed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rehearse.expected import Expected
     from rehearse.model.cluster import Cluster
     from rehearse.model.faults import Fault
     from rehearse.model.predict import Row
@@ -146,11 +147,7 @@ def rehearse(
         sys.stdout.write(
             _as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in (*notes(ran), *behind.notes))
         )
-    if wanted_then is None:
-        return BAD_CODE if any(line.verdict == BAD for line in (*found, *both.lines)) else GOOD
-    differing = differences(found, both.lines, wanted_then)
-    sys.stderr.writelines(f"{it}\n" for it in differing)
-    return BAD_CODE if differing else GOOD
+    return _code(found, both.lines, wanted_then)
 
 
 def _chosen(possible: list[Fault], words: Sequence[str], names: list[str], most: int) -> list[Fault]:
@@ -183,6 +180,15 @@ def _slurp(path: str) -> str:
     except OSError as error:
         raise ConfError(f"cannot read {path}: {error.strerror}") from None
     return data.decode("utf-8", "replace")
+
+
+def _code(found: list[Line], pairs: list[Line], wanted: Expected | None) -> int:
+    """Return the exit code, and say what is not as expected."""
+    if wanted is None:
+        return BAD_CODE if any(line.verdict == BAD for line in (*found, *pairs)) else GOOD
+    differing = differences(found, pairs, wanted)
+    sys.stderr.writelines(f"{it}\n" for it in differing)
+    return BAD_CODE if differing else GOOD
 
 
 def _as_text(found: Sequence[Line], both: Both | None) -> str:
