@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.faults import CLOSED, FILTERED, HUNG, KILLED, MUTE, STOPPED
+from rehearse.stage.node import MOST_LOG
 from rehearse.stage.view import inside
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _SIGNALS = {KILLED: signal.SIGKILL, STOPPED: signal.SIGTERM, HUNG: signal.SIGSTOP}
 _TABLE = "inet broken"
+_STAMP = 26  # characters of the time before what keepalived logs
 
 
 def break_part(node: Node, fault: dict[str, Any], *, broken: bool) -> None:
@@ -78,6 +80,15 @@ def failed(node: Node) -> list[str]:
         "Script `{}` timed out",
     )
     return [name for name in node.given["scripts"] if any(it.format(name) in node.during for it in words)]
+
+
+def crashed(node: Node) -> str:
+    """Return why keepalived has started a process of its own again, and what was before it, or nothing."""
+    with (node.folder / "log").open(encoding="utf-8", errors="replace") as log:
+        lines = log.read(MOST_LOG).splitlines()
+    died = next((number for number, it in enumerate(lines) if "died: Respawning" in it), 0)
+    why = next((number for number, it in enumerate(lines[:died]) if " exited due to " in it), died)
+    return "; ".join(it[_STAMP:] for it in lines[why - 1 : why + 1]) if died else ""
 
 
 def restored(node: Node, fault: dict[str, Any], hit: float) -> float | None:

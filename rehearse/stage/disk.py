@@ -10,6 +10,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from rehearse.model.faults import FULL, Fault
+from rehearse.stage.held import ROOM
 
 if TYPE_CHECKING:
     from rehearse.model.cluster import Cluster
@@ -25,7 +26,7 @@ def fill(node: Node, *, broken: bool) -> None:
     """Leave no room in /run of a node, or give it back."""
     run = node.root / "run"
     page = run / ".rehearse"
-    size = "50%"
+    size = ROOM
     if broken:
         page.write_bytes(b"\0")  # a tmpfs of size 0 has no bound
         it = os.statvfs(run)

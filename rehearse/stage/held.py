@@ -37,6 +37,7 @@ _END = 60
 _ANSWER = 10.0  # seconds
 _MOST_MEMORY = 4 << 30  # bytes of a process
 _LARGEST = 64 << 20  # bytes of a file that a script may write
+ROOM = "64m"  # of a file system in memory: what scripts write there must not fill the machine's memory
 
 
 class Held:

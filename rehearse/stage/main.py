@@ -54,7 +54,7 @@ def observe(order: dict[str, Any], nodes: list[Node]) -> None:
             peers = set().union(*(it for other, it in enumerate(addresses) if other != place))
             said["observed"] = Observer(node, order["vips"], peers).observe()
         except (OSError, subprocess.SubprocessError) as error:
-            said["error"] = f"{error}: {_detail(error)}"
+            said["error"] = _why(error)
         node.end()
         with write:
             sys.stdout.write(json.dumps(said) + "\n")
@@ -71,9 +71,13 @@ def _all(one: Callable[[int], None], count: int) -> None:
         thread.join()
 
 
-def _detail(error: Exception) -> str:
-    detail = getattr(error, "stderr", None)
-    return detail.decode("utf-8", "replace") if isinstance(detail, bytes) else ""
+def _why(error: Exception) -> str:
+    """Return what failed, and what it said."""
+    if not isinstance(error, subprocess.CalledProcessError):
+        return str(error)
+    words = error.cmd if isinstance(error.cmd, str) else " ".join(error.cmd)
+    said = error.stderr.decode("utf-8", "replace") if isinstance(error.stderr, bytes) else ""
+    return f"`{words}` failed: {said.strip() or f'exit code {error.returncode}'}"
 
 
 def _order() -> dict[str, Any]:
@@ -129,7 +133,7 @@ def main() -> None:
                 first = number * len(nodes)
                 said["seen"] = [list(it) for it in watch.seen[first : first + len(nodes)]]
             except (OSError, subprocess.SubprocessError) as error:
-                said["error"] = f"{error}: {_detail(error)}"
+                said["error"] = _why(error)
             loop.ask(client.end)
             loop.ask(behind.end)
             said["logs"] = [node.said() for node in nodes if (node.folder / "log").exists()]

@@ -9,7 +9,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from rehearse.stage.held import Held, below
+from rehearse.stage.held import ROOM, Held, below
 from rehearse.stage.script import change, prepare, run_as_they_are, stand_in
 from rehearse.stage.urgent import hurry
 from rehearse.stage.view import inside
@@ -18,16 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_MOUNTS = (
-    ("dev", ("-t", "tmpfs", "dev")),
-    ("sys", ("-t", "tmpfs", "sys")),
-    ("run", ("-t", "tmpfs", "run")),
-    ("tmp", ("-t", "tmpfs", "tmp")),
-)
-
+_EMPTY = ("dev", "sys", "run", "tmp")  # in memory
 _DEVICES = ("null", "zero", "random", "urandom")
 _END = 60  # seconds after which what hangs is given up
-_MOST_LOG = 1 << 20
+MOST_LOG = 1 << 20
 
 
 class Node:
@@ -48,16 +42,20 @@ class Node:
         over, at = self.given["over"], self.given["at"]
         self.root.mkdir(parents=True)
         self._layer(f"{self._apart_from_machine(over)}:/" if at == "/" else "/", self.root, "root")
-        for name, words in _MOUNTS:
-            (self.root / name).mkdir(exist_ok=True)
-            _do("mount", *words, str(self.root / name))
+        for name in (*_EMPTY, "proc"):
+            place = self.root / name
+            if place.is_symlink():  # it may lead anywhere
+                place.unlink()
+            place.mkdir(exist_ok=True)
+            if name in _EMPTY:
+                _do("mount", "-t", "tmpfs", "-o", f"size={ROOM}", name, str(place))
         for name in _DEVICES:
             (self.root / "dev" / name).touch()
             _do("mount", "--bind", f"/dev/{name}", f"{self.root}/dev/{name}")
         if at == "/etc":
             self._layer(f"{over}:/etc", self.root / "etc", "etc")
         elif at != "/":
-            place = self.root / at[1:]
+            place = inside(self.root, at)
             place.mkdir(parents=True, exist_ok=True)
             _do("mount", "--bind", "-o", "ro", over, str(place))
         scripts, as_it_is = self.given["scripts"], self.given["as_it_is"]
@@ -165,7 +163,7 @@ class Node:
         """Keep what it has logged since then in ``during``."""
         with (self.folder / "log").open("rb") as log:
             log.seek(self._begun)
-            self.during = log.read(_MOST_LOG).decode("utf-8", "replace")
+            self.during = log.read(MOST_LOG).decode("utf-8", "replace")
 
     def said(self) -> str:
         """Return the last words of its log."""

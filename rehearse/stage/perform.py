@@ -38,6 +38,7 @@ _MOST_VIPS = 1000  # keepalived takes seconds to lay out more, and the times wou
 _MOST_SCRIPTS = 50
 _SCRIPT_TAKES = 90  # seconds, at most
 AROUND = 4  # seconds that a stage takes before and after
+_RIGHTS = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin"
 
 
@@ -93,8 +94,7 @@ def perform(
         for said in stage:
             number = said["fault"]
             if "times" not in said:
-                logs = " ".join(line for log in said["logs"] for line in log.splitlines()[-8:])
-                raise StageError(f"{played[number].kind}: {said.get('error', 'it did not come about')} {logs}")
+                raise StageError(f"{played[number].text([it.name for it in cluster.nodes])}: {_why(said)}")
             if played[number].tracker == REAL:
                 found[number] = [*judged(cluster, asked, asked_reals, played[number], said)]
             else:
@@ -112,6 +112,13 @@ def perform(
     if len(found) < len(played):
         raise StageError(f"{len(played) - len(found)} of {len(played)} faults did not come to their end")
     return [*first, *(row for number in range(len(played)) for row in found[number])]
+
+
+def _why(said: dict[str, Any]) -> str:
+    """Return why a fault did not come about, and what keepalived logged last where that may say more."""
+    why = str(said.get("error", "it did not come about"))
+    logs = [] if "crashes" in why else [line for log in said["logs"] for line in log.splitlines()[-8:]]
+    return " ".join([why, *logs])
 
 
 def observe(
@@ -177,10 +184,19 @@ def _refuse_faults(faults: Sequence[Fault]) -> None:
         raise StageError("the start is seen with any other fault, see --faults")
 
 
+def _effective() -> int:
+    """Return the rights of this process (capabilities(7))."""
+    lines = Path("/proc/self/status").read_text("utf-8", "replace").splitlines()
+    return next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+
+
 def _refuse(cluster: Cluster) -> None:
     """Raise StageError where the machine or the configuration cannot be rehearsed."""
     if os.geteuid() != 0:
         raise StageError("only root may make namespaces; --dry needs no rights")
+    lacking = [name for name, bit in _RIGHTS.items() if not _effective() >> bit & 1]
+    if lacking:
+        raise StageError(f"root has no {' and no '.join(lacking)} here, as in a container; --dry needs no rights")
     missing = [it for it in PROGRAMS if shutil.which(it, path=_PATH) is None]
     if missing:
         raise StageError(f"not installed: {', '.join(missing)}; --dry needs none of them")

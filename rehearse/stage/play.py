@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.faults import REAL
-from rehearse.stage.breaks import restored
+from rehearse.stage.breaks import crashed, restored
 from rehearse.stage.fault import hit
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def play(
     ended = [node.given["name"] for node in nodes if not node.is_running()]
     if ended:
         raise OSError(f"keepalived has ended on {' and '.join(ended)}")
+    for node in nodes:
+        if why := crashed(node):
+            raise OSError(f"keepalived crashes on {node.given['name']}: {why}")
     if "first" in fault:  # another fault, which lasts when this one comes
         hit(fault["first"], nodes, vips, broken=True)
         time.sleep(fault["first"]["during"])

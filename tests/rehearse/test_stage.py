@@ -20,7 +20,9 @@ from rehearse.model.faults import FAIL, STOP, Fault
 from rehearse.model.two import predict_two
 from rehearse.stage.apart import StageError
 from rehearse.stage.apart import run as run_stage
+from rehearse.stage.breaks import crashed
 from rehearse.stage.held import Held
+from rehearse.stage.node import Node
 from rehearse.stage.order import order
 from rehearse.stage.two import perform_two
 from rehearse.stage.watch import changes
@@ -36,7 +38,8 @@ _CONF = """global_defs {{
 vrrp_instance VI_1 {{
     interface eth0
     virtual_router_id 51
-    priority {priority}
+@lb1    priority 150
+@lb2    priority 100
     advert_int 0.3
     virtual_ipaddress {{
         192.0.2.10/24
@@ -60,9 +63,10 @@ def nodes(tmp_path: Path) -> list[str]:
         program(name)
     (tmp_path / "root/etc/keepalived").mkdir(parents=True)
     (tmp_path / "root/etc/keepalived/script.conf").write_text(_SCRIPT, encoding="ascii")
-    first = _CONF.format(priority=150, include="include /etc/keepalived/script.conf")
+    (tmp_path / "root/run").symlink_to("/run")  # of the machine that runs the rehearsal: nobody follows it
+    first = _CONF.format(include="include /etc/keepalived/script.conf")
     (tmp_path / "root/etc/keepalived/keepalived.conf").write_text(first, encoding="ascii")
-    (tmp_path / "lb2.conf").write_text(_CONF.format(priority=100, include=_SCRIPT), encoding="ascii")
+    (tmp_path / "lb2.conf").write_text(_CONF.format(include=_SCRIPT), encoding="ascii")
     return [f"lb1={tmp_path}/root", f"lb2={tmp_path}/lb2.conf", f"lb1={tmp_path}/root/etc"]
 
 
@@ -172,8 +176,8 @@ def test_more_vips_than_can_be_rehearsed_are_refused(nodes: list[str], tmp_path:
 def below(pid: int) -> list[int]:
     """Return the processes that a process has started, and theirs."""
     children: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):  # of each thread
-        with suppress(OSError):
+    with suppress(OSError):  # it may end meanwhile
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):  # of each thread
             children += map(int, path.read_text("ascii").split())
     return [it for child in children for it in (child, *below(child))]
 
@@ -255,7 +259,7 @@ def test_what_keepalived_runs_cannot_write_to_the_machine(nodes: list[str], tmp_
 
 @pytest.mark.parametrize(
     ("more", "priorities", "later"),
-    [("", (100, 150), [0, 0]), ("nopreempt", (100, 150), [0.3, 0]), ("", (100, 100), [0, 0.3])],
+    [("", (100, 150), [0, 0]), ("nopreempt", (100, 150), [0.3, 0]), ("", (100, 100), [0.3, 0])],
 )
 def test_who_holds_a_vip_first_is_no_chance(
     tmp_path: Path, more: str, priorities: tuple[int, int], later: list[float]
@@ -286,6 +290,25 @@ def test_scripts_have_no_right_by_which_they_reach_the_machine() -> None:
         assert not any(rights[name] >> it & 1 for it in reached)
         assert rights[name] >> 12 & 1  # net_admin
     assert not rights["CapInh"]
+
+
+def test_root_without_rights_is_refused_in_plain_words(nodes: list[str], tmp_path: Path) -> None:
+    """As root of most containers is."""
+    command = [program("setpriv"), str(BIN / "vipwarden"), "rehearse", *nodes[:2]]
+    for name in ("net_admin", "sys_admin"):
+        ran = run(tmp_path, command[0], f"--bounding-set=-{name}", f"--inh-caps=-{name}", *command[1:])
+        assert (ran.code, ran.out) == (3, "")
+        assert f"root has no CAP_{name.upper()} here, as in a container; --dry needs no rights" in ran.err
+
+
+def test_a_keepalived_that_crashes_is_no_outcome(tmp_path: Path) -> None:
+    """What it said of its end is told, and what it said before."""
+    node = Node({"name": "lb1"}, "none", tmp_path)
+    said = ["Initializing ipvs", "pid 9 exited due to segmentation fault (SIGSEGV).", "  Please report a bug"]
+    said.append("VRRP child process(9) died: Respawning")
+    for lines, why in ((said[:3], ""), (said, "; ".join(said[:2])), (said[::3], f"{said[0]}; {said[3]}")):
+        (tmp_path / "log").write_text("".join(f"Sun Nov 22 11:47:17 2026: {it}\n" for it in lines), encoding="ascii")
+        assert crashed(node) == why
 
 
 def test_an_answer_may_come_late(tmp_path: Path) -> None:
