@@ -10,9 +10,7 @@ from rehearse.model.nodes import die, freeze, live, start, stop, thaw
 from rehearse.model.trackers import change, hang
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rehearse.model.cluster import Cluster, Link
+    from rehearse.model.cluster import Cluster, Node
     from rehearse.model.faults import Fault
     from rehearse.model.run import Run
 
@@ -96,12 +94,13 @@ def _set(run: Run, fault: Fault, node: int, after: int, *, broken: bool) -> None
         return
     value = int(not broken)
     if key[1] == FILE:
-        value = file_value([link for _, link in run.tracked.get(key, ())]) if broken else 0
+        value = file_value(run.cluster.nodes[node], fault.name) if broken else 0
     change(run, key, value, delay=after)
 
 
-def file_value(entries: Sequence[Link]) -> int:
-    """Return the value that a track file has for a failure: the lowest priority where its weight is 1 or -1."""
-    weights = [it.weight for it in entries]
+def file_value(node: Node, name: str) -> int:
+    """Return the value that a track file has for a failure: the lowest priority where any weight of it is 1 or -1."""
+    held = [*(it.links for it in node.instances), *(it.links for it in node.groups)]
+    weights = [it.weight for links in held for it in links if (it.kind, it.name) == (FILE, name)]
     factor = next((weight for weight in weights if abs(weight) == 1), 0)
     return -_LOWEST * factor if factor else _FAILED

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearse.model.cluster import INTERFACE, SCRIPT, links, written
+from rehearse.model.acts import file_value
+from rehearse.model.cluster import FILE, INTERFACE, SCRIPT, links, written
 from rehearse.model.faults import DEAF
 from rehearse.model.parts import virtual_routers
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from rehearse.model.cluster import Cluster
+    from rehearse.model.cluster import Cluster, Link, Node
     from rehearse.model.faults import Fault
     from rehearse.model.parts import Part
 
@@ -37,8 +38,8 @@ class Shape:
             for link in (*links(cluster, node, spec), None, *written(cluster, node, spec)):
                 if link is not None:
                     self._trackers.add((place, link.kind, link.name))
-                    timing = node.scripts.get(link.name) if link.kind == SCRIPT else node.processes.get(link.name)
-                    entries.append((link.kind, self._name(link.kind, link.name), link.weight, link.reverse, timing))
+                    how = self._how(node, link)
+                    entries.append((link.kind, self._name(link.kind, link.name), link.weight, link.reverse, how))
             self._trackers.update((place, INTERFACE, name) for name in (spec.interface, *devices))
             self._hears.add((place, spec.interface))
             key.append(
@@ -57,6 +58,13 @@ class Shape:
             )
         self.virtual = [tuple(it) for it in routers]
         self.of_part = tuple(key)
+
+    @staticmethod
+    def _how(node: Node, link: Link) -> Hashable:
+        """Return how a tracker fails, which may depend on other parts."""
+        if link.kind == FILE:
+            return file_value(node, link.name)
+        return node.scripts.get(link.name) if link.kind == SCRIPT else node.processes.get(link.name)
 
     def _name(self, kind: str, name: str) -> int:
         return self._names.setdefault((kind, name), len(self._names))

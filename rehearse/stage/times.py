@@ -39,7 +39,7 @@ def timed(cluster: Cluster, fault: Fault, begun: int) -> dict[str, Any]:
     down = 5 * slow + 1000
     return {
         **fault._asdict(),
-        "value": _value(cluster, fault),
+        "value": file_value(cluster.nodes[fault.nodes[0]], fault.name),
         "begin": begin(cluster, begun),
         "during": (max([learns[0] + delay + down, *(_last(row, mend=False) for row in rows)]) + _MARGIN) / 1000,
         "after": (max([learns[1] + delay + down, *(_last(row, mend=True) for row in rows)]) + _MARGIN) / 1000,
@@ -57,11 +57,3 @@ def _last(row: Row, *, mend: bool) -> int:
     it = row.outcome
     phases = (it.mended_soonest, it.mended_latest) if mend else (it.soonest, it.latest)
     return max(phase.last for phase in phases)
-
-
-def _value(cluster: Cluster, fault: Fault) -> int:
-    node = cluster.nodes[fault.nodes[0]]
-    held = [*(it.links for it in node.instances), *(it.links for it in node.groups)]
-    return file_value(
-        [link for entries in held for link in entries if (link.kind, link.name) == (fault.tracker, fault.name)]
-    )

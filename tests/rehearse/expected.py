@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rehearse.model.acts import file_value
-from rehearse.model.cluster import INTERFACE, SCRIPT, Cluster
+from rehearse.model.cluster import FILE, SCRIPT, Cluster
 from rehearse.model.faults import DEAF, HANG, START, Fault
 from rehearse.model.measure import Phase
 from rehearse.model.nodes import start as start_nodes
@@ -147,7 +147,4 @@ def _learns(cluster: Cluster, fault: Fault, *, mend: bool) -> int:
 
 
 def _value(cluster: Cluster, fault: Fault) -> int:
-    node = cluster.nodes[fault.nodes[0]]
-    held = [*(it.links for it in node.instances), *(it.links for it in node.groups)]
-    entries = [link for entries in held for link in entries if link.name == fault.name]
-    return file_value(entries) if fault.tracker not in (SCRIPT, INTERFACE) else 0
+    return file_value(cluster.nodes[fault.nodes[0]], fault.name) if fault.tracker == FILE else 0

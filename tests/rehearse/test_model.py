@@ -81,6 +81,16 @@ def test_of_equals_that_go_at_the_same_moment_the_higher_address_wins() -> None:
     assert outcome(cluster, Fault(POWER, (2,))).latest.owners == (1,)
 
 
+def test_a_track_file_has_one_value_for_all_that_track_it() -> None:
+    """Where one takes it as a priority, it is a reason for FAULT with a greater weight."""
+    links = (Link("file", "load", -30), Link("file", "load", -1))
+    one, other = (tuple(instance(it, link, vrid=vrid) for vrid, link in enumerate(links, 1)) for it in (200, 150))
+    fails = Fault(FAIL, (0,), "file", "load")
+    assert outcome(pair(one[:1], other[:1]), fails, 1).latest.owners == (0,)
+    both = [outcome(pair(one, other), fails, vrid).latest.owners for vrid in (1, 2)]
+    assert both == [(1,), (1,)]
+
+
 @pytest.mark.parametrize("name", ["eth0", "eth1"])
 def test_a_fault_just_after_an_advert_is_after_those_of_the_whole_group(name: str) -> None:
     """They are sent in the same millisecond."""
