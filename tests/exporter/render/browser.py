@@ -23,7 +23,7 @@ import pytest
 from tests.commands import program
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator
 
 _OPTIONS = (
     "--headless",
@@ -103,8 +103,12 @@ class Tab:
 
     async def open(self, url: str) -> None:
         """Go to an address and wait until all of it is there."""
+        await self.loaded(self.call("Page.navigate", url=url))
+
+    async def loaded(self, doing: Awaitable[object]) -> None:
+        """Do something that loads a page, and wait until all of it is there."""
         self._loaded.clear()
-        await self.call("Page.navigate", url=url)
+        await doing
         await asyncio.wait_for(self._loaded.wait(), _SECONDS)
 
     async def run(self, code: str) -> Any:

@@ -54,6 +54,23 @@ def test_an_answer_that_is_no_whole_page_is_told_and_changes_nothing(seen: Seen)
     seen(look)
 
 
+def test_another_version_of_the_exporter_has_its_own_script_and_style(seen: Seen) -> None:
+    """The page is loaded anew where one of them is another."""
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        for name in ("page.css", "morph.js", "page.js"):
+            await tab.run("pause.click(); window.stays = true")
+            await tab.run("(async () => { window.whole = await (await fetch('./')).text(); })()")
+            await tab.run(
+                f"window.fetch = async () => new Response(whole.replace('{name}?', '{name}?0'), "
+                "{headers: {'Content-Type': 'text/html'}})"
+            )
+            await tab.loaded(tab.run(f"void {_READ}"))
+            assert await tab.run("window.stays === undefined")
+
+    seen(look)
+
+
 def test_a_password_that_is_wanted_is_asked_for_once(seen: Seen) -> None:
     """The browser asks its user at each 401: the page waits for a reload."""
 
