@@ -29,7 +29,7 @@ function states(root) {
     }
     const name = one.querySelector("th, h4").firstChild?.textContent.trim() ?? "";
     const group = one.nodeName === "TR" ? one.closest("details.group")?.querySelector("h4").textContent.trim() : "";
-    const state = one.querySelector(".badge").lastChild.textContent.trim();
+    const state = one.querySelector(".badge").lastChild.textContent.trim().replace(/ \d+\/\d+$/, ""); // UP of UP 2/3
     found.set(one.id, { one, what: group ? `${group} ${name}` : name, state });
   }
   return found;

@@ -129,6 +129,26 @@ def test_a_source_that_hangs_does_not_make_the_page_rare(seen: Seen) -> None:
     seen(look)
 
 
+def test_checks_that_begin_to_fail_are_seen_and_not_heard(seen: Seen) -> None:
+    """A listener hears of states, not of each check between two of them."""
+    states = iter(["UP", "UP 2/3", "UP 1/3", "UP 2/3", *["DOWN"] * 99])
+
+    def lines() -> list[str]:
+        return [sample.server("web", 1, next(states)), sample.row("web", "BACKEND", 1, "UP")]
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        await tab.run("pause.click(); window.heard = []; window.tellAsIs = tell")
+        await tab.run("tell = (...all) => { tellAsIs(...all); heard.push(byId('said').textContent); }")
+        row = "document.querySelector('.servers tbody tr').textContent"
+        while "DOWN" not in await tab.run(row):
+            await tab.run(_READ)
+        heard = [text for text in await tab.run("heard") if "web" in text]
+        assert heard
+        assert all("web-1: DOWN" in text for text in heard)
+
+    seen(look, haproxy=lambda: sample.haproxy(lines()))
+
+
 def test_rows_of_one_name_or_without_a_name_stay_rows(seen: Seen) -> None:
     """Whatever a HAProxy calls them: each refresh has them all."""
     names = ["same", "same", "", "\u202e", "x" * 300 + "1", "x" * 300 + "2", "<b>", "Web", "web", "\U0001f600'\"&"]
