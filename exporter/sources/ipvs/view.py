@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.render.model import Section
 from exporter.render.rates import Rates
-from exporter.render.words import span
+from exporter.render.words import span, things
 from exporter.sources.ipvs.services import COUNTED, TABLE, WRITE, Known, causes, rated, title
 from exporter.sources.ipvs.source import past
 
@@ -27,7 +27,7 @@ class View:
         """Return the section, virtual services with problems first."""
         facts: Ipvs | None = look.facts("ipvs")
         if facts is None:
-            return Section({"totals": (), "services": (), "source": ""})
+            return Section({"totals": (), "services": (), "source": "", "nothing": _nothing(0)})
         growth = self._rates.take(look.outcomes["ipvs"].when, _counters(facts))
         hour = past(look.settings)
         ticks = hour.ticks(look.outcomes["ipvs"].when)
@@ -42,9 +42,16 @@ class View:
             "totals": list(zip(COUNTED, totals, strict=True)),
             "services": [group for it in sorted(known, key=order) if (group := it.group(look.room))],
             "source": _source(facts, growth.seconds),
+            "nothing": _nothing(len(known)),
         }
         problems = [problem for it in known for problem in it.problems()]
         return Section(values, problems, [("Services served", sum(it.live > 0 for it in known), len(known))])
+
+
+def _nothing(services: int) -> str:
+    if not services:
+        return "The kernel of this node has no virtual service."
+    return f"{things(services, 'virtual service')} without room on this page: find one by its address above."
 
 
 def _totals(table: Ipvs) -> Sequence[int]:

@@ -161,7 +161,7 @@ def _unseen(instance: Instance) -> Iterator[_Shown]:
 
 def _listing(look: Look, rows: list[_Shown]) -> str:
     order = _TABLE.order(look.room)
-    items = look.room.listing(rows, lambda shown: shown.row.mark, lambda shown: (shown.row.name, shown.why), order)
+    items = look.room.listing(rows, lambda it: it.row.mark, lambda it: (it.row.name, *it[1:4]), order)
     return _TABLE.listing("vip", "Which VIPs the kernel of this node holds, and why", items)
 
 

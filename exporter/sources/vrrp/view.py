@@ -93,9 +93,10 @@ class _Keepalived:
         ticks = [(minute, STATES[state].tone) for minute, state in ago if 0 <= minute <= 60]
         return Row(key_of(it), mark, it.name, self._under(it), unlike, ticks)
 
-    def names(self, instance: Instance) -> tuple[str, str]:
+    def names(self, instance: Instance) -> tuple[str, ...]:
         """Return the texts for a search."""
-        return instance.name, self._under(instance)
+        scripts = (mark.word for mark in tracked(self._vips, instance.name, self._statuses))
+        return instance.name, self._under(instance), *scripts
 
     def _under(self, it: Instance) -> str:
         group = it.group or self._group(it.name)

@@ -40,6 +40,28 @@ def test_a_search_finds_states_and_results_of_checks(show: Shown) -> None:
     assert _rows(show(told, "replica lag")) == ["replica_db"]
 
 
+def test_a_search_finds_what_an_instance_tracks_and_where_its_addresses_are(show: Shown) -> None:
+    """A script also where no instance is found: nothing is said to be missing that is only not looked for."""
+    vips, vrrp = sample.keepalived()
+    told = outcomes(vip=vips, vrrp=vrrp)
+    assert _rows(show(told, "chk_mail")) == ["192.0.2.25", "VI_MAIL", "chk_mail"]
+    assert _rows(show(told, "eth1")) == ["198.51.100.1"]
+    found = show(told, state="GOOD")
+    assert _rows(found) == ["chk_haproxy"]
+    assert "no VRRP instance" not in found.text
+
+
+def test_services_without_room_are_not_said_to_be_missing(show: Shown) -> None:
+    """After a thousand backends the page has none left for IPVS; a search finds them."""
+    lines = [sample.server(f"b{one}", 1, "UP") for one in range(1001)]
+    lines += [sample.row(f"b{one}", "BACKEND", 1, "UP") for one in range(1001)]
+    told = outcomes(haproxy=sample.haproxy(lines), ipvs=sample.ipvs(0))
+    text = show(told).text
+    assert "4 virtual services without room on this page: find one by its address above." in text
+    assert "no virtual service" not in text
+    assert "192.0.2.20:3306" in show(told, "192.0.2.20").text
+
+
 @pytest.mark.parametrize(
     ("sort", "first"),
     [
