@@ -89,7 +89,7 @@ function age(why) {
   if (why && text.textContent !== said) text.textContent = said;
   grows.textContent = `, ${ago(seconds)} ago`;
   byId("stale").hidden = !why;
-  document.title = why ? `? not current: ${title}` : title;
+  document.title = why ? `? not current: ${title}` : isPaused() ? `‖ paused: ${title}` : title;
   document.documentElement.classList.toggle("is-old", Boolean(why));
   document.documentElement.classList.toggle("is-live", !why && !isPaused());
 }

@@ -110,7 +110,11 @@ def test_the_page_says_when_it_is_paused_old_or_left_alone(seen: Seen) -> None:
     """Nothing is asked while it is paused; a dead exporter is told, and its return as well."""
 
     async def look(tab: Tab, url: str, server: Server) -> None:
+        ground = "getComputedStyle(document.getElementById('pause')).backgroundColor"
+        before = await tab.run(ground)
         await tab.run("document.getElementById('pause').click()")
+        assert (await tab.run("document.title")).startswith("‖ paused: ✕ HAProxy mail no answer +")
+        assert await tab.run(ground) != before
         asked = tab.asked.count(url)
         await tab.run("refresh()")
         await tab.run("document.querySelector('.problems a').click()")
