@@ -166,8 +166,10 @@ async function choose(address, isTyped) {
   history[isTyped ? "replaceState" : "pushState"](null, "", address);
   choices = location.search;
   asking.abort(CHOICE);
+  byId("node").ariaBusy = "true"; // seen where an answer takes long
   while (running) await new Promise(requestAnimationFrame);
   await refresh(CHOICE);
+  byId("node").ariaBusy = null;
   byId("said").textContent = byId("finding")?.textContent ?? "";
 }
 

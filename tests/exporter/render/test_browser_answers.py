@@ -129,6 +129,21 @@ def test_a_source_that_hangs_does_not_make_the_page_rare(seen: Seen) -> None:
     seen(look)
 
 
+def test_a_choice_that_takes_long_is_seen_to_be_made(seen: Seen) -> None:
+    """What is below is not yet what was chosen; nor is it if nothing comes."""
+
+    async def look(tab: Tab, _: str, __: Server) -> None:
+        await tab.run("pause.click(); window.fetch = () => new Promise((_, fail) => { window.fail = fail; })")
+        await tab.run("void choose('?state=DOWN', false)")
+        opacity = "getComputedStyle(document.querySelector('main')).opacity"
+        frame = "new Promise((done) => requestAnimationFrame(done))"
+        await tab.run(f"(async () => {{ while ({opacity} !== '0.5') await {frame}; }})()")
+        await tab.run(f"(async () => {{ fail(); while ({opacity} !== '1') await {frame}; }})()")
+        assert not await tab.run("document.getElementById('stale').hidden")
+
+    seen(look)
+
+
 def test_checks_that_begin_to_fail_are_seen_and_not_heard(seen: Seen) -> None:
     """A listener hears of states, not of each check between two of them."""
     states = iter(["UP", "UP 2/3", "UP 1/3", "UP 2/3", *["DOWN"] * 99])
