@@ -5,6 +5,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import os
 import sys
+from io import TextIOWrapper
 
 from vipwarden import VERSION
 
@@ -70,6 +71,8 @@ def entry() -> None:
     for name in ("stdout", "stderr"):  # closed by the caller, who wants the code alone
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - until the end
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the locale has no letter for
     try:
         code = main(sys.argv[1:])
         _flush()

@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -171,3 +172,14 @@ def test_pipes_are_files_as_well(tmp_path: Path, pair: tuple[str, str]) -> None:
     line = f"{BIN}/vipwarden events {tmp_path}/many | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=environment(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_the_locale_has_no_letter_for_is_escaped(tmp_path: Path) -> None:
+    """As under ISO 8859-1: no event is lost for a letter."""
+    path = jsonl(tmp_path / "events", [event(1.0, name="caf\u00e9 \u4e2d"), event(2.0, name="next")])
+    source = f"import sys; sys.argv[1:] = ['events', {path!r}]; from cli.main import entry; entry()"
+    env = environment(tmp_path) | {"PYTHONIOENCODING": "latin-1", "PYTHONPATH": str(CODE)}
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=False, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].endswith(b"check caf\xe9 \\u4e2d")
+    assert len(done.stdout.splitlines()) == 2
