@@ -1,4 +1,4 @@
-"""What do files show that somebody has made to break the reader: never a traceback, nor a terminal's control characters?"""
+"""What do files show that somebody made to break the reader: never a traceback, nor control characters?"""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def shown(*arguments: str) -> tuple[int, str]:
     with redirect_stdout(text), redirect_stderr(text):
         code = main(arguments)
     text.flush()
-    return code, text.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return code, text.buffer.getvalue().decode()
 
 
 @given(st.lists(FILES, min_size=1, max_size=3), st.sampled_from(["", "--explain", "--json"]))
