@@ -16,6 +16,7 @@ from vipwarden.events.explain import clock, said
 from vipwarden.events.merge import about, merged
 from vipwarden.events.order import corrected, ordered
 from vipwarden.events.read import there
+from vipwarden.events.stored import sizes
 from vipwarden.events.tail import FIRST, Tail
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ def look(folders: Sequence[str], ask: Wanted) -> Found:
         if len(events) >= MOST or not tail.missed:
             break
     return Found(events[-MOST:], tail.place)
+
+
+def mark(folders: Sequence[str]) -> object:
+    """Return what is of another value where the record has changed; raises OSError."""
+    folder = there(folders)
+    return os.stat(folder).st_ino, sizes(folder)  # noqa: PTH116
 
 
 def as_json(found: Found, settings: Settings) -> bytes:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.frame import families
 from exporter.http.accept import preferred
 from exporter.http.answer import FRESH, HTML, Answer, all_of, busy, deadline, error, file, packed
 from exporter.http.counts import READ_AT
+from exporter.http.happened import API, PAGE, Happened
 from exporter.peers import Peers
 from exporter.render.changes import Versions
 from exporter.render.choices import Choices
 from exporter.render.exposition import CONTENT_TYPE, OPENMETRICS_TYPE, render
 from exporter.tasks import shared
 from vipwarden.core.result import one_line
-from vipwarden.core.thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -29,14 +28,13 @@ if TYPE_CHECKING:
     from exporter.render.exposition import Metric
 
 HEALTHY = b"vipwarden is healthy\n"  # whose digest the default check of `vipwarden run` compares
-READING = ("/", "/metrics", "/events", "/api/events")  # paths that read sources
+READING = ("/", "/metrics", PAGE, API)  # paths that read sources
 PAGES = 4  # for each page that may be written at once, so many scrapes may
 _FORMATS = (
     (("text/plain", "0.0.4"), CONTENT_TYPE),
     (("application/openmetrics-text", "1.0.0"), OPENMETRICS_TYPE),
     (("application/openmetrics-text", "0.0.1"), OPENMETRICS_TYPE.replace("1.0.0", "0.0.1")),
 )
-_TURN = 0.5  # seconds between two looks for an event that somebody waits for
 
 
 class Answers:
@@ -52,12 +50,12 @@ class Answers:
         self._pages: dict[Choices, asyncio.Task[tuple[Collected, bytes]]] = {}
         self._versions = Versions()
         self._peers = Peers()
-        self._others: Peers | None = None  # asked for their events
+        self.happened = Happened(frame, lambda: self.is_ready)
         self._paths: dict[str, Callable[[BaseRequest], Awaitable[Answer]]] = {
             "/": self._page,
             "/metrics": self._metrics,
-            "/events": self._events,
-            "/api/events": self._events,
+            PAGE: self.happened.answer,
+            API: self.happened.answer,
             "/-/healthy": self._healthy,
             "/-/ready": self._ready,
         }
@@ -128,34 +126,6 @@ class Answers:
 
         collected = await self.frame.collect(sparing=True)
         return collected, await collected.written(("page", choices), write, lane)
-
-    async def _events(self, request: BaseRequest) -> Answer:
-        from exporter import timeline  # noqa: PLC0415 - scrapes need no events
-
-        settings = self.frame.settings
-        is_page = request.path == "/events"
-        try:
-            ask = timeline.wanted(request.query)
-            until = monotonic() + (0.0 if is_page else ask.wait)
-            while True:
-                found = await in_thread(partial(timeline.look, settings.events, ask))[0]
-                if found.events or monotonic() >= until or not self.is_ready:
-                    break
-                ask = ask._replace(after=found.place)
-                await asyncio.sleep(_TURN)
-        except ValueError as problem:
-            return error(request, 400, one_line(str(problem)))
-        except FileNotFoundError:
-            return error(request, 404, f"No recorder has written events in {' or '.join(settings.events)} yet.")
-        except (OSError, RuntimeError) as problem:
-            return error(request, 503, f"The events cannot be read: {one_line(str(problem))}")
-        if not is_page:
-            return Answer(200, timeline.as_json(found, settings), "application/json", FRESH)
-        if self._others is None:
-            self._others = Peers(timeline.asked)
-        peers = self._others.look(settings.peers, settings.peer_access, b"")
-        body = await in_thread(partial(timeline.as_html, found, settings, peers))[0]
-        return Answer(200, body, HTML, FRESH)
 
     def _identity(self) -> bytes:
         """Return a line that no other exporter has: the time of its last reload, in microseconds."""

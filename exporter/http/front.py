@@ -15,6 +15,7 @@ from exporter.http.answer import busy, error
 from exporter.http.answers import PAGES, READING
 from exporter.http.auth import CHALLENGE
 from exporter.http.connection import HEADERS, Connection
+from exporter.http.happened import API
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,10 +69,12 @@ class Front:
         connection.is_waiting = False
         if not is_known:
             return error(request, 401, "A name and a password are wanted.", {"WWW-Authenticate": CHALLENGE})
-        most = self._answers.frame.settings.max_scrapes
-        if self._reading[request.path] >= (most if request.path in _SHARED else max(1, most // PAGES)):
-            return busy(request)
-        return None
+        asking, most = self._reading[request.path], self._answers.frame.settings.max_scrapes
+        if request.path == API:
+            is_busy = self._answers.happened.is_busy(asking)
+        else:
+            is_busy = asking >= (most if request.path in _SHARED else max(1, most // PAGES))
+        return busy(request) if is_busy else None
 
     @contextmanager
     def _counted(self, path: str) -> Iterator[None]:
