@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from copy import copy
 from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +21,7 @@ from vipwarden.events.stored import sizes
 from vipwarden.events.tail import FIRST, Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from exporter.peer import Access, Peer
     from exporter.peers import Sight
@@ -112,26 +113,43 @@ def asked(peer: Peer, access: Access, _own: bytes) -> list[Event]:
 
 def _of(peer: Sight, own: Container[str]) -> list[Event]:
     """Return the events of a peer: what it calls by a name of this node is called by the peer's."""
-    events: list[Event] = peer.held or []
+    events = [copy(event) for event in peer.held or ()]  # which other pages correct at the same time
     for event in events:
-        event.time = event.wall  # they are corrected for each page
         if event.node in own:
             event.node = f"{peer.name} ({event.node})"
     return events
+
+
+def _fair(whole: Sequence[Event], sources: Sequence[Sequence[Event]]) -> Iterator[Event]:
+    """Yield the last MOST events, the youngest first; a peer whose clock is ahead does not crowd out the others."""
+    of = {id(event): place for place, events in enumerate(sources) for event in events}
+    share = MOST // len(sources)
+    sure = [min(len(events), share) for events in sources]
+    rest = MOST - sum(sure)
+    for event in reversed(whole):
+        place = of[id(event)]
+        if sure[place]:
+            sure[place] -= 1
+        elif rest:
+            rest -= 1
+        else:
+            continue
+        yield event
 
 
 def as_html(found: Found, settings: Settings, peers: Sequence[Sight] = ()) -> bytes:
     """Return the page of events, the youngest first, with those of the peers in one order."""
     name = escape(settings.node)
     own = {event.node for event in found.events} | {settings.node}
-    whole, offsets = merged([found.events, *(_of(peer, own) for peer in peers)])
+    sources = [found.events, *(_of(peer, own) for peer in peers)]
+    whole, offsets = merged(sources)
     notes = [f"{peer.name}: {peer.failure or 'no answer yet'}" for peer in peers if peer.held is None]
     notes += about(offsets)
     said_first = "".join(f"<p>{escape(one_line(note))}</p>\n" for note in notes)
     rows = "".join(
         f"<tr><td><time>{escape(moment(event.time)[:10])} {escape(clock(event.time))}</time></td>"
         f"<td>{escape(one_line(event.node, 60))}</td><td>{escape(one_line(said(event)))}</td></tr>\n"
-        for event in reversed(whole[-MOST:])
+        for event in _fair(whole, sources)
     )
     rows = rows or '<tr><td colspan="3">No event is recorded.</td></tr>\n'
     return (

@@ -13,7 +13,7 @@ from exporter.peer import Peer
 from exporter.timeline import MOST
 from tests.exporter.running import ask, metrics, nowhere, request, serving
 from tests.servers.raw_http import raw_http
-from vipwarden.events.event import line
+from vipwarden.events.event import decode, line
 from vipwarden.events.segments import Segments
 
 if TYPE_CHECKING:
@@ -168,3 +168,30 @@ def test_a_peer_that_answers_nonsense_is_named(tmp_path: Path, record: Segments,
 
         peer = Peer(f"lb2=http://127.0.0.1:{server.port}")
         assert "own" in serving(nowhere(tmp_path, peers=(peer,)), look)
+
+
+def test_a_peer_with_events_of_the_future_crowds_nobody_out(tmp_path: Path, record: Segments) -> None:
+    """Nor does one that names a thousand nodes, or writes HTML into each word."""
+    record.add(some(0, 600, text="own"))
+    fields = {**decode(some(0, 1)).as_dict(), "text": "<b>forged"}  # type: ignore[union-attr]
+    forged = [
+        {**fields, "wall": 9e10 + place, "boot": place, "n": place, "node": f"<i>{place}", "kind": "<u>"}
+        for place in range(MOST)
+    ]
+    answer = json.dumps({"events": forged}).encode()
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer)
+    with raw_http({"/api/events": (whole,)}) as server:
+
+        def look(own: int) -> str:
+            end = time.monotonic() + 60
+            while "forged" not in (body := request(own, "/events").body):
+                assert time.monotonic() < end, body
+                time.sleep(0.1)
+            return body
+
+        peer = Peer(f"lb2=http://127.0.0.1:{server.port}")
+        body = serving(nowhere(tmp_path, peers=(peer,)), look)
+    assert body.count(": own") == 500
+    assert body.count("forged") == 500
+    assert body.count("its clock is not compared") < 20
+    assert not [tag for tag in ("<b>", "<i>", "<u>") if tag in body]
