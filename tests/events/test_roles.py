@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.events.make import event, vrrp
+from vipwarden.events.event import Event
 from vipwarden.events.roles import NOT_MASTER, Roles
-
-if TYPE_CHECKING:
-    from vipwarden.events.event import Event
 
 
 def vip(at: float, state: str, name: str = "192.0.2.1", before: str = "") -> Event:
@@ -64,3 +60,13 @@ def test_vips_that_go_to_and_fro_are_that_many_transitions() -> None:
     for it in (told, *flapping[:2]):
         roles.take(it)
     assert list(roles.ripe(5)) == []
+
+
+def test_names_that_somebody_makes_up_take_a_bounded_memory() -> None:
+    """A script user may hand over any; the last are known."""
+    roles = Roles()
+    for number in range(10_000):
+        roles.take(Event({**vrrp(number, "BACKUP", "MASTER", name=f"VI_{number}").as_dict(), "by": "notify"}))
+    assert len(roles._states) == len(roles._notified) < 5000
+    roles.take(event(10_000, "vip", "192.0.2.1", of="VI_9999", state="held"))
+    assert not list(roles.ripe(10_010))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NOT_MASTER = "not MASTER"
 _PATIENCE = 1.5  # seconds in which notify may tell
+_MOST = 4096  # instances: a script user may hand over any name
 _BRIEF = 0.2  # seconds: a VIP that is away for less was not given up
 
 
@@ -43,7 +44,12 @@ class Roles:
     def take(self, event: Event) -> None:
         """Look at an event."""
         if event.kind == "vrrp" and event.of == "INSTANCE" and event.by != "recorder":  # not what ripe() has yielded
+            self._states.pop(event.name, None)
             self._states[event.name] = event.state
+            if len(self._states) > _MOST:
+                oldest = next(iter(self._states))
+                del self._states[oldest]
+                self._notified.discard(oldest)
             self._waiting.pop(event.name, None)
             if event.by == "notify":
                 self._notified.add(event.name)
