@@ -17,7 +17,7 @@ from vipwarden.core.result import one_line
 from vipwarden.events.event import KINDS
 from vipwarden.events.explain import as_text, chains, clock, said
 from vipwarden.events.merge import about, identity, merged
-from vipwarden.events.read import read
+from vipwarden.events.read import read, there
 from vipwarden.events.segments import MOST
 from vipwarden.events.tail import Tail
 from vipwarden.state import paths
@@ -57,9 +57,9 @@ def events(
 ) -> int:
     """Show the recorded events in the order in which they happened.
 
-    Without files those of this node. The events of several nodes, each from "vipwarden events --json", get one order:
-    clocks that differ are corrected by the adverts that both nodes saw. Exit codes: 0 shown, 1 they cannot be read
-    or written, 2 an option is wrong.
+    Without files those of this user's recorder or of root's. The events of several nodes, each from "vipwarden events
+    --json", get one order: clocks that differ are corrected by the adverts that both nodes saw. Exit codes: 0 shown, 1
+    they cannot be read or written, 2 an option is wrong.
 
     files: files or folders of events, in place of those of this node
     since: first time, such as 03:00, 03:00:04.5, "2026-01-31 03:00" or @1700000000
@@ -88,10 +88,9 @@ def events(
 
     show = _as_json if json else _as_line
     try:
-        tail = Tail(paths.history()) if follow else None
-        whole, offsets = merged(
-            [_read(place, since, until, whole=bool(places)) for place in places or [paths.history()]]
-        )
+        own = there((paths.history(), paths.HISTORY))  # which all may read
+        tail = Tail(own) if follow else None
+        whole, offsets = merged([_read(place, since, until, whole=bool(places)) for place in places or [own]])
         sys.stderr.writelines(f"{line}\n" for line in about(offsets))
         if explain:
             _explained(whole, fits)

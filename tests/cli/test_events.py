@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cli.events import main
 from tests.commands import BIN, CODE, environment, run
-from tests.events.make import EPOCH, event, jsonl, recording, vrrp
+from tests.events.make import EPOCH, event, jsonl, recording, some, vrrp
 from vipwarden.events.hand import Hand
+from vipwarden.events.segments import Segments
+from vipwarden.state import paths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,3 +186,16 @@ def test_what_the_locale_has_no_letter_for_is_escaped(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].endswith(b"check caf\xe9 \\u4e2d")
     assert len(done.stdout.splitlines()) == 2
+
+
+def test_another_user_sees_the_record_of_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no recorder of his own."""
+    history = tmp_path / "root" / "events"
+    monkeypatch.setattr(paths, "HISTORY", str(history))
+    monkeypatch.setenv("VIPWARDEN_RUNTIME_DIR", str(tmp_path / "run"))
+    segments = Segments(str(history))
+    segments.add(some(1))
+    segments.close()
+    assert main(()) == 0
+    monkeypatch.setattr(paths, "HISTORY", str(tmp_path / "nowhere"))
+    assert main(()) == 1
