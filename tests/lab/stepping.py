@@ -42,7 +42,7 @@ def until(right: float, *, stepped: bool) -> float:
 
 def main() -> None:
     """Rehearse, in a guest alone."""
-    if "/guest/init" not in Path("/proc/cmdline").read_text("utf-8"):
+    if "/guest/init" not in Path("/proc/1/cmdline").read_text("utf-8"):
         raise SystemExit("this machine is no guest of the lab: its clock is not stepped")
     if subprocess.run(["nft", "add table inet a; delete table inet a"], capture_output=True, check=False).returncode:
         _NFT.write_text(_NOTHING, encoding="ascii")  # User-Mode-Linux has no such tables: no port is looked at
