@@ -234,6 +234,7 @@ has "$1" "1   " fresh
 dd if=/dev/zero of="$1/run/filler" bs=4k 2>/dev/null || true
 sleep 6  # for longer than a verdict is only stamped
 has "$1" "1   " fresh
+dd if=/dev/zero of="$1/run/more" bs=4k 2>/dev/null || true  # also where a verdict was on its way before
 kill $(cat "$1/pid")
 has "$1" "0   " none
 for _ in $(seq 400); do  # until the failure itself is written, in the space of the verdict before
@@ -242,7 +243,7 @@ for _ in $(seq 400); do  # until the failure itself is written, in the space of 
 done
 sleep 60 & echo $! >"$1/pid"
 has "$1" "1   " fresh  # in the space of that
-rm "$1/run/filler"
+rm "$1/run/filler" "$1/run/more"
 has "$1" "1   " fresh
 dd if=/dev/zero of="$1/run/filler" bs=4k 2>/dev/null || true
 kill -9 $agent

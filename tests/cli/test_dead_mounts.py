@@ -61,7 +61,7 @@ def test_maintenance_is_listed_from_the_copies_and_nothing_is_changed(tmp_path: 
     with dead_mount(tmp_path / "state"):
         asked = [subprocess.Popen([BIN / "vipwarden", "maint", *line], **pipes) for line in lines]  # type: ignore[call-overload]
         (listed, warned), (_, not_ended), (_, not_begun) = [process.communicate(timeout=60) for process in asked]
-    assert [process.returncode for process in asked] == [0, 1, 1]
+    assert [process.returncode for process in asked] == [0, 1, 1], (listed, warned, not_ended, not_begun)
     assert listed.startswith("web: in maintenance until ")
     for said in (warned, not_ended, not_begun):
         assert f"vipwarden maint: {tmp_path}/state/maintenance could not be read within 5 s: is a mount dead?" in said

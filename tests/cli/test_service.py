@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from contextlib import closing, contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,13 +61,21 @@ class Counting:
         self.reloads += 1
 
 
+def until_it_ends(listener: socket.socket) -> Iterator[bytes]:
+    """Yield what the manager hears of a service."""
+    heard = b""
+    while heard != b"STOPPING=1":
+        heard = listener.recv(1000)
+        yield heard
+
+
 @pytest.mark.parametrize("is_abstract", [False, True])
 def test_a_life_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_abstract: bool) -> None:
     """By a path or by an abstract name, which stands with an @ in the environment."""
     name = f"{tmp_path}/notify"
     monkeypatch.setenv("NOTIFY_SOCKET", "@" + name if is_abstract else name)
     monkeypatch.setenv("WATCHDOG_USEC", "100000")
-    service, lines = Counting(), list[str]()
+    service, lines, heard = Counting(), list[str](), list[bytes]()
     errors = [ConfigError("f:1: a is wrong"), OSError(28, "No space left on device"), ZeroDivisionError("a bug")]
     service.broken = errors
 
@@ -75,10 +84,10 @@ def test_a_life_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_abst
         os.kill(os.getpid(), signal.SIGHUP if len(lines) < 4 else signal.SIGTERM)
 
     with manager("\0" + name if is_abstract else name) as listener:
+        reader = Thread(target=lambda: heard.extend(until_it_ends(listener)))  # few messages wait for it
+        reader.start()
         asyncio.run(serve(service, say))
-        heard: list[bytes] = []
-        while not heard or heard[-1] != b"STOPPING=1":
-            heard.append(listener.recv(1000))
+        reader.join()
     assert heard[0] == b"READY=1\nSTATUS=0 reloads"
     assert b"READY=1\nSTATUS=1 reloads" in heard
     assert b"WATCHDOG=1" in heard

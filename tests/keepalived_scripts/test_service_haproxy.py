@@ -22,7 +22,7 @@ from tests.servers.ports import free_ports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SOON = ("--timeout", "0.9")  # for what hangs
+SOON = ("--timeout", "2")  # for what hangs
 CONF = """
 global
   {socket}
@@ -155,7 +155,9 @@ def test_one_that_stalls_for_a_run_is_not_restarted_and_one_that_hangs_keeps_its
     assert asked(*options).code == 0
     assert asked.restarted() == 0
     proxy.signal(signal.SIGSTOP)
-    assert [asked(*options, *SOON).code for _ in range(2)] == [0, 0]
+    for _ in range(2):
+        hung = asked(*options, *SOON)
+        assert hung.code == 0, hung
     must_come(proxy.answers)
     assert asked(*options).code == 0
     assert asked.restarted() == 1
