@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from doctor.commands import Command, commands
+from doctor.commands import NOTIFY, Command, commands
 from doctor.finding import Finding
 from doctor.host import slurp
 from doctor.program import Program, find
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
 
 DEFAULT_USER = "keepalived_script"
+_MOST_SCRIPT = 65536  # bytes
 
 
 @dataclass(eq=False)
@@ -69,6 +70,13 @@ class Case:
         """The programs of those commands whose user exists."""
         pairs = [(command, self.user(command)) for command in self.commands if command.is_file]
         return [find(self.host, command, user, self.version) for command, user in pairs if user is not None]
+
+    @cached_property
+    def notifying(self) -> list[str]:
+        """The commands that keepalived runs at an event, and the text of their scripts."""
+        scripts = [program.real for program in self.programs if program.command.kind == NOTIFY and program.real]
+        lines = [command.line for command in self.commands if command.kind == NOTIFY]
+        return lines + [self.host.text(path, _MOST_SCRIPT) for path in scripts]
 
     @property
     def is_secure(self) -> bool:

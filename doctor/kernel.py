@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from collections import Counter
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from doctor.case import Case, Findings, rule
 from doctor.commands import services
-from doctor.finding import ERROR, WARNING, Finding, at
+from doctor.finding import ERROR, NOTE, WARNING, Finding, at
 from doctor.host import slurp
 from vipwarden.node.haproxy.cfg import binds
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
 
 _MOST_BYTES = 64 << 20
+_STARTS = re.compile(r"\b(?:(?:re)?start\s+haproxy|haproxy\s+(?:(?:re)?start|.*-f\s))")
 _SYSCTL = "sysctl -w {0}, and the same line in /etc/sysctl.d/vipwarden.conf to keep it"
 
 
@@ -56,8 +58,12 @@ def nonlocal_bind_off(case: Case) -> Findings:
             if case.host.sysctl(f"net/{family}/ip_nonlocal_bind") == 0:
                 what = f"HAProxy binds the VIP {bind.address}, and net.{family}.ip_nonlocal_bind is 0"
                 consequence = "HAProxy does not start while the peer holds the VIP, and is missing when it comes."
-                fix = _SYSCTL.format(f"net.{family}.ip_nonlocal_bind=1")
-                yield Finding(case.haproxy_conf, bind.line.number, what, consequence, f"{fix}; or bind *")
+                severity = ""
+                if any(map(_STARTS.search, case.notifying)):
+                    consequence = "Until the notify script has started HAProxy, clients of the VIP are refused."
+                    severity = NOTE
+                fix = f"{_SYSCTL.format(f'net.{family}.ip_nonlocal_bind=1')}; or bind *"
+                yield Finding(case.haproxy_conf, bind.line.number, what, consequence, fix, severity=severity)
 
 
 @rule("rp-filter-strict", WARNING)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctor.case import Case, Findings, rule
-from doctor.commands import NOTIFY
 from doctor.finding import NOTE, WARNING, Finding, at
 
 if TYPE_CHECKING:
@@ -46,10 +45,8 @@ def not_enabled(case: Case) -> Findings:
 
 def _is_started(case: Case, name: str) -> bool:
     """Return whether rc.local or a command of keepalived may start it: a notify script, or chk_service."""
-    texts = [case.host.text("/etc/rc.local", _MOST_BYTES)]
-    texts += [command.line for command in case.commands if command.kind == NOTIFY or "chk_service" in command.line]
-    scripts = [program.real for program in case.programs if program.command.kind == NOTIFY and program.real]
-    texts += [case.host.text(path, _MOST_BYTES) for path in scripts]
+    texts = [case.host.text("/etc/rc.local", _MOST_BYTES), *case.notifying]
+    texts += [command.line for command in case.commands if "chk_service" in command.line]
     return any(name in text for text in texts)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doctor.finding import ERROR, WARNING
+from doctor.finding import ERROR, NOTE, WARNING
 from doctor.report import examine
 from tests.doctor.node import SH, Node, instance, misc, script, service, tracked
 from tests.doctor.rule_cases import FILE, FIREWALLD, SCRIPT, STATS, haproxy, track_file
@@ -236,6 +236,16 @@ def test_what_the_asking_user_may_not_see_is_not_called_missing() -> None:
         finally:
             os.seteuid(0)
     assert [(one.severity, one.fix) for one in found] == [("note", "Run it as root.")]
+
+
+@pytest.mark.parametrize(("does", "severity"), [("start", NOTE), ("restart", NOTE), ("stop", ERROR)])
+def test_who_starts_haproxy_with_the_vip_needs_no_nonlocal_bind(tmp_path: Path, does: str, severity: str) -> None:
+    """By a script that keepalived runs as master; clients wait for it."""
+    node = haproxy("frontend web\n bind 192.0.2.10:80\n", ip_nonlocal_bind="0\n")
+    node.conf = node.conf.replace("vrrp_instance VI {", f"vrrp_instance VI {{\n notify_master {SCRIPT}")
+    node.files[FILE] = f"{SH}systemctl {does} haproxy\n"
+    (finding,) = [it for it in node.examine(tmp_path) if it.rule == "nonlocal-bind-off"]
+    assert finding.severity == severity
 
 
 def test_ipv6_has_its_own_switches(tmp_path: Path) -> None:
