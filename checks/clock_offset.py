@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
     from vipwarden.protocol.ntp import Sample
 
+LATER = ("vipwarden.net.datagram", "vipwarden.net.stamp", "vipwarden.protocol.ntp")
 _FORBIDDEN = (1, 38)  # EPERM, ENOSYS
 
 

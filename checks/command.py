@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vipwarden.net.net import Net
 
+LATER = ("vipwarden.net.file",)
 _MOST_NOTES = 100
 _MOST_TEXT = 400  # characters of a line
 

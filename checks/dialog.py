@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
     from vipwarden.net.stream import Stream
 
+LATER = ("vipwarden.net.file",)
 OWN_LETTERS = {"s": "step"}
 
 

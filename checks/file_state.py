@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vipwarden.net.net import Net
 
+LATER = ("vipwarden.net.file",)
 OWN_LETTERS = {"f": "file", "o": "owner"}
 _MOST_SEARCHED = 1 << 20
 _TYPE, _REGULAR = 0o170000, 0o100000  # S_IFMT, S_IFREG

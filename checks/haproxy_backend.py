@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vipwarden.net.net import Net
     from vipwarden.node.haproxy.socket import Report
 
+LATER = ("vipwarden.node.process.procfs",)
 OWN_LETTERS = {"b": "backend"}
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
 _MOST_TOLD = 5

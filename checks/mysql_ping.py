@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vipwarden.net.net import Net
 
+LATER = ("vipwarden.net.file", "vipwarden.net.secret", "vipwarden.protocol.mysql.option_file")
 _NEEDS_ACCOUNT = (1045, 1130, 1698)
 
 

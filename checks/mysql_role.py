@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vipwarden.protocol.mysql.role import Galera, Role
     from vipwarden.protocol.mysql.session import Session
 
+LATER = ("vipwarden.net.file", "vipwarden.net.secret", "vipwarden.protocol.mysql.option_file")
+
 
 async def mysql_role(
     net: Net,

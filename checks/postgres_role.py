@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from vipwarden.core.result import State
     from vipwarden.net.net import Net
 
+LATER = (
+    "vipwarden.net.file",
+    "vipwarden.net.secret",
+    "vipwarden.protocol.postgres.passfile",
+    "vipwarden.protocol.postgres.scram",
+)
 LOCAL, POSTGRESQL = Host("127.0.0.1"), Port(5432)
 OWN_LETTERS = {"f": "passfile"}
 _LOGIN_REFUSED = "28"  # the class of these SQLSTATEs

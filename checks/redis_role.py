@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vipwarden.core.result import State
     from vipwarden.net.net import Net
 
+LATER = ("vipwarden.net.file", "vipwarden.net.secret")
 LOCAL, REDIS, SENTINEL = Host("127.0.0.1"), Port(6379), Port(26379)
 OWN_LETTERS = {"f": "password_file"}
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from vipwarden.net.tls import TlsStream
     from vipwarden.protocol.tls.validity import Certificate
 
+LATER = ("vipwarden.net.file",)
+
 
 async def tls(
     net: Net,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Line: TypeAlias = tuple[str, int, bool, str]
 
+LATER = ("vipwarden.net.file", "vipwarden.state.standing")
 OWN_LETTERS = {"n": "verdict"}
 _MOST_NAMED = 5  # verdicts that the text of --all names
 _OWN = "verdict"  # what this check published itself is no news

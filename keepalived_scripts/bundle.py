@@ -48,7 +48,7 @@ def commands(top: str) -> dict[str, tuple[str, ...]]:
     import posix
 
     checks = (name[:-3] for name in posix.listdir(f"{top}/checks") if name.endswith(".py") and name[0] != "_")
-    service = ("keepalived_scripts.service.main", "checks.process", "vipwarden.net.file")
+    service = ("keepalived_scripts.service.main", "checks.process")
     return {f"chk_{name}": ("keepalived_scripts.chk", f"checks.{name}") for name in checks} | {
         "chk_service": service,
         "chk_haproxy": (*service, "keepalived_scripts.service.stats"),
@@ -67,7 +67,10 @@ def write(top: str, command: str, names: tuple[str, ...]) -> None:
 
 
 def _imported(top: str, *names: str) -> list[ModuleType]:
-    """Import modules; return all that this loaded from the folder ``top``, each after those that it imports."""
+    """Import modules, and what an ordinary run of them imports later, their LATER.
+
+    Return all that this loaded from the folder ``top``, each after those that it imports.
+    """
     from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 
     modules = []
@@ -82,6 +85,8 @@ def _imported(top: str, *names: str) -> list[ModuleType]:
     sys.path_importer_cache.clear()
     for name in names:
         __import__(name)
+        for later in getattr(sys.modules[name], "LATER", ()):
+            __import__(later)
     return modules
 
 

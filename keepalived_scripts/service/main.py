@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from keepalived_scripts.service.parts import Part
 
+LATER = ("vipwarden.net.file",)
 _FOR_THE_END = 0.35  # the part of the deadline for the rules and the record
 
 

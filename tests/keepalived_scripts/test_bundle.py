@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import marshal
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 
 from tests.commands import CODE, Ran, run
 from tests.servers import misbehaving as servers
+from vipwarden.core.registry import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,9 +68,18 @@ def bundle(top: Path) -> Path:
 
 def test_there_is_one_for_each_check(top: Path) -> None:
     """By the name of the command; and for the two that restart a service."""
-    names = {path.stem for path in (top / "__pycache__").iterdir()}
+    found = {path.stem for path in (top / "__pycache__").iterdir()}
     checks = {f"chk_{path.stem}" for path in (CODE / "checks").glob("[!_]*.py")}
-    assert names == {*checks, "chk_service", "chk_haproxy"}
+    assert found == {*checks, "chk_service", "chk_haproxy"}
+
+
+@pytest.mark.parametrize("check", names())
+def test_what_an_ordinary_run_loads_is_in_it(top: Path, check: str) -> None:
+    """Also what the run imports only when it needs it: LATER of the check."""
+    (path,) = (top / "__pycache__").glob(f"chk_{check}.*")
+    _, entries = marshal.loads(path.read_bytes())
+    own = importlib.import_module(f"tests.checks.test_{check}").LOADS.split()
+    assert {name for name in own if name.startswith("vipwarden")} <= {entry[0] for entry in entries}
 
 
 def test_a_service_is_asked_by_its_bundle(top: Path) -> None:
