@@ -192,8 +192,12 @@ def test_long_names_and_large_numbers_are_told_apart(seen: Seen) -> None:
             assert await tab.run("document.querySelectorAll('.servers tbody th').length") == 3
             await tab.run("document.querySelectorAll('#haproxy details').forEach((one) => { one.open = true; })")
             assert await tab.run(_HALF) == []
+            assert await tab.run("document.documentElement.scrollWidth") <= width
 
-    seen(look, haproxy=lambda: sample.haproxy(lines))
+    vips, vrrp = sample.keepalived()
+    for one in vrrp.instances:
+        one.name = f"VI_production_frontend_of_the_customers_portal_{one.vrid}"
+    seen(look, haproxy=lambda: sample.haproxy(lines), vip=lambda: vips, vrrp=lambda: vrrp)
 
 
 # a cell whose first text has no room, with an ellipsis where more follows
