@@ -66,7 +66,7 @@ def covered(record: Maintenance, config: str) -> tuple[list[Entry], list[str]]:
 def valid(read: Callable[[], list[Maintenance]] = read_all) -> list[Maintenance]:
     """Return the records that are valid now, in order; raises NetError where the disk does not answer."""
     whole = within(_READING, _disk(), lambda: [encode(record) for record in read()])
-    return sorted((r for r in map(decode, whole) if r.left > 0), key=lambda r: (r.kind, r.name, r.by))
+    return _in_order(map(decode, whole))
 
 
 def listed() -> tuple[list[Maintenance], str]:
@@ -74,7 +74,11 @@ def listed() -> tuple[list[Maintenance], str]:
     try:
         return valid(), ""
     except NetError as error:
-        return valid(read_copies), str(error)
+        return _in_order(read_copies()), str(error)
+
+
+def _in_order(records: Iterable[Maintenance]) -> list[Maintenance]:
+    return sorted((r for r in records if r.left > 0), key=lambda r: (r.kind, r.name, r.by))
 
 
 def still_covers(record: Maintenance, kind: str, name: str) -> bool:

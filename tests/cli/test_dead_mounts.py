@@ -64,7 +64,8 @@ def test_maintenance_is_listed_from_the_copies_and_nothing_is_changed(tmp_path: 
     assert [process.returncode for process in asked] == [0, 1, 1], (listed, warned, not_ended, not_begun)
     assert listed.startswith("web: in maintenance until ")
     for said in (warned, not_ended, not_begun):
-        assert f"vipwarden maint: {tmp_path}/state/maintenance could not be read within 5 s: is a mount dead?" in said
+        assert f"vipwarden maint: {tmp_path}/state/maintenance " in said
+        assert ": is a mount dead?" in said
     assert not_ended.endswith("Nothing has changed\n")
     assert run(tmp_path, "vipwarden", "maint", "list", "--json", env=env).out.count('"web"') == 1
 
