@@ -22,6 +22,7 @@ from rehearse.services import notes, scripts_run, service_faults
 from rehearse.stage.apart import StageError
 from rehearse.stage.disk import disk_faults
 from rehearse.stage.perform import faults_behind, observe, on_stage
+from rehearse.stage.processes import said_of
 from rehearse.stage.steps import clock_faults, played
 from rehearse.stage.two import perform_two
 from rehearse.together import MOST_FAULTS, NO_PAIRS, two_at_a_time
@@ -121,6 +122,7 @@ def rehearse(
         observed = [] if dry else observe(cluster, given, version)
         ran = scripts_run(cluster, observed)
         behind = Reals() if dry else on_stage([conf for _, conf in confs])
+        told = [] if dry else [*notes(ran), *said_of(conf for _, conf in confs), *behind.notes]
         possible = [
             *all_faults(cluster),
             *service_faults(cluster, observed),
@@ -135,18 +137,17 @@ def rehearse(
         run = None if dry else partial(perform_two, cluster, given, version, observed)
         both = two_at_a_time(cluster, chosen, rows, places, run) if pairs else NO_PAIRS
         if html:
-            write_page(html, report(names, found, both, said, version, dry=dry, what_if=what_if, ran=ran))
+            write_page(html, report(names, found, both, said, version, dry=dry, what_if=what_if, told=told))
     except (ConfError, StageError) as error:
         sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 1000)}\n")
         return UNREADABLE
     if json:
         more: dict[str, object] = {} if dry else {"scripts": [it._asdict() for it in ran]}
-        running = None if version is None else str(version)
-        sys.stdout.write(as_json(found, both if pairs else None, nodes=names, keepalived=running, **more))
-    else:
         sys.stdout.write(
-            _as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in (*notes(ran), *behind.notes))
+            as_json(found, both if pairs else None, nodes=names, keepalived=version and str(version), **more)
         )
+    else:
+        sys.stdout.write(_as_text(found, both if pairs else None) + "".join(f"{it}\n" for it in told))
     return _code(found, both.lines, wanted_then)
 
 

@@ -14,7 +14,6 @@ from doctor.host import Host
 from doctor.rules import RULES
 from doctor.tracking import Peers
 from rehearse.page.report import Report, page
-from rehearse.services import notes
 from vipwarden import VERSION
 from vipwarden.node.keepalived.lines import ConfError
 from vipwarden.state.files import write
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from rehearse.change import Change
     from rehearse.report import Both
     from rehearse.rows import Line
-    from rehearse.services import Ran
     from vipwarden.node.keepalived.conf import Block
     from vipwarden.node.keepalived.version import Version
 
@@ -89,11 +87,11 @@ def report(
     *,
     dry: bool,
     what_if: Sequence[Change],
-    ran: Sequence[Ran] = (),
+    told: Sequence[str] = (),
 ) -> Report:
     """Return what the page shows."""
     means = "Computed by a model; the slowest case is drawn." if dry else "Seen with real keepalived in namespaces."
-    means += "".join(f" {it[0].upper()}{it[1:]}." for it in notes(ran))
+    means += "".join(f" {it[0].upper()}{it[1:]}." for it in told)
     changed = f" As if {', '.join(map(str, what_if))}." if what_if else ""
     running = "keepalived (version not known)" if version is None else f"keepalived {version}"
     time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rehearse.model.cluster import SCRIPT
-from rehearse.model.faults import CLOSED, FILTERED, HUNG, KILLED, MISSING, MUTE, NO_INTERPRETER, STOPPED, Fault
+from rehearse.model.cluster import PROCESS, SCRIPT
+from rehearse.model.faults import (
+    CLOSED,
+    FILTERED,
+    HANG,
+    HUNG,
+    KILLED,
+    MISSING,
+    MUTE,
+    NO_INTERPRETER,
+    STOPPED,
+    Fault,
+    checked,
+)
 from rehearse.stage.netasks import PING, SOCKET, Ask
 from vipwarden.core.result import one_line
 
@@ -74,6 +86,8 @@ def service_faults(cluster: Cluster, observed: Sequence[dict[str, Any]]) -> list
     }
     found = []
     for place, node in enumerate(observed):
+        asked = {name for it in node["scripts"].values() if it["as_it_is"] for name in it["processes"]}
+        found += [Fault(HANG, (place,), PROCESS, it) for it in checked(cluster, place) if it not in asked]
         parts: dict[tuple[str, str], list[str]] = {}
         for name, it in node["scripts"].items():
             if it["as_it_is"] and (place, name) in tracked:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rehearse.stage.processes import tracked
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -50,7 +52,8 @@ def unmodelled(confs: Sequence[tuple[str, Block]]) -> list[str]:
         for block, keyword, why in _known_not(conf):
             said = f"{block.path}:{block.number}: the model does not know {keyword} ({why})"
             found.setdefault((name, keyword), said)
-    return [*found.values()][:_MOST]
+    never = [f"{it.never}; the model takes it for found" for _, conf in confs for it in tracked(conf) if it.never]
+    return [*found.values(), *never][:_MOST]
 
 
 def _known_not(conf: Block) -> Iterator[tuple[Block, str, str]]:

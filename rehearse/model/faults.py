@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rehearse.model.cluster import FILE, INTERFACE, PROCESS, SCRIPT, links, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rehearse.model.cluster import Cluster, Instance, Link, Node
 
@@ -88,6 +88,12 @@ def unseen(cluster: Cluster, node: Node, instance: Instance) -> list[Link]:
     return [] if checks else [it for it in entries if it.kind == PROCESS]
 
 
+def hides(cluster: Cluster, fault: Fault, router: Iterable[tuple[int, int]]) -> bool:
+    """Return whether the instances of a virtual router go on with a service that hangs there."""
+    hit = [(cluster.nodes[place], number) for place, number in router if place in fault.nodes]
+    return any(it.name == fault.name for node, number in hit for it in unseen(cluster, node, node.instances[number]))
+
+
 def faults(cluster: Cluster) -> list[Fault]:
     """Return the start of all nodes, then all single faults, those of the services first."""
     start = Fault(START, tuple(range(len(cluster.nodes))))
@@ -144,6 +150,14 @@ def _nodes(cluster: Cluster) -> Iterator[Fault]:
 
 def _unseen(cluster: Cluster, node: Node) -> set[str]:
     return {link.name for it in node.instances for link in unseen(cluster, node, it)}
+
+
+def checked(cluster: Cluster, place: int) -> list[str]:
+    """Return the processes of a node of which a check may see that they hang."""
+    node = cluster.nodes[place]
+    entries = [link for it in node.instances for link in written(cluster, node, it)]
+    names = dict.fromkeys(it.name for it in entries if it.kind == PROCESS and not it.reverse)
+    return [it for it in names if it not in _unseen(cluster, node) | node.forbidden]
 
 
 def _tracked(cluster: Cluster, node: Node, kind: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rehearse.model.bench import Bench
-from rehearse.model.faults import Fault, faults
+from rehearse.model.faults import Fault, faults, hides, is_unseen
 from rehearse.model.parts import parts
 from rehearse.model.shape import Shape
 
@@ -50,7 +50,11 @@ def predict(cluster: Cluster, chosen: Iterable[Fault] | None = None, *, gap: int
             if outcomes is None:
                 bench = bench or Bench(cluster, part, gap)
                 outcomes = alike[key] = bench.outcomes(fault)
-            rows += [Row(fault, it, outcome) for it, outcome in zip(shape.virtual, outcomes, strict=True)]
+            rows += [
+                Row(fault, it, outcome)
+                for it, outcome in zip(shape.virtual, outcomes, strict=True)
+                if not is_unseen(fault) or hides(cluster, fault, it)
+            ]
     order = {fault: number for number, fault in enumerate(wanted)}
     rows.sort(key=lambda row: order[row.fault])
     return rows

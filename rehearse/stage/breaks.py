@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, Any
 
-from rehearse.model.faults import CLOSED, FILTERED, HUNG, KILLED, MUTE, STOPPED
+from rehearse.model.cluster import PROCESS
+from rehearse.model.faults import CLOSED, FAIL, FILTERED, HANG, HUNG, KILLED, MUTE, STOPPED
 from rehearse.stage.node import MOST_LOG
 from rehearse.stage.view import inside
 
@@ -13,20 +14,21 @@ if TYPE_CHECKING:
     from rehearse.stage.node import Node
 
 _SIGNALS = {KILLED: signal.SIGKILL, STOPPED: signal.SIGTERM, HUNG: signal.SIGSTOP}
+_SIGNALS |= {FAIL: signal.SIGKILL, HANG: signal.SIGSTOP}  # what keepalived itself tracks
 _TABLE = "inet broken"
 _STAMP = 26  # characters of the time before what keepalived logs
 
 
 def break_part(node: Node, fault: dict[str, Any], *, broken: bool) -> None:
-    """Break a part of what a script asks, or mend it."""
+    """Break a part of what a script asks, or a process that keepalived tracks, or mend it."""
     kind, (what, _, name) = fault["kind"], fault["part"].partition(" ")
-    if what == "process":
+    if service := process(node, fault):
         if broken:
-            node.held.ask(f"signal {int(_SIGNALS[kind])} {name}")
+            node.held.ask(f"signal {int(_SIGNALS[kind])} {service}")
         else:
-            if kind == HUNG:
-                node.held.ask(f"signal {int(signal.SIGCONT)} {name}")
-            node.held.ask(f"start {name}")
+            if kind in (HUNG, HANG):
+                node.held.ask(f"signal {int(signal.SIGCONT)} {service}")
+            node.held.ask(f"start {service}")
     elif what == "socket":
         place = inside(node.root, name)
         away = place.with_name(f".{place.name}.away")
@@ -35,6 +37,14 @@ def break_part(node: Node, fault: dict[str, Any], *, broken: bool) -> None:
         _filter(node, what, name, kind, broken=broken)
     else:
         node.set_script(fault["name"], kind, broken=broken)
+
+
+def process(node: Node, fault: dict[str, Any]) -> str:
+    """Return the service whose process a fault ends or stops, or nothing."""
+    if fault["tracker"] == PROCESS:
+        return str(node.given["processes"].get(fault["name"], {}).get("service", ""))
+    what, _, name = fault["part"].partition(" ")
+    return name if what == "process" else ""
 
 
 def _filter(node: Node, what: str, name: str, kind: str, *, broken: bool) -> None:
@@ -93,7 +103,7 @@ def crashed(node: Node) -> str:
 
 def restored(node: Node, fault: dict[str, Any], hit: float) -> float | None:
     """Return when a process that the fault has ended ran again, or nothing."""
-    what, _, name = fault["part"].partition(" ")
-    if what != "process":
+    name = process(node, fault)
+    if not name:
         return None
     return next((at for at, word, who in node.held.notes() if at > hit and word == "up" and who == name), None)

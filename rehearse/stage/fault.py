@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, Any
 
-from rehearse.model.cluster import FILE, INTERFACE, SCRIPT
+from rehearse.model.cluster import FILE, INTERFACE, PROCESS, SCRIPT
 from rehearse.model.faults import BACK, DEAF, FORWARD, FREEZE, FULL, KILL, POWER, STOP
 from rehearse.stage.breaks import break_part
 from rehearse.stage.clock import step
@@ -33,7 +33,7 @@ def hit(fault: dict[str, Any], nodes: Sequence[Node], vips: Sequence[str], *, br
         step(fault["clock"], _STEPS[fault["kind"]] if broken else 0, fault["during"])
         return
     for node in hits:
-        if fault["part"]:
+        if fault["part"] or fault["tracker"] == PROCESS:
             break_part(node, fault, broken=broken)
         elif fault["tracker"] == SCRIPT:
             node.set_script(fault["name"], fault["kind"], broken=broken)

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rehearse.stage.cmdline import program, words
 from rehearse.stage.procs import CUT, comm, is_alive
 
 _CODE = str(Path(__file__).parents[2])
@@ -110,8 +111,12 @@ class Holder:
                     service["program"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
                 )
         else:
+            given = {**service, **self._given}
+            args, text = [service["line"] or name, "-I", "-S", "-c", _SERVICE], json.dumps(given).encode()
+            if service.get("command"):
+                args, text = words(service["command"]), program(_CODE, given)
             process = subprocess.Popen(
-                [service["line"] or name, "-I", "-S", "-c", _SERVICE],
+                args,
                 executable=sys.executable,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -119,7 +124,7 @@ class Holder:
             )
             if process.stdin is not None and process.stdout is not None:
                 with suppress(BrokenPipeError), process.stdin:
-                    process.stdin.write(json.dumps({**service, **self._given}).encode())
+                    process.stdin.write(text)
                 with process.stdout:
                     select.select([process.stdout], [], [], _READY)
         self._pids[name] = process.pid
@@ -164,7 +169,7 @@ class Holder:
         missing = {it[:CUT]: it for it in self._services if it not in self._pids}
         for path in Path("/proc").glob("[0-9]*") if missing else ():
             name = missing.get(comm(path), "")
-            if name and is_alive(path):
+            if name and is_alive(path) and int(path.name) not in self._pids.values():
                 self._adopted[name] = self._pids[name] = int(path.name)
                 self._note(name, "up")
                 del missing[name[:CUT]]

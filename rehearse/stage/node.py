@@ -9,6 +9,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from rehearse.stage.connector import Connector
 from rehearse.stage.held import ROOM, Held, below
 from rehearse.stage.script import change, prepare, run_as_they_are, stand_in
 from rehearse.stage.urgent import hurry
@@ -113,16 +114,22 @@ class Node:
             if path.is_file():
                 path.unlink()
         command = ("keepalived", "-n", "-l", "-D", *self._only(), "-f", self.given["conf"])
+        known = self.given.get("processes", {}).values()
+        connector = Connector(self.held.first, known) if known else None
+        before, descriptors = connector.command() if connector else ([], ())
         with (self.folder / "log").open("ab") as log:
             self._keepalived = subprocess.Popen(
-                [*self.held.urgent, *self.held.command(*command)],
+                [*self.held.urgent, *before, *self.held.command(*command)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=descriptors,
             )
         if self.held.urgent:
             threading.Thread(target=hurry, args=(self._keepalived,), daemon=True).start()
+        if connector:
+            connector.start()
 
     def _only(self) -> list[str]:
         """Return the option for VRRP alone, where no real servers stand on the stage."""

@@ -11,6 +11,7 @@ from rehearse.conf import configuration
 from rehearse.model.faults import START, Fault
 from rehearse.model.predict import predict
 from rehearse.stage.networks import addresses, interfaces, networks
+from rehearse.stage.processes import refuse, services, tracked
 from rehearse.stage.script import words
 from rehearse.stage.times import begin, timed
 from vipwarden.node.keepalived.lines import ConfError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from vipwarden.node.keepalived.conf import Block
 
 _HEAD_START = 0.3  # seconds
-_NOTHING: dict[str, list[Any]] = {"as_it_is": [], "services": [], "remote": []}
+_NOTHING: dict[str, Any] = {"scripts": {}, "services": [], "remote": []}
 
 
 def order(
@@ -60,7 +61,7 @@ def order(
                     for block in conf.named("vrrp_script")
                 },
                 "timeouts": {name: it.timeout / 1000 for name, it in node.scripts.items()},
-                **(_stand_ins(observed[place]) if observed else _NOTHING),
+                **_stand_ins(conf, observed[place] if observed else _NOTHING),
                 "files": {
                     block.name: block.value("file")
                     for block in conf.named("vrrp_track_file", "track_file")
@@ -102,9 +103,14 @@ def _user(block: Block) -> list[str]:
     return line.words[1:3] if line is not None else []
 
 
-def _stand_ins(observed: dict[str, Any]) -> dict[str, list[Any]]:
+def _stand_ins(conf: Block, observed: dict[str, Any]) -> dict[str, Any]:
+    """Return what stands in for what scripts ask and keepalived tracks; raises ConfError."""
     names = [name for name, it in observed["scripts"].items() if it["as_it_is"]]
-    return {"as_it_is": names, "services": observed["services"] * bool(names), "remote": observed["remote"]}
+    held = tracked(conf)
+    refuse(held)
+    made, which = services(held, observed["services"] * bool(names))
+    processes = {it.name: {"service": which[it.name], "path": it.path, "compares": bool(it.line)} for it in held}
+    return {"as_it_is": names, "services": made, "remote": observed["remote"], "processes": processes}
 
 
 def _files(path: str, root: str, given: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.faults import REAL
-from rehearse.stage.breaks import crashed, restored
+from rehearse.stage.breaks import crashed, process, restored
 from rehearse.stage.fault import hit
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _last(fault: dict[str, Any], nodes: list[Node], hit: float, mend: Callable[[
     end = time.monotonic() + fault["during"]
     again: set[int] = set()
     while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _LOOK) if fault["part"].startswith("process ") else left)
+        time.sleep(min(left, _LOOK) if any(process(nodes[it], fault) for it in fault["nodes"]) else left)
         for place in {*fault["nodes"]} - again if left > _LOOK else ():
             if restored(nodes[place], fault, hit) is not None:
                 again.add(place)

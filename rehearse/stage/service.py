@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import ssl
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearse.stage.answers import SPEAKS, datagram, talk
+from rehearse.stage.cmdline import show
 
 _MOST = 64  # clients at a time
 _IDLE = 30  # seconds
@@ -21,8 +23,18 @@ _TLS = b"\x16"
 
 def main() -> None:
     """Serve what the input says, until the end."""
-    given: dict[str, Any] = json.load(sys.stdin)
-    Path("/proc/self/comm").write_bytes(given["name"].encode()[:15])
+    serve(json.load(sys.stdin))
+
+
+def serve(given: dict[str, Any]) -> None:
+    """Be a process of that name, and serve what is given, until the end."""
+    if given.get("command"):
+        show(given["command"])
+    Path("/proc/self/comm").write_bytes((given.get("comm") or given["name"]).encode()[:15])
+    for _ in range(1, given.get("copies", 1)):
+        if not os.fork():
+            while True:
+                signal.pause()
     secure = _secure(given["certificate"]) if given["certificate"] else None
     os.chroot(given["root"])
     os.chdir("/")

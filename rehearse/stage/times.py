@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.acts import file_value
-from rehearse.model.cluster import SCRIPT
+from rehearse.model.cluster import PROCESS, SCRIPT
 from rehearse.model.faults import FAIL, HANG, HANGS, UNKNOWN, Fault
 from rehearse.model.predict import predict
 
@@ -50,7 +50,9 @@ def _learns(cluster: Cluster, fault: Fault, *, mend: bool) -> int:
     known = [(name, it) for place in fault.nodes for name, it in cluster.nodes[place].scripts.items()]
     scripts = [it for name, it in known if fault.kind in UNKNOWN or (fault.tracker, fault.name) == (SCRIPT, name)]
     hangs = fault.kind == HANG and not mend
-    return max(((it.rise if mend else it.fall) * it.interval + it.timeout * hangs for it in scripts), default=0)
+    ends = [cluster.nodes[it].processes.get(fault.name, 0) for it in fault.nodes if fault.tracker == PROCESS]
+    runs = ((it.rise if mend else it.fall) * it.interval + it.timeout * hangs for it in scripts)
+    return max((*runs, *ends), default=0)
 
 
 def _last(row: Row, *, mend: bool) -> int:
