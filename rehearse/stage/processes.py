@@ -55,8 +55,10 @@ def tracked(conf: Block) -> list[Tracked]:
         for line in block.blocks
     }
     blocks = [it for it in conf.named("vrrp_track_process") if it.name in used and it.value("process")]
-    found = {it.name: _tracked(it) for it in reversed(blocks)}  # of two with a name the first counts
-    return [it for it in found.values() if it.most]
+    first: dict[str, Block] = {}
+    for it in blocks:
+        first.setdefault(it.name, it)  # keepalived takes the first of a name
+    return [made for made in map(_tracked, first.values()) if made.most]
 
 
 def _tracked(block: Block) -> Tracked:
@@ -78,7 +80,8 @@ def refuse(found: Sequence[Tracked]) -> None:
     for it in found:
         if it.line and not is_possible(it.line):
             raise ConfError(f"{it.place}: nothing can stand in for so short a command line; see --dry")
-        if not it.comm or not it.comm.isprintable() or "\ufffd" in it.path or len(it.comm) > _LONGEST:
+        is_name = it.comm.isprintable() and "\ufffd" not in it.path and 0 < len(it.comm) <= _LONGEST
+        if not is_name or it.comm == "keepalived":
             raise ConfError(f"{it.place}: nothing can stand in for a process of this name; see --dry")
 
 
@@ -105,7 +108,7 @@ def services(found: Sequence[Tracked], known: Sequence[dict[str, Any]]) -> tuple
 
 
 def _names(comm: str) -> Iterator[str]:
-    yield comm
+    yield comm.removesuffix(".service") or comm  # as systemctl knows it
     yield from (f"{comm}-{number}" for number in range(2, _MOST + 2))
 
 

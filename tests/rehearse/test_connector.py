@@ -131,7 +131,7 @@ def test_begin_and_end_of_what_is_tracked_are_told(listen: Any, begin: Any) -> N
 def test_what_a_tracked_process_forks_is_told_as_that(listen: Any, begin: Any) -> None:
     """Keepalived waits its fork_delay for it alone."""
     listener = listen(("forkx", False))
-    popen = begin("forkx", "/bin/dash", "-c", "exec 3<&0; read go; (read more <&3; :) & wait")
+    popen = begin("forkx", "/bin/sh", "-c", "exec 3<&0; read go; (read more <&3; :) & wait")
     assert listener.line() == f"1 0 0x2 {popen.pid}"
     popen.stdin.write("go\n")
     popen.stdin.flush()

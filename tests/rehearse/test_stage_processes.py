@@ -192,6 +192,13 @@ def test_what_nobody_tracks_or_must_not_run_has_no_stand_in() -> None:
     assert _read(_tracked("web", name="other"), _tracked("old", "quorum_max 0"), "vrrp_track_process a {\n}\n") == []
 
 
+def test_a_process_has_the_name_of_its_unit() -> None:
+    """By which systemctl, and the rehearsal, starts it again."""
+    text = _tracked("web.service") + "vrrp_instance A {\n track_process {\n web\n }\n}\n"
+    ((made,), names) = services(tracked(parse("k.conf", texts={"k.conf": text})), [])
+    assert (made["name"], made["comm"], names) == ("web", "web.service", {"web": "web"})
+
+
 @pytest.mark.parametrize(
     ("trackers", "names", "said"),
     [
@@ -199,6 +206,7 @@ def test_what_nobody_tracks_or_must_not_run_has_no_stand_in() -> None:
         ([_tracked("/usr/bin/")], "web", "nothing can stand in for a process of this name"),
         ([_tracked("a\x1b[2Jb")], "web", "nothing can stand in for a process of this name"),
         ([_tracked("x" * 5000)], "web", "nothing can stand in for a process of this name"),
+        ([_tracked("/usr/sbin/keepalived")], "web", "nothing can stand in for a process of this name"),
         ([_tracked("/a", "full_command")], "web", "nothing can stand in for so short a command line"),
         ([_tracked(f"p{it}", name=f"p{it}") for it in range(255)], "\n".join(f"p{it}" for it in range(255)), "255"),
     ],
