@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from doctor.case import Case, Findings, rule
 from doctor.finding import ERROR, Finding
 from doctor.host import SEARCHED, slurp
-from vipwarden.node.haproxy.cfg import MOST_BYTES, listener
+from vipwarden.node.haproxy.cfg import MOST_BYTES, lines, listener
 from vipwarden.node.keepalived.version import Version, said_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vipwarden.node.haproxy.cfg import Line
 
 _HEADERS = "http-request or http-response with add-header, del-header, replace-header, replace-path or deny"
 _TIMEOUTS = {"contimeout": "timeout connect", "clitimeout": "timeout client", "srvtimeout": "timeout server"}
@@ -65,18 +64,15 @@ def haproxy_refuses(case: Case) -> Findings:
 
 def _lines(case: Case) -> Iterator[tuple[int, _Gone]]:
     text = (slurp(case.haproxy_conf, MOST_BYTES) or b"").decode("utf-8", "replace")
-    for number, line in enumerate(text.split("\n"), 1):
-        words = line.partition("#")[0].split()
-        if words[:1] in (["listen"], ["frontend"]) and len(words) > 2 and listener(words[2].partition(",")[0]):
-            yield number, _Gone(f"an address on the {words[0]} line", "2.2", _LISTEN)
-    for section in case.haproxy:
-        for it in section.lines:
-            if (gone := _gone(it)) is not None:
-                yield it.number, gone
+    for line in lines(text):
+        words = line.words if line.counts else [""]
+        if words[0] in ("listen", "frontend") and len(words) > 2 and listener(words[2].partition(",")[0]):
+            yield line.number, _Gone(f"an address on the {words[0]} line", "2.2", _LISTEN)
+        elif (gone := _gone(words)) is not None:
+            yield line.number, gone
 
 
-def _gone(line: Line) -> _Gone | None:
-    words = line.words
+def _gone(words: list[str]) -> _Gone | None:
     if _REWRITES.fullmatch(words[0]):
         return _Gone(words[0], "2.1", _HEADERS)
     if words[:2] == ["option", "httpchk"] and any(re.match(r"HTTP/\d\.\d.", word) for word in words[2:]):

@@ -45,6 +45,12 @@ TEXTS = [
     f"{_LISTEN}option httpchk HEAD / HTTP/1.1\n",
     f"{_LISTEN}option httpclose\n timeout client 1s\n http-request deny if FALSE\n",
     f"{_LISTEN}# nbproc 2\n option redispatch\n",
+    f"{_LISTEN}.if version_before(2.1)\n reqirep a b\n.endif\n",
+    f"{_LISTEN}.if 0\n reqirep a b\n.else\n log global\n.endif\n",
+    f"{_LISTEN}.if 1\n log global\n.elif 1\n reqirep a b\n.endif\n",
+    f"{_LISTEN}.if 1\n.if 0\n log global\n.elif 1\n reqirep a b\n.endif\n.endif\n",
+    f"{_LISTEN}.if 1\n reqirep a b\n.endif\n",
+    f"{_LISTEN}.if 0\nlisten b 127.0.0.1:1111\n server x 127.0.0.1:1\n.endif\n",
     f"{_DEFAULTS}frontend a\n bind unix@a.sock\n default_backend b # 127.0.0.1:80\nbackend b\n",
 ]
 

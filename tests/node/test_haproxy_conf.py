@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from vipwarden.core.options import UsageError
 from vipwarden.node.haproxy import conf as haproxy_conf
+from vipwarden.node.haproxy.cfg import lines
 from vipwarden.node.haproxy.conf import discover, instances, parse
 from vipwarden.node.haproxy.socket import HaproxyError, HaproxyMissingError
 from vipwarden.node.haproxy.source import AuthFile, Source
@@ -133,3 +134,21 @@ def test_any_configuration_is_read(text: str) -> None:
     """What makes no sense is left out."""
     for one in parse(text):
         assert all(isinstance(source, Source) for source in one.sources)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (".if 0\n a\n.endif\nb", [("b", True)]),
+        (".if\n a\n.else\n b\n.endif", [("b", True)]),
+        (".if 2\n a\n.elif 1\n b\n.else\n c\n.endif", [("a", True)]),
+        (".if defined(X)\n a\n.elif 1\n b\n.else\n c\n.endif", [("a", False), ("b", False)]),
+        (".if defined(X)\n a\n.elif 0\n b\n.else\n c\n.endif\nd", [("a", False), ("c", False), ("d", True)]),
+        (".if 1\n.if defined(X)\n a\n.endif\n b\n.endif", [("a", False), ("b", True)]),
+        (".if 0\n.if 1\n a\n.endif\n b\n.endif", []),
+        (".endif\na\n.else\nb\n.endif\nc", [("a", True), ("b", True), ("c", True)]),
+    ],
+)
+def test_lines_of_a_branch_that_never_counts_are_left_out(text: str, wanted: list[tuple[str, bool]]) -> None:
+    """Those that HAProxy alone can judge are there, and are not sure."""
+    assert [(line.words[0], line.counts) for line in lines(text)] == wanted

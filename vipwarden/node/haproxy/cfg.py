@@ -10,18 +10,20 @@ MOST_BYTES = 16 << 20
 _PROXIES = ("frontend", "backend", "listen")
 _OTHERS = "peers resolvers mailers userlist cache program ring http-errors log-forward log-profile fcgi-app crt-store"
 _SECTIONS = frozenset(("global", "defaults", *_PROXIES, *_OTHERS.split(), "traces", "acme"))
+_BRANCHES = (".if", ".elif", ".else", ".endif")
 _FAMILIES = ("", "ipv4", "ipv6", "tcp", "tcp4", "tcp6", "quic4", "quic6")
 _ALL = ("", "*", "0.0.0.0")  # noqa: S104 - read, not bound
 
 
 class Line:
-    """The words of a line and its number, from 1."""
+    """The words of a line and its number, from 1; it ``counts`` unless a condition decides that (``.if``)."""
 
-    __slots__ = ("number", "words")
+    __slots__ = ("counts", "number", "words")
 
-    def __init__(self, words: list[str], number: int) -> None:
+    def __init__(self, words: list[str], number: int, *, counts: bool = True) -> None:
         self.words = words
         self.number = number
+        self.counts = counts
 
 
 class Section:
@@ -64,16 +66,37 @@ def sections(text: str) -> list[Section]:
     """Return the sections of a configuration; whatever makes no sense is left out."""
     parsed: list[Section] = []
     defaults: list[Line] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        words = _words(line)
-        if words and words[0] in _SECTIONS:
+    for line in lines(text):
+        words = line.words
+        if words[0] in _SECTIONS:
             inherited = defaults if words[0] in _PROXIES else []
             parsed.append(Section(words[0], words[1] if len(words) > 1 else "", inherited))
             if words[0] == "defaults":
                 defaults = parsed[-1].lines
-        elif words and parsed:
-            parsed[-1].lines.append(Line(words, number))
+        elif parsed:
+            parsed[-1].lines.append(line)
     return parsed
+
+
+def lines(text: str) -> Iterator[Line]:
+    """Yield the lines of a configuration, but for those of a branch that never counts, as after ``.if 0``."""
+    branches: list[tuple[bool | None, bool | None]] = []  # of each .if: does this branch count, did an earlier one?
+    for number, line in enumerate(text.split("\n"), 1):
+        words = _words(line)
+        if words and words[0] in _BRANCHES:
+            before = branches.pop()[1] if branches and words[0] != ".if" else False
+            if words[0] != ".endif":
+                counts = True if words[0] == ".else" else _value(words[1:])
+                now = False if before or counts is False else None if before is None else counts
+                branches.append((now, before or counts or (None if None in (before, counts) else False)))
+        elif words and not any(now is False for now, _ in branches):
+            yield Line(words, number, counts=not branches or all(now for now, _ in branches))
+
+
+def _value(condition: list[str]) -> bool | None:
+    """Return the value of a condition, None where only HAProxy knows it."""
+    text = " ".join(condition)
+    return bool(int(text or "0")) if text.isdecimal() or not text else None
 
 
 def _words(line: str) -> list[str]:
