@@ -1,4 +1,4 @@
-"""Who may ask the agent for its verdicts, and where? Its doors, the clients who came in, and what HAProxy is owed."""
+"""Who may ask the agent for its verdicts, and where? Its doors, their clients, and what HAProxy has yet to be told."""
 
 from __future__ import annotations
 

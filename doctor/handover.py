@@ -1,4 +1,4 @@
-"""Does a VIP move as keepalived.conf makes believe? Facts of keepalived's vrrp.c and vrrp_track.c."""
+"""Does a VIP move where keepalived.conf suggests it? Facts of keepalived's vrrp.c and vrrp_track.c."""
 
 from __future__ import annotations
 

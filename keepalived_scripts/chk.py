@@ -111,11 +111,11 @@ def _answer(check: str, arguments: Sequence[str]) -> int:
     held = _held(lock, command)
     result, duration = command.run()
     say(1, result.text)
-    told = result.state if held is None else held
+    answer = result.state if held is None else held
     if lock is not None:
-        _keep(lock, told)
+        _keep(lock, answer)
         report(folder, command.program, command.name, result, duration)
-    return _code(told, command)
+    return _code(answer, command)
 
 
 def _place() -> str:
