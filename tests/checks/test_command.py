@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # modules that chk_command loads beside its own file and what every chk_ command loads
 LOADS = """
     vipwarden.core.perfdata vipwarden.core.words vipwarden.net.file vipwarden.net.left vipwarden.node
-    vipwarden.node.process vipwarden.node.process.program
+    vipwarden.node.process vipwarden.node.process.program vipwarden.node.process.running
 """
 DRIVERS = pytest.mark.parametrize("ask", [oneshot, resident])
 
@@ -290,7 +290,7 @@ def test_a_copy_that_cannot_be_killed_is_not_joined_by_others(tmp_path: Path, mo
     """One that hangs in the kernel: here a process that lives on stands in for it."""
     line = script(tmp_path, "echo ran")
     with start(tmp_path, "/bin/sleep", "600") as child:
-        monkeypatch.setattr("vipwarden.node.process.program._left", {child.pid: (line,)})
+        monkeypatch.setattr("vipwarden.node.process.running._left", {child.pid: (line,)})
         stuck = oneshot(command, "--run", line)
         other = oneshot(command, "--run", f"{line} other")
         child.kill()
