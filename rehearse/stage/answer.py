@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from rehearse.stage.answers import datagram
 from rehearse.stage.listener import Listener, deafen
 from rehearse.stage.loop import IN, open_in
 
@@ -19,6 +20,8 @@ _MOST = 8192  # bytes of a request
 _METHODS = (b"GET ", b"HEAD", b"POST")
 _HANDSHAKE = b"\x16"
 _QUIT = b"QUIT"
+_DNS, _DNS_HEAD = 53, 16  # port, and bytes of the least query
+_PKTINFO, _ADDRESS, _INTERFACE = socket.IPV6_PKTINFO, 16, 4  # in6_pktinfo: 0 is any interface (ipv6(7))
 
 
 class Answer(Listener):
@@ -97,12 +100,17 @@ class _Talk:
 
 
 class Datagrams:
-    """A port of UDP that answers as a name server does, or with the same again."""
+    """A port of UDP that answers as UDP_CHECK requires, as a name server does, or with the same again.
 
-    def __init__(self, loop: Loop, space: str, port: int) -> None:
+    Its replies come from the address that was asked: with direct routing and tunnels that is the VIP.
+    """
+
+    def __init__(self, loop: Loop, space: str, given: dict[str, Any]) -> None:
         self._loop = loop
         self._space = space
-        self._port = port
+        self._port: int = given["port"]
+        self._dns: bool = given["dns"] or self._port == _DNS
+        self._replies = {bytes.fromhex(it): bytes.fromhex(reply) for it, reply in given["replies"].items()}
         self._socket: socket.socket | None = None
 
     def open(self) -> None:
@@ -110,6 +118,7 @@ class Datagrams:
         if self._socket is None:
             self._socket = open_in(self._space, socket.AF_INET6, socket.SOCK_DGRAM)
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             self._socket.bind(("::", self._port))
         deafen(self._socket, broken=False)
         self._loop.watch(self._socket, IN, self._reply)
@@ -133,9 +142,12 @@ class Datagrams:
     def _reply(self) -> None:
         if self._socket is None:
             return
-        data, peer = self._socket.recvfrom(_MOST)
-        if self._port == 53 and len(data) > 16:
-            end = data.find(b"\0", 12) + 5
-            answer = b"\xc0\x0c" + data[end - 4 : end] + b"\0\0\0\x1e\0\4\xc0\0\2\1"
-            data = data[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + data[12:end] + answer
-        self._socket.sendto(data, peer)
+        data, asked, _, peer = self._socket.recvmsg(_MOST, socket.CMSG_SPACE(_ADDRESS + _INTERFACE))
+        at = [(level, kind, it[:_ADDRESS] + bytes(_INTERFACE)) for level, kind, it in asked if kind == _PKTINFO]
+        self._socket.sendmsg([self._said(data)], at, 0, peer)
+
+    def _said(self, data: bytes) -> bytes:
+        known = self._replies.get(data)
+        if known is None and self._dns and len(data) > _DNS_HEAD:
+            known = datagram(data, _DNS)
+        return self._replies.get(b"", data) if known is None else known

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rehearse.model.faults import HANGS
 from rehearse.model.parts import parts, virtual_routers
+from rehearse.stage.request import TCP
 from rehearse.stage.seen import depends
 
 if TYPE_CHECKING:
@@ -22,12 +23,16 @@ _GATEWAYS, _HOSTS = 20, 64  # from the end of a network: its last addresses are 
 
 
 class Ask(NamedTuple):
-    """A VIP that is asked, and the instances of its virtual router; ``port`` is that of a virtual server."""
+    """A VIP that is asked, and the instances of its virtual router.
+
+    ``port`` is that of a virtual server, ``speaks`` how it is asked: see request.py.
+    """
 
     vip: str
     device: str
     router: Part
     port: int = 0
+    speaks: str = TCP
 
 
 def asks(cluster: Cluster) -> list[Ask]:
@@ -51,6 +56,7 @@ def add_client(cluster: Cluster, order: dict[str, Any], faults: Sequence[Fault],
             "vip": it.vip,
             "network": _network(nodes, cluster, it),
             "port": it.port or _PORT + number,
+            "speaks": it.speaks,
             "nodes": [] if it.port else _places(it),
         }
         for number, it in enumerate(found)

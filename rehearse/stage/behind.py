@@ -7,8 +7,9 @@ from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rehearse.real import fields
+from rehearse.real import MOST_ASKED, fields
 from rehearse.stage.asked import Ask
+from rehearse.stage.request import DNS, TCP, UDP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,13 +20,12 @@ if TYPE_CHECKING:
 
 _MARGIN = 5.0  # seconds beyond what the checkers need
 _SECONDS = 1000
-_MOST_ASKED = 8  # virtual servers that the client asks
 
 
 def services(cluster: Cluster, found: Reals) -> list[tuple[Service, Ask]]:
     """Return the virtual servers whose VIP an instance has, and what the client asks of them."""
-    asked = []
-    for service in found.services[:_MOST_ASKED]:
+    asked: list[tuple[Service, Ask]] = []
+    for service in found.services:
         router = [
             (place, number, device)
             for place, node in enumerate(cluster.nodes)
@@ -33,9 +33,18 @@ def services(cluster: Cluster, found: Reals) -> list[tuple[Service, Ask]]:
             for vip, device in it.vips
             if vip == service.vip
         ]
-        if router:
-            asked.append((service, Ask(service.vip, router[0][2], [it[:2] for it in router], service.port)))
+        if router and len(asked) < MOST_ASKED:
+            ask = Ask(service.vip, router[0][2], [it[:2] for it in router], service.port, _speaks(found, service))
+            asked.append((service, ask))
     return asked
+
+
+def _speaks(found: Reals, service: Service) -> str:
+    if service.protocol == "TCP":
+        return TCP
+    ports = [it for host in service.hosts for it in found.hosts.get(host, ()) if it.protocol == "udp"]
+    own = [it for it in ports if any(name.endswith(f":{it.port}") for name in service.servers)]
+    return DNS if service.port == 53 or any(it.dns for it in own) else UDP
 
 
 def add_reals(order: dict[str, Any], cluster: Cluster, found: Reals, faults: Sequence[Fault]) -> None:

@@ -6,17 +6,16 @@ keeps the MAC of a VIP, and hears gratuitous ARP, as that of a client in product
 
 from __future__ import annotations
 
-import errno
 import socket
 import sys
 import time
 from contextlib import suppress
-from struct import pack
 from typing import TYPE_CHECKING, Any
 
 from rehearse.stage.arp import ear, hear, question
 from rehearse.stage.listener import Listener
-from rehearse.stage.loop import IN, OUT, open_in
+from rehearse.stage.loop import IN, open_in
+from rehearse.stage.request import Request
 from vipwarden.node.netlink.socket import attributes, messages
 
 if TYPE_CHECKING:
@@ -27,15 +26,11 @@ if TYPE_CHECKING:
 
 _EVERY = 0.1  # seconds from one request to the next, for each VIP
 _MOST = 20  # requests in a second, for all VIPs of a stage
-_PATIENCE = 1.0  # seconds that a client waits for an answer
-_LATE = 0.1
-_REQUEST = b"GET / HTTP/1.0\r\nHost: rehearse\r\n\r\n"
 _NEIGHBOURS = 0x4  # RTMGRP_NEIGH
 _NEW, _GONE = 28, 29  # RTM_NEWNEIGH, RTM_DELNEIGH
 _ADDRESS, _MAC = 1, 2  # NDA_DST, NDA_LLADDR
 _USABLE = 0x02 | 0x04 | 0x08 | 0x10 | 0x80  # NUD_REACHABLE, STALE, DELAY, PROBE, PERMANENT
 NOBODY = -1
-_ABORT = pack("ii", 1, 0)  # SO_LINGER: no TIME_WAIT is left
 
 
 class Client:
@@ -60,7 +55,7 @@ class Client:
         self._places: dict[bytes, int] = {}  # of MACs
         self._macs: dict[str, bytes] = {}  # of VIPs, as the client has them
         self._answered: list[set[int]] = [set() for _ in self._asks]
-        self._waiting: set[socket.socket] = set()
+        self._waiting: set[Request] = set()
         self._neighbours: socket.socket | None = None
         self.log: list[dict[str, list[Any]]] = [{"requests": [], "answers": [], "kept": []} for _ in self._asks]
 
@@ -81,9 +76,11 @@ class Client:
         self._ears.clients.pop(self._number, None)
         for listener in self._listeners.values():
             listener.close()
-        for sock in [*self._waiting, *([self._neighbours] if self._neighbours else [])]:
-            self._loop.close(sock)
+        for request in self._waiting:
+            request.close()
         self._waiting.clear()
+        if self._neighbours is not None:
+            self._loop.close(self._neighbours)
         self._neighbours = None
 
     def hit(self, sick: Sequence[tuple[int, int, bool]], *, broken: bool) -> None:
@@ -114,47 +111,7 @@ class Client:
         self._loop.at(max(turn + self._every, now), lambda: self._ask(which, max(turn + self._every, now)))
         it = self._asks[which]
         self._ears.ask(f"b{self._number}-{it['network']}", it["vip"])
-        self._request(which, it["vip"], it["port"])
-
-    def _request(self, which: int, vip: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in vip else socket.AF_INET
-        sock = open_in(self._space, family, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-        sent = time.monotonic()
-        self._waiting.add(sock)
-
-        def end(*, answered: bool) -> None:
-            if sock in self._waiting:
-                self._waiting.discard(sock)
-                self._loop.close(sock)
-                self.log[which]["requests"].append([sent, time.monotonic(), answered])
-
-        def connected() -> None:
-            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                end(answered=False)
-            else:
-                self._loop.watch(sock, IN, received)
-                with suppress(OSError):
-                    sock.send(_REQUEST)
-
-        def received() -> None:
-            try:
-                end(answered=bool(sock.recv(512)))
-            except OSError:
-                end(answered=False)
-
-        def expired() -> None:
-            now = time.monotonic()
-            if now - sent > _PATIENCE + _LATE:  # this thread did not run: what has come meanwhile is read first
-                self._loop.at(now + _LATE, lambda: end(answered=False))
-            else:
-                end(answered=False)
-
-        if sock.connect_ex((vip, port)) not in (0, errno.EINPROGRESS):
-            end(answered=False)
-            return
-        self._loop.watch(sock, OUT, connected)
-        self._loop.at(sent + _PATIENCE, expired)
+        Request(self._loop, it, self._waiting, self.log[which]["requests"]).send(self._space)
 
     def _learn(self) -> None:
         """Take note of what the client's kernel keeps."""

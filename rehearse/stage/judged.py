@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rehearse.real import Service
     from rehearse.stage.asked import Ask
 
-    Log = list[tuple[float, int, list[tuple[str, int, str, int]]]]
+    Log = list[tuple[float, int, list[tuple[str, str, int, str, int]]]]
 
 
 def judged(
@@ -39,11 +39,12 @@ def _behind(said: dict[str, Any], node: int, service: Service, name: str) -> Beh
     """Return since when the node that holds the VIP sends no connections to a real server, and since when again."""
     log: Log = [it for it in said["ipvs"] if it[1] == node]
     hit, mended, end = (said["times"][it] for it in ("hit", "mended", "end"))
-    states = [(at, [it[2] for it in table if (it[0], it[1]) == (service.vip, service.port)]) for at, _, table in log]
+    key = (service.protocol, service.vip, service.port)
+    states = [(at, [it[3] for it in table if tuple(it[:3]) == key]) for at, _, table in log]
     gone = _since(states, name, hit, mended, has=False)
     back = _since(states, name, mended, end, has=True)
     others = next((names for at, names in reversed(states) if at < mended), [])
-    return Behind(f"{service.vip}:{service.port}", name, gone, back, sum(it != name for it in others))
+    return Behind(service.text, name, gone, back, sum(it != name for it in others))
 
 
 def _since(states: list[tuple[float, list[str]]], name: str, begun: float, end: float, *, has: bool) -> int | None:

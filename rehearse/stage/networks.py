@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_interface, ip_network
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rehearse.model.cluster import links
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from rehearse.model.cluster import Cluster, Node
     from vipwarden.node.keepalived.conf import Block
+
+
+_LISTS = ("virtual_ipaddress", "virtual_ipaddress_excluded")
 
 
 def interfaces(cluster: Cluster, node: Node) -> list[str]:
@@ -48,7 +52,11 @@ def networks(cluster: Cluster) -> dict[tuple[int, str], int]:
 def addresses(
     cluster: Cluster, confs: Sequence[tuple[str, str, Block]], numbers: dict[tuple[int, str], int]
 ) -> dict[tuple[int, str], list[str]]:
-    """Return the addresses of the interfaces: those that are written, else one in the network of a VIP."""
+    """Return the addresses of the interfaces: those that are written, else one in the network of a VIP.
+
+    IPv6 alone where there are real servers by IPv6: VRRP goes from link-local addresses.
+    """
+    families = (False, True) if any(":" in it for _, _, conf in confs for it in _reals(conf)) else (False,)
     found: dict[tuple[int, str], list[str]] = {}
     for place, (_, _, conf) in enumerate(confs):
         for block, it in zip(conf.named("vrrp_instance"), cluster.nodes[place].instances, strict=True):
@@ -57,8 +65,8 @@ def addresses(
                 found.setdefault((place, it.interface), []).append(f"{address}/{length}")
     for (place, name), number in numbers.items():
         known = found.setdefault((place, name), [])
-        if not any(":" not in it for it in known):
-            known.append(_free(place, number, name, confs[place][2]))
+        lacks = [six for six in families if not any((":" in it) is six for it in known)]
+        known += [_free(place, number, name, confs[place][2], six=six) for six in lacks]
     return {key: [*dict.fromkeys(it)] for key, it in found.items()}
 
 
@@ -75,21 +83,22 @@ def _written(place: int, block: Block, confs: Sequence[tuple[str, str, Block]], 
 
 
 def _length(address: str, conf: Block) -> int:
-    for vip in _vips(conf):
+    for vip, _ in _vips(conf):
         network = ip_interface(vip).network
         if network.num_addresses > 2 and ip_interface(address).ip in network:
             return network.prefixlen
     return 64 if ":" in address else 24
 
 
-def _free(place: int, number: int, name: str, conf: Block) -> str:
-    for block in conf.named("vrrp_instance"):
-        for vip in _vips_of(block) if block.value("interface") == name else ():
-            network = ip_interface(vip).network
-            if ":" not in vip and network.num_addresses > 16:
-                taken = {ip_interface(it).ip for it in (*_vips(conf), *_reals(conf))}
-                hosts = [it for it in (network[-2 - number] for number in range(12)) if it not in taken]
-                return f"{hosts[-1 - place]}/{network.prefixlen}"  # later nodes are higher
+def _free(place: int, number: int, name: str, conf: Block, *, six: bool) -> str:
+    for vip in (vip for vip, device in _vips(conf) if device == name):
+        network = ip_interface(vip).network
+        if (":" in vip) is six and network.num_addresses > 16:
+            taken = {ip_interface(it).ip for it in (*(vip for vip, _ in _vips(conf)), *_reals(conf))}
+            hosts = [it for it in (network[-2 - number] for number in range(12)) if it not in taken]
+            return f"{hosts[-1 - place]}/{network.prefixlen}"  # later nodes are higher
+    if six:
+        return f"fd00:5e5e:{number:x}::{place + 1:x}/64"
     return f"{ip_network('198.18.0.0/15')[256 * number + place + 1]}/24"
 
 
@@ -98,13 +107,11 @@ def _reals(conf: Block) -> Iterator[str]:
         yield from filter(None, (plain_address(it.name) for it in block.named("real_server", "sorry_server")))
 
 
-def _vips(conf: Block) -> Iterator[str]:
+def _vips(conf: Block) -> Iterator[tuple[str, str]]:
+    """Yield each VIP with its prefix length, and its interface."""
     for block in conf.named("vrrp_instance"):
-        yield from _vips_of(block)
-
-
-def _vips_of(block: Block) -> Iterator[str]:
-    for line in (line for vips in block.named("virtual_ipaddress") for line in vips.blocks):
-        address, _, length = line.words[0].partition("/")
-        if plain_address(address) and (not length or length.isdigit()):
-            yield f"{plain_address(address)}/{length or (128 if ':' in address else 32)}"
+        for line in (line for vips in block.named(*_LISTS) for line in vips.blocks):
+            address, _, length = line.words[0].partition("/")
+            if plain_address(address) and (not length or length.isdigit()):
+                device = dict(pairwise(line.words)).get("dev") or block.value("interface")
+                yield f"{plain_address(address)}/{length or (128 if ':' in address else 32)}", device

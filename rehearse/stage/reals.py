@@ -24,6 +24,11 @@ _SETTINGS = {
     "all/rp_filter": 0,
     "default/rp_filter": 0,
 }
+_TUNNELS = """\
+ip link add tunl0 type ipip; ip link add ip6tnl0 type ip6tnl  # there are these already: it loads their modules
+ip link set tunl0 up; ip link set ip6tnl0 up
+echo 0 >/proc/sys/net/ipv4/conf/tunl0/rp_filter
+"""
 
 
 def forward(node: Node) -> None:
@@ -77,7 +82,7 @@ class RealServers:
                 [
                     Answer(loop, space, it, order["body"].encode(), certificate)
                     if it["protocol"] == "tcp"
-                    else Datagrams(loop, space, it["port"])
+                    else Datagrams(loop, space, it)
                     for it in real["ports"]
                 ]
             )
@@ -91,7 +96,7 @@ class RealServers:
             configure(space, [*self._addresses(real), *self._routes(real)])
             if real["tunnel"]:
                 with suppress(subprocess.CalledProcessError):
-                    run_in(space, "sh", "-c", "ip link set tunl0 up; echo 0 >/proc/sys/net/ipv4/conf/tunl0/rp_filter")
+                    run_in(space, "sh", "-c", _TUNNELS)
         self._loop.ask(lambda: [port.open() for ports in self._ports for port in ports])
 
     def _addresses(self, real: dict[str, Any]) -> Iterator[str]:
@@ -120,7 +125,7 @@ class RealServers:
     def hit(self, fault: dict[str, Any], *, broken: bool) -> None:
         """Break, or mend, what a fault names."""
         address, _, port = fault["name"].rpartition(":")
-        which = next(at for at, it in enumerate(self._order["reals"]) if it["address"] == address)
+        which = next(at for at, it in enumerate(self._order["reals"]) if it["address"] == address.strip("[]"))
         real, kind = self._order["reals"][which], fault["kind"]
         space = f"r{self._number}-{which}"
         if kind == GONE:

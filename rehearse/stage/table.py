@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rehearse.real import endpoint
 from rehearse.stage.space import enter
 from vipwarden.node.ipvs.proc import Reader, read
 from vipwarden.node.ipvs.table import IpvsError
@@ -22,7 +23,8 @@ PATH = "/proc/thread-self/net/ip_vs"
 class Tables:
     """The tables of the nodes of one stage; methods are for the thread of the loop.
 
-    ``log`` has the time, the place of the node and each real server with connections: VIP, port, ADDRESS:PORT, weight.
+    ``log`` has the time, the place of the node and each real server with connections: protocol, VIP, port,
+    ADDRESS:PORT, weight.
     """
 
     def __init__(self, loop: Loop, spaces: Sequence[str]) -> None:
@@ -51,8 +53,9 @@ class Tables:
             with suppress(OSError, IpvsError):
                 enter(space)
                 found: list[list[str | int]] = [
-                    [service.address, service.port, f"{server.address}:{server.port}", server.weight]
+                    [*key, endpoint(server.address, server.port), server.weight]
                     for service in self._readers[place].services(read(PATH))
+                    for key in [(service.proto, service.address, service.port)]
                     for server in service.servers
                     if server.weight
                 ]

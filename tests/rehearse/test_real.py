@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rehearse.checkers import Port
 from rehearse.conf import cluster
 from rehearse.model.measure import Asked, Behind, Noticed
 from rehearse.model.predict import Row, predict
-from rehearse.real import Port, real_faults, reals
+from rehearse.real import real_faults, reals
 from rehearse.stage import perform
 from rehearse.stage.answer import Answer
 from rehearse.stage.asked import add_client

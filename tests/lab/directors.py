@@ -1,0 +1,44 @@
+"""What becomes of a pair of directors when their real servers fail? Run in a guest, with a folder and names of faults.
+
+A guest that computes slower gets longer intervals and fewer stages at a time: what is found out stays the same.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from math import ceil
+from pathlib import Path
+
+from cli import rehearse
+from rehearse.stage import perform
+from tests.lab.pace import factor
+
+_CONF = Path(__file__).with_suffix(".conf")
+_TIMES = re.compile(r"^( *(?:delay_loop|delay_before_retry|connect_timeout|misc_timeout) )(\d+)$", re.MULTILINE)
+_SCRIPT = "#!/bin/bash\nexec 3<>/dev/tcp/$1/$2\n"
+_TOGETHER = 6  # stages in a guest of the usual pace
+_SLOWEST = 6.0
+
+
+def _nodes(folder: Path, slow: float) -> list[str]:
+    """Write the nodes, and return them as the command takes them."""
+    text = _TIMES.sub(lambda it: f"{it[1]}{int(it[2]) * slow:g}", _CONF.read_text("ascii"))
+    nodes = []
+    for name, priority in (("lb1", 150), ("lb2", 100)):
+        place = folder / name / "etc/keepalived"
+        place.mkdir(parents=True)
+        (place / "keepalived.conf").write_text(text.replace("PRIORITY", str(priority)), encoding="ascii")
+        (place / "connects.sh").write_text(_SCRIPT, encoding="ascii")
+        (place / "connects.sh").chmod(0o755)
+        nodes.append(f"{name}={folder / name}")
+    return nodes
+
+
+if __name__ == "__main__":
+    slow = min(factor(), _SLOWEST)
+    sys.stdout.write(f"times by {slow:g}\n")
+    sys.stdout.flush()
+    perform._EACH = max(1, ceil(_TOGETHER / slow))
+    faults = [word for it in sys.argv[2:] for word in ("--faults", it)]
+    sys.exit(rehearse.main([*_nodes(Path(sys.argv[1]), slow), *faults, "--json"]))
