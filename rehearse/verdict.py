@@ -16,6 +16,7 @@ GOOD, BAD, OPEN = "good", "bad", "open"
 _LONG = 10_000  # ms for which clients may wait
 _FLAPS = 3
 _MENDED = "when it is mended "
+_BUSY = "this machine is too busy: less than half of the requests could be sent"
 # two nodes that do not hear each other, or one whose keepalived is gone with the VIP left: no keepalived.conf helps
 BEYOND = (DEAF, KILL, FREEZE)
 
@@ -65,6 +66,8 @@ def _behind(row: Row, real: Behind) -> Verdict:
     if asked is None:
         return Verdict(OPEN, "no client asked")
     during, after = asked.during, asked.after
+    if during.is_late or after.is_late:
+        return Verdict(OPEN, _BUSY)
     if during.is_silent:
         return Verdict(BAD, "all requests are lost") if real.others else Verdict(OPEN, "no real server is left")
     if real.gone is None and during.lost:
@@ -85,7 +88,7 @@ def _suffered(outcome: Outcome, noticed: Noticed, names: Sequence[str]) -> Itera
             lost = (
                 f"clients go on sending to another node than {owners}" if asked.is_wrong else f"{owners} answers none"
             )
-            yield Verdict(BAD, f"{when}all requests are lost: {lost}")
+            yield Verdict(OPEN, _BUSY) if asked.is_late else Verdict(BAD, f"{when}all requests are lost: {lost}")
 
 
 def _of(phase: Phase, could: Sequence[int], names: Sequence[str]) -> Verdict:

@@ -67,6 +67,7 @@ class Asked(NamedTuple):
 
     ``two``: several nodes said to have the VIP. ``wrong``: the client sent to a node that did not hold it.
     At the end of the phase: ``is_silent``: no request was answered; ``is_wrong``: the client sent to the wrong node.
+    ``is_late``: the machine was so busy that less than half of the requests could be sent.
     """
 
     sent: int
@@ -75,6 +76,7 @@ class Asked(NamedTuple):
     wrong: int
     is_silent: bool
     is_wrong: bool
+    is_late: bool = False
 
 
 class Behind(NamedTuple):

@@ -36,8 +36,9 @@ NOBODY = -1
 class Client:
     """The client of one stage; methods are for the thread of the loop.
 
-    ``log`` has for each VIP: ``requests``, the time that each was sent and whether it was answered; ``answers``, the
-    times since which other nodes answer who has it; ``kept``, the times since which the client sends to another node.
+    ``log`` has for each VIP: ``every``, the seconds from one request to the next; ``requests``, the times that each was
+    sent and ended, and whether it was answered; ``answers``, the times since which other nodes answer who has it;
+    ``kept``, the times since which the client sends to another node.
     """
 
     def __init__(self, loop: Loop, ears: Ears, order: dict[str, Any], number: int) -> None:
@@ -57,7 +58,9 @@ class Client:
         self._answered: list[set[int]] = [set() for _ in self._asks]
         self._waiting: set[Request] = set()
         self._neighbours: socket.socket | None = None
-        self.log: list[dict[str, list[Any]]] = [{"requests": [], "answers": [], "kept": []} for _ in self._asks]
+        self.log: list[dict[str, Any]] = [
+            {"every": self._every, "requests": [], "answers": [], "kept": []} for _ in self._asks
+        ]
 
     def begin(self) -> None:
         """Open the services, and ask from now on."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Times = tuple[float, float]
 
 _BEFORE = 1.5  # seconds before a fault in which all has come to rest
+_PATIENCE = 1.0  # seconds in which the last ones have no answer yet, and are not counted
 _LAST = 5  # requests one after the other without an answer, at the end of a phase
 
 
@@ -39,9 +40,7 @@ def noticed(cluster: Cluster, asked: Sequence[Ask], row: Row, said: dict[str, An
     return Noticed(*(_joined(each) for each in zip(*seen, strict=True)))
 
 
-def _phase(
-    log: dict[str, list[Any]], sent: list[tuple[float, bool]], wrong: list[tuple[float, bool]], phase: Times
-) -> Asked:
+def _phase(log: dict[str, Any], sent: list[tuple[float, bool]], wrong: list[tuple[float, bool]], phase: Times) -> Asked:
     answered = [good for at, good in sent if phase[0] <= at < phase[1]]
     two = [(at, len(nodes) > 1) for at, nodes in log["answers"]]
     return Asked(
@@ -51,6 +50,7 @@ def _phase(
         _lasted(wrong, phase),
         len(answered) >= _LAST and not any(answered[-_LAST:]),
         next((so for at, so in reversed(wrong) if at < phase[1]), False),
+        len(answered) * 2 * log["every"] < phase[1] - phase[0] - _PATIENCE,
     )
 
 
@@ -76,5 +76,5 @@ def _lasted(changes: list[tuple[float, bool]], phase: Times) -> int:
 
 
 def _joined(each: Sequence[Asked]) -> Asked:
-    sent, lost, two, wrong, silent, lasts = zip(*each, strict=True)
-    return Asked(sum(sent), sum(lost), max(two), max(wrong), any(silent), any(lasts))
+    sent, lost, two, wrong, silent, lasts, late = zip(*each, strict=True)
+    return Asked(sum(sent), sum(lost), max(two), max(wrong), any(silent), any(lasts), any(late))

@@ -36,7 +36,7 @@ def _requests(*lost: tuple[float, float]) -> list[Any]:
 def _row(log: dict[str, Any], seen: list[Any]) -> Row:
     """Return the row of the first VIP with what its client noticed."""
     cluster = read(_PAIR, Version("2.2.7"))
-    quiet: dict[str, Any] = {"requests": _requests(), "answers": [], "kept": []}
+    quiet: dict[str, Any] = {"every": 0.1, "requests": _requests(), "answers": [], "kept": []}
     phase = Phase((1,), (1,), 600, 0, 600, 1, 600, settled=True)
     found = Row(Fault(STOP, (0,)), tuple(asks(cluster)[0].router), Outcome((0,), phase, phase, phase, phase, (1,)))
     said = {"times": _TIMES, "client": [log, quiet], "seen": seen}
@@ -46,6 +46,7 @@ def _row(log: dict[str, Any], seen: list[Any]) -> Row:
 def test_a_request_that_was_under_way_when_the_fault_came_is_lost_by_the_fault() -> None:
     """And both answers and the old node are counted in seconds."""
     log = {
+        "every": 0.1,
         "requests": _requests((9.5, 11.0)),
         "answers": [[0.0, [0]], [11.0, [0, 1]], [11.5, [1]]],
         "kept": [[0.0, 0], [12.0, 1]],
@@ -66,11 +67,18 @@ def test_a_request_that_was_under_way_when_the_fault_came_is_lost_by_the_fault()
 )
 def test_a_vip_that_answers_no_client_is_bad(kept: int, reason: str) -> None:
     """Whoever holds it."""
-    log = {"requests": _requests((10.0, 20.0)), "answers": [], "kept": [[0.0, kept]]}
+    log = {"every": 0.1, "requests": _requests((10.0, 20.0)), "answers": [], "kept": [[0.0, kept]]}
     row = _row(log, [[], [[0.0, "192.0.2.10", True]]])
     found = verdict(row, ["lb1", "lb2"])
     assert found.word == "bad"
     assert reason in found.reason
+
+
+def test_a_client_that_could_not_send_says_nothing_of_the_service() -> None:
+    """On a machine that is too busy."""
+    log = {"every": 0.1, "requests": _requests((10.0, 20.0))[::3], "answers": [], "kept": [[0.0, 1]]}
+    found = verdict(_row(log, [[], [[0.0, "192.0.2.10", True]]]), ["lb1", "lb2"])
+    assert (found.word, found.reason.partition(":")[0]) == ("open", "this machine is too busy")
 
 
 def test_a_client_asks_some_of_many_vips() -> None:
