@@ -78,7 +78,9 @@ class _Talk:
         try:
             if self._context is not None:
                 if self._peer.recv(1, socket.MSG_PEEK) == _HANDSHAKE:
+                    self._loop.leave(self._peer)  # it is closed where the peer has gone
                     self._peer = self._context.wrap_socket(self._peer, server_side=True, do_handshake_on_connect=False)
+                    self._loop.watch(self._peer, IN, self._read)
                 self._context = None
             data = self._peer.recv(_MOST)
         except (ssl.SSLWantReadError, BlockingIOError):

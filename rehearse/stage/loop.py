@@ -77,10 +77,14 @@ class Loop(threading.Thread):
         self._handlers[sock.fileno()] = handler
         (self._poll.modify if known else self._poll.register)(sock.fileno(), events)
 
-    def close(self, sock: socket.socket) -> None:
-        """Close a socket."""
+    def leave(self, sock: socket.socket) -> None:
+        """Watch a socket no more."""
         if self._handlers.pop(sock.fileno(), None) is not None:
             self._poll.unregister(sock.fileno())
+
+    def close(self, sock: socket.socket) -> None:
+        """Close a socket."""
+        self.leave(sock)
         sock.close()
 
     def _answer(self) -> None:

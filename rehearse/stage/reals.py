@@ -146,7 +146,7 @@ class RealServers:
         """Yield what the kernel has forgotten of a link that was down."""
         for line in self._addresses(real):
             if line.startswith("address add") and ":" in line and " lo" not in line:
-                yield line.replace("add", "replace", 1)
+                yield line.replace(" add ", " replace ", 1)
 
     def end(self) -> None:
         """Close their ports; for the thread of the loop."""
