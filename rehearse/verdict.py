@@ -16,7 +16,7 @@ GOOD, BAD, OPEN = "good", "bad", "open"
 _LONG = 10_000  # ms for which clients may wait
 _FLAPS = 3
 _MENDED = "when it is mended "
-_BUSY = "this machine is too busy: less than half of the requests could be sent"
+_BUSY = "this machine is too busy to tell what becomes of requests"
 # two nodes that do not hear each other, or one whose keepalived is gone with the VIP left: no keepalived.conf helps
 BEYOND = (DEAF, KILL, FREEZE)
 
@@ -68,12 +68,16 @@ def _behind(row: Row, real: Behind) -> Verdict:
     during, after = asked.during, asked.after
     if during.is_late or after.is_late:
         return Verdict(OPEN, _BUSY)
-    if during.is_silent:
-        return Verdict(BAD, "all requests are lost") if real.others else Verdict(OPEN, "no real server is left")
-    if real.gone is None and during.lost:
-        return Verdict(BAD, f"{real.name} goes on getting connections: {during.lost} of {during.sent} are lost")
+    if during.is_silent and after.is_silent and asked.before.lost == asked.before.sent:
+        return Verdict(BAD, "all requests are lost, before the fault as well")
+    if during.is_silent and real.others:
+        return Verdict(BAD, "all requests are lost")
     if after.is_silent or (real.gone is not None and real.back is None):
         return Verdict(BAD, f"{_MENDED}{real.name} gets no connections again")
+    if during.is_silent:
+        return Verdict(OPEN, "no real server is left")
+    if real.gone is None and during.lost:
+        return Verdict(BAD, f"{real.name} goes on getting connections: {during.lost} of {during.sent} are lost")
     if real.gone is not None and real.gone > _LONG and during.lost:
         return Verdict(OPEN, f"{real.name} gets connections for {real.gone / 1000:.0f} s")
     return Verdict(GOOD, "")

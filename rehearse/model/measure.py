@@ -67,7 +67,7 @@ class Asked(NamedTuple):
 
     ``two``: several nodes said to have the VIP. ``wrong``: the client sent to a node that did not hold it.
     At the end of the phase: ``is_silent``: no request was answered; ``is_wrong``: the client sent to the wrong node.
-    ``is_late``: the machine was so busy that less than half of the requests could be sent.
+    ``is_late``: the machine was too busy: it sent less than half of the requests, or took twice as long as planned.
     """
 
     sent: int

@@ -37,7 +37,10 @@ def noticed(cluster: Cluster, asked: Sequence[Ask], row: Row, said: dict[str, An
         # a request that was under way when the fault came is the fault's
         sent = [(hit if not good and at < hit <= until else at, good) for at, until, good in log["requests"]]
         seen.append([_phase(log, sent, _wrong(log["kept"], held), phase) for phase in phases])
-    return Noticed(*(_joined(each) for each in zip(*seen, strict=True)))
+    found = Noticed(*(_joined(each) for each in zip(*seen, strict=True)))
+    if said["times"].get("stalled", 0) * 2 > end - hit:
+        found = Noticed(*(it._replace(is_late=True) for it in found))
+    return found
 
 
 def _phase(log: dict[str, Any], sent: list[tuple[float, bool]], wrong: list[tuple[float, bool]], phase: Times) -> Asked:

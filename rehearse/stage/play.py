@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from rehearse.model.faults import REAL
@@ -10,7 +11,7 @@ from rehearse.stage.breaks import crashed, process, restored
 from rehearse.stage.fault import hit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rehearse.stage.client import Client
     from rehearse.stage.loop import Loop
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from rehearse.stage.reals import RealServers
 
 _LOOK = 0.1  # seconds
+_MOST = 2.5  # times as long as planned may a busy machine take
 
 
 def play(
     fault: dict[str, Any], nodes: list[Node], vips: list[str], client: Client, behind: RealServers, loop: Loop
 ) -> dict[str, float]:
-    """Start the nodes, break, mend; return the times."""
+    """Start the nodes, break, mend; return the times, and by how many seconds it took longer than planned."""
 
     def strike(*, broken: bool) -> None:
         loop.ask(lambda: client.hit(fault["sick"], broken=broken))
@@ -38,7 +40,7 @@ def play(
     for node in sorted(nodes, key=lambda it: float(it.given["later"])):
         time.sleep(max(0.0, times["begun"] + node.given["later"] - time.monotonic()))
         node.start()
-    time.sleep(fault["begin"])
+    _wait(fault["begin"])
     ended = [node.given["name"] for node in nodes if not node.is_running()]
     if ended:
         raise OSError(f"keepalived has ended on {' and '.join(ended)}")
@@ -47,7 +49,7 @@ def play(
             raise OSError(f"keepalived crashes on {node.given['name']}: {why}")
     if "first" in fault:  # another fault, which lasts when this one comes
         hit(fault["first"], nodes, vips, broken=True)
-        time.sleep(fault["first"]["during"])
+        _wait(fault["first"]["during"])
     for node in nodes:
         node.mark()
     times["hit"] = time.monotonic()
@@ -59,18 +61,33 @@ def play(
     strike(broken=False)
     if "first" in fault:
         hit(fault["first"], nodes, vips, broken=False)
-    time.sleep(fault["after"])
+    _wait(fault["after"])
     times["end"] = time.monotonic()
+    times["stalled"] = times["end"] - times["hit"] - fault["during"] - fault["after"]
     return times
+
+
+def _ticks(seconds: float) -> Iterator[float]:
+    """Wait, and yield from time to time how long still: what a busy machine takes longer for a tick does not count."""
+    latest = time.monotonic() + _MOST * seconds
+    ticks = ceil(seconds / _LOOK)
+    for left in range(ticks - 1, -1, -1):
+        if time.monotonic() < latest:
+            time.sleep(seconds / ticks)
+            yield left * seconds / ticks
+
+
+def _wait(seconds: float) -> None:
+    for _ in _ticks(seconds):
+        pass
 
 
 def _last(fault: dict[str, Any], nodes: list[Node], hit: float, mend: Callable[[list[Any]], None]) -> None:
     """Wait for the end of a fault; where a script restarts its service, clients are served again."""
-    end = time.monotonic() + fault["during"]
     again: set[int] = set()
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _LOOK) if any(process(nodes[it], fault) for it in fault["nodes"]) else left)
-        for place in {*fault["nodes"]} - again if left > _LOOK else ():
+    asks = any(process(nodes[it], fault) for it in fault["nodes"])
+    for left in _ticks(fault["during"]):
+        for place in {*fault["nodes"]} - again if asks and left > _LOOK else ():
             if restored(nodes[place], fault, hit) is not None:
                 again.add(place)
                 mend([it for it in fault["sick"] if it[0] == place])

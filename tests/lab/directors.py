@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import re
 import sys
-from math import ceil
 from pathlib import Path
 
 from cli import rehearse
 from rehearse.stage import perform
-from tests.lab.pace import factor
+from tests.lab.pace import average
 
 _CONF = Path(__file__).with_suffix(".conf")
 _TIMES = re.compile(r"^( *(?:delay_loop|delay_before_retry|connect_timeout|misc_timeout) )(\d+)$", re.MULTILINE)
 _SCRIPT = "#!/bin/bash\nexec 3<>/dev/tcp/$1/$2\n"
-_TOGETHER = 6  # stages in a guest of the usual pace
-_SLOWEST = 6.0
+_TOGETHER = 8  # stages in a guest of the usual pace
+_WIDEST = 3.0
 
 
-def _nodes(folder: Path, slow: float) -> list[str]:
+def _nodes(folder: Path, wider: float) -> list[str]:
     """Write the nodes, and return them as the command takes them."""
-    text = _TIMES.sub(lambda it: f"{it[1]}{int(it[2]) * slow:g}", _CONF.read_text("ascii"))
+    text = _TIMES.sub(lambda it: f"{it[1]}{int(it[2]) * wider:g}", _CONF.read_text("ascii"))
     nodes = []
     for name, priority in (("lb1", 150), ("lb2", 100)):
         place = folder / name / "etc/keepalived"
@@ -36,9 +35,10 @@ def _nodes(folder: Path, slow: float) -> list[str]:
 
 
 if __name__ == "__main__":
-    slow = min(factor(), _SLOWEST)
-    sys.stdout.write(f"times by {slow:g}\n")
+    pace = average()
+    perform._EACH = max(1, round(_TOGETHER / pace))
+    wider = min(pace, _WIDEST)
+    sys.stdout.write(f"pace {pace:g}: {perform._EACH} stages at a time, intervals times {wider:g}\n")
     sys.stdout.flush()
-    perform._EACH = max(1, ceil(_TOGETHER / slow))
     faults = [word for it in sys.argv[2:] for word in ("--faults", it)]
-    sys.exit(rehearse.main([*_nodes(Path(sys.argv[1]), slow), *faults, "--json"]))
+    sys.exit(rehearse.main([*_nodes(Path(sys.argv[1]), wider), *faults, "--json"]))

@@ -59,17 +59,25 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dict
     return {(it["fault"].removeprefix("real server "), vip): it for it in found["faults"] for vip in it["vips"]}
 
 
+def _judged(seen: dict[tuple[str, str], dict[str, Any]], fault: str, vip: str) -> dict[str, Any]:
+    """Return an outcome; where the guest came to nothing there is none."""
+    it = seen[fault, vip]
+    if it["reason"].startswith("this machine is too busy"):
+        pytest.skip(it["reason"])
+    return it
+
+
 @pytest.mark.parametrize(("fault", "service", "others"), _SEEN)
 def test_a_dead_real_server_leaves_the_table_and_comes_back(
     seen: dict[tuple[str, str], dict[str, Any]], fault: str, service: str, others: int
 ) -> None:
     """Clients lose what went to it until then, and nothing more."""
-    it = seen[fault, service]
+    it = _judged(seen, fault, service)
     assert it["verdict"] in ("good", "open"), json.dumps(it)  # it is open where a slow checker takes long
-    assert it["behind"]["others"] == others, it
-    assert it["behind"]["gone"] > 0, it
-    assert it["behind"]["back"] is not None, it
-    assert 0 < it["asked"]["during"]["lost"] < it["asked"]["during"]["sent"], it
+    assert it["behind"]["others"] == others, json.dumps(it)
+    assert it["behind"]["gone"] > 0, json.dumps(it)
+    assert it["behind"]["back"] is not None, json.dumps(it)
+    assert 0 < it["asked"]["during"]["lost"] < it["asked"]["during"]["sent"], json.dumps(it)
 
 
 @pytest.mark.parametrize(("fault", "service"), _NOT_SEEN)
@@ -77,8 +85,8 @@ def test_what_a_checker_does_not_ask_it_does_not_see(
     seen: dict[tuple[str, str], dict[str, Any]], fault: str, service: str
 ) -> None:
     """The clients of such a real server are lost as long as it lasts."""
-    it = seen[fault, service]
-    assert it["verdict"] == "bad", it
+    it = _judged(seen, fault, service)
+    assert it["verdict"] == "bad", json.dumps(it)
     assert "goes on getting connections" in it["reason"]
     assert it["behind"]["gone"] is None
 
@@ -86,6 +94,6 @@ def test_what_a_checker_does_not_ask_it_does_not_see(
 @pytest.mark.parametrize("vip", ["192.0.2.10", "2001:db8::20"])
 def test_the_other_director_has_the_real_servers_as_well(seen: dict[tuple[str, str], dict[str, Any]], vip: str) -> None:
     """After a failover its clients are served, by all ways of forwarding, IPv4 and IPv6, TCP and UDP."""
-    it = seen[_STOPPED, vip]
-    assert (it["during"], it["verdict"]) == (["lb2"], "good"), it
-    assert it["asked"]["during"]["lost"] * 4 < it["asked"]["during"]["sent"], it
+    it = _judged(seen, _STOPPED, vip)
+    assert (it["during"], it["verdict"]) == (["lb2"], "good"), json.dumps(it)
+    assert it["asked"]["during"]["lost"] * 4 < it["asked"]["during"]["sent"], json.dumps(it)

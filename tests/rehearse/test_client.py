@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from rehearse.conf import read
 from rehearse.model.faults import STOP, Fault
 from rehearse.model.measure import Outcome, Phase
 from rehearse.model.predict import Row
+from rehearse.stage import play
 from rehearse.stage.arp import heard, question
 from rehearse.stage.asked import asks
 from rehearse.stage.noticed import noticed
@@ -78,7 +80,23 @@ def test_a_client_that_could_not_send_says_nothing_of_the_service() -> None:
     """On a machine that is too busy."""
     log = {"every": 0.1, "requests": _requests((10.0, 20.0))[::3], "answers": [], "kept": [[0.0, 1]]}
     found = verdict(_row(log, [[], [[0.0, "192.0.2.10", True]]]), ["lb1", "lb2"])
-    assert (found.word, found.reason.partition(":")[0]) == ("open", "this machine is too busy")
+    assert (found.word, found.reason) == ("open", "this machine is too busy to tell what becomes of requests")
+
+
+@pytest.mark.parametrize(("slower", "takes"), [(1, 1.0), (2, 2.0), (10, 2.5)])
+def test_what_a_busy_machine_takes_longer_is_no_time_of_a_fault(
+    slower: int, takes: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to two and a half times as long."""
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += slower * seconds
+
+    monkeypatch.setattr(play, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    play._wait(1.0)
+    assert takes - 0.01 < now < takes + 0.1 * slower + 0.01
 
 
 def test_a_client_asks_some_of_many_vips() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,13 @@ import pytest
 from rehearse.checkers import Port
 from rehearse.conf import cluster
 from rehearse.real import real_faults, reals
-from rehearse.stage import answer, request
-from rehearse.stage.answer import Datagrams
+from rehearse.stage import answer, listener, request
+from rehearse.stage.answer import Answer, Datagrams
 from rehearse.stage.asked import add_client
 from rehearse.stage.behind import add_reals, services
 from rehearse.stage.loop import Loop
 from rehearse.stage.order import order
+from rehearse.stage.reals import RealServers
 from rehearse.stage.request import DNS, TCP, UDP, Request
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.version import Version
@@ -153,7 +155,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
         sock.setblocking(False)
         return sock
 
-    for module in (answer, request):
+    for module in (answer, listener, request):
         monkeypatch.setattr(module, "open_in", opened)
     made = Loop()
     made.start()
@@ -188,6 +190,39 @@ def test_a_request_by_udp_is_answered_from_the_address_that_was_asked(loop: Loop
     for act, good in acts:
         loop.ask(act)
         assert answered() is good, act
+
+
+def test_a_client_that_is_gone_before_tls_begins_leaves_nothing(loop: Loop) -> None:
+    """Its socket is closed where it is wrapped; the next one has its number."""
+
+    class Gone:
+        def wrap_socket(self, sock: socket.socket, **_: object) -> None:
+            sock.close()
+            raise ssl.SSLError("Closed before TLS handshake with data in recv buffer.")
+
+    with socket.socket(socket.AF_INET6) as sock:
+        sock.bind(("::", 0))
+        port = sock.getsockname()[1]
+    given = {"port": port, "tls": True, "smtp": False, "pages": {}}
+    server = Answer(loop, "", given, b"", "")
+    server._context = Gone()  # type: ignore[assignment]
+    loop.ask(server.open)
+    known = {*loop._handlers}
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.send(b"\x16")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    assert loop.ask(lambda: {*loop._handlers}) == known
+
+
+def test_a_host_that_comes_back_has_its_address_again() -> None:
+    """The kernel forgets those of IPv6 when a link goes down."""
+    real = {"address": "2001:db8::44", "length": 64, "vips": ["2001:db8::20"], "network": 0, "front": 1, "ports": []}
+    host = RealServers(Loop(), {"reals": [real], "nodes": [], "body": ""}, 0, "")
+    assert [*host._again(real)] == [
+        "address replace 2001:db8::44/64 dev e0 nodad",
+        "address replace 2001:db8::44/128 dev e1 nodad",
+    ]
 
 
 def test_what_udp_check_requires_is_answered_and_a_query_by_a_name_server() -> None:

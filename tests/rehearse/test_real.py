@@ -147,6 +147,7 @@ def test_without_ipvs_they_are_left_out_with_a_word(
         (5, Behind("192.0.2.10:80", "198.51.100.41:80", 30_000, 0, 1), False, "open", "gets connections for 30 s"),
         (50, Behind("192.0.2.10:80", "198.51.100.41:80", 3000, 0, 0), True, "open", "no real server is left"),
         (50, Behind("192.0.2.10:80", "198.51.100.41:80", 3000, 0, 1), True, "bad", "all requests are lost"),
+        (50, Behind("192.0.2.10:80", "198.51.100.41:80", 0, None, 0), True, "bad", "before the fault as well"),
     ],
 )
 def test_what_is_said_of_a_real_server(
@@ -156,7 +157,8 @@ def test_what_is_said_of_a_real_server(
     made = cluster([(name, conf) for name, _, conf in confs], Version("2.2.7"))
     well = next(row for row in predict(made) if row.outcome.before and row.outcome.latest.serving)
     quiet = Asked(50, 0, 0, 0, is_silent=False, is_wrong=False)
-    asked = Noticed(quiet, Asked(50, lost, 0, 0, is_silent=silent, is_wrong=False), quiet)
+    during = Asked(50, lost, 0, 0, is_silent=silent, is_wrong=False)
+    asked = Noticed(during, during, during) if reason.endswith("as well") else Noticed(quiet, during, quiet)
     found = verdict(Row(well.fault, well.instances, well.outcome, asked, behind=behind), ["lb1", "lb2"])
     assert found.word == word
     assert reason in found.reason
