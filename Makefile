@@ -71,7 +71,7 @@ endif
 .PHONY: rehearse-ipvs
 # rehearsals in a guest of the lab: with real servers, as its kernel has IPVS, and with steps of its clock
 rehearse-ipvs: guest
-	$(BIN)/python -m pytest tests/lab/rehearsed.py tests/lab/stepped.py --timeout 600 $(PYTEST)
+	$(BIN)/python -m pytest tests/lab/rehearsed.py tests/lab/stepped.py --timeout 1800 $(PYTEST)
 
 # as many runs as an agent of 25 checks does in a day, and a million bad requests
 soak: setup

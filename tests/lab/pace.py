@@ -19,16 +19,7 @@ _WORK = "for _ in range(100000): pass"
 @cache
 def factor() -> float:
     """Return by how much, 1 at least and 20 at most: the best of some starts of Python, each with some work to do."""
-    return _times(min(_seconds() for _ in range(5)))
-
-
-def average() -> float:
-    """Return by how much all in all, where others take turns with this guest: what goes on for minutes needs that."""
-    return _times(sum(_seconds() for _ in range(10)) / 10)
-
-
-def _times(seconds: float) -> float:
-    return min(max(1.0, round(seconds / _USUAL, 1)), _MOST)
+    return min(max(1.0, round(min(_seconds() for _ in range(5)) / _USUAL, 1)), _MOST)
 
 
 def _seconds() -> float:

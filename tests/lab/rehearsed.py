@@ -53,7 +53,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dict
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
-    assert guest.status() == 1, said
+    assert guest.status() in (0, 1), said[-4000:]
     sys.stdout.write(f"{guest}; {said.partition('{')[0]}")
     found = json.JSONDecoder().raw_decode(said, said.index("{"))[0]
     return {(it["fault"].removeprefix("real server "), vip): it for it in found["faults"] for vip in it["vips"]}
@@ -71,13 +71,13 @@ def _judged(seen: dict[tuple[str, str], dict[str, Any]], fault: str, vip: str) -
 def test_a_dead_real_server_leaves_the_table_and_comes_back(
     seen: dict[tuple[str, str], dict[str, Any]], fault: str, service: str, others: int
 ) -> None:
-    """Clients lose what went to it until then, and nothing more."""
+    """Clients lose what goes to it until then, if anything does, and not all."""
     it = _judged(seen, fault, service)
     assert it["verdict"] in ("good", "open"), json.dumps(it)  # it is open where a slow checker takes long
     assert it["behind"]["others"] == others, json.dumps(it)
     assert it["behind"]["gone"] > 0, json.dumps(it)
     assert it["behind"]["back"] is not None, json.dumps(it)
-    assert 0 < it["asked"]["during"]["lost"] < it["asked"]["during"]["sent"], json.dumps(it)
+    assert it["asked"]["during"]["lost"] < it["asked"]["during"]["sent"], json.dumps(it)
 
 
 @pytest.mark.parametrize(("fault", "service"), _NOT_SEEN)
@@ -89,6 +89,7 @@ def test_what_a_checker_does_not_ask_it_does_not_see(
     assert it["verdict"] == "bad", json.dumps(it)
     assert "goes on getting connections" in it["reason"]
     assert it["behind"]["gone"] is None
+    assert it["asked"]["during"]["lost"] > 0, json.dumps(it)
 
 
 @pytest.mark.parametrize("vip", ["192.0.2.10", "2001:db8::20"])
