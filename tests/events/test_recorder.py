@@ -142,11 +142,17 @@ def test_folders_that_somebody_removes_are_made_anew(tmp_path: Path, monkeypatch
 
 
 def test_a_second_recorder_is_refused(tmp_path: Path) -> None:
-    """It ends with 1 and says why."""
+    """It ends with 1 and says why; with a record of its own as well, as both would take what is handed over."""
     with recording(tmp_path) as run:
-        second = subprocess.run(run.process.args, env=run.env, capture_output=True, text=True, check=False)
-    assert second.returncode == 1
-    assert "another recorder writes in" in second.stderr
+        for env, why in (
+            (run.env, "writes in"),
+            (run.env | {"VIPWARDEN_STATE_DIR": str(tmp_path / "own")}, "takes what"),
+        ):
+            second = subprocess.run(run.process.args, env=env, capture_output=True, text=True, check=False)
+            assert second.returncode == 1
+            assert f"another recorder {why}" in second.stderr
+        give(run, range(10))
+        until(lambda: len(run.texts()) == 10, run.process)
 
 
 def test_nothing_happens_at_no_cost(tmp_path: Path) -> None:

@@ -111,3 +111,22 @@ def test_the_count_of_lost_events_takes_a_bounded_part_of_run(
         assert (tmp_path / "run" / "events" / LOST).stat().st_size <= 10
     node.drain()
     assert [text.split(" events")[0] for text in node.texts("recorder")] == ["10 or more"]
+
+
+def test_a_spool_that_cannot_be_made_anew_is_tried_again(node: Node, tmp_path: Path) -> None:
+    """Meanwhile it waits as before: another descriptor of that number is not its own."""
+    folder = tmp_path / "run" / "events"
+    folder.rename(tmp_path / "away")
+    other = Spool(str(folder), "")
+    for _ in range(3):
+        with pytest.raises(OSError, match="another recorder takes"):
+            node.spool.mend()
+        node.spool.wait(0.01)
+    other.close()
+    node.spool.mend()
+    assert node.spool.is_whole()
+    hand = Hand("test", str(folder))
+    hand.give("check", "web", text="after")
+    hand.flush()
+    node.drain()
+    assert node.texts() == ["after"]

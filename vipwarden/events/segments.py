@@ -27,7 +27,7 @@ _MOST_TORN = 1 << 20  # bytes at the end of a segment in which its last event is
 
 
 class BusyError(OSError):
-    """Another process writes here."""
+    """Another recorder works here."""
 
 
 class Segments:

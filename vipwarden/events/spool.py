@@ -6,6 +6,7 @@ Files in a folder, a FIFO that is rung for them, and sockets for programs of oth
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import select
 import stat
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from vipwarden.events.door import Doors
 from vipwarden.events.hand import BELL, LOST, MOST_BYTES, MOST_LOST, ring
+from vipwarden.events.segments import BusyError
 from vipwarden.state import files
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class Spool:
     """The folder; ``conf`` is the path of keepalived.conf, which names the users of scripts."""
 
     def __init__(self, folder: str, conf: str) -> None:
-        """Make it where it is missing; raises OSError."""
+        """Make it where it is missing; raises OSError, BusyError among it."""
         self.folder = folder
         self._conf = conf
         self._sent: list[bytes] = []  # by other users
@@ -44,12 +46,17 @@ class Spool:
                 os.unlink(bell)  # noqa: PTH108
         with suppress(FileExistsError):
             os.mkfifo(bell, 0o622)
-        self._bell = os.open(bell, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        opened = os.open(bell, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._doors = Doors(self.folder, self._conf)
+        except BlockingIOError:
+            os.close(opened)
+            raise BusyError(errno.EBUSY, f"another recorder takes what waits in {self.folder}") from None
         except OSError:
-            os.close(self._bell)
+            os.close(opened)
             raise
+        self._bell = opened
 
     def close(self) -> None:
         """Take nothing any more."""
