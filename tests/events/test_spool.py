@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import needs_namespaces, program, run
+from tests.commands import CODE, needs_namespaces, open_to_others, program, run
 from tests.events.make import some
 from vipwarden.events import hand as handed
 from vipwarden.events.hand import LOST, Hand
@@ -130,3 +131,26 @@ def test_a_spool_that_cannot_be_made_anew_is_tried_again(node: Node, tmp_path: P
     hand.flush()
     node.drain()
     assert node.texts() == ["after"]
+
+
+def test_a_folder_that_somebody_else_has_laid_gets_nothing(tmp_path: Path) -> None:
+    """In /tmp anybody may make the runtime folder of a user who has none."""
+    if os.geteuid():
+        pytest.skip("only root becomes another user")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.name.startswith(("pytest", "test_")):
+            folder.chmod(0o755)
+    laid, own = tmp_path / "laid", tmp_path / "own"
+    for top, user in ((laid, 1), (own, 65534)):
+        (top / "events").mkdir(parents=True)
+        (top / "events").chmod(0o777 if top == laid else 0o755)
+        os.chown(top, user, user)
+        os.chown(top / "events", user, user)
+        source = (
+            f"import sys; sys.path[:0] = [{str(CODE)!r}]\nfrom vipwarden.events.hand import Hand\n"
+            "hand = Hand('test'); hand.give('check', 'web'); hand.flush()"
+        )
+        env = {"VIPWARDEN_RUNTIME_DIR": str(top)}
+        subprocess.run([open_to_others(), "-c", source], env=env, user=65534, check=True, cwd="/")
+    assert not list((laid / "events").iterdir())
+    assert len(list((own / "events").iterdir())) == 1

@@ -69,6 +69,8 @@ class Hand:
         if not lines:
             return
         try:
+            if posix.geteuid() and not files.owners(self._folder):  # another user may have laid it into /tmp
+                raise PermissionError
             left = MOST_FILES - sum(name[0] != "." for name in posix.listdir(self._folder))
         except OSError:
             if self._folder == paths.events() and posix.geteuid():
