@@ -208,3 +208,18 @@ def test_a_vip_that_goes_to_and_fro_is_without_a_node_only_between() -> None:
     ]
     (chain,) = chains(corrected(events))
     assert chain.without == pytest.approx(0.61)
+
+
+def test_only_who_was_master_gives_it_away_by_its_trouble() -> None:
+    """Not another BACKUP, nor a node of another cluster in the same record."""
+    events = [
+        vrrp(1, "", "BACKUP", node="lb3"),
+        check(10, "haproxy", "OK", "CRITICAL", "web1"),
+        check(10.5, "haproxy", "OK", "CRITICAL", "lb3"),
+        vrrp(10.9, "BACKUP", "FAULT", node="lb3"),
+        *taken(12),
+    ]
+    (chain,) = chains(corrected(list(events)))
+    assert {it.node for it in chain.events} == {"lb2"}
+    (chain,) = chains(corrected([vrrp(0.5, "BACKUP", "MASTER"), check(10, "haproxy", "OK", "CRITICAL"), *events])[2:])
+    assert {it.node for it in chain.events} == {"lb2"}

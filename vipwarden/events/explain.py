@@ -14,7 +14,7 @@ from vipwarden.events.event import HELD
 from vipwarden.events.outage import gaps, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from vipwarden.events.event import Event
 
@@ -58,19 +58,24 @@ def chains(events: Sequence[Event]) -> list[Chain]:
     """Return the chains among events that stand in the order of their times."""
     found: list[Chain] = []
     lost = gaps(events)
+    states: dict[str, dict[str, str]] = {}  # of each instance at each node
+    for event in events:
+        if event.kind == "vrrp" and event.of == "INSTANCE":
+            states.setdefault(event.name, {})[event.node] = ""  # not known yet
     end = 0
     for place, event in enumerate(events):
-        if place < end or not _is_master_change(event):
-            continue
-        causes = _causes(events[end:place], event)
-        end = _last(events, place)
-        chain = causes + [it for it in events[place:end] if _belongs(it)]
-        found.append(Chain(chain, without(chain, causes, lost)))
+        if place >= end and _is_master_change(event):
+            causes = _causes(events[end:place], event, states[event.name])
+            end = _last(events, place)
+            chain = causes + [it for it in events[place:end] if _belongs(it)]
+            found.append(Chain(chain, without(chain, causes, lost)))
+        if event.kind == "vrrp" and event.of == "INSTANCE":
+            states[event.name][event.node] = event.state
     return found
 
 
-def _causes(events: Sequence[Event], change: Event) -> list[Event]:
-    """Return what may have caused a change of MASTER, of the events before it.
+def _causes(events: Sequence[Event], change: Event, states: Mapping[str, str]) -> list[Event]:
+    """Return what may have caused a change of MASTER, of the events before it; ``states`` are those of the instance.
 
     Trouble that was over by then has not, nor what came some time before the first of those that follow each other.
     """
@@ -80,7 +85,7 @@ def _causes(events: Sequence[Event], change: Event) -> list[Event]:
         if change.time - event.time > BEFORE:
             break
         of_what = event.node, event.kind, event.of, event.name
-        if of_what not in over and _may_cause(event, change):
+        if of_what not in over and _may_cause(event, change, states):
             if causes and causes[-1].time - event.time > _AFTER:
                 break
             causes.append(event)
@@ -93,16 +98,19 @@ def _is_master_change(event: Event) -> bool:
     return event.kind == "vrrp" and event.of == "INSTANCE" and (event.state == MASTER) is not (event.before == MASTER)
 
 
-def _may_cause(event: Event, change: Event) -> bool:
+def _may_cause(event: Event, change: Event, states: Mapping[str, str]) -> bool:
     """Return whether an event may have caused a change of MASTER.
 
-    A node loses it by its own trouble, or as another recovers; a node gains it by the trouble of another, or recovers.
-    A node that fails does that by itself.
+    A node loses it by its own trouble, or as another recovers; a node gains it by the trouble of the MASTER, or
+    recovers. A node that fails does that by itself. A node without the instance has nothing to do with it.
     """
     trouble = is_trouble(event)
     is_own, gains = event.node == change.node, change.state == MASTER
-    if change.state in _FAILED and not is_own:
-        return False
+    if not is_own:
+        if event.node not in states or change.state in _FAILED:
+            return False
+        if trouble and states[event.node] not in ("", MASTER):
+            return False
     return trouble is not None and trouble is (is_own is not gains)
 
 
