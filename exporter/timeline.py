@@ -52,10 +52,14 @@ class Wanted(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Events, and the place after which the next request goes on."""
+    """Events, and the place after which the next request goes on.
+
+    ``missed`` is whether others that may fit are left out.
+    """
 
     events: list[Event]
     place: str
+    missed: bool = False
 
 
 def wanted(query: Mapping[str, str]) -> Wanted:
@@ -86,7 +90,7 @@ def look(folders: Sequence[str], ask: Wanted) -> Found:
         events = [event for event in corrected(ordered(tail.more(most))) if ask.fits(event)]
         if len(events) >= MOST or not tail.missed:
             break
-    return Found(events[-MOST:], tail.place)
+    return Found(events[-MOST:], tail.place, tail.missed or len(events) > MOST)
 
 
 def mark(folders: Sequence[str]) -> object:
@@ -98,7 +102,8 @@ def mark(folders: Sequence[str]) -> object:
 def as_json(found: Found, settings: Settings) -> bytes:
     """Return an answer of /api/events."""
     events = [event.as_dict() | {"time": round(event.time, 6)} for event in found.events]
-    return json.dumps({"node": settings.node, "events": events, "after": found.place}).encode()
+    answer = {"node": settings.node, "events": events, "after": found.place, "missed": found.missed}
+    return json.dumps(answer).encode()
 
 
 def asked(peer: Peer, access: Access, _own: bytes) -> list[Event]:

@@ -68,6 +68,7 @@ def test_the_last_events_are_served(tmp_path: Path, record: Segments) -> None:
     assert names(vips.body) == ["5000"]
     assert names(named.body) == ["7"]
     assert whole.headers["Content-Type"] == "application/json"
+    assert [json.loads(it.body)["missed"] for it in (whole, vips, named)] == [True, False, False]
 
 
 def test_a_page_shows_them_escaped(tmp_path: Path, record: Segments) -> None:
