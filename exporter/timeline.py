@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MOST = 1000  # events in an answer
 MOST_WAIT = 30.0  # seconds of a long poll
 _MOST_ANSWER = 8 << 20  # bytes of a peer's answer, or of what is read: MOST of the longest lines
+_MOST_COMMAS = 200  # of an event of a peer: a million of nothing would take 100 MiB
 _USUAL = 1 << 19  # bytes that have MOST events of usual length
 
 
@@ -110,6 +111,8 @@ def asked(peer: Peer, access: Access, _own: bytes) -> list[Event]:
     """Return the events of a peer; raises NetError, PeerError and AuthFileError."""
     text = answer(peer, access, "/api/events", _MOST_ANSWER)
     try:
+        if text.count(b",") > MOST * _MOST_COMMAS:
+            raise ValueError
         given = json.loads(text)["events"]
         return [Event(fields) for fields in given[-MOST:]]
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError):

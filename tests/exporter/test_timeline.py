@@ -153,7 +153,13 @@ def test_what_a_peer_says_in_the_name_of_this_node_is_shown_as_the_peers(tmp_pat
     serving(nowhere(tmp_path / "lb2"), with_peer)
 
 
-@pytest.mark.parametrize("answer", [b"[]", b"{}", b'{"events": 1}', b'{"events": [{}]}', b"[" * 100_000, b"\xff"])
+MANY = b'{"events": [' + b"{}," * 2_000_000 + b"{}]}"  # which would take 180 MiB
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"[]", b"{}", b'{"events": 1}', b'{"events": [{}]}', b"[" * 100_000, b"\xff", pytest.param(MANY, id="many")],
+)
 def test_a_peer_that_answers_nonsense_is_named(tmp_path: Path, record: Segments, answer: bytes) -> None:
     """And the page has the events of this node."""
     record.add(some(0, 1, text="own"))
