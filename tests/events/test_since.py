@@ -17,7 +17,7 @@ from vipwarden.events.order import corrected, ordered
 from vipwarden.events.read import read
 from vipwarden.events.segments import Segments
 from vipwarden.events.since import window
-from vipwarden.events.stored import paths
+from vipwarden.events.stored import paths, sizes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,3 +109,20 @@ def test_of_too_much_the_last_is_read(tmp_path: Path) -> None:
     chosen = read(str(path), EPOCH + 500, EPOCH + 510, whole=True, most=300_000, cut=lambda: said.append("cut"))
     assert {it.boot for it in chosen} >= {float(it) for it in range(500, 511)}
     assert said == ["cut", "cut"]
+
+
+def test_of_a_record_with_many_boots_the_end_alone_is_read(tmp_path: Path) -> None:
+    """A node that is started anew each hour: no segment is of one boot."""
+    segments = Segments(str(tmp_path / "state" / "events"), 64 << 20)
+    for hour in range(96):
+        batch = (event(hour * 3600.0 + it, bid=f"b{hour}", text="x" * 500).as_line() for it in range(0, 3600, 4))
+        segments.add(b"".join(batch))
+    segments.close()
+    whole = paths(segments.folder)
+    noon = EPOCH + 72 * 3600
+    parts, _ = window(whole, noon, noon + 600)
+    read_bytes = sum((part.end or 0) - part.at for part in parts)
+    assert len(whole) > 10
+    assert read_bytes < 0.2 * sum(sizes(segments.folder).values())
+    found = {it.wall for it in read(segments.folder, noon, noon + 600)}
+    assert found >= {noon + it for it in range(0, 600, 4)}

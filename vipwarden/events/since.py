@@ -1,8 +1,8 @@
 """Where in the segments does a time begin and end? What is before and after it need not be read.
 
-Segments are in the order of writing, and events are written within seconds. So the first and last event of each segment
-and a bisection within a segment tell where to begin and end. Times are those of the wall clock as it was after the last
-step of a boot: its last event counts, wherever that is.
+Segments are in the order of writing, and events are written within seconds. So the first and last event of each boot in
+a segment and a bisection between them tell where to begin and end. Times are those of the wall clock as it was after
+the last step of a boot: its last event counts, wherever that is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vipwarden.events.order import SLEW, STEP
 from vipwarden.events.stored import blocks, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vipwarden.events.event import Event
 
@@ -58,25 +58,37 @@ class Clocks:
 def window(paths: Sequence[str], since: float, until: float = inf) -> tuple[list[Part], list[Event]]:
     """Return the parts of segments that may hold events from a time to another, and the last event of each boot."""
     clocks = Clocks()
-    found = []
+    found: list[Part] = []
     for path in reversed(paths):
         with suppress(FileNotFoundError), open(path, "rb") as segment:  # noqa: PTH123
-            file, size = segment.fileno(), os.fstat(segment.fileno()).st_size
-            first, last = _first(file, 0), _last(file, size)
-            if first is None or last is None or first.bid != last.bid:  # of several boots
-                ends = {it.bid: it for line in lines(blocks(path)) if (it := decode(line)) is not None}
-                clocks.ends = ends | clocks.ends
-                found.append(Part(path, 0, size))
-            elif not clocks.is_before(last, since) and not clocks.is_after(first, until):
-                at, _ = _bisect(file, size, lambda it: clocks.is_before(it, since))
-                _, end = _bisect(file, size, lambda it: not clocks.is_after(it, until))
-                found.append(Part(path, at, min(size, end + MOST_LINE)))
+            file = segment.fileno()
+            for at, end, first, last in _regions(file, 0, os.fstat(file).st_size):
+                if first is None or last is None:
+                    ends = {it.bid: it for line in lines(blocks(path, at, end)) if (it := decode(line)) is not None}
+                    clocks.ends = ends | clocks.ends
+                    found.append(Part(path, at, end))
+                elif not clocks.is_before(last, since) and not clocks.is_after(first, until):
+                    low, _ = _bisect(file, at, end, lambda it: clocks.is_before(it, since))
+                    _, high = _bisect(file, at, end, lambda it: not clocks.is_after(it, until))
+                    found.append(Part(path, low, min(end, high + MOST_LINE)))
     return found[::-1], list(clocks.ends.values())
 
 
-def _bisect(file: int, size: int, is_early: Callable[[Event], bool]) -> tuple[int, int]:
-    """Return two offsets in a segment of one boot: before the first all is early, behind the second nothing is."""
-    low, high = 0, size
+def _regions(file: int, at: int, end: int) -> Iterator[tuple[int, int, Event | None, Event | None]]:
+    """Yield regions of a segment, the last first, with their first and last event where all are of one boot."""
+    first, last = _first(file, at), _last(file, at, end)
+    if first is not None and last is not None and first.bid == last.bid:
+        yield at, end, first, last
+    elif end - at <= _FEW:
+        yield at, end, None, None
+    else:
+        middle = (at + end) // 2
+        yield from _regions(file, middle - MOST_LINE, end)  # with the line in the middle
+        yield from _regions(file, at, middle)
+
+
+def _bisect(file: int, low: int, high: int, is_early: Callable[[Event], bool]) -> tuple[int, int]:
+    """Return two offsets in a region of one boot: before the first all is early, behind the second nothing is."""
     while high - low > _FEW:
         middle = (low + high) // 2
         event = _first(file, middle)
@@ -95,8 +107,8 @@ def _first(file: int, at: int) -> Event | None:
     return next((event for text in lines[bool(at) : -1] if (event := decode(text)) is not None), None)
 
 
-def _last(file: int, size: int) -> Event | None:
-    """Return the last event of a segment of ``size`` bytes."""
-    at = max(0, size - 4 * MOST_LINE)
-    lines = os.pread(file, 4 * MOST_LINE, at).split(b"\n")
+def _last(file: int, begin: int, end: int) -> Event | None:
+    """Return the last event of a region."""
+    at = max(begin, end - 4 * MOST_LINE)
+    lines = os.pread(file, end - at, at).split(b"\n")
     return next((event for text in reversed(lines[bool(at) :]) if (event := decode(text)) is not None), None)
