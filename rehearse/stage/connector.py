@@ -10,6 +10,8 @@ import os
 import select
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rehearse.stage.procs import processes
-from rehearse.stage.trap import give, launcher, pass_on, receive, succeed, take
+from rehearse.stage.trap import give, is_known, launcher, pass_on, receive, succeed, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,6 +39,24 @@ _EVENT = 40
 _OPERATION = 36  # where it lies in what keepalived sends
 _MOST = 10_000  # events that wait: more are lost, as with the kernel
 _NUMBERS = count(1)
+# what keepalived does, with a socket of another protocol before: that is left to the kernel
+_TRIAL = "import socket\nfor protocol in 0, 11: socket.socket(16, 2, protocol).bind((0, protocol // 11))"
+_PATIENCE = 10.0
+_NULL = subprocess.DEVNULL
+
+
+def is_possible() -> bool:
+    """Return whether the kernel, and what this process may do, allow to answer in the place of the connector."""
+    if not is_known():
+        return False
+    connector = Connector(os.getpid(), ())
+    before, descriptors = connector.command()
+    with subprocess.Popen([*before, sys.executable, "-ISc", _TRIAL], pass_fds=descriptors, stderr=_NULL) as trial:
+        connector.start()
+        with suppress(subprocess.TimeoutExpired):
+            trial.wait(_PATIENCE)
+        trial.kill()
+    return trial.returncode == 0
 
 
 class Connector(threading.Thread):

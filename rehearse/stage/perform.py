@@ -15,13 +15,13 @@ from rehearse.real import Reals, real_faults, reals
 from rehearse.stage.apart import PROGRAMS, StageError, run
 from rehearse.stage.asked import add_client, asks
 from rehearse.stage.behind import add_reals, services
+from rehearse.stage.connector import is_possible
 from rehearse.stage.judged import judged
 from rehearse.stage.noticed import noticed
 from rehearse.stage.observe import OTHER, service
 from rehearse.stage.order import order
 from rehearse.stage.seen import rows, started
 from rehearse.stage.table import PATH
-from rehearse.stage.trap import is_possible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Does the model say what real keepalived do when a tracked process ends?
+"""Does the model say what real keepalived do when a tracked process ends, or hangs?
 
 The kernel tells of processes outside of namespaces alone (drivers/connector/cn_proc.c): the first node of each pair has
 the network and the processes of a guest of the lab, in QEMU, as the kernel of User-Mode-Linux does not tell of them.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearse.model.cluster import PROCESS
-from rehearse.model.faults import FAIL, Fault
+from rehearse.model.faults import FAIL, HANG, Fault
 from tests.commands import CODE, program
 from tests.lab.guest import Guest, NoGuestError
 from tests.rehearse.expected import proof
@@ -49,14 +49,14 @@ _PROCESS = """vrrp_track_process web {{
     {timing}
 }}
 """
-_ENDS = Fault(FAIL, (0,), PROCESS, "web")
+_ENDS, _HANGS = (Fault(kind, (0,), PROCESS, "web") for kind in (FAIL, HANG))
 
 
-def _case(number: int, weight: str, timing: str = "", *, more: str = "", peer: str = "") -> Case:
+def _case(number: int, weight: str, timing: str = "", *, more: str = "", peer: str = "", fault: Fault = _ENDS) -> Case:
     tracks = f"    track_process {{\n        web weight {weight}\n    }}\n"
     common = {"vrid": 51 + number, "version": 2 + number % 2}
     one = _CONF.format(process=_PROCESS.format(timing=timing), priority=150, more=more, tracks=tracks, **common)
-    return Case((one, _CONF.format(process="", priority=100, more=peer, tracks="", **common)), (_ENDS,))
+    return Case((one, _CONF.format(process="", priority=100, more=peer, tracks="", **common)), (fault,))
 
 
 CASES = [
@@ -70,6 +70,8 @@ CASES = [
     _case(7, "60 reverse"),
     _case(8, "-60", more="    preempt_delay 2\n"),
     _case(9, "-60", peer="    nopreempt\n"),
+    _case(10, "0", fault=_HANGS),
+    _case(11, "-60", "delay 2", fault=_HANGS),
 ]
 
 

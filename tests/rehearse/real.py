@@ -89,7 +89,9 @@ def hit(case: dict[str, Any], fault: dict[str, Any], nodes: list[Node], *, broke
             fresh.rename(node.folder / f"file-{name}")
         elif tracker == "process":
             for process, popen in [*node.processes.items()]:
-                if broken:
+                if kind == "hang":
+                    popen.send_signal(signal.SIGSTOP if broken else signal.SIGCONT)
+                elif broken:
                     popen.kill()
                     popen.wait()
                 else:

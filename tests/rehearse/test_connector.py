@@ -15,6 +15,7 @@ import pytest
 
 from rehearse.stage import trap
 from rehearse.stage.connector import Connector
+from rehearse.stage.connector import is_possible as can_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,7 +95,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 @pytest.fixture
 def listen() -> Iterator[Callable[..., _Listener]]:
     """Return what starts a listener; all of them end with the test, and who answers them ends too."""
-    if os.geteuid() != 0 or not trap.is_possible():
+    if os.geteuid() != 0 or not can_answer():
         pytest.skip("only root may trap system calls, from Linux 5.9 on")
     found: list[_Listener] = []
 
@@ -171,7 +172,7 @@ def test_who_wants_no_more_is_told_no_more(listen: Any, begin: Any) -> None:
 
 def test_a_command_that_cannot_be_started_ends_all_of_it() -> None:
     """And the thread with it."""
-    if os.geteuid() != 0 or not trap.is_possible():
+    if os.geteuid() != 0 or not can_answer():
         pytest.skip("only root may trap system calls, from Linux 5.9 on")
     connector = Connector(os.getpid(), [])
     before, descriptors = connector.command()
@@ -180,3 +181,14 @@ def test_a_command_that_cannot_be_started_ends_all_of_it() -> None:
         assert popen.wait() != 0
     connector.join(15)
     assert not connector.is_alive()
+
+
+@pytest.mark.parametrize(("name", "value"), [("_ADD", 0), ("_SET_MODE_FILTER", 99), ("_MACHINES", {})])
+def test_a_kernel_that_cannot_do_it_is_known(name: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that lacks a part of it as well: keepalived would wait for ever."""
+    code = f"from rehearse.stage import trap; trap.{name} = {value!r}; trap.main()"
+    monkeypatch.setattr(trap, "_LAUNCHER", trap._LAUNCHER.replace("from rehearse.stage.trap import main; main()", code))
+    monkeypatch.setattr(trap, name, value)
+    begun = time.monotonic()
+    assert not can_answer()
+    assert time.monotonic() - begun < 8  # at once, and not when patience ends

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearse.stage import trap
 from rehearse.stage.cmdline import is_possible, joined, program, words
+from rehearse.stage.connector import is_possible as can_answer
 from rehearse.stage.processes import refuse, services, tracked
 from tests.commands import BIN, CODE, environment, needs_namespaces, run
 from tests.commands import program as installed
@@ -80,7 +80,7 @@ def nodes(tmp_path: Path) -> list[str]:
     needs_namespaces()
     for name in ("keepalived", "nft", "ip", "nsenter", "unshare", "setpriv", "killall"):
         installed(name)
-    if not trap.is_possible():
+    if not can_answer():
         pytest.skip("no notifications of seccomp here")
     own = "track_process {\n web\n command\n several\n never\n forbidden\n }"
     both = "track_process {{\n web weight {}\n }}\n track_script {{\n chk weight -60\n }}"
