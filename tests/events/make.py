@@ -130,6 +130,11 @@ class Heard(list[Said]):
         """Take an event."""
         self.append(Said(kind, name, of, before, state))
 
+    give = tell  # as a Hand
+
+    def flush(self) -> None:
+        """Have nothing to hand over."""
+
     def after(self, look: Callable[[Callable[..., None]], None]) -> list[Said]:
         """Return what a look tells."""
         self.clear()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tests.commands import needs_namespaces, program, stop
-from tests.events.make import recording, until
+from tests.events.make import Heard, recording, until
+from vipwarden.events import addresses
+from vipwarden.node.netlink.addresses import AddressesError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_a_transition_without_notify_is_told_by_the_vips(tmp_path: Path) -> None:
@@ -91,3 +95,26 @@ def test_more_changes_than_the_kernel_keeps_for_a_reader(tmp_path: Path) -> None
         assert vips().index(("1", "held")) < vips().index(("1", "gone"))
         change(("add", "198.18.0.1"))
         until(lambda: vips()[4:] == [("1", "held")], run.process)
+
+
+def test_addresses_that_cannot_be_read_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As while ten thousand of them change: that is said once, and what was left out is told when they can."""
+    (tmp_path / "keepalived.conf").write_text(
+        "vrrp_instance VI_1 {\n interface lo\n virtual_ipaddress {\n  127.0.0.1/8\n }\n}\n"
+    )
+    said: list[str] = []
+    heard = Heard()
+    watch = addresses.Addresses(heard, str(tmp_path / "keepalived.conf"), said.append)  # type: ignore[arg-type]
+
+    def fail() -> NoReturn:
+        raise AddressesError("the addresses of this node change too fast to be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(addresses, "own_addresses", fail)
+        assert not watch._look(first=True)
+        assert not watch._look(first=True)
+        assert len(said) == 1
+    assert watch._look(first=True)
+    assert [(it.name, it.state, it.before) for it in heard] == [("127.0.0.1", "held", "held")]
+    assert said[1:] == ["addresses that come or go are seen at once again"]
+    watch._socket.close()

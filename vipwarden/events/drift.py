@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import groupby, pairwise
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from vipwarden.events.clocks import Offset, changes, offset_of
@@ -88,7 +89,7 @@ def _known(reference: Sequence[Event], boot: list[Event]) -> list[_Known]:
 def _groups(boot: list[Event]) -> list[list[Event]]:
     """Return the events of the last groups of changes that are near in time."""
     times = sorted(event.time for part in changes(boot).values() for event in part)
-    begins = [after for before, after in pairwise([-_QUIET, *times]) if after - before > _QUIET][-_MOST:]
+    begins = [after for before, after in pairwise([-inf, *times]) if after - before > _QUIET][-_MOST:]
     places = [bisect_right(boot, begin - _QUIET / 4, key=lambda event: event.time) for begin in begins]
     return [boot[begin:end] for begin, end in pairwise([*places, len(boot)])]
 
