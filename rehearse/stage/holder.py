@@ -63,6 +63,7 @@ class Holder:
                 if match is not None:
                     self._answer(match[1], *self._do(match[2], match[3]))
             if len([*Path("/proc").glob("[0-9]*")]) > _MOST_PROCESSES:
+                self._note(str(_MOST_PROCESSES), "over")
                 os.kill(-1, signal.SIGKILL)  # all of this node but this process
 
     def _do(self, verb: str, name: str) -> tuple[int, str]:

@@ -118,7 +118,7 @@ def perform(
 def _why(said: dict[str, Any]) -> str:
     """Return why a fault did not come about, and what keepalived logged last where that may say more."""
     why = str(said.get("error", "it did not come about"))
-    logs = [] if "crashes" in why else [line for log in said["logs"] for line in log.splitlines()[-8:]]
+    logs = [line for log in said["logs"] for line in log.splitlines()[-8:]] if " has ended " in why else []
     return " ".join([why, *logs])
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rehearse.stage.node import Node
     from rehearse.stage.reals import RealServers
 
-_LOOK = 0.1  # seconds
+_OFTEN = 0.1  # seconds
 _MOST = 2.5  # times as long as planned may a busy machine take
 
 
@@ -41,12 +41,13 @@ def play(
         time.sleep(max(0.0, times["begun"] + node.given["later"] - time.monotonic()))
         node.start()
     _wait(fault["begin"])
+    look(nodes)
+    for node in nodes:
+        if why := crashed(node):  # later on it is an outcome
+            raise OSError(f"keepalived crashes on {node.given['name']}: {why}")
     ended = [node.given["name"] for node in nodes if not node.is_running()]
     if ended:
         raise OSError(f"keepalived has ended on {' and '.join(ended)}")
-    for node in nodes:
-        if why := crashed(node):
-            raise OSError(f"keepalived crashes on {node.given['name']}: {why}")
     if "first" in fault:  # another fault, which lasts when this one comes
         hit(fault["first"], nodes, vips, broken=True)
         _wait(fault["first"]["during"])
@@ -64,13 +65,14 @@ def play(
     _wait(fault["after"])
     times["end"] = time.monotonic()
     times["stalled"] = times["end"] - times["hit"] - fault["during"] - fault["after"]
+    look(nodes)
     return times
 
 
 def _ticks(seconds: float) -> Iterator[float]:
     """Wait, and yield from time to time how long still: what a busy machine takes longer for a tick does not count."""
     latest = time.monotonic() + _MOST * seconds
-    ticks = ceil(seconds / _LOOK)
+    ticks = ceil(seconds / _OFTEN)
     for left in range(ticks - 1, -1, -1):
         if time.monotonic() < latest:
             time.sleep(seconds / ticks)
@@ -82,12 +84,21 @@ def _wait(seconds: float) -> None:
         pass
 
 
+def look(nodes: list[Node]) -> None:
+    """Raise OSError where what is seen of a node is no outcome."""
+    for node in nodes:
+        most = next((most for _, word, most in node.held.notes() if word == "over"), "")
+        if most:
+            name = node.given["name"]
+            raise OSError(f"{name} had more than {most} processes, and all were ended: what do its scripts start?")
+
+
 def _last(fault: dict[str, Any], nodes: list[Node], hit: float, mend: Callable[[list[Any]], None]) -> None:
     """Wait for the end of a fault; where a script restarts its service, clients are served again."""
     again: set[int] = set()
     asks = any(process(nodes[it], fault) for it in fault["nodes"])
     for left in _ticks(fault["during"]):
-        for place in {*fault["nodes"]} - again if asks and left > _LOOK else ():
+        for place in {*fault["nodes"]} - again if asks and left > _OFTEN else ():
             if restored(nodes[place], fault, hit) is not None:
                 again.add(place)
                 mend([it for it in fault["sick"] if it[0] == place])

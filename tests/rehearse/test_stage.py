@@ -24,6 +24,7 @@ from rehearse.stage.breaks import crashed
 from rehearse.stage.held import Held
 from rehearse.stage.node import Node
 from rehearse.stage.order import order
+from rehearse.stage.play import look
 from rehearse.stage.two import perform_two
 from rehearse.stage.watch import changes
 from tests.commands import BIN, environment, needs_namespaces, program, run
@@ -309,6 +310,16 @@ def test_a_keepalived_that_crashes_is_no_outcome(tmp_path: Path) -> None:
     for lines, why in ((said[:3], ""), (said, "; ".join(said[:2])), (said[::3], f"{said[0]}; {said[3]}")):
         (tmp_path / "log").write_text("".join(f"Sun Nov 22 11:47:17 2026: {it}\n" for it in lines), encoding="ascii")
         assert crashed(node) == why
+
+
+def test_a_node_with_too_many_processes_is_no_outcome(tmp_path: Path) -> None:
+    """Its scripts are told, as all of it was ended."""
+    node = Node({"name": "lb1"}, "none", tmp_path)
+    (tmp_path / "notes").write_text("1.5 up haproxy\n", encoding="ascii")
+    look([node])
+    (tmp_path / "notes").write_text("1.5 up haproxy\n2.5 over 400\n", encoding="ascii")
+    with pytest.raises(OSError, match="lb1 had more than 400 processes, and all were ended"):
+        look([node])
 
 
 def test_an_answer_may_come_late(tmp_path: Path) -> None:
