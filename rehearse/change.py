@@ -6,6 +6,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
+from rehearse.instance import advert_interval
 from rehearse.model.cluster import SCRIPT
 from rehearse.numbers import milliseconds
 
@@ -112,13 +113,14 @@ def _instance(it: Instance, key: str, value: int) -> Instance:
     if key == "state":
         return replace(it, is_master=bool(value), nopreempt=it.nopreempt and not value)
     if key == "advert_int":
-        return replace(it, interval=value if it.version == 3 else max(1000, (value + 500) // 1000 * 1000))
+        return replace(it, interval=advert_interval(value, it.version))
     if key == "preempt_delay":
         return replace(it, preempt_delay=0 if it.is_master or it.nopreempt else value)
     if key == "priority":
         return replace(it, priority=value)
     if key == "version":
-        return replace(it, version=value, secret=("", "") if value == 3 else it.secret)
+        secret = ("", "") if value == 3 else it.secret
+        return replace(it, version=value, secret=secret, interval=advert_interval(it.interval, value))
     return replace(it, down_adverts=value)
 
 

@@ -60,7 +60,7 @@ def instance(block: Block, defs: Globals, known: dict[tuple[str, str], Block]) -
         interface=interface,
         vrid=vrid,
         priority=priority,
-        interval=_interval(block.value("advert_int"), version),
+        interval=advert_interval(milliseconds(block.value("advert_int"), 1000) or 1000, version),
         version=version,
         family=family,
         down_adverts=3
@@ -118,9 +118,8 @@ def _vips(block: Block, interface: str) -> tuple[tuple[tuple[str, str], ...], fr
     return tuple(found), same, "IPv6" if is_six else "IPv4"
 
 
-def _interval(text: str, version: int) -> int:
+def advert_interval(given: int, version: int) -> int:
     """Return advert_int in ms: version 2 knows whole seconds, version 3 hundredths (vrrp_complete_instance())."""
-    given = milliseconds(text, 1000) or 1000
     unit, most = (1000, 255_000) if version == 2 else (10, 40_950)
     return min(max((given + unit // 2) // unit * unit, unit), most)
 

@@ -89,6 +89,22 @@ def test_a_change_is_tried_without_touching_the_files(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
+    ("changes", "same"),
+    [(["advert_int=99999"], ["advert_int=40.95"]), (["version=2"], ["advert_int=1", "version=2"])],
+)
+def test_a_change_is_what_keepalived_makes_of_it(
+    capsys: pytest.CaptureFixture[str], changes: list[str], same: list[str]
+) -> None:
+    """An interval that it does not know becomes the nearest that it knows."""
+    one, other = (
+        rehearse(capsys, *nodes("fast"), "--faults", "power", *(it for change in given for it in ("--what-if", change)))
+        for given in (changes, same)
+    )
+    assert one == other
+    assert one[0] != 2
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--what-if", "weigth=1"], "did you mean 'weight'"),
