@@ -89,6 +89,8 @@ def rehearse(
     """
     if not dry and (what_if or search):
         raise UsageError("--what-if and --search are for --dry: the configurations are run as they are")
+    if search and (faults or pairs or expect or json or html):
+        raise UsageError("--search looks at all faults and prints a change: only --what-if goes with it")
     if dry and step_clock:
         raise UsageError("--step-clock is for real runs: a step changes nothing of what --dry computes")
     nodes = [node, *peer]
@@ -101,11 +103,9 @@ def rehearse(
         wanted_then = expected(_slurp(expect), names) if expect else None
         if html:
             writable(html)
-    except ExpectedError as error:
-        sys.stderr.write(f"vipwarden rehearse: {expect}: {one_line(str(error), 300)}; nothing was run\n")
-        return UNREADABLE
-    except ConfError as error:
-        sys.stderr.write(f"vipwarden rehearse: {one_line(str(error), 300)}\n")
+    except (ConfError, ExpectedError) as error:
+        why = f"{expect}: {error}; nothing was run" if isinstance(error, ExpectedError) else str(error)
+        sys.stderr.write(f"vipwarden rehearse: {one_line(why, 300)}\n")
         return UNREADABLE
     try:
         for wanted in what_if:

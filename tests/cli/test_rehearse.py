@@ -114,6 +114,7 @@ def test_a_change_is_what_keepalived_makes_of_it(
         (["--what-if", "nobody.weight=1"], "nothing has this name and this setting"),
         (["--what-if", "nopreempt=perhaps"], "none of yes, no"),
         (["--faults", "earthquake"], "no fault contains this text"),
+        (["--search", "--faults", "power"], "only --what-if goes with it"),
     ],
 )
 def test_a_wrong_option_is_refused(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
