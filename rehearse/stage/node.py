@@ -7,17 +7,17 @@ import signal
 import subprocess
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rehearse.stage.connector import Connector
 from rehearse.stage.held import ROOM, Held, below
 from rehearse.stage.script import change, prepare, run_as_they_are, stand_in
 from rehearse.stage.urgent import hurry
-from rehearse.stage.view import inside
+from rehearse.stage.view import disks, inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 _EMPTY = ("dev", "sys", "run", "tmp")  # in memory
 _DEVICES = ("null", "zero", "random", "urandom")
@@ -42,7 +42,14 @@ class Node:
         """Mount the machine's files with the node's own above them."""
         over, at = self.given["over"], self.given["at"]
         self.root.mkdir(parents=True)
-        self._layer(f"{self._apart_from_machine(over)}:/" if at == "/" else "/", self.root, "root")
+        own = self._apart_from_machine(over) if at == "/" else ""
+        self._layer(f"{own}:/" if own else "/", self.root, "root")
+        for number, point in enumerate(disks(Path("/proc/self/mounts").read_text("utf-8", "replace"))):
+            above = f"{own}{point}:" if own and Path(f"{own}{point}").is_dir() else ""
+            with suppress(OSError, subprocess.CalledProcessError):  # else it is not there
+                place = inside(self.root, point)
+                place.mkdir(parents=True, exist_ok=True)
+                self._layer(f"{above}{point}", place, f"disk{number}")
         for name in (*_EMPTY, "proc"):
             place = self.root / name
             if place.is_symlink():  # it may lead anywhere

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+_DISKS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs")
+_OWN = ("/dev/", "/proc/", "/sys/", "/run/", "/tmp/", "/var/run/")  # noqa: S108 - these are of the node alone
+_ODD = frozenset("\\:,")  # an escape in /proc/mounts, and what separates the layers of an overlay
+_MOST_DISKS = 20
 _MOST_LINKS = 40
 _MOST_TEXT = 65536
 
@@ -41,6 +45,20 @@ def inside(root: Path, path: str, *, last: bool = True) -> Path:
         at = [] if target.startswith("/") else at
         parts += [it for it in reversed(target.split("/")) if it not in ("", ".")]
     return root.joinpath(*at)
+
+
+def disks(mounts: str) -> list[str]:
+    """Return where other file systems of the machine lie that cannot hang, by what is in /proc/mounts.
+
+    An overlay of ``/`` has nothing of them. Those in memory that a node has of its own are left out.
+    """
+    found: dict[str, None] = {}
+    for line in mounts.splitlines():
+        point, kind = line.split(" ")[1:3]
+        is_own = any(f"{point}/".startswith(it) for it in _OWN)
+        if kind in _DISKS and point != "/" and not is_own and not _ODD.intersection(point):
+            found[point] = None
+    return [*found][:_MOST_DISKS]
 
 
 def program(root: Path, name: str) -> Path:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,8 +27,9 @@ from rehearse.stage.node import Node
 from rehearse.stage.order import order
 from rehearse.stage.play import look
 from rehearse.stage.two import perform_two
+from rehearse.stage.view import disks
 from rehearse.stage.watch import changes
-from tests.commands import BIN, environment, needs_namespaces, program, run
+from tests.commands import BIN, CODE, environment, needs_namespaces, program, run, shell
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.version import Version
 
@@ -320,6 +322,38 @@ def test_a_node_with_too_many_processes_is_no_outcome(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("1.5 up haproxy\n2.5 over 400\n", encoding="ascii")
     with pytest.raises(OSError, match="lb1 had more than 400 processes, and all were ended"):
         look([node])
+
+
+def test_only_disks_that_cannot_hang_are_laid_out() -> None:
+    """Not those that a node has of its own, nor a name that an overlay cannot have."""
+    points = (
+        "/ ext4",
+        "/runtime ext4",
+        "/run/user tmpfs",
+        "/tmp tmpfs",
+        "/home nfs4",
+        "/a:b xfs",
+        "/a\\040b xfs",
+        "/opt xfs",
+    )
+    assert disks("".join(f"/dev/sda {it} rw 0 0\n" for it in points)) == ["/runtime", "/opt"]
+
+
+def test_a_node_has_the_files_of_all_disks_of_the_machine(nodes: list[str], tmp_path: Path) -> None:
+    """Those of DIR lie above them, and what it writes comes to neither."""
+    own = Path(nodes[0].partition("=")[2])
+    (own / "mnt").mkdir()
+    (own / "mnt/both").write_text("of the node\n", encoding="ascii")
+    given = {"name": "lb1", "over": str(own), "at": "/", "scripts": {}, "as_it_is": [], "files": {}}
+    code = (
+        f"import sys; sys.path.insert(0, {str(CODE)!r})\n"
+        "from pathlib import Path; from rehearse.stage.node import Node\n"
+        f"node = Node({given!r}, 'none', Path('/run/lb1')); node.lay_out()\n"
+        "(node.root / 'mnt/new').touch(); print(*[(node.root / 'mnt' / it).read_text() for it in ('one', 'both')])"
+    )
+    line = 'mount -t tmpfs x /run; mount -t tmpfs x /mnt; echo one >/mnt/one; echo no >/mnt/both; "$@"; ls /mnt'
+    ran = shell(tmp_path, line, sys.executable, "-c", code, flags=("-m",))
+    assert (ran.code, ran.out.split()) == (0, ["one", "of", "the", "node", "both", "one"]), ran.err
 
 
 def test_an_answer_may_come_late(tmp_path: Path) -> None:
