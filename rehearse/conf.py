@@ -30,13 +30,15 @@ def configuration(given: str) -> tuple[str, str]:
 
     Raises ConfError.
     """
-    if not Path(given).is_dir():
-        return given, ""
-    for place in _PLACES:
-        path = Path(given, place)
-        if path.is_file():
-            folder = path.parent.parent if path.parent.name == "keepalived" else path.parent
-            return str(path), str(folder.parent) if folder.name == "etc" else ""
+    try:
+        if not Path(given).is_dir():
+            return given, ""
+        path = next((path for path in (Path(given, it) for it in _PLACES) if path.is_file() or path.is_symlink()), None)
+    except OSError as error:
+        raise ConfError(f"cannot read {given}: {error.strerror}") from None
+    if path is not None:
+        folder = path.parent.parent if path.parent.name == "keepalived" else path.parent
+        return str(path), str(folder.parent) if folder.name == "etc" else ""
     raise ConfError(f"{given} has no keepalived.conf: looked for {', '.join(_PLACES)}")
 
 

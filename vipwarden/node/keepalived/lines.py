@@ -20,6 +20,8 @@ _MOST_BYTES = 16 << 20
 _MOST_FILES = 1000
 _MOST_DEPTH = 20
 _MOST_STEPS = 256
+_MOST_LINKS = 40
+_WILD = frozenset("*?[")
 _INCLUDES = ("include", *(f"include{letter}" for letter in "rmwba"))
 
 
@@ -91,7 +93,9 @@ class _Reader:
         files = []
         for choice in _alternatives(pattern, line):
             folder = self.root if choice.startswith("/") else line.path[: line.path.rfind("/") + 1]
-            files += _matches(folder + choice)
+            begin, slash, end = (folder + choice).rpartition("/")
+            is_plain = not _WILD.intersection(begin)
+            files += _matches(f"{_inside(self.root, begin) if is_plain and self.root else begin}{slash}{end}")
         return files
 
     def _read(self, path: str, above: tuple[str, ...]) -> str:
@@ -99,7 +103,7 @@ class _Reader:
         if path in self.texts:
             return self.texts[path]
         try:
-            mode, data = look(path, _MOST_BYTES)
+            mode, data = look(_inside(self.root, path) if self.root else path, _MOST_BYTES)
         except FileNotFoundError:
             if above:  # keepalived goes on without it
                 return ""
@@ -132,8 +136,32 @@ def _alternatives(pattern: str, line: Line) -> list[str]:
     return whole
 
 
+def _inside(root: str, path: str) -> str:
+    """Return where a path below a root leads when its links are followed as the node of that root follows them."""
+    inner = path.removeprefix(f"{root}/")
+    if inner == path and (root != "." or path.startswith("/")):
+        return path
+    rest, at, links = inner.split("/")[::-1], [root], 0
+    while rest:
+        part = rest.pop()
+        if part in ("", ".", ".."):
+            at = at[: max(1, len(at) - 1)] if part == ".." else at
+            continue
+        try:
+            target = posix.readlink("/".join((*at, part)))
+        except OSError:
+            at.append(part)
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise ConfError(f"{path}: too many links")
+        rest += target.split("/")[::-1]
+        at = [root] if target.startswith("/") else at
+    return "/".join(at)
+
+
 def _matches(pattern: str) -> list[str]:
-    if not any(char in pattern for char in "*?["):
+    if not _WILD.intersection(pattern):
         return [pattern]
     from glob import glob
 
