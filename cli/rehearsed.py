@@ -59,10 +59,15 @@ def by_place(confs: Sequence[tuple[str, Block]], findings: Sequence[Finding]) ->
 def writable(path: str) -> None:
     """Raise ConfError where a file cannot be written, before what may last for minutes."""
     place = Path(path)
-    folder = place.parent
-    is_other = os.path.lexists(path) and (place.is_symlink() or not place.is_file())  # such as a device
-    if is_other or not folder.is_dir() or not os.access(folder, os.W_OK):
-        why = "it is no plain file" if is_other else "it cannot be written there"
+    folder, why = place.parent, ""
+    try:
+        if place.is_symlink() or (place.exists() and not place.is_file()):  # such as a device
+            why = "it is no plain file"
+        elif not folder.is_dir() or not os.access(folder, os.W_OK):
+            why = "it cannot be written there"
+    except OSError as error:
+        why = str(error.strerror)
+    if why:
         raise ConfError(f"--html {path}: {why}; nothing was run")
     for aside in folder.glob(f".*.{glob.escape(place.name)}"):  # of a run that was killed while it wrote
         writer = aside.name[1:].partition(".")[0]

@@ -14,12 +14,12 @@ class Progress:
 
     def __init__(self, count: int, what: str, seconds: float = 0.0) -> None:
         self._count = count
-        self._what = what
+        self._what = what.removesuffix("s") if count == 1 else what
         self._seconds = seconds
         self._begun = monotonic()
         self._is_terminal = sys.stderr.isatty()
         if seconds:
-            self._say(f"{count} {what}, about {ceil(seconds)} s")
+            self._say(f"{count} {self._what}, about {ceil(seconds)} s")
 
     def show(self, done: int) -> None:
         """Say how far it is."""

@@ -149,7 +149,8 @@ def counts(found: Sequence[Line]) -> str:
             worst[line.fault] = line
     words = {word: sum(line.verdict == word for line in worst.values()) for word in order}
     beyond = sum(line.verdict == BAD and line.beyond for line in worst.values())
-    text = f"{len(worst)} faults: {words[GOOD]} good, {words[BAD]} bad, {words[OPEN]} open to choice"
+    what = "fault" if len(worst) == 1 else "faults"
+    text = f"{len(worst)} {what}: {words[GOOD]} good, {words[BAD]} bad, {words[OPEN]} open to choice"
     return f"{text}; {beyond} of the bad are beyond any keepalived.conf" if beyond else text
 
 

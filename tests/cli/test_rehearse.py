@@ -175,6 +175,30 @@ def test_a_node_is_a_file_an_etc_or_a_root(capsys: pytest.CaptureFixture[str], t
     assert (code, "has no keepalived.conf" in err) == (3, True)
 
 
+def test_links_of_a_root_lead_to_files_of_that_root(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the node follows them, whatever lies at that place on this machine; also out of it."""
+    root, out = tmp_path / "root", f"{tmp_path}/secret.conf"
+    for folder in ("etc/keepalived", "srv/conf.d", f".{tmp_path}"):
+        (root / folder).mkdir(parents=True)
+    (tmp_path / "secret.conf").write_text("vrrp_instance SECRET {\n", encoding="ascii")
+    shutil.copy(PAIRS / "fault/lb1.conf", root / "srv/conf.d/one.conf.off")
+    (root / f".{out}").symlink_to("/srv/conf.d/one.conf.off")
+    (root / "srv/conf.d/one.conf").symlink_to(out)
+    (root / "srv/main.conf").write_text("include /etc/keepalived/conf.d/*.conf\n", encoding="ascii")
+    (root / "etc/keepalived/conf.d").symlink_to("../../../../../../../srv/conf.d")
+    (root / "etc/keepalived/keepalived.conf").symlink_to("/srv/main.conf")
+    expected = rehearse(capsys, *nodes("fault"))[1]
+    monkeypatch.chdir(root)
+    for place in (str(root), f"{root}/etc", "."):
+        assert rehearse(capsys, f"lb1={place}", nodes("fault")[1])[1] == expected
+    (root / "srv/conf.d/one.conf").unlink()
+    (root / "srv/conf.d/one.conf").symlink_to("one.conf")
+    code, _, err = rehearse(capsys, f"lb1={root}", nodes("fault")[1])
+    assert (code, "one.conf: too many links" in err) == (3, True)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -236,6 +260,18 @@ def test_what_was_expected_is_read_before_anything_runs(capsys: pytest.CaptureFi
     path.write_text(json.dumps({"faults": [line]}), encoding="utf-8")
     code, _, err = rehearse(capsys, *nodes("fault"), "--expect", str(path))
     assert (code, "5: x: expected, and does not come up" in err) == (1, True)
+
+
+def test_what_cannot_be_looked_at_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that is too long, as any other error of the disk."""
+    one, other = nodes("fault")
+    name = "a" * 300
+    code, out, err = rehearse(capsys, one, f"lb2={name}")
+    assert (code, out) == (3, "")
+    assert err.startswith(f"vipwarden rehearse: cannot read {name[:200]}")
+    code, out, err = rehearse(capsys, one, other, "--html", name)
+    assert (code, out) == (3, "")
+    assert err.startswith(f"vipwarden rehearse: --html {name[:200]}")
 
 
 def test_columns_are_even_whatever_the_names_are(capsys: pytest.CaptureFixture[str]) -> None:
