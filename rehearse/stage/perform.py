@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rehearse.model.cluster import PROCESS
 from rehearse.model.faults import REAL, START
 from rehearse.progress import Progress
 from rehearse.real import Reals, real_faults, reals
-from rehearse.stage.apart import PROGRAMS, StageError, run
+from rehearse.stage.apart import StageError, run
 from rehearse.stage.asked import add_client, asks
 from rehearse.stage.behind import add_reals, services
-from rehearse.stage.connector import is_possible
 from rehearse.stage.judged import judged
 from rehearse.stage.noticed import noticed
 from rehearse.stage.observe import OTHER, service
 from rehearse.stage.order import order
+from rehearse.stage.refused import refuse, refuse_faults
 from rehearse.stage.seen import rows, started
 from rehearse.stage.table import PATH
 
@@ -34,13 +32,9 @@ if TYPE_CHECKING:
 _TOGETHER = 10  # stages at a time: keepalived needs little, and its adverts have to come in time
 _EACH = 6  # on one processor
 _SHARE = 0.25  # of the processors, for scripts
-_MOST_FAULTS = 200
-_MOST_VIPS = 1000  # keepalived takes seconds to lay out more, and the times would say nothing
 _MOST_SCRIPTS = 50
 _SCRIPT_TAKES = 90  # seconds, at most
 AROUND = 4  # seconds that a stage takes before and after
-_RIGHTS = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
-_PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin"
 
 
 def on_stage(confs: Sequence[Block]) -> Reals:
@@ -70,8 +64,8 @@ def perform(
     ``observed`` is what ``observe()`` returns: without it a switch stands in for all scripts. ``behind`` is what
     ``on_stage()`` returns. With a ``clock``, the socket of ``kept_clock()``, each fault has the machine to itself.
     """
-    _refuse(cluster)
-    _refuse_faults(faults)
+    refuse(cluster)
+    refuse_faults(faults)
     own = [it for it in faults if it.tracker != REAL]
     wanted = order(cluster, confs, own, version, observed)
     wanted["together"] = many = 1 if clock is not None else together(cluster, observed)
@@ -126,7 +120,7 @@ def observe(
     cluster: Cluster, confs: Sequence[tuple[str, str, Block]], version: tuple[int, ...] | None
 ) -> list[dict[str, Any]]:
     """Return for each node which of its scripts run as they are, and what they ask; raises StageError and ConfError."""
-    _refuse(cluster)
+    refuse(cluster)
     wanted = order(cluster, confs, [], version)
     scripts = max((len(it["scripts"]) for it in wanted["nodes"]), default=0)
     if not scripts:
@@ -175,39 +169,3 @@ def _listen(services: list[dict[str, Any]], protocol: str, port: int) -> None:
     if other is None:
         services.append(other := service(OTHER))
     other["listens"].append([protocol, port])
-
-
-def _refuse_faults(faults: Sequence[Fault]) -> None:
-    """Raise StageError where there are too many faults, or none to be seen."""
-    if not 1 <= len(faults) <= _MOST_FAULTS:
-        raise StageError(f"{len(faults)} faults at once: from 1 to {_MOST_FAULTS} can be rehearsed, see --faults")
-    if all(it.kind == START for it in faults):
-        raise StageError("the start is seen with any other fault, see --faults")
-
-
-def _effective() -> int:
-    """Return the rights of this process (capabilities(7))."""
-    lines = Path("/proc/self/status").read_text("utf-8", "replace").splitlines()
-    return next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
-
-
-def _refuse(cluster: Cluster) -> None:
-    """Raise StageError where the machine or the configuration cannot be rehearsed."""
-    if os.geteuid() != 0:
-        raise StageError("only root may make namespaces; --dry needs no rights")
-    lacking = [name for name, bit in _RIGHTS.items() if not _effective() >> bit & 1]
-    if lacking:
-        raise StageError(f"root has no {' and no '.join(lacking)} here, as in a container; --dry needs no rights")
-    missing = [it for it in PROGRAMS if shutil.which(it, path=_PATH) is None]
-    if missing:
-        raise StageError(f"not installed: {', '.join(missing)}; --dry needs none of them")
-    for node in cluster.nodes:
-        vips = sum(len(it.vips) for it in node.instances)
-        if vips > _MOST_VIPS:
-            raise StageError(f"{node.name} has {vips} VIPs: up to {_MOST_VIPS} can be rehearsed so; see --dry")
-        held = [*(it.links for it in node.instances), *(it.links for it in node.groups)]
-        if any(link.kind == PROCESS for entries in held for link in entries) and not is_possible():
-            raise StageError(
-                f"{node.name} has a vrrp_track_process: the kernel reports no processes in namespaces, and lets nobody "
-                "do it in its place (seccomp's notifications, Linux 5.9, x86_64 or aarch64); see --dry"
-            )

@@ -147,7 +147,7 @@ def test_nothing_is_left_after_kill_9(nodes: list[str], tmp_path: Path) -> None:
 def test_a_kernel_that_lets_nobody_answer_is_told(nodes: list[str], tmp_path: Path) -> None:
     """Without the reports keepalived takes every process for ended."""
     env = {**environment(tmp_path), "PYTHONPATH": str(CODE)}
-    code = "from rehearse.stage import perform; perform.is_possible = lambda: False; from cli.rehearse import main; "
+    code = "from rehearse.stage import refused; refused.is_possible = lambda: False; from cli.rehearse import main; "
     command = [sys.executable, "-c", f"{code}main({[*nodes]!r})"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=60)
     assert (
