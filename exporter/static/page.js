@@ -1,4 +1,4 @@
-// Brings the page up to date in place, and says how old it is.
+// Brings the page up to date in place, so that scroll, focus, selection and what is unfolded stay as they are.
 "use strict";
 const EVERY = 5000; // milliseconds; more where an answer takes long
 const OLD = 3 * EVERY;
@@ -18,6 +18,64 @@ let read = Date.now();
 let title = document.title;
 let known = { address: "", version: "", lines: [] }; // the page as it was sent, line by line
 let asking = new AbortController();
+
+function sameKind(old, fresh) {
+  return old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && (old.id ?? "") === (fresh.id ?? "");
+}
+
+function attributes(old, fresh) {
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
+  }
+}
+
+// What the server unfolds stays unfolded or not as the reader left it, until the server changes its mind.
+function unfold(old, fresh) {
+  const wish = fresh.hasAttribute("open");
+  if (wish !== old.wish) old.open = wish;
+  old.wish = wish;
+}
+
+function remember(root) {
+  for (const one of root.querySelectorAll("details")) one.wish = one.open;
+  if (root.nodeName === "DETAILS") root.wish = root.open;
+}
+
+function morph(old, fresh) {
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+    return;
+  }
+  if (old.nodeName === "DETAILS") unfold(old, fresh);
+  if (old.id && old.isEqualNode(fresh)) return;
+  attributes(old, fresh);
+  const wanted = new Set([...fresh.children].map((one) => one.id).filter(Boolean));
+  const known = new Map([...old.children].filter((one) => one.id).map((one) => [one.id, one]));
+  let at = old.firstChild;
+  for (const next of [...fresh.childNodes]) {
+    while (at && at.id && !wanted.has(at.id)) at = drop(at);
+    const match = next.id ? known.get(next.id) : at;
+    known.delete(next.id); // a name that comes twice is two rows
+    if (match && sameKind(match, next)) {
+      if (match === at) at = at.nextSibling;
+      else old.insertBefore(match, at);
+      morph(match, next);
+    } else {
+      const own = old.insertBefore(document.importNode(next, true), at);
+      if (own.nodeType === Node.ELEMENT_NODE) remember(own);
+    }
+  }
+  while (at) at = drop(at);
+}
+
+function drop(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
 
 // The state of each row and group, as a listener would have it said.
 function states(root) {
@@ -47,7 +105,7 @@ function tell(before, after) {
   if (said.length) byId("said").textContent = said.slice(0, MOST_SAID).join(", ") + more;
 }
 
-// The addresses of the scripts and the style: another version has others.
+// The addresses of script and style: another version has others.
 function files(page) {
   return [...page.querySelectorAll("head [src], head [rel=stylesheet]")].map((it) => it.getAttribute("src") ?? it.getAttribute("href"));
 }

@@ -58,7 +58,7 @@ def test_another_version_of_the_exporter_has_its_own_script_and_style(seen: Seen
     """The page is loaded anew where one of them is another."""
 
     async def look(tab: Tab, _: str, __: Server) -> None:
-        for name in ("page.css", "morph.js", "page.js"):
+        for name in ("page.css", "page.js"):
             await tab.run("pause.click(); window.stays = true")
             await tab.run("(async () => { window.whole = await (await fetch('./')).text(); })()")
             await tab.run(
