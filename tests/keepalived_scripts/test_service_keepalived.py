@@ -92,4 +92,5 @@ def test_two_keepaliveds_restart_it_once(tmp_path: Path) -> None:
         for made in nodes:
             made.must_come(lambda made=made: made.times("exited with status 1") == 1)  # type: ignore[misc]
             assert not made.holds_the_vip()
-        assert (tmp_path / "restarted").read_text() == "\n"
+        nodes[0].must_come((tmp_path / "restarted").exists)
+        assert (tmp_path / "restarted").read_text() == "\n", [made.log.read_text() for made in nodes]
