@@ -183,6 +183,8 @@ def cut_off(node: Node) -> None:
     node.run("systemctl", "kill", "--signal=KILL", "upgrade", code=None)
     eventually(lambda: node.show("upgrade", "ActiveState") != "active")
     node.run("systemctl", "reset-failed", "upgrade", code=None)
+    killed = int(time.time())
+    eventually(lambda: int(time.time()) > killed)  # rpm unpacks to names by the second, which have to be new
 
 
 def read(path: Path) -> str:
