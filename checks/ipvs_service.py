@@ -9,7 +9,7 @@ from __future__ import annotations
 from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from vipwarden.core.result import CRITICAL, OK, UNKNOWN, WARNING, Metric, Range, Result, judge
-from vipwarden.core.values import Choice, Count, Port, Seconds, is_address
+from vipwarden.core.values import Choice, Count, Port, Seconds, endpoint, is_address
 from vipwarden.net.stream import NetError
 from vipwarden.node.ipvs.marked import USUAL
 from vipwarden.node.ipvs.read import Tables
@@ -196,5 +196,5 @@ def _name(key: Key) -> str:
     proto, address, port, mark = key
     if mark:
         return f"fwmark:{int(mark, 16)}"
-    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    where = endpoint(address, port)
     return where if proto == "TCP" else f"{proto.lower()}:{where}"

@@ -18,6 +18,7 @@ from vipwarden.config.entries import checks
 from vipwarden.core.commandline import CommandLine
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 from vipwarden.core.thread import in_thread
+from vipwarden.core.values import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +124,7 @@ def _url(server: Server, address: Any) -> str:
     if not isinstance(address, tuple):
         return f"unix:{address}"
     host, port = address[:2]
-    return f"{'https' if server.is_secured else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+    return f"{'https' if server.is_secured else 'http'}://{endpoint(host, port)}/"
 
 
 def say(text: str) -> None:

@@ -25,6 +25,7 @@ from vipwarden.core.commandline import CommandLine
 from vipwarden.core.listen import Listen
 from vipwarden.core.options import File  # noqa: TC001 - options() looks it up
 from vipwarden.core.thread import in_thread
+from vipwarden.core.values import endpoint
 from vipwarden.state import files, paths
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _default(pidfile: str, listen: Listen) -> Plan:
 def _own(host: str, port: int) -> Listen:
     """Return the address by which this node itself reaches what listens there."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
-    return Listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    return Listen(endpoint(host, port))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from vipwarden.core.result import one_line
+from vipwarden.core.values import endpoint
 from vipwarden.net.stream import NetError
 from vipwarden.net.tls import start_tls
 from vipwarden.protocol.http.codec import Answer
@@ -38,7 +39,7 @@ async def fetch(
 
     ``judge`` raises for an unwanted status, before the body is read. ``user`` is USER:PASSWORD.
     """
-    authority = f"{f'[{host}]' if ':' in host else host}:{port}"
+    authority = endpoint(host, port)
     secret = f"Authorization: Basic {b64encode(user.encode()).decode()}\r\n" if user else ""
     request = f"GET {path} HTTP/1.0\r\nHost: {authority}\r\nUser-Agent: vipwarden\r\n{secret}\r\n"
     with await net.connect(await net.resolve(host), port) as plain:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rehearse.checkers import CHECKERS, Port, Wanted, number_of, port_of, times, want
 from rehearse.model.faults import CLOSED, FILTERED, GONE, MUTE, REAL, Fault
+from vipwarden.core.values import endpoint
 from vipwarden.node.keepalived.real_servers import method
 from vipwarden.node.keepalived.vips import plain_address
 from vipwarden.node.keepalived.virtual_servers import keys
@@ -57,11 +58,6 @@ class Reals(Wanted):
     hosts: dict[str, list[Port]] = field(default_factory=dict)
     learns: int = 0
     starts: int = 0
-
-
-def endpoint(address: str, port: int | str) -> str:
-    """Return ADDRESS:PORT, with brackets where the address has colons itself."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def reals(confs: Sequence[Block]) -> Reals:

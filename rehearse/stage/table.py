@@ -6,8 +6,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rehearse.real import endpoint
 from rehearse.stage.space import enter
+from vipwarden.core.values import endpoint
 from vipwarden.node.ipvs.proc import Reader, read
 from vipwarden.node.ipvs.table import IpvsError
 

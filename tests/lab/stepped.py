@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.guest import Guest, NoGuestError
+from tests.lab.ran import ran
 
-_ROOT = Path(__file__).parents[2]
 _CONF = """\
 global_defs {{
     vrrp_version 3
@@ -66,18 +63,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         (folder / "fresh.sh").chmod(0o755)
         nodes.append(f"{name}={shared / name}")
     command = [sys.executable, "-m", "tests.lab.stepping", str(Path(sys.executable).with_name("vipwarden")), *nodes]
-    try:
-        guest = Guest(shared, "guest", command, _ROOT)
-        try:
-            while guest.running():
-                time.sleep(0.2)
-            said = guest.tail("said", 100_000)
-        finally:
-            guest.end()
-    except NoGuestError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    guest = ran(shared, command)
+    said = guest.tail("said", 100_000)
     assert guest.status() == 0, said
     found: dict[str, Any] = json.loads(said)
     return {**found, "guest": guest.kind.name}

@@ -22,9 +22,9 @@ from checks.ipvs_service import ipvs_service
 from exporter.render.exposition import render
 from exporter.settings import settings
 from exporter.sources.ipvs import source as ipvs
-from tests.commands import lacking, program
+from tests.commands import program
 from tests.drive import oneshot
-from tests.lab.guest import Guest, NoGuestError
+from tests.lab.ran import ran
 from vipwarden.core.result import CRITICAL, OK
 from vipwarden.node.ipvs.read import Service, Table, Tables
 
@@ -72,20 +72,10 @@ def test_the_kernel_of_a_guest_is_read_as_ipvsadm_reads_it(tmp_path: Path) -> No
     for name in ("ipvsadm", "ip", "keepalived"):
         program(name)
     inside = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=600", *_FILES]
-    try:
-        guest = Guest(tmp_path, "guest", inside, ROOT)
-    except NoGuestError as error:
-        lacking(str(error))
-    try:
-        while guest.running():
-            time.sleep(0.1)
-        said = guest.tail("said", 60)
-        assert guest.status() == 0, said
-        assert re.search(r"^8 passed, 1 skipped", said, re.MULTILINE), said
-    except NoGuestError as error:
-        lacking(str(error))
-    finally:
-        guest.end()
+    guest = ran(tmp_path, inside)
+    said = guest.tail("said", 60)
+    assert guest.status() == 0, said
+    assert re.search(r"^8 passed, 1 skipped", said, re.MULTILINE), said
 
 
 @pytest.fixture(scope="module")

@@ -8,18 +8,14 @@ the network and the processes of a guest of the lab, in QEMU, as the kernel of U
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
-import time
 from typing import TYPE_CHECKING
-
-import pytest
 
 from rehearse.model.cluster import PROCESS
 from rehearse.model.faults import FAIL, HANG, Fault
-from tests.commands import CODE, program
-from tests.lab.guest import Guest, NoGuestError
+from tests.commands import needs_namespaces, program
+from tests.lab.ran import ran
 from tests.rehearse.expected import proof
 from tests.rehearse.pairs import Case
 from tests.rehearse.proof import disagreements
@@ -27,6 +23,8 @@ from vipwarden.node.keepalived.version import installed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 _LONGEST = 600  # seconds
 _CONF = """global_defs {{
@@ -75,9 +73,9 @@ CASES = [
 ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make namespaces")
 def test_the_model_says_what_a_tracked_process_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With weight 0 and others, and with delays, which a program that is started anew does not wait for."""
+    needs_namespaces()
     for name in ("keepalived", "nsenter", "ip"):
         program(name)
     monkeypatch.setenv("LAB_GUEST", "qemu")
@@ -89,15 +87,8 @@ def test_the_model_says_what_a_tracked_process_does(tmp_path: Path, monkeypatch:
     job = (
         f"exec {shlex.quote(sys.executable)} -m tests.rehearse.real guest <{where}/orders >{where}/found 2>{where}/said"
     )
-    try:
-        guest = Guest(tmp_path, "guest", ["sh", "-c", job], CODE)
-        end = time.monotonic() + _LONGEST
-        while guest.running() and time.monotonic() < end:
-            time.sleep(0.2)
-    except NoGuestError as error:
-        pytest.skip(f"no guest boots here: {error}")
+    guest = ran(tmp_path, ["sh", "-c", job], _LONGEST)
     status = guest.status()
-    guest.end()
     assert status == 0, f"{status}: {(tmp_path / 'said').read_text()[-2000:]} {guest.tail('console')}"
     found = json.loads((tmp_path / "found").read_text())
     said = [

@@ -128,7 +128,6 @@ def generated(count: int) -> list[Case]:
     return [*made][:count]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make namespaces")
 def test_the_model_says_what_keepalived_does() -> None:
     """In the owners of each VIP before, during and after the faults, and in the seconds without it and with two.
 

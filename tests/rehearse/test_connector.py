@@ -16,6 +16,7 @@ import pytest
 from rehearse.stage import trap
 from rehearse.stage.connector import Connector
 from rehearse.stage.connector import is_possible as can_answer
+from tests.commands import lacking, needs_namespaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,8 +96,9 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 @pytest.fixture
 def listen() -> Iterator[Callable[..., _Listener]]:
     """Return what starts a listener; all of them end with the test, and who answers them ends too."""
-    if os.geteuid() != 0 or not can_answer():
-        pytest.skip("only root may trap system calls, from Linux 5.9 on")
+    needs_namespaces()
+    if not can_answer():
+        lacking("notifications of seccomp, Linux 5.9")
     found: list[_Listener] = []
 
     def start(*tracked: tuple[str, bool]) -> _Listener:
@@ -172,8 +174,9 @@ def test_who_wants_no_more_is_told_no_more(listen: Any, begin: Any) -> None:
 
 def test_a_command_that_cannot_be_started_ends_all_of_it() -> None:
     """And the thread with it."""
-    if os.geteuid() != 0 or not can_answer():
-        pytest.skip("only root may trap system calls, from Linux 5.9 on")
+    needs_namespaces()
+    if not can_answer():
+        lacking("notifications of seccomp, Linux 5.9")
     connector = Connector(os.getpid(), [])
     before, descriptors = connector.command()
     with subprocess.Popen([*before, "/nowhere"], pass_fds=descriptors, stderr=subprocess.DEVNULL) as popen:

@@ -16,7 +16,7 @@ import pytest
 from rehearse.stage.cmdline import is_possible, joined, program, words
 from rehearse.stage.connector import is_possible as can_answer
 from rehearse.stage.processes import refuse, services, tracked
-from tests.commands import BIN, CODE, environment, needs_namespaces, run
+from tests.commands import BIN, CODE, environment, lacking, needs_namespaces, run
 from tests.commands import program as installed
 from vipwarden.node.keepalived.conf import parse
 from vipwarden.node.keepalived.lines import ConfError
@@ -75,13 +75,11 @@ def _conf(folder: Path, name: str, priority: int, **tracks: str) -> str:
 @pytest.fixture
 def nodes(tmp_path: Path) -> list[str]:
     """Give a pair: one instance tracks processes alone, and one a script as well."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may make namespaces")
     needs_namespaces()
     for name in ("keepalived", "nft", "ip", "nsenter", "unshare", "setpriv", "killall"):
         installed(name)
     if not can_answer():
-        pytest.skip("no notifications of seccomp here")
+        lacking("notifications of seccomp, Linux 5.9")
     own = "track_process {\n web\n command\n several\n never\n forbidden\n }"
     both = "track_process {{\n web weight {}\n }}\n track_script {{\n chk weight -60\n }}"
     return [

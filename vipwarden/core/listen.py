@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_pton
 
+from vipwarden.core.values import endpoint
+
 _MAPPED = b"\0" * 10 + b"\xff\xff"  # an IPv4 address as a socket of both families has it, RFC 4291 2.5.5.2
 
 
@@ -23,7 +25,7 @@ class Listen(str):
             raise ValueError(f"{text!r}: an IPv6 address stands in brackets, such as [::1]:9877")
         if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise ValueError(f"{text!r} is no address to listen on, such as 127.0.0.1:9877, [::1]:9877 or :9877")
-        made = str.__new__(cls, f"[{host}]:{int(port)}" if ":" in host else f"{host}:{int(port)}")
+        made = str.__new__(cls, endpoint(host, int(port)))
         made.host, made.port = host, int(port)
         return made
 

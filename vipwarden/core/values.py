@@ -147,6 +147,11 @@ def is_address(text: str) -> bool:
     return True
 
 
+def endpoint(host: str, port: int | str) -> str:
+    """Return HOST:PORT, with brackets where the host has colons itself."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def family(ipv4: bool, ipv6: bool) -> int:
     """Return the address family of the options --ipv4 and --ipv6, 0 for any."""
     return 0 if ipv4 is ipv6 else AF_INET if ipv4 else AF_INET6

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vipwarden.core.values import endpoint
 from vipwarden.node.ipvs.marked import USUAL
 from vipwarden.node.ipvs.proc import Reader, read
 from vipwarden.node.ipvs.table import IpvsError, IpvsMissingError
@@ -83,8 +84,8 @@ class Ipvs:
         services = self._reader.services(text) if text else []
         return {
             _name(service): {
-                _place(*endpoint): int(weight)
-                for endpoint, weight in zip(service.columns.endpoints, service.columns.weight, strict=True)
+                endpoint(*place): int(weight)
+                for place, weight in zip(service.columns.endpoints, service.columns.weight, strict=True)
             }
             for service in services
             if not _is_path(service)
@@ -111,11 +112,7 @@ def _is_path(service: Service) -> bool:
 def _name(service: Service) -> str:
     if service.mark:
         return f"FWM {int(service.mark, 16)}"
-    return f"{service.proto} {_place(service.address, str(service.port))}"
-
-
-def _place(address: str, port: str) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"{service.proto} {endpoint(service.address, service.port)}"
 
 
 def _number(servers: dict[str, int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 
+from vipwarden.core.values import endpoint
 from vipwarden.net.stream import NetError
 
 TYPE_CHECKING = False
@@ -33,7 +34,7 @@ class Address:
         """Return the address as people write it, with the port."""
         if self.family == _socket.AF_UNIX:
             return self.host
-        name = f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+        name = endpoint(self.host, port)
         return name if self.path is None else f"{name} at {self.path.real}"
 
 

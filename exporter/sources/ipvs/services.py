@@ -10,6 +10,7 @@ from exporter.render.table import Table, drawn
 from exporter.render.words import Mark, count, size, speed, things
 from exporter.sources.ipvs.history import ACTIVE, CONNECTIONS, LIVE, WHOLE, name
 from vipwarden.core.result import OK
+from vipwarden.core.values import endpoint
 from vipwarden.state.standing import standing
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def title(service: Service) -> str:
 def _endpoint(address: str, port: int) -> str:
     if not port:  # of a service by mark: the client's
         return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return endpoint(address, port)
 
 
 def _mark(item: _Item) -> Mark:

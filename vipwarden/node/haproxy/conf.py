@@ -9,6 +9,7 @@ from __future__ import annotations
 import posix
 from _stat import S_ISSOCK
 
+from vipwarden.core.values import endpoint
 from vipwarden.node.haproxy.cfg import MOST_BYTES, binds, listener, sections
 from vipwarden.node.haproxy.socket import HaproxyError, HaproxyMissingError, HaproxyRightError
 from vipwarden.node.haproxy.source import Access, Instance, Source
@@ -105,7 +106,7 @@ def _page(section: Section) -> tuple[Source, str] | None:
 def _place(address: str, port: str) -> str:
     """Return host and port by which this node reaches a listener: loopback where it listens on every address."""
     host = {"": "127.0.0.1", "::": "::1"}.get(address, address)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return endpoint(host, port)
 
 
 def _socket(address: str) -> Source | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 from struct import Struct
 
+from vipwarden.core.values import endpoint
 from vipwarden.node.netlink.socket import DUMP, SOCK_DIAG, Netlink, attribute
 
 TYPE_CHECKING = False
@@ -44,7 +45,7 @@ class Destination:
     @property
     def name(self) -> str:
         """The other end as people write it."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return endpoint(self.host, self.port)
 
 
 def destinations(
